@@ -1,0 +1,47 @@
+"""The estimators: one family a module, one line each in ``MODELS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from evaluation.errors import KepuError
+from evaluation.models import fixed_effects, gain_regression
+from evaluation.results import Result
+
+
+@dataclass(frozen=True)
+class Model:
+    """An entry of the registry.
+
+    Attributes
+    ----------
+    fit : ``fit(panel, *, outcome, dose, region, wave, variance, covariates, ...) -> Result``.
+    outcome : what the outcome column holds, ``"gain"`` or ``"level"``.
+    minimum_waves : survey waves the model needs.
+    """
+
+    fit: Callable[..., Result]
+    outcome: str
+    minimum_waves: int
+
+
+MODELS: dict[str, Model] = {
+    gain_regression.NAME: Model(gain_regression.fit, "gain", 2),
+    fixed_effects.NAME: Model(fixed_effects.fit, "level", 3),
+}
+
+
+def fit(name: str, panel: pd.DataFrame, **arguments: Any) -> Result:
+    """Fit the model registered as ``name``; ``arguments`` name the panel's columns.
+
+    Raises
+    ------
+    KepuError : no such model; the message lists those there are.
+    """
+    if name not in MODELS:
+        raise KepuError(f"Unknown model '{name}'. Known models: {', '.join(sorted(MODELS))}.")
+    return MODELS[name].fit(panel, **arguments)
