@@ -1,0 +1,79 @@
+"""Choose the facts that may enter an estimate: pure selections on the tables of a data package."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+RATE = "science_literacy_rate"
+GAIN = "science_literacy_rate_change"
+# Facts with one of these flags are shown, and never estimated from.
+BARRED = frozenset(
+    {"conflict", "weak_source", "suspect", "off_wave", "provincial_survey", "basis_unstated"}
+)
+
+
+def has_caveat(facts: pd.DataFrame, barred: frozenset[str] = BARRED) -> pd.Series:
+    """True where a fact carries at least one of the caveats in ``barred``."""
+    return facts["caveats"].map(lambda text: bool(barred.intersection(text.split(";"))))
+
+
+def grade_of(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.Series:
+    """Best grade (A before B before C) among the sources of each fact."""
+    grades = sources.set_index("source_id")["grade"]
+    return facts["source_id"].map(lambda ids: min(grades[i] for i in ids.split(";")))
+
+
+def usable(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
+    """Unflagged facts, one row a (region, series, period, group, kind).
+
+    Where several sources print the same value, the best-graded and best-corroborated row stands
+    for all; ``confirmed_by`` lists the others. Returns the columns of ``facts`` and ``grade``.
+    """
+    kept = facts[~has_caveat(facts)].copy()
+    kept["grade"] = grade_of(kept, sources)
+    keys = ["region_code", "series", "period_start", "period_end", "group", "kind"]
+    kept = kept.sort_values(
+        ["grade", "corroborated", "fact_id"], ascending=[True, False, True], kind="stable"
+    )
+    others = kept.groupby(keys)["fact_id"].agg(lambda ids: ";".join(ids.iloc[1:]))
+    first = kept.drop_duplicates(keys).set_index(keys)
+    return first.assign(confirmed_by=others).reset_index().sort_values("fact_id")
+
+
+def surveyed_rates(facts: pd.DataFrame, sources: pd.DataFrame, flagged: bool = False):
+    """Survey rates of whole regions, in percent; ``flagged=True`` returns the barred ones instead.
+
+    Returns the columns of ``facts``; unflagged rows also carry ``grade`` and ``confirmed_by``.
+    """
+    rates = facts[
+        (facts["indicator"] == RATE) & (facts["kind"] == "survey") & (facts["group"] == "")
+    ]
+    return rates[has_caveat(rates)] if flagged else usable(rates, sources)
+
+
+def targets(facts: pd.DataFrame, sources: pd.DataFrame, contradictions: pd.DataFrame):
+    """Literacy targets, one row a (region, year); a target raised later replaces the first.
+
+    Returns columns ``region_code, year, value, comparator, fact_id, source_id, grade``.
+    """
+    rows = facts[(facts["indicator"] == RATE) & (facts["kind"] == "target")]
+    # The contradictions table lists a raised target as "first;later".
+    raised = contradictions.loc[contradictions["kind"] == "target_raised", "fact_ids"]
+    replaced = {ids.split(";")[0] for ids in raised}
+    rows = rows[~rows["fact_id"].isin(replaced)].assign(grade=lambda x: grade_of(x, sources))
+    rows = rows.sort_values(["grade", "fact_id"]).drop_duplicates(["region_code", "year"])
+    columns = ["region_code", "year", "value", "comparator", "fact_id", "source_id", "grade"]
+    return rows[columns].sort_values(["region_code", "year"], ignore_index=True)
+
+
+def by_year(facts: pd.DataFrame, sources: pd.DataFrame, indicator: str) -> pd.DataFrame:
+    """One indicator as ``region_code, year, value, series, fact_id``, unflagged facts only.
+
+    A first print gives way to the revised statistic, which carries the plain series name.
+    """
+    rows = usable(facts[(facts["indicator"] == indicator) & (facts["group"] == "")], sources)
+    rows = rows[rows["year"].notna() & (rows["kind"] == "statistic")]
+    rows = rows.assign(plain=rows["series"] != indicator).sort_values(["plain", "fact_id"])
+    rows = rows.drop_duplicates(["region_code", "year"])
+    columns = ["region_code", "year", "value", "series", "fact_id"]
+    return rows[columns].sort_values(["region_code", "year"], ignore_index=True)

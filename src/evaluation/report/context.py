@@ -1,0 +1,101 @@
+"""What every section of a report is given: the study, the region and the writer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+from markupsafe import Markup
+
+from evaluation.report.blocks import Paragraph
+from evaluation.report.writer import Writer
+from evaluation.study import Study
+
+NATION = "100000"
+
+
+@dataclass
+class Context:
+    """One region's report in one language.
+
+    ``date`` is the ISO date printed on the report; its year decides which targets are due.
+    """
+
+    study: Study
+    code: str
+    writer: Writer
+    date: str
+    first_year: int
+    provenance: dict[str, str]
+
+    @cached_property
+    def region(self) -> pd.Series:
+        return self.study.dataset.regions.set_index("code").loc[self.code]
+
+    @cached_property
+    def is_province(self) -> bool:
+        return self.region["level"] == "province"
+
+    @cached_property
+    def province_count(self) -> int:
+        return int((self.study.dataset.regions["level"] == "province").sum())
+
+    @property
+    def today(self) -> int:
+        return int(self.date[:4])
+
+    @property
+    def parent(self) -> str:
+        return self.region["parent_code"] or NATION
+
+    @property
+    def name(self) -> str:
+        return self.writer.name(self.code)
+
+    @cached_property
+    def facts(self) -> pd.DataFrame:
+        facts = self.study.dataset.facts
+        return facts[facts["region_code"] == self.code]
+
+    @cached_property
+    def fact_rows(self) -> pd.DataFrame:
+        """All facts by identifier."""
+        return self.study.dataset.facts.set_index("fact_id", drop=False)
+
+    def rates_of(self, code: str) -> pd.DataFrame:
+        rates = self.study.rates
+        return rates[rates["region_code"] == code].sort_values("wave")
+
+    def rate(self, code: str, wave: int) -> pd.Series | None:
+        rows = self.rates_of(code)
+        rows = rows[rows["wave"] == wave]
+        return None if rows.empty else rows.iloc[0]
+
+    def fact(self, fact_id: str, unit: bool = True) -> Markup:
+        return self.writer.fact(self.fact_rows.loc[fact_id], unit)
+
+    def rate_text(self, row: pd.Series | None) -> Markup:
+        """A published rate with its interval, e.g. ``10.04% (95% interval 9.2–10.9%)``."""
+        w = self.writer
+        if row is None:
+            return w.t("missing.value")
+        value = self.fact(row["fact_id"])
+        key = f"rate.{row['region_code']}.{row['wave']}"
+        interval = w.interval(key, row["low"], row["high"], "percent", 1)
+        return Markup("{} {}").format(value, interval)
+
+    def difference(self, key: str, a: pd.Series, b: pd.Series) -> tuple[float, float, Markup]:
+        """Ends and text of the difference of two surveyed rates, in percentage points."""
+        w = self.writer
+        value = a["rate"] - b["rate"]
+        half = 1.959963984540054 * (a["variance"] + b["variance"]) ** 0.5
+        text = Markup("{} {}").format(
+            w.number(key, value, "percentage_point", 2, signed=True),
+            w.interval(key, value - half, value + half, "", 1),
+        )
+        return value - half, value + half, text
+
+    def missing(self, key: str, **values: object) -> Paragraph:
+        """A sentence for what is not there and the rows that would fill it."""
+        return Paragraph(self.writer.t(key, region=self.name, **values), "missing")

@@ -1,0 +1,155 @@
+"""Section: what the evaluation can and cannot say about the effect of investment."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from markupsafe import Markup
+
+from evaluation import plots, style
+from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
+from evaluation.report.context import Context
+from evaluation.study import Estimate
+
+MAIN = "gain_regression"
+
+
+def section(context: Context) -> Section:
+    w, study = context.writer, context.study
+    main = [item for item in study.estimates if item.model == MAIN]
+    blocks = [
+        Paragraph(overall(context), "lead"),
+        Paragraph(_design(context)),
+        _forest(context),
+        _table(context, study.estimates),
+        Paragraph(w.t("effect.note"), "note"),
+        Heading(w.t("effect.reading")),
+        Items(tuple(sentence(context, item) for item in main)),
+        Heading(w.t("effect.here", region=context.name)),
+        *_here(context, main),
+        Heading(w.t("effect.limits")),
+        Items(tuple(w.t(f"effect.limit.{key}") for key in ("proxy", "order", "survey", "power"))),
+    ]
+    return Section("effect", w.t("effect.title"), tuple(blocks))
+
+
+def overall(context: Context) -> Markup:
+    """The one sentence that says what the data show; it never claims a cause."""
+    main = [item for item in context.study.estimates if item.model == MAIN]
+    estimable = [item for item in main if item.result]
+    if not estimable:
+        return context.writer.t("effect.none")
+    told = [item for item in estimable if item.p_holm < 0.05]
+    w = context.writer
+    values = {
+        "tried": w.number("doses.tried", len(estimable), "", 0),
+        "told": w.number("doses.told", len(told), "", 0),
+    }
+    if not told:
+        return w.t("effect.unknown", **values)
+    joiner = "、" if w.language == "zh" else ", "
+    names = joiner.join(str(w.t(f"dose.{item.dose}")) for item in told)
+    return w.t("effect.some", names=names, **values)
+
+
+def _key(item: Estimate) -> str:
+    return f"estimate.{item.model}.{item.dose}"
+
+
+def _unit(item: Estimate) -> str:
+    return "percentage_point_per_year" if item.model == MAIN else "percentage_point"
+
+
+def _digits(item: Estimate) -> int:
+    """Two significant digits of the standard error."""
+    return max(1, min(4, 1 - math.floor(math.log10(item.result.se))))
+
+
+def sentence(context: Context, item: Estimate) -> Markup:
+    """What one estimate permits to be said."""
+    w = context.writer
+    name = w.t(f"dose.{item.dose}")
+    if item.result is None:
+        return w.t("effect.not_estimable", dose=name)
+    digits, key = _digits(item), _key(item)
+    verdict = item.verdict
+    if verdict != "unknown" and item.p_holm >= 0.05:
+        verdict = "not_after_holm"
+    return w.t(
+        f"effect.sentence.{verdict}",
+        dose=name,
+        estimate=w.number(key, item.result.estimate, _unit(item), digits, signed=True),
+        interval=w.interval(key, item.result.low, item.result.high, "", digits),
+        mde=w.number(f"{key}.mde", item.result.details["mde_approximate"], _unit(item), digits),
+        holm=w.probability(f"{key}.holm", item.p_holm),
+    )
+
+
+def _design(context: Context) -> Markup:
+    w, panel = context.writer, context.study.provinces
+    return w.t(
+        "effect.design",
+        gains=w.number("panel.gains", len(panel), "", 0),
+        regions=w.number("panel.regions", panel["region_code"].nunique(), "", 0),
+        first=w.year(panel["wave_from"].min()),
+        last=w.year(panel["wave_to"].max()),
+        breaks=w.number("panel.breaks", int(panel["crosses_break"].sum()), "", 0),
+    )
+
+
+def _forest(context: Context) -> Figure:
+    w = context.writer
+    rows = []
+    for item in context.study.estimates:
+        if item.model != MAIN or item.result is None:
+            continue
+        result, digits = item.result, _digits(item)
+        note = f"{result.estimate:+.{digits}f}".replace("-", "−")
+        rows.append((str(w.t(f"dose.{item.dose}")), result.estimate, result.low, result.high, note))
+    frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
+    figure = plots.forest(frame, xlabel=str(w.t("axis.effect")))
+    return Figure(
+        style.figure_png(figure), w.t("effect.forest.caption"), str(w.t("effect.forest.alt"))
+    )
+
+
+def _table(context: Context, estimates: tuple[Estimate, ...]) -> Table:
+    w = context.writer
+    rows = []
+    for item in estimates:
+        label = (w.t(f"dose.{item.dose}"), w.t(f"model.{item.model}"))
+        if item.result is None:
+            blank = Markup("—")
+            rows.append((*label, w.t("effect.cannot"), blank, blank, blank, blank))
+            continue
+        key, digits, result = _key(item), _digits(item), item.result
+        rows.append(
+            (
+                *label,
+                w.number(key, result.estimate, "", digits, signed=True),
+                w.interval(key, result.low, result.high, "", digits),
+                w.probability(f"{key}.holm", item.p_holm),
+                w.number(f"{key}.mde", result.details["mde_approximate"], "", digits),
+                w.t(
+                    "effect.counts",
+                    observations=w.number(f"{key}.observations", result.observations, "", 0),
+                    clusters=w.number(f"{key}.clusters", result.clusters, "", 0),
+                ),
+            )
+        )
+    columns = tuple(
+        w.t(f"column.{name}")
+        for name in ("dose", "model", "estimate", "interval95", "p_holm", "mde", "counts")
+    )
+    return Table(w.t("effect.table"), columns, tuple(rows), frozenset({2, 3, 4, 5, 6}))
+
+
+def _here(context: Context, main: list[Estimate]) -> list:
+    """What the national association means for this region, and what it does not."""
+    w, panel = context.writer, context.study.provinces
+    own = panel[panel["region_code"] == context.code]
+    if own.empty:
+        return [context.missing("effect.here.missing")]
+    used = w.number(f"panel.gains.{context.code}", len(own), "", 0)
+    return [Paragraph(w.t("effect.here.text", region=context.name, used=used))]

@@ -1,0 +1,43 @@
+"""A table of published figures: indicator, value, period, source with grade, flags."""
+
+from __future__ import annotations
+
+import pandas as pd
+from markupsafe import Markup
+
+from evaluation.report.blocks import Table
+from evaluation.report.context import Context
+
+
+def flags(context: Context, row: pd.Series) -> Markup:
+    """What a reader must know of a fact: its caveats and the contradictions that name it."""
+    w = context.writer
+    marks = [w.t(f"caveat.{name}") for name in row["caveats"].split(";") if name]
+    table = context.study.dataset.contradictions
+    for _, item in table.iterrows():
+        if row["fact_id"] in item["fact_ids"].split(";"):
+            marks.append(
+                Markup('<a class="flag" href="#{0}"><cite>{0}</cite></a>').format(
+                    item["contradiction_id"]
+                )
+            )
+    return Markup("、" if w.language == "zh" else ", ").join(marks)
+
+
+def figure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table:
+    """Facts as printed, one row each; two series of one indicator stand in two rows."""
+    w = context.writer
+    cells = tuple(
+        (
+            w.indicator(row["indicator"]),
+            w.fact(row),
+            w.period(row["period_start"], row["period_end"]),
+            w.cite(row["source_id"]),
+            flags(context, row),
+        )
+        for _, row in rows.sort_values(["indicator", "period_end", "fact_id"]).iterrows()
+    )
+    columns = tuple(
+        w.t(f"column.{name}") for name in ("indicator", "value", "period", "source", "flags")
+    )
+    return Table(caption, columns, cells, frozenset({1}))

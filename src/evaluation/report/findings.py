@@ -1,0 +1,84 @@
+"""Section: key findings, five sentences that answer before anything is explained."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from evaluation.report.blocks import Items, Section
+from evaluation.report.context import NATION, Context
+from evaluation.report.effect import overall
+from evaluation.report.targets import assessments
+
+
+def section(context: Context) -> Section:
+    w = context.writer
+    items = (_level(context), _change(context), _target(context), overall(context), _next(context))
+    return Section("findings", w.t("findings.title"), (Items(items, key=True),))
+
+
+def _level(context: Context) -> Markup:
+    w, own = context.writer, context.rates_of(context.code)
+    known = own[own["variance"].notna()]
+    if known.empty:
+        above = context.rates_of(context.parent).iloc[-1]
+        return w.t(
+            "findings.level.missing",
+            region=context.name,
+            parent=w.name(context.parent),
+            rate=context.rate_text(above),
+            year=w.year(above["wave"]),
+        )
+    row = known.iloc[-1]
+    nation = context.rate(NATION, row["wave"])
+    values = {
+        "region": context.name,
+        "rate": context.rate_text(row),
+        "year": w.year(row["wave"]),
+    }
+    if nation is None:
+        return w.t("findings.level.alone", **values)
+    low, high, gap = context.difference(f"gap.{context.code}.{row['wave']}", row, nation)
+    side = "above" if low > 0 else "below" if high < 0 else "near"
+    return w.t(f"findings.level.{side}", gap=gap, nation=context.fact(nation["fact_id"]), **values)
+
+
+def _change(context: Context) -> Markup:
+    w, gains = context.writer, context.study.gains
+    own = gains[gains["region_code"] == context.code]
+    if own.empty:
+        return w.t("findings.change.missing", region=context.name)
+    gain = own.iloc[-1]
+    key = f"gain.{context.code}.{gain['interval']}"
+    side = "up" if gain["low"] > 0 else "down" if gain["high"] < 0 else "unclear"
+    text = w.t(
+        f"findings.change.{side}",
+        first=w.year(gain["wave_from"]),
+        last=w.year(gain["wave_to"]),
+        gain=w.number(key, gain["gain"], "percentage_point", 2, signed=True),
+        interval=w.interval(key, gain["low"], gain["high"], "", 1),
+    )
+    if not gain["crosses_break"]:
+        return text
+    return Markup("{}{}{}").format(
+        text, "" if w.language == "zh" else " ", w.t("findings.change.break")
+    )
+
+
+def _target(context: Context) -> Markup:
+    w, found = context.writer, assessments(context)
+    if not found:
+        return w.t("findings.target.missing", region=context.name)
+    item = found[-1] if found[-1].target["year"] <= 2030 or len(found) == 1 else found[-2]
+    return w.t(
+        f"findings.target.{item.status}",
+        region=context.name,
+        target=context.fact(item.target["fact_id"]),
+        year=w.year(item.target["year"]),
+    )
+
+
+def _next(context: Context) -> Markup:
+    w, own = context.writer, context.rates_of(context.code)
+    if own.empty:
+        return w.t("findings.next.survey", region=context.name)
+    return w.t("findings.next.inputs", region=context.name)

@@ -1,0 +1,84 @@
+"""Section: policy measures and who answers for them."""
+
+from __future__ import annotations
+
+import pandas as pd
+from markupsafe import Markup
+
+from evaluation.report.blocks import Heading, Paragraph, Section, Table
+from evaluation.report.context import Context
+from evaluation.report.figures import figure_table
+
+
+def measures_of(context: Context) -> tuple[pd.DataFrame, str]:
+    """Measures of the region's own plan, else of the region above; and whose they are."""
+    measures = context.study.dataset.measures
+    for code in (context.code, context.parent):
+        rows = measures[measures["region_code"] == code]
+        if len(rows):
+            return rows, code
+    return measures.iloc[:0], ""
+
+
+def measure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table:
+    """One measure a row: where it stands, what it is, who leads, who helps, by when."""
+    w = context.writer
+    cells = []
+    for _, row in rows.iterrows():
+        goal = w.column(row, "quantified_target")
+        title = w.recorded("measures", row["measure_id"], w.column(row, "title"))
+        if goal:
+            goal_text = w.recorded("measures", row["measure_id"], goal)
+            title = Markup("{} <strong>{}</strong>").format(title, goal_text)
+        cells.append(
+            (
+                Markup("<cite>{}</cite>").format(row["number_in_document"]),
+                title,
+                Markup("{}").format(w.organisations(row["lead_unit_zh"]) or w.t("missing.lead")),
+                Markup("{}").format(w.organisations(row["responsible_units_zh"]) or "—"),
+                w.year(row["year_due"]) if row["year_due"] else w.t("missing.due"),
+            )
+        )
+    names = ("item", "measure", "lead", "responsible", "due")
+    return Table(caption, tuple(w.t(f"column.{name}") for name in names), tuple(cells))
+
+
+def section(context: Context) -> Section:
+    w = context.writer
+    measures, origin = measures_of(context)
+    rows = measures[measures["target_group"].isin(["", "all"])]
+    blocks: list = []
+    if rows.empty:
+        code = Markup("<code>{}</code>").format(context.code)
+        blocks.append(context.missing("governance.missing", code=code))
+    else:
+        sources = w.cite(";".join(dict.fromkeys(measures["source_id"])))
+        key = "governance.own" if origin == context.code else "governance.inherited"
+        blocks.append(Paragraph(w.t(key, name=w.name(origin), source=sources)))
+        for domain in dict.fromkeys(rows["domain"]):
+            part = rows[rows["domain"] == domain]
+            blocks.append(measure_table(context, part, w.t(f"domain.{domain}")))
+    blocks += _organisation(context)
+    return Section("governance", w.t("governance.title"), tuple(blocks))
+
+
+def _organisation(context: Context) -> list:
+    """Published figures on organisation and planning, the grassroots associations among them."""
+    w = context.writer
+    domain = context.study.dataset.indicators.set_index("indicator")["domain"]
+    facts = context.facts
+    rows = facts[
+        (facts["indicator"].map(domain) == "organisation")
+        & (facts["group"] == "")
+        & facts["kind"].isin(["statistic", "norm"])
+    ]
+    extra = facts[
+        (facts["kind"] == "norm") & ~facts["indicator"].str.startswith("county_kepu_staff_norm")
+    ]
+    rows = pd.concat([rows, extra]).drop_duplicates("fact_id")
+    if rows.empty:
+        return []
+    return [
+        Heading(w.t("governance.figures")),
+        figure_table(context, rows, w.t("domain.organisation")),
+    ]

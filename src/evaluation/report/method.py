@@ -1,0 +1,70 @@
+"""Sections: the sources cited, and how the report was made."""
+
+from __future__ import annotations
+
+import json
+
+from markupsafe import Markup
+
+from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table
+from evaluation.report.context import Context
+
+
+def sources(context: Context) -> Section:
+    """Sources cited so far, in the order of first citation; to be called after other sections."""
+    w = context.writer
+    table = context.study.dataset.sources.set_index("source_id")
+    rows = []
+    for identifier in w.cited:
+        row = table.loc[identifier]
+        title = Markup("<cite>{}</cite>").format(row["title"])
+        if row["url"]:
+            title = Markup('<a href="{}">{}</a>').format(row["url"], title)
+        rows.append(
+            (
+                Markup('<span id="source-{0}"><cite>{0}</cite></span>').format(identifier),
+                Markup('<span class="grade grade-{0}">{0}</span>').format(row["grade"]),
+                title,
+                Markup("<cite>{}</cite>").format(row["publisher"]),
+                Markup("<cite>{}</cite>").format(row["date"]),
+            )
+        )
+    names = ("id", "grade", "title", "publisher", "date")
+    columns = tuple(w.t(f"column.{name}") for name in names)
+    return Section(
+        "sources",
+        w.t("sources.title"),
+        (
+            Paragraph(w.t("sources.grades"), "note"),
+            Table(w.t("sources.table"), columns, tuple(rows)),
+        ),
+    )
+
+
+def method(context: Context) -> Section:
+    """How the numbers were made, and everything needed to make them again."""
+    w, details = context.writer, context.provenance
+    keys = ("rates", "gains", "doses", "regression", "bootstrap", "words")
+    rows = tuple(
+        (w.t(f"provenance.{key}"), Markup("<code>{}</code>").format(value))
+        for key, value in details.items()
+        if value
+    )
+    columns = (w.t("column.what"), w.t("column.value"))
+    return Section(
+        "method",
+        w.t("method.title"),
+        (
+            Items(tuple(w.t(f"method.{key}") for key in keys)),
+            Paragraph(w.t("method.trace"), "note"),
+            Heading(w.t("method.provenance")),
+            Table(w.t("method.provenance.table"), columns, rows),
+        ),
+    )
+
+
+def record(context: Context) -> Markup:
+    """Every computed number of the report as JSON, for readers that are programs."""
+    data = json.dumps(context.writer.computed, sort_keys=True)
+    safe = Markup(data.replace("<", "\\u003c"))
+    return Markup('<script type="application/json" id="results">{}</script>').format(safe)

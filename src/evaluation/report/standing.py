@@ -1,0 +1,188 @@
+"""Blocks of the level section: gains, rank among provinces, peers, place among cities."""
+
+from __future__ import annotations
+
+import pandas as pd
+from markupsafe import Markup
+
+from evaluation import plots, style
+from evaluation.position import nearest, profile_of
+from evaluation.report.blocks import Figure, Heading, Paragraph, Table
+from evaluation.report.context import NATION, Context
+from evaluation.survey import rank_interval
+
+
+# Fewer cities than this are no distribution to stand in.
+MINIMUM_CITIES = 10
+
+
+def gain_blocks(context: Context) -> list:
+    w = context.writer
+    gains = context.study.gains
+    own = gains[gains["region_code"] == context.code]
+    if own.empty:
+        return [Heading(w.t("level.gains")), context.missing("level.gains.missing")]
+    nation = context.rates_of(NATION).set_index("wave")
+    rows = []
+    for _, gain in own.iterrows():
+        key = f"gain.{context.code}.{gain['interval']}"
+        reference = w.t("missing.value")
+        if {gain["wave_from"], gain["wave_to"]} <= set(nation.index):
+            change = nation.at[gain["wave_to"], "rate"] - nation.at[gain["wave_from"], "rate"]
+            reference = w.number(f"gain.{NATION}.{gain['interval']}", change, "", 2, signed=True)
+        rows.append(
+            (
+                Markup("{}–{}").format(w.year(gain["wave_from"]), w.year(gain["wave_to"])),
+                w.number(key, gain["gain"], "", 2, signed=True),
+                w.interval(key, gain["low"], gain["high"], "", 1),
+                w.number(f"{key}.annual", gain["annual"], "", 2, signed=True),
+                reference,
+                w.t("flag.break") if gain["crosses_break"] else Markup("—"),
+            )
+        )
+    columns = tuple(
+        w.t(f"column.{name}")
+        for name in ("interval", "gain", "gain_interval", "annual", "nation_gain", "break")
+    )
+    table = Table(w.t("level.gains.table"), columns, tuple(rows), frozenset(range(1, 5)))
+    return [Heading(w.t("level.gains")), table, Paragraph(w.t("level.gains.note"), "note")]
+
+
+def position_blocks(context: Context, own: pd.DataFrame) -> list:
+    """Rank interval among the provinces published in the same wave, and the nearest peers."""
+    w, own = context.writer, own[own["variance"].notna()]
+    if own.empty:
+        return []
+    wave = own["wave"].iloc[-1]
+    blocks = [Heading(w.t("level.position", year=w.year(wave)))]
+    provinces = context.study.dataset.regions.set_index("code")["level"] == "province"
+    rates = context.study.rates
+    rows = rates[(rates["wave"] == wave) & rates["region_code"].map(provinces)]
+    rows = rows[rows["variance"].notna()].reset_index(drop=True)
+    if len(rows) > 1:
+        blocks += _ranking(context, rows, wave)
+    return blocks + _peer_table(context, wave)
+
+
+def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
+    w = context.writer
+    ranks = rank_interval(rows["rate"].to_numpy(), rows["se"].to_numpy())
+    own = ranks[(rows["region_code"] == context.code).to_numpy()].iloc[0]
+    key = f"rank.{context.code}.{wave}"
+    sentence = w.t(
+        "level.rank",
+        region=context.name,
+        low=w.number(f"{key}.low", own["rank_low"], "", 0),
+        high=w.number(f"{key}.high", own["rank_high"], "", 0),
+        count=w.number(f"rank.count.{wave}", len(rows), "", 0),
+        all=w.number("provinces", context.province_count, "", 0),
+        year=w.year(wave),
+    )
+    frame = pd.DataFrame(
+        {
+            "name": [w.short(code) for code in rows["region_code"]],
+            "value": rows["rate"],
+            "low": rows["low"],
+            "high": rows["high"],
+            "highlight": rows["region_code"] == context.code,
+        }
+    )
+    nation = context.rate(NATION, wave)
+    reference = None if nation is None else (nation["rate"], w.short(NATION))
+    figure = plots.ranking(frame, xlabel=str(w.t("axis.rate")), reference=reference)
+    caption = w.t("level.ranking.caption", year=w.year(wave))
+    alt = str(w.t("level.ranking.alt", year=wave, region=context.name))
+    return [Paragraph(sentence), Figure(style.figure_png(figure), caption, alt)]
+
+
+def _peer_table(context: Context, wave: int) -> list:
+    w = context.writer
+    peers = nearest(profile_of(context.study.provinces), context.code)
+    if not peers:
+        return []
+    rows = []
+    for code in [context.code, *peers]:
+        known = context.rates_of(code)
+        last = known.iloc[-1] if len(known) else None
+        rows.append(
+            (
+                Markup("{}").format(w.name(code)),
+                context.rate_text(context.rate(code, wave)),
+                w.t("missing.value") if last is None else context.rate_text(last),
+                w.t("missing.value") if last is None else w.year(last["wave"]),
+            )
+        )
+    columns = (
+        w.t("column.region"),
+        w.t("column.rate_in", year=w.year(wave)),
+        w.t("column.latest"),
+        w.t("column.year"),
+    )
+    return [
+        Heading(w.t("level.peers")),
+        Paragraph(w.t("level.peers.note"), "note"),
+        Table(w.t("level.peers.table"), columns, tuple(rows), frozenset({1, 2})),
+    ]
+
+
+def city_blocks(context: Context) -> list:
+    """Where a league's value or target would stand among cities surveyed in the same wave."""
+    w = context.writer
+    regions = context.study.dataset.regions.set_index("code")
+    outside = regions.index[
+        ~regions["level"].isin(["nation", "province"]) & (regions["parent_code"] != context.parent)
+    ]
+    rates = context.study.rates
+    cities = rates[rates["region_code"].isin(outside) & rates["variance"].notna()]
+    marks = _marks(context)
+    counts = cities["wave"].value_counts()
+    waves = [wave for wave in sorted(counts.index) if counts[wave] >= MINIMUM_CITIES]
+    if not waves:
+        return []
+    blocks: list = [Heading(w.t("level.cities"))]
+    own = context.rates_of(context.code)
+    wave = own["wave"].iloc[-1] if len(own) and own["wave"].iloc[-1] in waves else waves[-1]
+    rows = cities[cities["wave"] == wave]
+    for kind, value, shown in marks:
+        below = int((rows["rate"] < value).sum())
+        blocks.append(
+            Paragraph(
+                w.t(
+                    f"level.cities.{kind}",
+                    region=context.name,
+                    value=shown,
+                    year=w.year(wave),
+                    below=w.number(f"cities.below.{context.code}.{kind}.{wave}", below, "", 0),
+                    count=w.number(f"cities.{wave}", len(rows), "", 0),
+                )
+            )
+        )
+    return [*blocks, _strip(context, rows, marks, wave), Paragraph(w.t("level.cities.note"), "note")]
+
+
+def _marks(context: Context) -> list[tuple[str, float, Markup]]:
+    """The region's last rate and its last target, where there are any."""
+    own, goals = context.rates_of(context.code), context.study.targets
+    goals = goals[goals["region_code"] == context.code]
+    marks = []
+    if len(own):
+        marks.append(("rate", own["rate"].iloc[-1], context.fact(own["fact_id"].iloc[-1])))
+    if len(goals):
+        marks.append(("target", goals["value"].iloc[-1], context.fact(goals["fact_id"].iloc[-1])))
+    return marks
+
+
+def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figure:
+    w = context.writer
+    values = pd.DataFrame(
+        {"name": [w.short(code) for code in rows["region_code"]], "value": rows["rate"]}
+    )
+    lines = [(str(w.t(f"figure.{kind}")), value, kind) for kind, value, _ in marks]
+    for code in (context.parent, NATION):
+        row = context.rate(code, wave)
+        if row is not None:
+            lines.append((w.short(code), row["rate"], "nation"))
+    frame = pd.DataFrame(lines, columns=["label", "value", "kind"])
+    figure = plots.strip(values, frame, xlabel=str(w.t("axis.rate")))
+    caption = w.t("level.cities.caption", year=w.year(wave))
+    return Figure(style.figure_png(figure), caption, str(w.t("level.cities.alt", year=wave)))

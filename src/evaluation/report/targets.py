@@ -1,0 +1,149 @@
+"""Section: progress to the region's own targets."""
+
+from __future__ import annotations
+
+import pandas as pd
+from markupsafe import Markup
+
+from evaluation.progress import Progress, assess
+from evaluation.report.blocks import Heading, Paragraph, Section, Table
+from evaluation.report.context import NATION, Context
+
+
+def assessments(context: Context) -> list[Progress]:
+    """Every target of the region against its surveys, by due year."""
+    goals = context.study.targets
+    goals = goals[goals["region_code"] == context.code]
+    rates = context.rates_of(context.code)
+    return [assess(row, rates, context.today) for _, row in goals.iterrows()]
+
+
+def section(context: Context) -> Section:
+    w = context.writer
+    found = assessments(context)
+    blocks: list = []
+    if found:
+        blocks.append(_table(context, found))
+        blocks += [Paragraph(_sentence(context, item)) for item in found]
+        blocks.append(Paragraph(w.t("targets.note"), "note"))
+    else:
+        blocks.append(context.missing("targets.missing", code=Markup("<code>{}</code>").format(context.code)))
+        blocks += _above(context)
+    return Section("targets", w.t("targets.title"), (*blocks, *_quantified(context)))
+
+
+def _above(context: Context) -> list:
+    """The targets that hold above the region, for orientation."""
+    w, goals = context.writer, context.study.targets
+    items = []
+    for code in dict.fromkeys([context.parent, NATION]):
+        rows = goals[(goals["region_code"] == code) & (goals["year"] >= 2025)]
+        for _, row in rows.iterrows():
+            items.append(
+                Paragraph(
+                    w.t(
+                        "targets.above",
+                        name=w.name(code),
+                        year=w.year(row["year"]),
+                        value=context.fact(row["fact_id"]),
+                        source=w.cite(row["source_id"]),
+                    )
+                )
+            )
+    return items
+
+
+def _sentence(context: Context, item: Progress) -> Markup:
+    w, goal = context.writer, item.target
+    values = {
+        "region": context.name,
+        "target": context.fact(goal["fact_id"]),
+        "year": w.year(goal["year"]),
+    }
+    if item.latest is not None:
+        values |= {
+            "rate": context.rate_text(item.latest),
+            "wave": w.year(item.latest["wave"]),
+            "required": _required(context, item),
+        }
+    return w.t(f"targets.{item.status}", **values)
+
+
+def _required(context: Context, item: Progress) -> Markup:
+    key = f"required.{context.code}.{item.target['year']}"
+    return context.writer.number(key, item.required, "percentage_point", 2)
+
+
+def _observed(context: Context, item: Progress) -> Markup:
+    w = context.writer
+    if pd.isna(item.observed):
+        return w.t("missing.value")
+    key = f"observed.{context.code}.{item.latest['wave']}"
+    return Markup("{} {}").format(
+        w.number(key, item.observed, "", 2, signed=True),
+        w.interval(key, item.observed_low, item.observed_high, "", 1),
+    )
+
+
+def _table(context: Context, found: list[Progress]) -> Table:
+    w = context.writer
+    rows = []
+    for item in found:
+        latest = item.latest
+        rows.append(
+            (
+                w.year(item.target["year"]),
+                context.fact(item.target["fact_id"]),
+                w.t("missing.value") if latest is None else context.rate_text(latest),
+                w.t("missing.value") if latest is None else w.year(latest["wave"]),
+                _required(context, item) if not pd.isna(item.required) else Markup("—"),
+                _observed(context, item) if not pd.isna(item.required) else Markup("—"),
+                w.t(f"status.{item.status}"),
+                w.cite(item.target["source_id"]),
+            )
+        )
+    columns = tuple(
+        w.t(f"column.{name}")
+        for name in ("due", "target", "rate", "wave", "required", "observed", "status", "source")
+    )
+    caption = w.t("targets.table", region=context.name)
+    return Table(caption, columns, tuple(rows), frozenset({1, 2, 4, 5}))
+
+
+# Which published figure tells how far a quantified target that is not a literacy rate has come.
+KNOWN_BY = {
+    "county_science_museum_coverage_target": "science_museums_banner_level_and_above",
+    "kepu_bases_target": "kepu_education_bases_total",
+    "kepu_base_visits_per_year_target": "kepu_venue_visits",
+}
+
+
+def _quantified(context: Context) -> list:
+    w, facts = context.writer, context.facts
+    goals = facts[(facts["kind"] == "target") & (facts["indicator"] != "science_literacy_rate")]
+    if goals.empty:
+        return []
+    rows = []
+    for _, goal in goals.iterrows():
+        known = facts[
+            (facts["indicator"] == KNOWN_BY.get(goal["indicator"], ""))
+            & (facts["kind"] == "statistic")
+        ].sort_values("period_end")
+        last = w.t("missing.value")
+        if len(known):
+            row = known.iloc[-1]
+            last = Markup("{} ({})").format(w.fact(row), w.period("", row["period_end"]))
+        rows.append(
+            (
+                w.indicator(goal["indicator"]),
+                w.fact(goal),
+                w.year(goal["period_end"]),
+                last,
+                w.cite(goal["source_id"]),
+            )
+        )
+    columns = tuple(
+        w.t(f"column.{name}") for name in ("indicator", "target", "due", "last_known", "source")
+    )
+    table = Table(w.t("targets.quantified.table"), columns, tuple(rows), frozenset({1}))
+    return [Heading(w.t("targets.quantified")), table]

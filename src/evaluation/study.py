@@ -1,0 +1,183 @@
+"""Everything a report draws on, computed once from a data package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from evaluation import panel
+from evaluation.data import Dataset
+from evaluation.errors import ModelError
+from evaluation.inference import holm
+from evaluation.models import fit
+from evaluation.observations import RATE, targets, usable
+from evaluation.results import Result
+
+BANDS = ("east", "central", "west")
+MINIMUM_REGIONS = 10
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one model says of one dose, or why it can say nothing.
+
+    ``result`` is ``None`` exactly when ``reason`` is not empty. ``p_holm`` adjusts the p-value for
+    the doses tried together with the same model.
+    """
+
+    dose: str
+    model: str
+    result: Result | None
+    reason: str = ""
+    p_holm: float = float("nan")
+
+    @property
+    def verdict(self) -> str:
+        """``positive``, ``negative``, ``unknown`` (interval holds zero) or ``not_estimable``."""
+        if self.result is None:
+            return "not_estimable"
+        if self.result.low > 0:
+            return "positive"
+        return "negative" if self.result.high < 0 else "unknown"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Rates, gains, doses, targets and estimates of one data package.
+
+    ``provinces`` holds the gains of provinces with doses and covariates, the panel of the gain
+    regression; ``levels`` the rates of provinces with doses, the panel of the fixed effects.
+    """
+
+    dataset: Dataset
+    rates: pd.DataFrame
+    gains: pd.DataFrame
+    bands: pd.DataFrame
+    targets: pd.DataFrame
+    provinces: pd.DataFrame
+    levels: pd.DataFrame
+    estimates: tuple[Estimate, ...]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the package holds generated figures and every page must say so."""
+        return self.dataset.simulated
+
+
+def band_rates(dataset: Dataset) -> pd.DataFrame:
+    """Published rates of the three bands of provinces: ``band, wave, rate, fact_id``."""
+    rows = usable(dataset.facts, dataset.sources)
+    prefix = "region_band="
+    rows = rows[(rows["indicator"] == RATE) & rows["group"].str.startswith(prefix)]
+    frame = pd.DataFrame(
+        {
+            "band": rows["group"].str.removeprefix(prefix),
+            "wave": rows["year"].astype(int),
+            "rate": rows["value"],
+            "fact_id": rows["fact_id"],
+        }
+    )
+    return frame.sort_values(["band", "wave"], ignore_index=True)
+
+
+def model_regions(dataset: Dataset) -> pd.Index:
+    """Regions of the panel: the provinces, or the lower units where a package has no provinces."""
+    provinces = dataset.regions.loc[dataset.regions["level"] == "province", "code"]
+    if len(provinces) >= MINIMUM_REGIONS:
+        return pd.Index(provinces)
+    return pd.Index(dataset.regions.loc[~dataset.regions["level"].isin(["nation"]), "code"])
+
+
+def _attempt(model: str, dose: str, frame: pd.DataFrame, **arguments) -> Estimate:
+    try:
+        result = fit(model, frame, dose=f"log2_{dose}", region="region_code", **arguments)
+    except ModelError as error:
+        return Estimate(dose, model, None, str(error))
+    return Estimate(dose, model, result)
+
+
+def estimate(
+    provinces: pd.DataFrame,
+    levels: pd.DataFrame,
+    doses: pd.Series,
+    *,
+    draws: int,
+    seed: int,
+    covariates: tuple[str, ...] = ("opening", "log2_gdp_per_capita", "college_share"),
+) -> tuple[Estimate, ...]:
+    """Gain regression and two-way fixed effects for each dose, Holm over doses by model.
+
+    Effects are percentage points per doubling of the dose: a year in the gain regression, in the
+    level in the fixed effects.
+    """
+    rows: list[Estimate] = []
+    for dose in doses:
+        rows.append(
+            _attempt(
+                "gain_regression",
+                dose,
+                provinces,
+                outcome="annual",
+                variance="annual_variance",
+                covariates=covariates,
+                wave="interval",
+                draws=draws,
+                seed=seed,
+            )
+        )
+    for dose in doses:
+        rows.append(
+            _attempt(
+                "two_way_fixed_effects",
+                dose,
+                levels,
+                outcome="rate",
+                covariates=("log2_gdp_per_capita",),
+                wave="wave",
+                draws=draws,
+                seed=seed,
+            )
+        )
+    return _adjust(rows)
+
+
+def _adjust(rows: list[Estimate]) -> tuple[Estimate, ...]:
+    """Holm-adjusted p-values within each model."""
+    adjusted: dict[int, float] = {}
+    for model in {row.model for row in rows}:
+        index = [i for i, row in enumerate(rows) if row.model == model and row.result]
+        if index:
+            adjusted |= dict(zip(index, holm([rows[i].result.p for i in index]), strict=True))
+    return tuple(
+        Estimate(r.dose, r.model, r.result, r.reason, float(adjusted.get(i, float("nan"))))
+        for i, r in enumerate(rows)
+    )
+
+
+def build(
+    dataset: Dataset,
+    *,
+    draws: int = 9999,
+    seed: int = 20250101,
+    assumed: panel.Assumed | None = None,
+) -> Study:
+    """Compute the whole study; the same seed gives the same study."""
+    rates = panel.rates(dataset, assumed)
+    gains = panel.gains(rates, dataset.waves)
+    regions = model_regions(dataset)
+    provinces = gains[gains["region_code"].isin(regions)].reset_index(drop=True)
+    provinces = panel.attach(dataset, provinces)
+    levels = panel.level_panel(dataset, rates[rates["region_code"].isin(regions)])
+    return Study(
+        dataset=dataset,
+        rates=rates,
+        gains=gains,
+        bands=band_rates(dataset),
+        targets=targets(dataset.facts, dataset.sources, dataset.contradictions),
+        provinces=provinces,
+        levels=levels,
+        estimates=estimate(
+            provinces, levels, dataset.doses["dose"], draws=draws, seed=seed
+        ),
+    )
