@@ -1,0 +1,141 @@
+"""Read a data package into frames; the only door through which figures enter."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evaluation import schema
+from evaluation.contract import RATE
+from evaluation.errors import DataError
+from evaluation.tables import TABLES, package_hash, read_descriptor, read_table
+
+SHOWN_DIGITS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The tables of one checked data package.
+
+    Attributes
+    ----------
+    root : folder the package was read from.
+    hash : SHA-256 over the names and bytes of its files; two equal hashes are equal data.
+    simulated : whether the figures are generated; every page must then say so.
+    facts : one published figure a row, with ``row`` (line in ``facts.csv``) and ``year`` (of
+        ``period_end``, missing where the period has no stated end); ``value`` in ``unit``.
+    sources, indicators, regions, region_sets, measures, units, organisations, waves,
+    assumptions, contradictions, doses, part_whole : the tables ``datapackage.json`` describes.
+
+    Codes, ids and periods are strings, ``""`` where empty; numbers are ``float64``, whole numbers
+    ``int64`` (``Int64`` where they may be missing), truth values ``bool``.
+    """
+
+    root: Path
+    hash: str
+    simulated: bool
+    facts: pd.DataFrame
+    sources: pd.DataFrame
+    indicators: pd.DataFrame
+    regions: pd.DataFrame
+    region_sets: pd.DataFrame
+    measures: pd.DataFrame
+    units: pd.DataFrame
+    organisations: pd.DataFrame
+    waves: pd.DataFrame
+    assumptions: pd.DataFrame
+    contradictions: pd.DataFrame
+    doses: pd.DataFrame
+    part_whole: pd.DataFrame
+
+    def counts(self) -> dict[str, int]:
+        """Number of rows of each table."""
+        return {name: len(getattr(self, name)) for name in TABLES}
+
+    def __repr__(self) -> str:
+        rates = int(((self.facts["indicator"] == RATE) & (self.facts["kind"] == "survey")).sum())
+        kind = "simulated " if self.simulated else ""
+        return (
+            f"Dataset({self.root.as_posix()}, {self.hash[:SHOWN_DIGITS]}: {len(self.facts):,} "
+            f"{kind}facts, {rates:,} of them surveyed literacy rates, on "
+            f"{self.facts['region_code'].nunique()} regions and "
+            f"{self.facts['indicator'].nunique()} indicators from {len(self.sources)} sources; "
+            f"{len(self.waves)} waves)"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{name}</td><td style='text-align:right'>{count:,}</td></tr>"
+            for name, count in self.counts().items()
+        )
+        kind = "simulated " if self.simulated else ""
+        caption = html.escape(f"{kind}data package {self.root.as_posix()}")
+        return (
+            f"<table><caption>{caption} <code>{self.hash[:SHOWN_DIGITS]}</code></caption>"
+            f"<thead><tr><th>table</th><th>rows</th></tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+
+# Truth values of Frictionless Table Schema where a field does not list its own.
+TRUE_VALUES = ("true", "True", "TRUE", "1")
+
+
+def load(path: str | Path = "data", checked_hash: str = "") -> Dataset:
+    """Read the data package at ``path`` and check its contract.
+
+    Parameters
+    ----------
+    path : folder with ``datapackage.json`` and its tables.
+    checked_hash : hash of a package that has been checked before; a package of the same hash is
+        not checked again.
+
+    Raises
+    ------
+    DataError
+        Listing every breach of the contract, each with file, row, column, rule and remedy.
+    """
+    root = Path(path)
+    descriptor = read_descriptor(root)
+    digest = package_hash(root)
+    if digest != checked_hash:
+        violations = schema.check(root)
+        if violations:
+            raise DataError(violations)
+    resources = {resource["name"]: resource for resource in descriptor["resources"]}
+    frames = {name: _typed(root, resources[name]) for name in TABLES}
+    frames["facts"] = _dated(frames["facts"])
+    return Dataset(root=root, hash=digest, simulated=descriptor["simulated"], **frames)
+
+
+def _typed(root: Path, resource: dict[str, Any]) -> pd.DataFrame:
+    """One table with the types its description declares and its row numbers as column ``row``."""
+    text = read_table(root / resource["path"])
+    columns = {
+        field["name"]: _column(text[field["name"]], field) for field in resource["schema"]["fields"]
+    }
+    frame = pd.DataFrame(columns)
+    if resource["name"] == "facts":
+        frame["row"] = text.index.to_numpy()
+    return frame.reset_index(drop=True)
+
+
+def _column(text: pd.Series, field: dict[str, Any]) -> pd.Series:
+    kind = field["type"]
+    if kind == "string":
+        return text
+    if kind == "boolean":
+        return text.isin(field.get("trueValues", TRUE_VALUES))
+    numbers = pd.to_numeric(text.where(text != ""))
+    if kind == "number":
+        return numbers.astype(float)
+    required = field.get("constraints", {}).get("required", False)
+    return numbers.astype("int64" if required else "Int64")
+
+
+def _dated(facts: pd.DataFrame) -> pd.DataFrame:
+    year = facts["period_end"].str[:4]
+    return facts.assign(year=pd.to_numeric(year.where(year != "")).astype("Int64"))

@@ -1,0 +1,146 @@
+"""Reading a package: types, row numbers, the hash, and what a reader sees."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from evaluation.data import Dataset, load
+from evaluation.errors import DataError
+from evaluation.tables import TABLES, package_hash, read_table
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+
+
+@pytest.fixture
+def package(tmp_path) -> Path:
+    target = tmp_path / "data"
+    shutil.copytree(DATA, target, ignore=shutil.ignore_patterns("simulated"))
+    return target
+
+
+def test_every_described_table_is_a_frame(dataset):
+    frames = [f.name for f in dataclasses.fields(Dataset) if f.type == "pd.DataFrame"]
+    assert tuple(frames) == TABLES
+    assert dataset.counts() == {name: len(getattr(dataset, name)) for name in TABLES}
+    assert {path.stem for path in DATA.glob("*.csv")} == set(TABLES)
+
+
+def test_types(dataset):
+    facts = dataset.facts
+    assert facts["value"].dtype == float
+    assert facts["corroborated"].dtype == "int64"
+    assert facts["year"].dtype == "Int64"
+    assert dataset.waves["wave"].dtype == "int64"
+    assert dataset.measures["year_due"].dtype == "Int64"
+    assert dataset.indicators["proxy"].dtype == bool
+    assert dataset.waves["break_before"].dtype == bool
+    assert dataset.contradictions["blocks_estimates"].dtype == bool
+    assert dataset.assumptions["wave"].map(type).eq(str).all()
+    text = ["fact_id", "region_code", "period_start", "period_end", "group", "caveats", "note"]
+    assert facts[text].map(lambda cell: isinstance(cell, str)).all(axis=None)
+
+
+def test_values_are_those_of_the_file(dataset):
+    facts = dataset.facts.set_index("fact_id")
+    assert facts.loc["F00046", "value"] == 8.73
+    assert facts.loc["F00046", "year"] == 2020
+    assert list(dataset.waves.loc[dataset.waves["break_before"], "wave"]) == [2020, 2022]
+    undated = dataset.facts["period_end"] == ""
+    assert undated.any()
+    assert (dataset.facts["year"].isna() == undated).all()
+
+
+def test_row_numbers_are_lines_of_the_file(dataset):
+    assert list(dataset.facts.index[:2]) == [0, 1]
+    lines = (DATA / "facts.csv").read_text(encoding="utf-8").splitlines()
+    for _, fact in dataset.facts.iloc[[0, 500, -1]].iterrows():
+        assert lines[fact["row"] - 1].startswith(fact["fact_id"])
+
+
+def test_hash_changes_with_any_byte_of_any_table(package):
+    before = package_hash(package)
+    assert before == package_hash(DATA)
+    (package / "simulated").mkdir()
+    (package / "simulated" / "facts.csv").write_text("anything", encoding="utf-8")
+    assert package_hash(package) == before
+    for name in ("units.csv", "datapackage.json"):
+        content = (package / name).read_bytes()
+        (package / name).write_bytes(content + b"\n")
+        assert package_hash(package) != before
+        (package / name).write_bytes(content)
+    (package / "units.csv").rename(package / "unit.csv")
+    assert package_hash(package) != before
+
+
+def test_a_breach_stops_loading_and_names_the_cell(package):
+    units = (package / "units.csv").read_text(encoding="utf-8")
+    units = units.replace("10000", "ten thousand", 1)
+    (package / "units.csv").write_text(units, encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        load(package)
+    row = next(i for i, line in enumerate(units.splitlines(), 1) if "ten thousand" in line)
+    assert str(caught.value).splitlines() == [
+        "1 violation of the data contract:",
+        f"units.csv, row {row}, column factor: 'ten thousand' is not a number — "
+        "write a plain decimal number such as 12.5, without unit or thousands separator",
+    ]
+
+
+def test_a_checked_hash_skips_the_check_of_that_state_only(package):
+    facts = (package / "facts.csv").read_text(encoding="utf-8")
+    (package / "facts.csv").write_text(facts.replace(",survey,", ",poll,", 1), encoding="utf-8")
+    loaded = load(package, checked_hash=package_hash(package))
+    assert "poll" in set(loaded.facts["kind"])
+    with pytest.raises(DataError, match="'poll' is not allowed"):
+        load(package, checked_hash=package_hash(DATA))
+
+
+def test_loading_a_checked_package_does_not_import_frictionless():
+    code = (
+        "import sys; from evaluation.data import load; from evaluation.tables import package_hash;"
+        "from pathlib import Path; root = Path(sys.argv[1]);"
+        "load(root, package_hash(root)); assert 'frictionless' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(DATA)], check=True)
+
+
+def test_missing_folder_and_table_say_what_to_do(tmp_path, package):
+    with pytest.raises(DataError, match=r"folder is missing — give the path of a data package"):
+        load(tmp_path / "nowhere")
+    (package / "waves.csv").unlink()
+    with pytest.raises(DataError, match=r"waves.csv: file is missing — restore the table"):
+        load(package)
+
+
+def test_reader_keeps_whatever_is_there(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes("\ufeffa,b\n1,NA\n\n2\n3,x,extra\n".encode())
+    table = read_table(path)
+    assert list(table.index) == [2, 4, 5]
+    assert table.to_numpy().tolist() == [["1", "NA"], ["2", ""], ["3", "x"]]
+    path.write_text("", encoding="utf-8")
+    assert read_table(path).empty
+
+
+def test_truth_values_as_a_spreadsheet_writes_them(package):
+    table = pd.read_csv(package / "waves.csv", dtype=str, keep_default_na=False)
+    table["break_before"] = table["break_before"].str.upper()
+    table.to_csv(package / "waves.csv", index=False)
+    loaded = load(package, checked_hash=package_hash(package))
+    assert list(loaded.waves.loc[loaded.waves["break_before"], "wave"]) == [2020, 2022]
+
+
+def test_what_a_reader_sees(dataset):
+    text = repr(dataset)
+    assert f"{len(dataset.facts):,} facts" in text
+    assert dataset.hash[:12] in text
+    page = dataset._repr_html_()
+    for name, count in dataset.counts().items():
+        assert f"<td>{name}</td><td style='text-align:right'>{count:,}</td>" in page
