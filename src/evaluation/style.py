@@ -1,0 +1,164 @@
+"""The look of every figure: font, palette, page width, PNG bytes and the check for missing glyphs.
+
+Nothing here changes matplotlib's global settings: each figure is made, drawn and written inside
+:func:`settings`, which restores what it found. Figures are not registered with pyplot.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+
+FAMILY = "Noto Sans CJK SC"
+FONT_FILE = "NotoSansCJKsc-Regular.otf"
+# A letter the CJK face lacks (subscript two, say) is taken from matplotlib's own font.
+FALLBACK = "DejaVu Sans"
+
+# Vermilion of Okabe & Ito (2008); its text shade is darkened to 5:1 contrast on white.
+ACCENT, ACCENT_TEXT, ACCENT_PALE = "#D55E00", "#B34F00", "#F6DCC8"
+INK, DARK, MID, LIGHT, PALE = "#222222", "#4A4A4A", "#8A8A8A", "#BDBDBD", "#E6E6E6"
+QUIET = "#6B6B6B"  # the lightest grey still readable as text (5.3:1)
+
+WIDTH, DPI = 7.2, 150
+BASE, SMALL, TINY = 10, 9, 8.5
+
+RC = {
+    "font.family": [FAMILY, FALLBACK],
+    "font.size": BASE,
+    # Only the regular weight ships with the wheel: emphasis is by colour, never by weight.
+    "font.weight": "normal",
+    "axes.titlesize": BASE,
+    "axes.titleweight": "normal",
+    "axes.titlelocation": "left",
+    "axes.labelsize": SMALL,
+    "axes.labelcolor": QUIET,
+    "axes.labelpad": 6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.edgecolor": MID,
+    "axes.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": PALE,
+    "grid.linewidth": 0.7,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "xtick.color": MID,
+    "ytick.color": MID,
+    "xtick.labelcolor": DARK,
+    "ytick.labelcolor": DARK,
+    "xtick.major.width": 0.7,
+    "xtick.minor.width": 0.5,
+    "ytick.major.size": 0,
+    "text.color": INK,
+    "text.parse_math": False,  # a dollar sign in a caller's text is a dollar sign
+    "lines.solid_capstyle": "butt",
+    "legend.frameon": False,
+    "legend.fontsize": SMALL,
+    "hatch.linewidth": 0.8,
+    "hatch.color": MID,
+    "figure.constrained_layout.h_pad": 0.05,
+    "figure.constrained_layout.w_pad": 0.05,
+}
+
+
+class PageFigure(Figure):
+    """A figure that shows itself in a notebook with the bytes a report would hold."""
+
+    def _repr_png_(self) -> bytes:
+        return figure_png(self)
+
+
+@lru_cache(maxsize=1)
+def font_path() -> Path:
+    """File of the Chinese font in the ``mplfonts`` wheel, registered on the first call.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the wheel is not installed or ships without the font.
+    """
+    spec = importlib.util.find_spec("mplfonts")  # located, not imported: its import is not needed
+    folders = [Path(p) for p in (spec.submodule_search_locations or [])] if spec else []
+    found = [path for path in (folder / "fonts" / FONT_FILE for folder in folders) if path.exists()]
+    if not found:
+        raise FileNotFoundError(f"{FONT_FILE} not found: install the package mplfonts>=0.0.11")
+    font_manager.fontManager.addfont(str(found[0]))
+    return found[0]
+
+
+@contextmanager
+def settings() -> Iterator[None]:
+    """Matplotlib's defaults and :data:`RC`, whatever the caller had set; restored on leaving."""
+    font_path()
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(RC)
+        yield
+
+
+def slim(text: str) -> str:
+    """Text with each minus sign as an en dash: the font's minus (U+2212) is a full em wide."""
+    return text.replace("−", "–")
+
+
+@contextmanager
+def figure(height: float) -> Iterator[PageFigure]:
+    """Give an empty figure of page width; on leaving, lay it out once and keep that layout.
+
+    Parameters
+    ----------
+    height : in inches.
+    """
+    with settings():
+        page = PageFigure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+        FigureCanvasAgg(page)
+        yield page
+        for text in page.findobj(Text):
+            text.set_text(slim(text.get_text()))
+        page.canvas.draw()  # ticks made later would take the caller's settings
+        page.set_layout_engine("none")
+
+
+def figure_png(fig: Figure, dpi: int = DPI) -> bytes:
+    """PNG bytes of a figure, the same for the same figure; the figure is closed.
+
+    The image is reduced to 128 colours, and carries neither date nor software name.
+    """
+    import matplotlib.pyplot as plt  # only to close figures a caller made with pyplot
+
+    buffer = io.BytesIO()
+    with settings():
+        fig.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    plt.close(fig)
+    image = Image.open(buffer).convert("RGB")
+    small = image.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    out = io.BytesIO()
+    small.save(out, format="PNG", optimize=True, dpi=(dpi, dpi))
+    return out.getvalue()
+
+
+@lru_cache(maxsize=1)
+def _charmap() -> frozenset[int]:
+    font_path()
+    files = [font_manager.findfont(name, fallback_to_default=False) for name in (FAMILY, FALLBACK)]
+    return frozenset().union(*(font_manager.get_font(file).get_charmap() for file in files))
+
+
+def missing_glyphs(fig: Figure) -> set[str]:
+    """Characters of all texts in a figure that its fonts can't draw (they would show as boxes)."""
+    text = "".join(artist.get_text() for artist in fig.findobj(Text))
+    return {letter for letter in text if not letter.isspace() and ord(letter) not in _charmap()}
