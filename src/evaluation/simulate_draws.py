@@ -53,10 +53,10 @@ class Truth:
     opening_effect: float = -0.02
     region_sd: float = 0.15
     residual_sd: float = 0.20
-    opening_mean: float = 6.0
+    opening_mean: float = 8.0
     opening_sd: float = 1.0
     design_effect: float = 2.0
-    dose_sd: float = 0.8
+    dose_sd: float = 0.6
     correlation: float = 0.6
     persistence: float = 0.99
     nesting: float = 0.3
