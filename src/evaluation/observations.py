@@ -14,7 +14,7 @@ BARRED = frozenset(
 
 def has_caveat(facts: pd.DataFrame, barred: frozenset[str] = BARRED) -> pd.Series:
     """True where a fact carries at least one of the caveats in ``barred``."""
-    return facts["caveats"].map(lambda text: bool(barred.intersection(text.split(";"))))
+    return facts["caveats"].map(lambda text: bool(barred.intersection(text.split(";")))).astype(bool)
 
 
 def grade_of(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.Series:
@@ -35,9 +35,11 @@ def usable(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     kept = kept.sort_values(
         ["grade", "corroborated", "fact_id"], ascending=[True, False, True], kind="stable"
     )
-    others = kept.groupby(keys)["fact_id"].agg(lambda ids: ";".join(ids.iloc[1:]))
     first = kept.drop_duplicates(keys).set_index(keys)
-    return first.assign(confirmed_by=others).reset_index().sort_values("fact_id")
+    # Few facts have a second source: only those are grouped.
+    others = kept[kept.duplicated(keys)].groupby(keys)["fact_id"].agg(";".join)
+    confirmed = others.reindex(first.index).fillna("")
+    return first.assign(confirmed_by=confirmed).reset_index().sort_values("fact_id")
 
 
 def surveyed_rates(facts: pd.DataFrame, sources: pd.DataFrame, flagged: bool = False):

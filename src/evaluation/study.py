@@ -67,9 +67,9 @@ class Study:
 
 def band_rates(dataset: Dataset) -> pd.DataFrame:
     """Published rates of the three bands of provinces: ``band, wave, rate, fact_id``."""
-    rows = usable(dataset.facts, dataset.sources)
-    prefix = "region_band="
+    prefix, rows = "region_band=", dataset.facts
     rows = rows[(rows["indicator"] == RATE) & rows["group"].str.startswith(prefix)]
+    rows = usable(rows, dataset.sources)
     frame = pd.DataFrame(
         {
             "band": rows["group"].str.removeprefix(prefix),

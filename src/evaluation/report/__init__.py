@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from markupsafe import Markup
+
 from evaluation.errors import KepuError
 from evaluation.report import (
     effect,
@@ -17,10 +19,14 @@ from evaluation.report import (
     targets,
 )
 from evaluation.report.blocks import Section
-from evaluation.report.context import Context
+from evaluation.report.context import NATION, Context
+from evaluation.report.method import record
+from evaluation.report.overview import OVERVIEW
 from evaluation.report.writer import Writer
 from evaluation.study import Study
 from evaluation.text import LANGUAGES
+
+__all__ = ["OVERVIEW", "SECTIONS", "Context", "open_overview", "open_report", "record", "title"]
 
 SECTIONS: dict[str, Callable[[Context], Section]] = {
     "findings": findings.section,
@@ -60,3 +66,44 @@ def open_report(
         raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
     writer = Writer(study.dataset, language)
     return Context(study, region, writer, date, first_year, provenance or {})
+
+
+def open_overview(
+    study: Study,
+    region_set: str,
+    language: str,
+    *,
+    date: str,
+    first_year: int = 2010,
+    provenance: dict[str, str] | None = None,
+) -> Context:
+    """Start the overview of a region set.
+
+    Raises
+    ------
+    KepuError : the set is not in ``region_sets.csv`` or the language is unknown.
+    """
+    sets = study.dataset.region_sets
+    codes = sets.loc[sets["set"] == region_set, "code"].tolist()
+    if not codes:
+        known = ", ".join(sorted(sets["set"].unique()))
+        raise KepuError(f"Region set '{region_set}' is not in region_sets.csv; known: {known}.")
+    if language not in LANGUAGES:
+        raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
+    writer = Writer(study.dataset, language)
+    return Context(study, NATION, writer, date, first_year, provenance or {}, codes)
+
+
+def title(context: Context) -> Markup:
+    """Heading of the page, what the brackets mean, and a warning where figures are simulated."""
+    w = context.writer
+    kind = ".simulated" if context.study.simulated else ""
+    frame = "overview" if context.codes else "report"
+    parts = [
+        Markup("<h1>{}</h1>").format(w.t(f"{frame}.title{kind}", region=context.name)),
+        Markup('<p class="subtitle">{}</p>').format(w.t("report.subtitle")),
+        Markup('<p class="note">{}</p>').format(w.t("report.intervals")),
+    ]
+    if context.study.simulated:
+        parts.insert(1, Markup('<p class="simulated">{}</p>').format(w.t("report.simulated")))
+    return Markup("\n").join(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
@@ -20,6 +20,7 @@ class Context:
     """One region's report in one language.
 
     ``date`` is the ISO date printed on the report; its year decides which targets are due.
+    ``codes`` are the regions of an overview, empty in a regional report.
     """
 
     study: Study
@@ -28,6 +29,7 @@ class Context:
     date: str
     first_year: int
     provenance: dict[str, str]
+    codes: list[str] = field(default_factory=list)
 
     @cached_property
     def region(self) -> pd.Series:
@@ -36,6 +38,15 @@ class Context:
     @cached_property
     def is_province(self) -> bool:
         return self.region["level"] == "province"
+
+    @cached_property
+    def below(self) -> list[str]:
+        """Units of a region set whose parent is among the regions of the overview."""
+        dataset = self.study.dataset
+        regions = dataset.regions.set_index("code")
+        inside = regions.index[regions["parent_code"].isin(self.codes)]
+        listed = inside[inside.isin(dataset.region_sets["code"])]
+        return [code for code in listed if code not in self.codes]
 
     @cached_property
     def province_count(self) -> int:
@@ -83,14 +94,14 @@ class Context:
         value = self.fact(row["fact_id"])
         key = f"rate.{row['region_code']}.{row['wave']}"
         interval = w.interval(key, row["low"], row["high"], "percent", 1)
-        return Markup("{} {}").format(value, interval)
+        return w.joined(value, interval)
 
     def difference(self, key: str, a: pd.Series, b: pd.Series) -> tuple[float, float, Markup]:
         """Ends and text of the difference of two surveyed rates, in percentage points."""
         w = self.writer
         value = a["rate"] - b["rate"]
         half = 1.959963984540054 * (a["variance"] + b["variance"]) ** 0.5
-        text = Markup("{} {}").format(
+        text = w.joined(
             w.number(key, value, "percentage_point", 2, signed=True),
             w.interval(key, value - half, value + half, "", 1),
         )

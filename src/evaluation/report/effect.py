@@ -16,28 +16,41 @@ MAIN = "gain_regression"
 
 
 def section(context: Context) -> Section:
-    w, study = context.writer, context.study
-    main = [item for item in study.estimates if item.model == MAIN]
-    blocks = [
+    w = context.writer
+    here = (Heading(w.t("effect.here", region=context.name)), *_here(context))
+    blocks = (*association(context), *here, *limits(context))
+    return Section("effect", w.t("effect.title"), blocks)
+
+
+def association(context: Context) -> tuple:
+    """Blocks on the association over all regions of the panel: sentence, figure, table."""
+    w, main = context.writer, _main(context)
+    drawn = [_forest(context)] if any(item.result for item in main) else []
+    return (
         Paragraph(overall(context), "lead"),
         Paragraph(_design(context)),
-        _forest(context),
-        _table(context, study.estimates),
+        *drawn,
+        _table(context, context.study.estimates),
         Paragraph(w.t("effect.note"), "note"),
         Heading(w.t("effect.reading")),
         Items(tuple(sentence(context, item) for item in main)),
-        Heading(w.t("effect.here", region=context.name)),
-        *_here(context, main),
-        Heading(w.t("effect.limits")),
-        Items(tuple(w.t(f"effect.limit.{key}") for key in ("proxy", "order", "survey", "power"))),
-    ]
-    return Section("effect", w.t("effect.title"), tuple(blocks))
+    )
+
+
+def limits(context: Context) -> tuple:
+    """Blocks on what stands between these data and a judgement."""
+    w = context.writer
+    items = tuple(w.t(f"effect.limit.{key}") for key in ("proxy", "order", "survey", "power"))
+    return (Heading(w.t("effect.limits")), Items(items))
+
+
+def _main(context: Context) -> list[Estimate]:
+    return [item for item in context.study.estimates if item.model == MAIN]
 
 
 def overall(context: Context) -> Markup:
     """The one sentence that says what the data show; it never claims a cause."""
-    main = [item for item in context.study.estimates if item.model == MAIN]
-    estimable = [item for item in main if item.result]
+    estimable = [item for item in _main(context) if item.result]
     if not estimable:
         return context.writer.t("effect.none")
     told = [item for item in estimable if item.p_holm < 0.05]
@@ -145,7 +158,7 @@ def _table(context: Context, estimates: tuple[Estimate, ...]) -> Table:
     return Table(w.t("effect.table"), columns, tuple(rows), frozenset({2, 3, 4, 5, 6}))
 
 
-def _here(context: Context, main: list[Estimate]) -> list:
+def _here(context: Context) -> list:
     """What the national association means for this region, and what it does not."""
     w, panel = context.writer, context.study.provinces
     own = panel[panel["region_code"] == context.code]

@@ -27,6 +27,8 @@ def flags(context: Context, row: pd.Series) -> Markup:
 def figure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table:
     """Facts as printed, one row each; two series of one indicator stand in two rows."""
     w = context.writer
+    label = rows["indicator"].map(lambda key: str(w.indicator(key)))
+    ordered = rows.assign(label=label).sort_values(["label", "period_end", "fact_id"])
     cells = tuple(
         (
             w.indicator(row["indicator"]),
@@ -35,7 +37,7 @@ def figure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table
             w.cite(row["source_id"]),
             flags(context, row),
         )
-        for _, row in rows.sort_values(["indicator", "period_end", "fact_id"]).iterrows()
+        for _, row in ordered.iterrows()
     )
     columns = tuple(
         w.t(f"column.{name}") for name in ("indicator", "value", "period", "source", "flags")

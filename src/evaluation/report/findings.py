@@ -54,14 +54,12 @@ def _change(context: Context) -> Markup:
         f"findings.change.{side}",
         first=w.year(gain["wave_from"]),
         last=w.year(gain["wave_to"]),
-        gain=w.number(key, gain["gain"], "percentage_point", 2, signed=True),
+        gain=w.number(key, gain["gain"], "percentage_point", 2, signed=side != "up"),
         interval=w.interval(key, gain["low"], gain["high"], "", 1),
     )
     if not gain["crosses_break"]:
         return text
-    return Markup("{}{}{}").format(
-        text, "" if w.language == "zh" else " ", w.t("findings.change.break")
-    )
+    return w.joined(text, w.t("findings.change.break"))
 
 
 def _target(context: Context) -> Markup:

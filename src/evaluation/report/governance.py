@@ -36,7 +36,7 @@ def measure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Tabl
                 title,
                 Markup("{}").format(w.organisations(row["lead_unit_zh"]) or w.t("missing.lead")),
                 Markup("{}").format(w.organisations(row["responsible_units_zh"]) or "—"),
-                w.year(row["year_due"]) if row["year_due"] else w.t("missing.due"),
+                w.t("missing.due") if pd.isna(row["year_due"]) else w.year(row["year_due"]),
             )
         )
     names = ("item", "measure", "lead", "responsible", "due")

@@ -57,9 +57,9 @@ def _group(context: Context, group: str, measures: pd.DataFrame) -> list:
 def _national(context: Context, group: str) -> Markup | None:
     """The latest national rate that bears on the group, for orientation."""
     w, dataset = context.writer, context.study.dataset
-    rows = usable(dataset.facts, dataset.sources)
+    rows = dataset.facts
     rows = rows[(rows["region_code"] == NATION) & (rows["indicator"] == RATE)]
-    rows = rows[rows["group"].map(RELATED) == group].sort_values("year")
+    rows = usable(rows[rows["group"].map(RELATED) == group], dataset.sources).sort_values("year")
     if rows.empty:
         return None
     row = rows.iloc[-1]

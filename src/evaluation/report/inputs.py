@@ -31,7 +31,6 @@ class Standing:
     band_median: float
     band_percentile: float
     change: dict | None
-    others: pd.Series
 
 
 def standings(context: Context) -> list[Standing]:
@@ -56,7 +55,6 @@ def standings(context: Context) -> list[Standing]:
                 float(same.median()),
                 float(100 * (column < same.median()).mean()),
                 growth(values, context.code, year),
-                column,
             )
         )
     return found
@@ -105,15 +103,8 @@ def _profile(context: Context, found: list[Standing]) -> Figure:
             "band_percentile": [item.band_percentile for item in found],
         }
     )
-    others = pd.DataFrame(
-        [
-            (str(w.t(f"dose.{item.dose['dose']}")), percentile(item.others, code))
-            for item in found
-            for code in item.others.index
-        ],
-        columns=["label", "percentile"],
-    )
-    figure = plots.profile(frame, others=others, xlabel=str(w.t("axis.percentile")))
+    names = {part: str(w.t(f"figure.{part}")) for part in ("region", "band")}
+    figure = plots.profile(frame, names=names, xlabel=str(w.t("axis.percentile")))
     band = w.t(f"band.{context.region['band']}")
     caption = w.t("inputs.profile.caption", region=context.name, band=band)
     alt = str(w.t("inputs.profile.alt", region=context.name).striptags())
@@ -167,7 +158,7 @@ def _history(context: Context) -> Figure:
         parts.append(own.assign(panel=panel)[["panel", "year", "value", "series"]])
     frame = pd.concat(parts, ignore_index=True)
     frame["year"] = frame["year"].astype(int)
-    figure = plots.small_multiples(frame, ylabel="")
+    figure = plots.small_multiples(frame, columns=2)
     caption = w.t("inputs.history.caption", region=context.name)
     alt = str(w.t("inputs.history.alt", region=context.name).striptags())
     return Figure(style.figure_png(figure), caption, alt)

@@ -6,7 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation import plots, style
-from evaluation.observations import has_caveat, surveyed_rates
+from evaluation.observations import surveyed_rates
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.context import NATION, Context
 from evaluation.report.standing import city_blocks, gain_blocks, position_blocks
@@ -132,7 +132,6 @@ def _sample(context: Context, row: pd.Series) -> Markup:
 def _flagged(context: Context) -> list:
     w = context.writer
     rows = surveyed_rates(context.facts, context.study.dataset.sources, flagged=True)
-    rows = rows[has_caveat(rows)]
     if rows.empty:
         return []
     cells = tuple(

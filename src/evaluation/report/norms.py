@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup
-
 from evaluation.report.blocks import Heading, Paragraph
 from evaluation.report.context import Context
 
@@ -64,4 +62,4 @@ def _staffing(context: Context) -> list[Paragraph]:
         source=w.cite(small["source_id"]),
     )
     gap = w.t("norms.staff.unknown", region=context.name)
-    return [Paragraph(Markup("{}{}{}").format(sentence, "" if w.language == "zh" else " ", gap))]
+    return [Paragraph(w.joined(sentence, gap))]

@@ -177,11 +177,12 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
     values = pd.DataFrame(
         {"name": [w.short(code) for code in rows["region_code"]], "value": rows["rate"]}
     )
-    lines = [(str(w.t(f"figure.{kind}")), value, kind) for kind, value, _ in marks]
+    kinds = {"rate": "region", "target": "target"}
+    lines = [(str(w.t(f"figure.{kind}")), value, kinds[kind]) for kind, value, _ in marks]
     for code in (context.parent, NATION):
         row = context.rate(code, wave)
         if row is not None:
-            lines.append((w.short(code), row["rate"], "nation"))
+            lines.append((w.short(code), row["rate"], "nation" if code == NATION else "other"))
     frame = pd.DataFrame(lines, columns=["label", "value", "kind"])
     figure = plots.strip(values, frame, xlabel=str(w.t("axis.rate")))
     caption = w.t("level.cities.caption", year=w.year(wave))

@@ -79,7 +79,7 @@ def _observed(context: Context, item: Progress) -> Markup:
     if pd.isna(item.observed):
         return w.t("missing.value")
     key = f"observed.{context.code}.{item.latest['wave']}"
-    return Markup("{} {}").format(
+    return w.joined(
         w.number(key, item.observed, "", 2, signed=True),
         w.interval(key, item.observed_low, item.observed_high, "", 1),
     )
@@ -132,7 +132,7 @@ def _quantified(context: Context) -> list:
         last = w.t("missing.value")
         if len(known):
             row = known.iloc[-1]
-            last = Markup("{} ({})").format(w.fact(row), w.period("", row["period_end"]))
+            last = w.joined(w.fact(row), w.t("period.bracket", period=w.period("", row["period_end"])))
         rows.append(
             (
                 w.indicator(goal["indicator"]),

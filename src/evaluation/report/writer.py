@@ -17,6 +17,7 @@ from evaluation.data import Dataset
 from evaluation.errors import KepuError
 from evaluation.text import t
 
+LEVEL = 95.0
 _COMPARATORS = {"=": "", ">": "number.more_than", ">=": "number.at_least", "approx": "number.nearly"}
 
 
@@ -33,7 +34,7 @@ def plain(value: float, language: str, digits: int | None = None) -> str:
         return text.replace("-", "−") if float(text.replace(",", "")) != 0 else text.lstrip("-")
     scales = [(1e8, "亿"), (1e4, "万")] if language == "zh" else [(1e6, " million")]
     for scale, word in scales:
-        short = f"{value / scale:.10g}"
+        short = f"{value / scale:,.10g}"
         if abs(value) >= scale and len(short.partition(".")[2]) <= 3:
             return f"{short}{word}"
     return f"{value:,.10g}".replace("-", "−")
@@ -57,7 +58,9 @@ class Writer:
         self._organisations = dataset.organisations.set_index("name_zh")["name_en"]
 
     def t(self, key: str, **values: object) -> Markup:
-        return t(key, self.language, **values)
+        """A text of the table; every text may say ``{level}``, the coverage of the intervals."""
+        level = self.number("interval.level", LEVEL, "percent", 0)
+        return t(key, self.language, **{"level": level, **values})
 
     def name(self, code: str) -> str:
         return self._regions.at[code, f"name_{self.language}"]
@@ -103,6 +106,8 @@ class Writer:
 
     def fact(self, row: Mapping[str, object], unit: bool = True) -> Markup:
         """The value of a row of facts as printed, with its comparator and unit."""
+        if row["unit"] == "rank":
+            return self._rank(row)
         base = self._units.at[row["unit"], "base_unit"]
         value = float(row["value"]) * float(self._units.at[row["unit"], "factor"])
         text = plain(value, self.language) + (self.unit(base) if unit else "")
@@ -111,6 +116,18 @@ class Writer:
         )
         key = _COMPARATORS[row["comparator"]]
         return self.t(key, value=element) if key else element
+
+    def _rank(self, row: Mapping[str, object]) -> Markup:
+        """A place in a national ranking; an approximate one is "among the first"."""
+        key = "number.top" if row["comparator"] == "approx" else "number.rank"
+        element = Markup('<data value="{0}" data-fact="{1}">{0}</data>').format(
+            f"{row['value']:.10g}", row["fact_id"]
+        )
+        return self.t(key, value=element)
+
+    def joined(self, *parts: object) -> Markup:
+        """Parts of a phrase: apart in English, close together in Chinese."""
+        return Markup("" if self.language == "zh" else " ").join(parts)
 
     def number(
         self, key: str, value: float, unit: str = "", digits: int = 2, signed: bool = False

@@ -1,0 +1,181 @@
+"""The overview: all regions of a set on one page, with what the data say of investment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+from markupsafe import Markup
+
+from evaluation import plots, style
+from evaluation.progress import assess
+from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
+from evaluation.report.context import NATION, Context
+from evaluation.report.effect import association, limits, overall
+
+
+def findings(context: Context) -> Section:
+    """Where the nation stands, how much is published, what can be said of investment."""
+    w, study = context.writer, context.study
+    nation = context.rates_of(NATION)
+    nation = nation[nation["variance"].notna()]
+    items = []
+    if len(nation):
+        last = nation.iloc[-1]
+        items.append(w.t("overview.nation", rate=context.rate_text(last), year=w.year(last["wave"])))
+    for wave, count in _published(context).items():
+        if wave >= context.first_year:
+            key = f"overview.published.{wave}"
+            shown = w.number(key, int(count), "", 0)
+            total = w.number("overview.regions", len(context.codes), "", 0)
+            items.append(w.t("overview.published", year=w.year(wave), count=shown, total=total))
+    items.append(overall(context))
+    if study.simulated:
+        items.insert(0, w.t("report.simulated"))
+    return Section("findings", w.t("findings.title"), (Items(tuple(items), key=True),))
+
+
+def _published(context: Context) -> pd.Series:
+    rates = context.study.rates
+    return rates[rates["region_code"].isin(context.codes)]["wave"].value_counts().sort_index()
+
+
+def regions(context: Context) -> Section:
+    """Latest rate, latest gain and last target of each region, and of the units below."""
+    w = context.writer
+    below = context.below
+    blocks: list = [_coverage(context), _table(context, context.codes, w.t("overview.table"))]
+    if below:
+        blocks += [
+            Heading(w.t("overview.below")),
+            _table(context, below, w.t("overview.below.table")),
+        ]
+    blocks.append(Paragraph(w.t("overview.table.note"), "note"))
+    return Section("regions", w.t("overview.regions"), tuple(blocks))
+
+
+def _coverage(context: Context) -> Figure:
+    w, study = context.writer, context.study
+    facts = study.dataset.facts
+    surveys = facts[(facts["indicator"] == "science_literacy_rate") & (facts["kind"] == "survey")]
+    seen = set(zip(surveys["region_code"], surveys["year"].fillna(0).astype(int), strict=True))
+    used = set(zip(study.rates["region_code"], study.rates["wave"], strict=True))
+    waves = [wave for wave in study.dataset.waves["wave"] if wave >= context.first_year]
+    states = {state: str(w.t(f"coverage.{state}")) for state in ("published", "flagged", "missing")}
+    rows = [
+        (w.short(code), wave, _state((code, wave), used, seen))
+        for code in context.codes
+        for wave in waves
+    ]
+    frame = pd.DataFrame(rows, columns=["region", "year", "state"])
+    figure = plots.coverage(frame, states=states)
+    return Figure(
+        style.figure_png(figure),
+        w.t("overview.coverage.caption"),
+        str(w.t("overview.coverage.alt")),
+    )
+
+
+def _state(key: tuple[str, int], used: set, seen: set) -> str:
+    return "published" if key in used else "flagged" if key in seen else "missing"
+
+
+def _table(context: Context, codes: list[str], caption: Markup) -> Table:
+    w = context.writer
+    names = ("region", "latest", "year", "gain", "interval", "target", "due", "status")
+    rows = tuple(_row(context, code) for code in codes)
+    columns = tuple(w.t(f"column.{name}") for name in names)
+    return Table(caption, columns, rows, frozenset({1, 3, 5}))
+
+
+def _row(context: Context, code: str) -> tuple[Markup, ...]:
+    w, study = context.writer, context.study
+    own = context.rates_of(code)
+    own = own[own["variance"].notna()]
+    gain = study.gains[study.gains["region_code"] == code]
+    goals = study.targets[study.targets["region_code"] == code]
+    nearer = goals[goals["year"] <= 2030]
+    goals = nearer if len(nearer) else goals
+    cells = [Markup('<a href="{}_{}.html">{}</a>').format(code, w.language, w.name(code))]
+    if len(own):
+        cells += [context.rate_text(own.iloc[-1]), w.year(own.iloc[-1]["wave"])]
+    else:
+        cells += [w.t("missing.value"), Markup("—")]
+    if len(gain):
+        last = gain.iloc[-1]
+        key = f"gain.{code}.{last['interval']}"
+        number = w.number(key, last["gain"], "", 2, signed=True)
+        interval = w.interval(key, last["low"], last["high"], "", 1)
+        span = Markup("{}–{}").format(w.year(last["wave_from"]), w.year(last["wave_to"]))
+        cells += [w.joined(number, interval), span]
+    else:
+        cells += [w.t("missing.value"), Markup("—")]
+    if goals.empty:
+        return (*cells, w.t("missing.target"), Markup("—"), Markup("—"))
+    goal = goals.iloc[-1]
+    status = assess(goal, context.rates_of(code), context.today).status
+    return (
+        *cells,
+        context.fact(goal["fact_id"]),
+        w.year(goal["year"]),
+        w.t(f"status.{status}"),
+    )
+
+
+def ranking(context: Context) -> Section:
+    """Rates of the wave with most regions published, and the latest gains, as intervals."""
+    w, study = context.writer, context.study
+    rates = study.rates[study.rates["region_code"].isin(context.codes)]
+    rates = rates[rates["variance"].notna()]
+    blocks = []
+    # The latest wave for which at least half of the regions are published.
+    counts = rates["wave"].value_counts()
+    full = counts.index[counts >= len(context.codes) / 2]
+    if len(full):
+        wave = int(max(full))
+        rows = rates[rates["wave"] == wave]
+        caption = w.t("level.ranking.caption", year=w.year(wave))
+        alt = str(w.t("overview.ranking.alt", year=wave))
+        nation = context.rate(NATION, wave)
+        reference = None if nation is None else (nation["rate"], w.short(NATION))
+        blocks.append(_dots(context, rows, "rate", "axis.rate", caption, alt, reference))
+    gains = study.gains[study.gains["region_code"].isin(context.codes)]
+    gains = gains.sort_values("wave_to").groupby("region_code").tail(1)
+    if len(gains):
+        gains = gains.assign(
+            low=gains["low"] / gains["years"], high=gains["high"] / gains["years"]
+        )
+        caption, alt = w.t("overview.gains.caption"), str(w.t("overview.gains.alt"))
+        blocks.append(_dots(context, gains, "annual", "axis.gain", caption, alt, None))
+    if not blocks:
+        blocks = [context.missing("overview.ranking.missing")]
+    return Section("ranking", w.t("overview.ranking"), tuple(blocks))
+
+
+def _dots(context, rows, column, axis, caption, alt, reference) -> Figure:
+    w = context.writer
+    frame = pd.DataFrame(
+        {
+            "name": [w.short(code) for code in rows["region_code"]],
+            "value": rows[column].to_numpy(),
+            "low": rows["low"].to_numpy(),
+            "high": rows["high"].to_numpy(),
+            "highlight": False,
+        }
+    )
+    figure = plots.ranking(frame, xlabel=str(w.t(axis)), reference=reference)
+    return Figure(style.figure_png(figure), caption, alt)
+
+
+def effect(context: Context) -> Section:
+    """The association over all regions, and the limits of what it says."""
+    blocks = (*association(context), *limits(context))
+    return Section("effect", context.writer.t("effect.title"), blocks)
+
+
+OVERVIEW: dict[str, Callable[[Context], Section]] = {
+    "findings": findings,
+    "regions": regions,
+    "ranking": ranking,
+    "effect": effect,
+}
