@@ -86,7 +86,8 @@ def model_regions(dataset: Dataset) -> pd.Index:
     provinces = dataset.regions.loc[dataset.regions["level"] == "province", "code"]
     if len(provinces) >= MINIMUM_REGIONS:
         return pd.Index(provinces)
-    return pd.Index(dataset.regions.loc[~dataset.regions["level"].isin(["nation"]), "code"])
+    parents = dataset.regions["parent_code"]
+    return pd.Index(dataset.regions.loc[~dataset.regions["code"].isin(parents), "code"])
 
 
 def _attempt(model: str, dose: str, frame: pd.DataFrame, **arguments) -> Estimate:

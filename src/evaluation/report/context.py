@@ -96,13 +96,15 @@ class Context:
         interval = w.interval(key, row["low"], row["high"], "percent", 1)
         return w.joined(value, interval)
 
-    def difference(self, key: str, a: pd.Series, b: pd.Series) -> tuple[float, float, Markup]:
+    def difference(
+        self, key: str, a: pd.Series, b: pd.Series, unit: str = "percentage_point"
+    ) -> tuple[float, float, Markup]:
         """Ends and text of the difference of two surveyed rates, in percentage points."""
         w = self.writer
         value = a["rate"] - b["rate"]
         half = 1.959963984540054 * (a["variance"] + b["variance"]) ** 0.5
         text = w.joined(
-            w.number(key, value, "percentage_point", 2, signed=True),
+            w.number(key, value, unit, 2, signed=True),
             w.interval(key, value - half, value + half, "", 1),
         )
         return value - half, value + half, text

@@ -96,10 +96,10 @@ def _rate_table(context: Context, own: pd.DataFrame) -> Table:
     rows = []
     for _, row in own.iterrows():
         nation = context.rate(NATION, row["wave"])
-        gap = Markup("{}").format(w.t("missing.value"))
+        gap = w.t("missing.value")
         if nation is not None and pd.notna(row["variance"]):
             key = f"gap.{context.code}.{row['wave']}"
-            gap = context.difference(key, row, nation)[2]
+            gap = context.difference(key, row, nation, "")[2]
         cells = [
             w.year(row["wave"]),
             context.rate_text(row),

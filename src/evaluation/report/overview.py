@@ -23,21 +23,29 @@ def findings(context: Context) -> Section:
     if len(nation):
         last = nation.iloc[-1]
         items.append(w.t("overview.nation", rate=context.rate_text(last), year=w.year(last["wave"])))
-    for wave, count in _published(context).items():
-        if wave >= context.first_year:
-            key = f"overview.published.{wave}"
-            shown = w.number(key, int(count), "", 0)
-            total = w.number("overview.regions", len(context.codes), "", 0)
-            items.append(w.t("overview.published", year=w.year(wave), count=shown, total=total))
+    items.append(_published(context))
     items.append(overall(context))
     if study.simulated:
         items.insert(0, w.t("report.simulated"))
     return Section("findings", w.t("findings.title"), (Items(tuple(items), key=True),))
 
 
-def _published(context: Context) -> pd.Series:
-    rates = context.study.rates
-    return rates[rates["region_code"].isin(context.codes)]["wave"].value_counts().sort_index()
+def _published(context: Context) -> Markup:
+    """How many regions published a usable value in each survey, in one sentence."""
+    w, rates = context.writer, context.study.rates
+    counts = rates[rates["region_code"].isin(context.codes)]["wave"].value_counts().sort_index()
+    parts = [
+        w.t(
+            "overview.wave",
+            year=w.year(wave),
+            count=w.number(f"overview.published.{wave}", int(count), "", 0),
+        )
+        for wave, count in counts.items()
+        if wave >= context.first_year
+    ]
+    total = w.number("overview.regions", len(context.codes), "", 0)
+    listed = Markup("，" if w.language == "zh" else ", ").join(parts)
+    return w.t("overview.published", total=total, counts=listed)
 
 
 def regions(context: Context) -> Section:
