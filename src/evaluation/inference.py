@@ -11,16 +11,8 @@ from statsmodels.stats.multitest import multipletests
 
 from evaluation.errors import ModelError
 from evaluation.least_squares import LeastSquares, column_names, least_squares, small_sample
-from evaluation.permutation import Randomisation, randomisation_inference
+from evaluation.permutation import randomisation_inference as randomisation_inference
 from evaluation.wild import SUPPORT, WildTest, enumerates, weight_batches
-
-__all__ = [
-    "Bootstrap",
-    "Randomisation",
-    "holm",
-    "randomisation_inference",
-    "wild_cluster_bootstrap",
-]
 
 MIN_CLUSTERS = 6
 MIN_TREATED = 4

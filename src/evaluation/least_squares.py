@@ -124,7 +124,7 @@ def crv1(fit: LeastSquares, codes: np.ndarray, nested: int = 0) -> np.ndarray:
     """Cluster-robust covariance of the coefficients (CRV1), (k, k).
 
     ``nested`` counts columns that are effects of the clusters themselves and so take no degree of
-    freedom in the factor (the convention of Stata's xtreg and of reghdfe).
+    freedom in the factor (the convention of Stata's xtreg, reghdfe and fixest).
     """
     scores = cluster_sums(fit.q * fit.residuals[:, None], codes) @ np.linalg.inv(fit.r).T
     n, k = fit.q.shape

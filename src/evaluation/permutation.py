@@ -43,7 +43,7 @@ def _observed(x: np.ndarray, clusters: Any, periods: Any) -> pd.DataFrame:
     frame = pd.DataFrame({"cluster": clusters, "period": periods, "dose": x})
     if frame.duplicated(["cluster", "period"]).any():
         raise ModelError("A cluster is observed twice in one period; trajectories are not defined.")
-    return frame.set_index(["cluster", "period"])["dose"].unstack("period")  # noqa: PD010
+    return frame.pivot_table(index="cluster", columns="period", values="dose")
 
 
 def _completed(table: pd.DataFrame, trajectories: pd.DataFrame | None) -> pd.DataFrame:

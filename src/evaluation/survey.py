@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from evaluation.errors import KepuError
@@ -108,13 +107,30 @@ def gain(p1: Any, v1: Any, p0: Any, v0: Any, years: Any = 1.0) -> tuple[Any, Any
 
 
 def _one_sided(p: np.ndarray, se: np.ndarray) -> np.ndarray:
-    """One-sided p-values that row exceeds column, (J, J); 1 where two units are both error-free
-    and equal."""
+    """One-sided p-values that row exceeds column, (J, J); no claim (NaN) of a unit over itself.
+
+    Two error-free and equal units get 1.
+    """
     difference = p[:, None] - p[None, :]
     error = np.hypot(se[:, None], se[None, :])
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(error > 0, difference / error, np.sign(difference) * np.inf)
-    return stats.norm.sf(np.where(np.isnan(z), -np.inf, z))
+    claims = stats.norm.sf(np.where(np.isnan(z), -np.inf, z))
+    np.fill_diagonal(claims, np.nan)
+    return claims
+
+
+def _holm_rejects(p: np.ndarray, alpha: float) -> np.ndarray:
+    """Hypotheses rejected by Holm's step in each row; NaN is no hypothesis.
+
+    All rows at once: ``statsmodels.multipletests`` takes one family and collects garbage in each
+    call, seconds for a table of provinces.
+    """
+    count = np.count_nonzero(~np.isnan(p), axis=1)[:, None]
+    ordered = np.sort(p, axis=1)  # NaN last
+    remaining = np.maximum(count - np.arange(p.shape[1]), 1)
+    steps = np.logical_and.accumulate(ordered <= alpha / remaining, axis=1)
+    return p <= np.where(steps, ordered, -1.0).max(axis=1)[:, None]
 
 
 def rank_interval(p: Any, se: Any, level: float = 0.95) -> pd.DataFrame:
@@ -145,13 +161,8 @@ def rank_interval(p: Any, se: Any, level: float = 0.95) -> pd.DataFrame:
     _require(p.shape == se.shape, "'p' and 'se' must have the same length.")
     _require(np.isfinite(p), "All values in 'p' must be finite.")
     _require((se >= 0) & np.isfinite(se), "All values in 'se' must be finite and at least 0.")
-    alpha, size = 1 - _checked_level(level), len(p)
-    exceeds = _one_sided(p, se)
-    ranks = np.empty((size, 2), dtype=int)
-    for j in range(size):
-        others = np.arange(size) != j
-        hypotheses = np.concatenate([exceeds[others, j], exceeds[j, others]])
-        rejected = multipletests(hypotheses, alpha=alpha, method="holm")[0]
-        higher, lower = rejected[: size - 1].sum(), rejected[size - 1 :].sum()
-        ranks[j] = 1 + higher, size - lower
+    above = _one_sided(p, se)
+    rejected = _holm_rejects(np.hstack([above.T, above]), 1 - _checked_level(level))
+    higher, lower = rejected[:, : len(p)].sum(axis=1), rejected[:, len(p) :].sum(axis=1)
+    ranks = np.column_stack([1 + higher, len(p) - lower])
     return pd.DataFrame(ranks, columns=["rank_low", "rank_high"], index=index)

@@ -59,6 +59,11 @@ class Design:
     dropped: int
     singletons: int
 
+    @property
+    def uncounted(self) -> int:
+        """Columns that take no degree of freedom in CRV1: the nested effects less the constant."""
+        return max(0, self.nested - 1)
+
 
 def columns(
     outcome: str,

@@ -35,8 +35,8 @@ def fit(
 ) -> Result:
     """Regress the annualised gain g on the dose by known-variance FGLS.
 
-    g_it = β dose_it + γ'x_it + θ_t + e_it, x the opening level and covariates, Var(e_it) = v_it + σ², weights
-    1/(v_it + σ̂²), interval and p by wild cluster bootstrap over regions.
+    g_it = β dose_it + γ'x_it + θ_t + e_it with x the opening level and covariates and
+    Var(e_it) = v_it + σ²; weights 1/(v_it + σ̂²); interval and p by wild cluster bootstrap.
 
     Parameters
     ----------

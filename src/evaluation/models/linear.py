@@ -76,7 +76,7 @@ def diagnostics(fit: LeastSquares, effects: int, codes: np.ndarray) -> dict[str,
 
 def _coefficients(fit: LeastSquares, design: Design, codes: np.ndarray) -> tuple[dict, ...]:
     """Dose first, then covariates, then the effects that are not those of the clusters."""
-    se = np.sqrt(np.diag(crv1(fit, codes, design.nested)))
+    se = np.sqrt(np.diag(crv1(fit, codes, design.uncounted)))
     last = len(fit.names) - 1
     order = [last, *range(design.effects, last), *range(design.nested, design.effects)]
     return tuple(
@@ -118,7 +118,7 @@ def estimate(
         seed=seed,
         observation_weights=weights,
         level=level,
-        nested=design.nested,
+        nested=design.uncounted,
     )
     details = _details(design, bootstrap, sigma2) | {"seed": seed}
     return Result(

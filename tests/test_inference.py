@@ -1,0 +1,273 @@
+"""Wild cluster bootstrap, randomisation inference and Holm against other implementations."""
+
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from evaluation.errors import ModelError
+from evaluation.inference import holm, randomisation_inference, wild_cluster_bootstrap
+from evaluation.wild import weight_batches
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def unbalanced(rng, clusters=31, effect=0.0, columns=1):
+    """Clusters seen in 1 to 3 waves, a persistent dose and persistent shocks."""
+    cluster = np.repeat(np.arange(clusters), rng.integers(1, 4, clusters))
+    size = len(cluster)
+    dose = rng.normal(size=clusters)[cluster] + 0.3 * rng.normal(size=size)
+    X = np.column_stack([np.ones(size), rng.normal(size=(size, columns)), dose])
+    shock = 1.5 * rng.normal(size=clusters)[cluster]
+    return effect * dose + shock + rng.normal(size=size), X, cluster
+
+
+def crv1_t(y, X, cluster, null):
+    """t statistic of the last column from statsmodels' cluster-robust covariance."""
+    fit = sm.OLS(y, X).fit(cov_type="cluster", cov_kwds={"groups": cluster})
+    return (fit.params[-1] - null) / fit.bse[-1]
+
+
+def slow_p(y, X, cluster, null, draws):
+    """The restricted wild cluster bootstrap as its definition reads, one fit a draw."""
+    others = X[:, :-1]
+    adjusted = y - null * X[:, -1]
+    fitted = others @ np.linalg.lstsq(others, adjusted)[0]
+    t = crv1_t(y, X, cluster, null)
+    drawn = [
+        crv1_t(fitted + null * X[:, -1] + v[cluster] * (adjusted - fitted), X, cluster, null)
+        for v in draws.T
+    ]
+    return (1 + np.sum(np.abs(drawn) >= abs(t) * (1 - 1e-9))) / (1 + len(drawn))
+
+
+@pytest.mark.parametrize(("clusters", "kind"), [(12, "webb"), (24, "rademacher")])
+@pytest.mark.parametrize("null", [0.0, 0.7])
+def test_p_equals_a_slow_loop_on_the_same_draws(clusters, kind, null):
+    y, X, cluster = unbalanced(np.random.default_rng(clusters), clusters, effect=0.5)
+    draws = np.hstack(list(weight_batches(kind, clusters, 199, seed=7)))
+    found = wild_cluster_bootstrap(y, X, cluster, 2, draws=199, seed=7, null=null)
+    assert found.weights == kind
+    assert found.p == pytest.approx(slow_p(y, X, cluster, null, draws))
+    assert found.t == pytest.approx(crv1_t(y, X, cluster, null))
+
+
+def test_weighted_p_equals_the_slow_loop_on_the_weighted_equation():
+    rng = np.random.default_rng(2)
+    y, X, cluster = unbalanced(rng, 13, effect=0.5)
+    weights = rng.uniform(0.2, 3, len(y))
+    root = np.sqrt(weights)
+    draws = np.hstack(list(weight_batches("webb", 13, 199, seed=7)))
+    found = wild_cluster_bootstrap(y, X, cluster, 2, draws=199, seed=7, observation_weights=weights)
+    slow = slow_p(y * root, X * root[:, None], cluster, 0.0, draws)
+    assert found.p == pytest.approx(slow)
+    fit = sm.WLS(y, X, weights).fit(cov_type="cluster", cov_kwds={"groups": cluster})
+    assert (found.estimate, found.se) == pytest.approx((fit.params[2], fit.bse[2]))
+
+
+@pytest.mark.parametrize("term", [0, 1, 2])
+def test_full_enumeration_equals_wildboottest(term):
+    frame = pd.read_csv(REFERENCE / "wild_panel.csv")
+    X = sm.add_constant(frame[["x1", "x2"]])
+    stored = pd.read_csv(REFERENCE / "packages.csv").set_index(["case", "term"])["value"]
+    found = wild_cluster_bootstrap(
+        frame["y"], X, frame["cluster"], term, weights="rademacher", seed=1
+    )
+    assert (found.draws, found.enumerated) == (1023, True)
+    assert found.description == "wild cluster bootstrap, Rademacher, all 1024 sign changes"
+    # The identity and its mirror image tie with t; rounding decides whether the package counts
+    # them, here they always count.
+    difference = round(1024 * (found.p - stored["wildboottest", X.columns[term]]))
+    assert difference in (0, 1, 2)
+
+
+def test_enumeration_needs_no_seed():
+    frame = pd.read_csv(REFERENCE / "wild_panel.csv")
+    X = sm.add_constant(frame[["x1", "x2"]])
+    first, second = (
+        wild_cluster_bootstrap(frame["y"], X, frame["cluster"], 2, weights="rademacher", seed=s)
+        for s in (1, 2)
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize("clusters", [10, 31])
+def test_interval_and_p_never_disagree(clusters):
+    y, X, cluster = unbalanced(np.random.default_rng(11), clusters, effect=1.0)
+    found = wild_cluster_bootstrap(y, X, cluster, 2, draws=999, seed=4, level=0.9)
+    assert found.connected
+    width = found.high - found.low
+    for null in np.linspace(found.low - width, found.high + width, 61):
+        test = wild_cluster_bootstrap(y, X, cluster, 2, draws=999, seed=4, level=0.9, null=null)
+        assert (test.p <= 1 - 0.9) == (not found.low <= null <= found.high)
+        assert (test.p <= 1 - 0.9) == (not test.low <= null <= test.high)
+
+
+def test_p_at_the_ends_is_one_minus_level():
+    y, X, cluster = unbalanced(np.random.default_rng(12), effect=1.0)
+    found = wild_cluster_bootstrap(y, X, cluster, 2, draws=1999, seed=4)
+    for end in (found.low, found.high):
+        p = wild_cluster_bootstrap(y, X, cluster, 2, draws=1999, seed=4, null=end).p
+        assert p == pytest.approx(0.05, abs=0.002)
+
+
+def test_an_interval_that_no_null_bounds_is_infinite():
+    y, X, cluster = unbalanced(np.random.default_rng(6), 6)
+    # Six clusters have 64 sign changes: no p is below 2/64, so 99 % cannot be bounded.
+    found = wild_cluster_bootstrap(
+        y, X, cluster, 2, draws=999, weights="rademacher", seed=1, level=0.99
+    )
+    assert (found.low, found.high) == (-np.inf, np.inf)
+    assert found.p >= 2 / 64
+
+
+def test_p_is_never_zero_and_one_at_the_estimate():
+    y, X, cluster = unbalanced(np.random.default_rng(1), effect=50.0)
+    found = wild_cluster_bootstrap(y, X, cluster, 2, draws=999, seed=1)
+    assert found.p == pytest.approx(1 / 1000)
+    again = wild_cluster_bootstrap(y, X, cluster, 2, draws=999, seed=1, null=found.estimate)
+    assert again.p == 1.0
+
+
+def test_size_and_coverage_where_the_textbook_test_fails():
+    rng = np.random.default_rng(20)
+    covered, naive = [], []
+    for seed in range(400):
+        y, X, cluster = unbalanced(rng, effect=0.5)
+        found = wild_cluster_bootstrap(y, X, cluster, 2, draws=199, seed=seed)
+        covered.append(found.low <= 0.5 <= found.high)
+        low, high = sm.OLS(y, X).fit(cov_type="HC1").conf_int()[2]
+        naive.append(not low <= 0.5 <= high)
+    # Three Monte Carlo standard errors either side of 5 %; without clustering it is far outside.
+    assert 0.0175 <= 1 - np.mean(covered) <= 0.0825
+    assert np.mean(naive) > 0.1
+
+
+def test_auto_takes_webb_below_twenty_clusters_and_seeds_repeat():
+    rng = np.random.default_rng(3)
+    y, X, cluster = unbalanced(rng, 19)
+    first = wild_cluster_bootstrap(y, X, cluster, 2, seed=1)
+    assert first.description == "wild cluster bootstrap, Webb, 9999 draws"
+    assert first == wild_cluster_bootstrap(y, X, cluster, 2, seed=1)
+    assert first != wild_cluster_bootstrap(y, X, cluster, 2, seed=2)
+    y, X, cluster = unbalanced(rng, 20)
+    assert wild_cluster_bootstrap(y, X, cluster, 2, draws=199, seed=1).weights == "rademacher"
+
+
+def test_inputs_stay_unchanged():
+    y, X, cluster = unbalanced(np.random.default_rng(3), 12)
+    copies = y.copy(), X.copy(), cluster.copy()
+    wild_cluster_bootstrap(y, X, cluster, 2, draws=199, seed=1)
+    for now, before in zip((y, X, cluster), copies, strict=True):
+        np.testing.assert_array_equal(now, before)
+
+
+def test_refusals_say_what_is_wrong():
+    y, X, cluster = unbalanced(np.random.default_rng(3), 12)
+    run = {"draws": 199, "seed": 1}
+    with pytest.raises(ModelError, match="5 clusters are too few"):
+        wild_cluster_bootstrap(y, X, cluster % 5, 2, **run)
+    with pytest.raises(ModelError, match=r"sets only 3 clusters apart.*randomisation inference"):
+        wild_cluster_bootstrap(y, np.column_stack([X, cluster < 3]), cluster, 3, **run)
+    with pytest.raises(ModelError, match="sets only 3 clusters apart"):
+        wild_cluster_bootstrap(y, np.column_stack([X, cluster >= 3]), cluster, 3, **run)
+    frame = pd.DataFrame(X, columns=["const", "income", "dose"])
+    with pytest.raises(ModelError, match="rank-deficient: 'dose'"):
+        wild_cluster_bootstrap(y, frame.assign(dose=2 * frame["income"] + 1), cluster, 2, **run)
+    with pytest.raises(ModelError, match="Missing or infinite values in income"):
+        wild_cluster_bootstrap(y, frame.assign(income=np.nan), cluster, 2, **run)
+    with pytest.raises(ModelError, match="fits the outcome exactly"):
+        wild_cluster_bootstrap(X[:, 2], X, cluster, 2, **run)
+    with pytest.raises(ModelError, match="Unknown bootstrap weights 'mammen'"):
+        wild_cluster_bootstrap(y, X, cluster, 2, weights="mammen", **run)
+    with pytest.raises(ModelError, match="7 observations cannot carry 7 coefficients"):
+        wild_cluster_bootstrap(y[:7], np.eye(7), np.arange(7), 2, **run)
+
+
+def test_four_treated_clusters_are_enough():
+    y, X, cluster = unbalanced(np.random.default_rng(3), 12)
+    treated = np.column_stack([X, cluster < 4])
+    assert wild_cluster_bootstrap(y, treated, cluster, 3, draws=199, seed=1).p > 0
+
+
+def balanced(rng, clusters, waves=3, effect=0.0):
+    cluster, period = np.repeat(np.arange(clusters), waves), np.tile(np.arange(waves), clusters)
+    dose = rng.normal(size=clusters)[cluster] + 0.5 * rng.normal(size=len(cluster))
+    X = np.column_stack([np.ones(len(cluster)), period == 1, period == 2, dose])
+    y = effect * dose + rng.normal(size=clusters)[cluster] + rng.normal(size=len(cluster))
+    return y, X, cluster, period
+
+
+@pytest.mark.parametrize("statistic", ["t", "coefficient"])
+def test_randomisation_agrees_with_all_permutations(statistic):
+    y, X, cluster, period = balanced(np.random.default_rng(8), 6, effect=0.4)
+    table = X[:, 3].reshape(6, 3)
+
+    def measure(dose):
+        fit = sm.OLS(y, np.column_stack([X[:, :3], dose]))
+        if statistic == "coefficient":
+            return abs(fit.fit().params[3])
+        return abs(fit.fit(cov_type="cluster", cov_kwds={"groups": cluster}).tvalues[3])
+
+    values = np.array([measure(table[list(order)].ravel()) for order in permutations(range(6))])
+    exact = np.mean(values >= values[0] * (1 - 1e-9))
+    found = randomisation_inference(
+        y, X, cluster, period, 3, draws=9999, seed=1, statistic=statistic
+    )
+    assert found.p == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 9999))
+    assert found.smallest_p == pytest.approx(1 / 720)
+
+
+def test_randomisation_holds_its_size_with_one_treated_cluster():
+    rng, rejected = np.random.default_rng(9), []
+    for seed in range(200):
+        y, X, cluster, period = balanced(rng, 20)
+        X[:, 3] = (cluster == 0) & (period > 0)
+        found = randomisation_inference(
+            y, X, cluster, period, 3, draws=199, seed=seed, statistic="coefficient"
+        )
+        assert found.smallest_p == pytest.approx(1 / 20)
+        rejected.append(found.p <= 0.10)
+    assert 0.02 <= np.mean(rejected) <= 0.18
+
+
+def test_randomisation_finds_an_effect_and_tests_any_null():
+    y, X, cluster, period = balanced(np.random.default_rng(8), 30, effect=3.0)
+    found = randomisation_inference(y, X, cluster, period, 3, draws=499, seed=1)
+    assert found.p == pytest.approx(1 / 500)
+    assert found.estimate == pytest.approx(3.0, abs=0.8)
+    at_truth = randomisation_inference(y, X, cluster, period, 3, draws=499, seed=1, null=3.0)
+    assert at_truth.p > 0.05
+    assert at_truth.estimate == pytest.approx(found.estimate)
+
+
+def test_unbalanced_clusters_exchange_within_their_pattern_or_by_full_trajectories():
+    y, X, cluster, period = balanced(np.random.default_rng(8), 12)
+    full = pd.DataFrame(X[:, 3].reshape(12, 3))
+    keep = ~((cluster < 3) & (period == 2)) & ~((cluster == 11) & (period == 0))
+    data = y[keep], X[keep], cluster[keep], period[keep]
+    within = randomisation_inference(*data, 3, draws=199, seed=1)
+    assert within.moved == 11
+    assert randomisation_inference(*data, 3, draws=199, seed=1, trajectories=full).moved == 12
+    with pytest.raises(ModelError, match="contradicts the dose"):
+        randomisation_inference(*data, 3, draws=199, seed=1, trajectories=full + 1)
+    with pytest.raises(ModelError, match="every cluster in every period"):
+        randomisation_inference(*data, 3, draws=199, seed=1, trajectories=full.iloc[:5])
+
+
+def test_randomisation_refuses_a_dose_no_cluster_can_exchange():
+    y, X, cluster, period = balanced(np.random.default_rng(8), 12)
+    design = np.column_stack([X[:, :2], np.tile([0.0, 1.0, 5.0], 12)])
+    with pytest.raises(ModelError, match="No cluster can exchange"):
+        randomisation_inference(y, design, cluster, period, 2, draws=199, seed=1)
+    with pytest.raises(ModelError, match="twice in one period"):
+        randomisation_inference(y, design, cluster, period * 0, 2, draws=199, seed=1)
+
+
+def test_holm_adjusts_in_the_order_given():
+    np.testing.assert_allclose(holm([0.04, 0.005, 0.03]), [0.06, 0.015, 0.06])
+    with pytest.raises(ModelError, match="between 0 and 1"):
+        holm([0.5, np.nan])
