@@ -6,34 +6,18 @@ all breaches are gathered before any is reported.
 
 from __future__ import annotations
 
-import ast
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from evaluation.errors import KepuError
+from evaluation.parameters import Parameter, Problem, check_parameters, unknown
 from evaluation.text import LANGUAGES
 
 FORMATS = ("html",)
 KEYS = ("title", "notebook", "region_set", "regions", "languages", "formats", "parameters")
 INHERITED = ("languages", "formats", "parameters")
-FILLED = ("region", "region_set", "language", "data", "data_hash", "commit")
-TYPES = {"bool": bool, "int": int, "float": float, "str": str, "list": list, "dict": dict}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One breach of a batch: the key it sits under, the rule, what is allowed and the remedy."""
-
-    key: str
-    rule: str
-    remedy: str
-    allowed: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        allowed = f" (allowed: {', '.join(self.allowed)})" if self.allowed else ""
-        return f"{self.key}: {self.rule}{allowed} — {self.remedy}"
 
 
 class BatchError(KepuError):
@@ -44,40 +28,6 @@ class BatchError(KepuError):
         noun = "problem" if len(self.problems) == 1 else "problems"
         lines = [f"{len(self.problems)} {noun} in {file}; no report was started:"]
         super().__init__("\n  ".join([*lines, *map(str, self.problems)]))
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter a notebook declares: its name, its type (``None``: any) and its default."""
-
-    name: str
-    type: str | None
-    default: str = ""
-
-    @classmethod
-    def from_papermill(cls, record: Mapping[str, str]) -> Parameter:
-        """Read a record of ``papermill.inspect_notebook``; the default's type where no annotation.
-
-        >>> Parameter.from_papermill(
-        ...     {"name": "draws", "inferred_type_name": "None", "default": "999", "help": ""}
-        ... )
-        Parameter(name='draws', type='int', default='999')
-        """
-        kind = record["inferred_type_name"].split("[")[0].strip()
-        if kind == "None":
-            try:
-                kind = type(ast.literal_eval(record["default"])).__name__
-            except (ValueError, SyntaxError):  # a default that is an expression declares no type
-                kind = ""
-        return cls(record["name"], kind if kind in TYPES else None, record["default"])
-
-    def accepts(self, value: Any) -> bool:
-        """Whether ``value`` has the declared type; a truth value is no number."""
-        if self.type is None:
-            return True
-        if isinstance(value, bool):
-            return self.type == "bool"
-        return isinstance(value, (int, float) if self.type == "float" else TYPES[self.type])
 
 
 @dataclass(frozen=True)
@@ -109,7 +59,7 @@ def split(batch: Mapping[str, Any]) -> tuple[list[tuple[str, Mapping[str, Any]]]
         return [("", batch)], []
     remedy = "move it into a block under reports"
     outer = [k for k in batch if k not in ("title", "reports", *INHERITED)]
-    problems = [_unknown(str(k), k, ("title", "reports", *INHERITED), remedy) for k in outer]
+    problems = [unknown(str(k), k, ("title", "reports", *INHERITED), remedy) for k in outer]
     blocks = batch["reports"]
     if not (isinstance(blocks, list) and blocks and all(isinstance(b, Mapping) for b in blocks)):
         return [], [*problems, Problem("reports", "is no list of blocks", "write `- notebook: …`")]
@@ -127,7 +77,7 @@ def check_block(
 ) -> tuple[Block | None, list[Problem]]:
     """Check one block; a block with any problem is not given back."""
     problems = [
-        _unknown(f"{where}{k}", k, KEYS, "correct or remove the key") for k in raw if k not in KEYS
+        unknown(f"{where}{k}", k, KEYS, "correct or remove the key") for k in raw if k not in KEYS
     ]
     languages = _chosen(where, "languages", raw.get("languages", list(LANGUAGES)), LANGUAGES)
     formats = _chosen(where, "formats", raw.get("formats", list(FORMATS)), FORMATS)
@@ -140,7 +90,7 @@ def check_block(
     name = raw.get("notebook")
     if not isinstance(name, str) or name not in catalogue.notebooks:
         allowed = tuple(sorted(catalogue.notebooks))
-        return None, [*problems, _unknown(f"{where}notebook", name, allowed, "name a notebook")]
+        return None, [*problems, unknown(f"{where}notebook", name, allowed, "name a notebook")]
     declared = catalogue.notebooks[name]
     problems += check_parameters(f"{where}parameters", raw.get("parameters", {}), name, declared)
     if problems:
@@ -156,28 +106,6 @@ def check_block(
     ), []
 
 
-def check_parameters(
-    where: str, values: Any, notebook: str, declared: Mapping[str, Parameter]
-) -> list[Problem]:
-    """Compare the parameters of a block with those its notebook declares, names and types."""
-    if not isinstance(values, Mapping):
-        return [Problem(where, "holds no parameters", "write `name: value` lines")]
-    free = tuple(name for name in declared if name not in FILLED)
-    problems = []
-    for name, value in values.items():
-        key = f"{where}.{name}"
-        if name in FILLED:
-            problems.append(Problem(key, "is filled in by the run itself", "remove it"))
-        elif name not in declared:
-            rule = f"name a parameter that {notebook}.ipynb declares"
-            problems.append(_unknown(key, name, free, rule))
-        elif not declared[name].accepts(value):
-            kind = declared[name].type
-            rule = f"{value!r} is {type(value).__name__}, {notebook}.ipynb declares {kind}"
-            problems.append(Problem(key, rule, f"write a value like {declared[name].default}"))
-    return problems
-
-
 def _regions(where, raw, catalogue) -> tuple[tuple[str, ...], list[Problem]]:
     given = [key for key in ("region_set", "regions") if key in raw]
     if len(given) != 1:
@@ -189,7 +117,7 @@ def _regions(where, raw, catalogue) -> tuple[tuple[str, ...], list[Problem]]:
         if isinstance(value, str) and value in catalogue.sets:
             return tuple(catalogue.sets[value]), []
         remedy = "name a set of region_sets.csv"
-        return (), [_unknown(f"{where}region_set", value, tuple(catalogue.sets), remedy)]
+        return (), [unknown(f"{where}region_set", value, tuple(catalogue.sets), remedy)]
     if not isinstance(value, list) or not value:
         return (), [Problem(f"{where}regions", "is no list of codes", "write regions: ['150000']")]
     codes = tuple(map(str, value))  # YAML reads an unquoted code as a number
@@ -209,10 +137,5 @@ def _chosen(where, key, value, allowed) -> tuple[tuple[str, ...], list[Problem]]
         rule = f"{value!r} is no list"
         return (), [Problem(f"{where}{key}", rule, f"write {key}: [{allowed[0]}]", allowed)]
     wrong = [v for v in value if v not in allowed]
-    problems = [_unknown(f"{where}{key}", v, allowed, f"correct {key}") for v in wrong]
+    problems = [unknown(f"{where}{key}", v, allowed, f"correct {key}") for v in wrong]
     return tuple(value), problems
-
-
-def _unknown(key: str, value: Any, allowed: tuple[str, ...], remedy: str) -> Problem:
-    shown = "nothing" if value is None else repr(value)
-    return Problem(key, f"{shown} is unknown", remedy, tuple(map(str, allowed)))

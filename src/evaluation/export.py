@@ -84,11 +84,13 @@ def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -
 
 
 def _shown(notebook: NotebookNode) -> Iterator[str]:
-    """Markup that the code cells of a notebook displayed."""
+    """Markup or text of what the code cells display; a picture counts by its kind."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            yield "".join(data.get("text/html", data.get("text/plain", output.get("text", ""))))
+            pictures = [kind for kind in data if kind.startswith("image/")]
+            printed = output.get("text", "") if output.get("name") == "stdout" else ""
+            yield "".join(data.get("text/html") or pictures or data.get("text/plain", printed))
 
 
 def first_heading(markup: str) -> str:
@@ -107,7 +109,7 @@ def sections(markup: str) -> list[tuple[str, str]]:
     >>> sections('<section id="level"><h2>What is the level?</h2></section>')
     [('level', 'What is the level?')]
     """
-    pattern = r'<section[^>]*\bid="([^"]+)"[^>]*>\s*(?:<header>\s*)?<h2[^>]*>(.*?)</h2>'
+    pattern = r"""<section[^>]*\bid=["']([^"']+)["'][^>]*>\s*<h2[^>]*>(.*?)</h2>"""
     return [(name, text_of(h2)) for name, h2 in re.findall(pattern, markup, re.DOTALL)]
 
 

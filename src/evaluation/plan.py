@@ -10,17 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evaluation.batch import (
-    BatchError,
-    Block,
-    Catalogue,
-    Parameter,
-    Problem,
-    check_block,
-    check_parameters,
-    split,
-    unknown_region,
-)
+from evaluation.batch import BatchError, Block, Catalogue, check_block, split, unknown_region
+from evaluation.parameters import Parameter, Problem, check_parameters, convert
 from evaluation.text import LANGUAGES
 
 OVERVIEW = "overview"
@@ -141,25 +132,9 @@ def _overrides(texts: Mapping[str, str], used) -> tuple[dict[str, Any], list[Pro
             every = {k: v for declared in used.values() for k, v in declared.items()}
             problems += check_parameters("--set", {name: text}, " or ".join(used), every)
         for notebook, declared in declaring.items():
-            values[name] = _converted(text, declared[name].type)
+            values[name] = convert(text, declared[name].type)
             problems += check_parameters("--set", {name: values[name]}, notebook, declared)
     return values, list(dict.fromkeys(problems))
-
-
-def _converted(text: str, kind: str | None) -> Any:
-    """Read text as ``kind``; text that does not read stays text, which the type check refuses.
-
-    >>> _converted("999", "int"), _converted("x", "int"), _converted("true", "bool")
-    (999, 'x', True)
-    """
-    if kind == "bool":
-        return {"true": True, "false": False}.get(text.lower(), text)
-    if kind == "list":
-        return [part.strip() for part in text.split(",")]
-    try:
-        return {"int": int, "float": float}.get(kind, str)(text)
-    except ValueError:
-        return text
 
 
 def _languages(languages: Sequence[str]) -> list[Problem]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from evaluation.batch import Parameter
 from evaluation.errors import KepuError
+from evaluation.parameters import Parameter
 
 NAME = "kepu-evaluation"
 

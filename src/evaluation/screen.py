@@ -88,3 +88,9 @@ def shown(path: Path) -> str:
     """Give a path as a person would type it here."""
     near = os.path.relpath(path)
     return near if not near.startswith(os.path.join("..", "..")) else str(path)
+
+
+def console() -> Console:
+    """Give a console that wraps at a terminal only: piped output keeps its columns."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=200)

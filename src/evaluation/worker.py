@@ -175,11 +175,11 @@ def _hidden(value: Any, pairs: tuple[tuple[str, str], ...]) -> Any:
 def hide(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
     """Replace each folder of ``pairs`` by its stand-in, where it stands as a whole path.
 
-    >>> hide("/home/a/x.py and /home/ab and =/home/a/9", (("/home/a", "~"),))
-    '~/x.py and /home/ab and =/home/a/9'
+    >>> hide("/home/a/x.py, /home/ab, x=/home/a/9 in /home/a.", (("/home/a", "~"),))
+    '~/x.py, /home/ab, x=~/9 in ~.'
     """
     for folder, stand_in in pairs:
-        text = re.sub(rf"(?<![\w+/=.-]){re.escape(folder)}(?![\w.-])", stand_in, text)
+        text = re.sub(rf"(?<![\w+/.-]){re.escape(folder)}(?![\w-]|\.\w)", stand_in, text)
     return text
 
 

@@ -1,0 +1,80 @@
+# make reports · make test · make lab · make bench: each sets up what it needs in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HASH := $(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+STAMP := $(VENV)/.installed-$(HASH)
+UV := $(shell command -v uv 2>/dev/null)
+OUT ?= reports/out
+SMOKE ?= .make/smoke
+NBVAL := $(wildcard notebooks/0*.ipynb)
+# Nothing of the caller's shell may change which packages or kernels run.
+unexport PYTHONPATH
+unexport PYTHONHOME
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup reports check test lint unit nbval smoke lab bench notebooks lock clean
+
+help:  ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
+
+setup: $(STAMP)  ## install the locked packages into .venv, where they are not there yet
+
+# The name of the stamp holds a sum over both files, so a fresh checkout's times do not matter.
+$(STAMP):
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "No $(PYTHON) found: install Python 3.11 or later, or name one: make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or later is needed, $(PYTHON) is older: make PYTHON=python3.12"; exit 2; }
+	@rm -f $(VENV)/.installed-*
+ifneq ($(UV),)
+	uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV)
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	uv pip install --quiet --python $(BIN)/python --no-deps -e .
+else
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+endif
+	@touch $@
+
+reports: $(STAMP)  ## make every report: provinces, leagues, overview, both languages
+	$(BIN)/kepu batch reports/batches/all.yml --out $(OUT)
+
+check: $(STAMP)  ## check the data package
+	$(BIN)/kepu check
+
+test: lint unit nbval smoke  ## lint, tests, notebooks, one small batch end to end
+
+lint: $(STAMP)
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+
+unit: $(STAMP)
+	$(BIN)/pytest -n 2 src tests
+
+nbval: $(STAMP)
+	@test -n "$(NBVAL)" || { echo "no notebook matches notebooks/0*.ipynb"; exit 1; }
+	$(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env --sanitize-with tests/nbval.cfg $(NBVAL)
+
+smoke: $(STAMP)
+	rm -rf $(SMOKE)
+	$(BIN)/kepu batch reports/batches/smoke.yml --out $(SMOKE)
+
+lab: $(STAMP)  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+bench: $(STAMP)  ## measure the times the README tells
+	$(BIN)/python benchmarks/run.py
+
+notebooks: $(STAMP)  ## run every notebook again and store its outputs
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+lock: $(STAMP)  ## renew requirements.lock within the bounds of pyproject.toml; needs uv
+	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --upgrade --quiet \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  -o requirements.lock
+
+clean:  ## remove .venv and everything made
+	rm -rf $(VENV) $(OUT) .make .pytest_cache .ruff_cache

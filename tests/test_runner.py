@@ -1,0 +1,245 @@
+"""A run makes whole reports, tells what failed and why, and leaves nothing partial."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from filelock import FileLock
+
+from evaluation.errors import KepuError
+from evaluation.export import ExportError, loaded, to_html
+from evaluation.manifest import index, write
+from evaluation.plan import Job
+from evaluation.runner import State, run
+from evaluation.worker import FAILED, MADE, Outcome, hide
+
+STATE = State(data="../data", data_hash="f00d" * 16, commit="1a2b3c4", date="2026-01-31")
+PARAMETERS = 'region: str = "0"\nlanguage: str = "zh"\ndata: str = "../data"'
+BODY = """\
+import os, sys, time, warnings
+from pathlib import Path
+from IPython.display import HTML
+warnings.warn("odd figure")
+if region == "150100":
+    raise ValueError(f"no survey of 150100 in {Path(data).resolve()}")
+if region == "150200":
+    time.sleep(60)
+print(sys.executable, os.environ["OMP_NUM_THREADS"], Path(data, "a.csv").read_text())
+HTML(f"<h1>Report {region}</h1><section id='level'><h2>Level?</h2><p>{os.getcwd()}</p></section>")
+"""
+
+
+def notebook(*sources: str) -> nbformat.NotebookNode:
+    cells = [nbformat.v4.new_markdown_cell("# For readers of the notebook")]
+    cells += [nbformat.v4.new_code_cell(source) for source in sources]
+    cells[1].metadata["tags"] = ["parameters"]
+    # A kernel of another machine: the run must not look for it.
+    spec = {"name": "elsewhere", "display_name": "Elsewhere", "language": "python"}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec})
+
+
+def job(region: str, language: str = "en", level: str = "league", suffix: str = "") -> Job:
+    parameters = {"region": region, "language": language, "data": "../data"}
+    names = {"zh": f"地区{region}", "en": f"Region {region}"}
+    key = f"{region}_{language}"
+    return Job(key, "page", region, level, names, language, parameters, key + suffix)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("project")
+    for name in ("notebooks", "data"):
+        (root / name).mkdir()
+    (root / "data" / "a.csv").write_text("figures", "utf-8")
+    nbformat.write(notebook(PARAMETERS, BODY), root / "notebooks" / "page.ipynb")
+    return root
+
+
+@pytest.fixture(scope="module")
+def finished(project) -> tuple[Path, list[Outcome]]:
+    """Two runs: a report that is made and one that raises; then one that takes too long."""
+    out = project / "out"
+    jobs = [job("150000", level="province"), job("150100")]
+    folders = {"notebooks": project / "notebooks", "data": project / "data"}
+    outcomes = run(jobs, out, **folders, state=STATE, workers=2)
+    return out, outcomes + run([job("150200")], out, **folders, state=STATE, timeout=2)
+
+
+def test_failures_stop_no_other_report_and_say_why(finished):
+    _, outcomes = finished
+    assert [(o.id, o.status) for o in outcomes] == [
+        ("150000_en", MADE),
+        ("150100_en", FAILED),
+        ("150200_en", FAILED),
+    ]
+    assert outcomes[1].error == "ValueError: no survey of 150100 in data"
+    assert outcomes[2].error == "took longer than 2 s (--timeout allows more)"
+
+
+def test_only_whole_reports_lie_in_the_folder(finished):
+    out, _ = finished
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert files - {".lock"} == {
+        "150000_en.html",
+        "notebooks/150000_en.ipynb",
+        "failed/150100_en.ipynb",
+        "failed/150200_en.ipynb",
+        "index.html",
+        "manifest.json",
+    }
+    assert not list(out.glob(".staging-*"))
+
+
+def test_manifest_tells_state_versions_and_every_report(finished):
+    out, _ = finished
+    manifest = json.loads((out / "manifest.json").read_text("utf-8"))
+    run_record = manifest["run"]
+    assert (run_record["commit"], run_record["data_hash"]) == (STATE.commit, STATE.data_hash)
+    assert run_record["packages"]["pandas"] and run_record["python"] and run_record["package"]
+    made, raised, late = manifest["reports"]
+    assert (made["status"], made["file"], made["error"]) == (MADE, "150000_en.html", "")
+    assert made["parameters"]["data"] == "../data"
+    assert "UserWarning: odd figure" in made["warnings"][0]
+    assert (raised["status"], raised["file"]) == (FAILED, "")
+    assert raised["error"].startswith("ValueError: no survey")
+    assert (late["status"], late["warnings"]) == (FAILED, [])
+
+
+def test_page_is_self_contained_and_shows_results_only(finished):
+    page = (finished[0] / "150000_en.html").read_text("utf-8")
+    assert loaded(page) == []
+    assert '<html lang="en">' in page and "<title>Report 150000</title>" in page
+    assert "<main>" in page and '<a href="#level">Level?</a>' in page
+    assert "figures" in page  # the kernel reached the data through the relative path
+    assert " 1 figures" in page  # one thread a kernel
+    for hidden in ("odd figure", "import os", "In [", "For readers of the notebook", "<script"):
+        assert hidden not in page
+
+
+def test_no_path_of_this_machine_is_recorded(finished, project):
+    out, _ = finished
+    for path in out.rglob("*"):
+        if path.is_file():
+            text = path.read_text("utf-8")
+            assert str(project) not in text and str(Path.home()) + os.sep not in text, path
+
+
+def test_second_run_is_refused_while_one_writes(project):
+    out = project / "busy"
+    out.mkdir()
+    with FileLock(out / ".lock"), pytest.raises(KepuError, match="another run is writing into"):
+        folders = {"notebooks": project / "notebooks", "data": project / "data"}
+        run([job("150000")], out, **folders, state=STATE)
+    assert [path.name for path in out.iterdir()] in ([], [".lock"])
+
+
+def record(out: Path, jobs: list[Job], failing: tuple[str, ...] = (), state: State = STATE) -> dict:
+    """Write a manifest as a run would, with pages standing in for the made reports."""
+    outcomes = {j.id: Outcome(j.id, MADE, 1.0) for j in jobs}
+    outcomes |= {key: Outcome(key, FAILED, 1.0, "ValueError: odd") for key in failing}
+    for each in jobs:
+        if each.id not in failing:
+            (out / f"{each.stem}.html").write_text("<h1>x</h1>", "utf-8")
+    write(out, jobs, outcomes, state, {"started": "2026-01-31T00:00:00+00:00"})
+    return json.loads((out / "manifest.json").read_text("utf-8"))
+
+
+def test_earlier_reports_stay_listed_while_their_page_is_there(tmp_path):
+    record(tmp_path, [job("110000"), job("120000")])
+    (tmp_path / "120000_en.html").unlink()
+    stems = [entry["stem"] for entry in record(tmp_path, [job("150000")])["reports"]]
+    assert stems == ["110000_en", "150000_en"]
+
+
+def test_failed_report_links_its_earlier_page_as_earlier_only(tmp_path):
+    record(tmp_path, [job("150000")])
+    later = State("../data", "beef" * 16, "", "2026-02-28")
+    (entry,) = record(tmp_path, [job("150000")], failing=("150000_en",), state=later)["reports"]
+    assert (entry["status"], entry["file"]) == (FAILED, "")
+    assert entry["earlier"]["date"] == "2026-01-31"
+    assert entry["earlier"]["data_hash"] == STATE.data_hash
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "ValueError: odd" in page
+    (link,) = re.findall(r'<a href="150000_en.html"[^>]*>(.*?)</a>', page)
+    assert "2026-01-31" in link and "earlier" in link
+
+
+def test_index_lists_all_grouped_by_level(tmp_path):
+    jobs = [
+        job("overview", level="overview"),
+        job("110000", "zh", level="province"),
+        job("110000", "en", level="province"),
+        job("150100", level="prefecture_city"),
+        job("152200", level="league"),
+    ]
+    manifest = record(tmp_path, jobs, failing=("152200_en",))
+    page = index(manifest)
+    assert re.findall(r'<section id="(\w+)"', page) == ["overview", "province", "league"]
+    assert set(re.findall(r'href="(\w+\.html)"', page)) == {
+        "overview_en.html",
+        "110000_zh.html",
+        "110000_en.html",
+        "150100_en.html",
+    }
+    assert "地区152200" in page and "Region 152200" in page
+    assert STATE.data_hash[:12] in page and STATE.date in page
+    assert loaded(page) == []
+    assert "simulated" not in page
+
+
+def test_simulated_reports_say_so_on_page_and_index(tmp_path):
+    state = State("../data/simulated", "beef" * 16, "", "2026-01-31", simulated=True)
+    record(tmp_path, [job("150000", suffix="_simulated")], state=state)
+    text = (tmp_path / "index.html").read_text("utf-8")
+    assert "150000_en_simulated.html" in text and "模拟 simulated" in text
+    assert re.search(r"<title>.*simulated.*</title>", text)
+    for language, word in (("zh", "模拟数据"), ("en", "simulated data")):
+        page = to_html(shown("<h1>X</h1>"), language, simulated=True)
+        assert f"<title>X ({word})</title>" in page and 'class="banner"' in page
+
+
+def shown(markup: str) -> nbformat.NotebookNode:
+    cell = nbformat.v4.new_code_cell("secret_code()")
+    cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": markup})]
+    return nbformat.v4.new_notebook(cells=[cell])
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        '<img src="https://example.org/a.png">',
+        '<script>alert("x")</script>',
+        '<link rel="stylesheet" href="https://example.org/a.css">',
+        "<style>@import 'a.css';</style>",
+        "<p style=\"background: url('http://example.org/b.png')\">x</p>",
+        "<p onclick='f()'>x</p>",
+    ],
+)
+def test_page_that_would_load_something_is_refused(markup):
+    with pytest.raises(ExportError, match="the page would load"):
+        to_html(shown(markup), "en")
+
+
+def test_links_to_sources_are_no_loads():
+    page = to_html(shown('<p><a href="https://example.org">S001</a></p>'), "zh")
+    assert 'href="https://example.org"' in page and '<html lang="zh-CN">' in page
+    assert "secret_code" not in page
+
+
+def test_notebook_that_displays_nothing_is_refused():
+    with pytest.raises(ExportError, match="displayed nothing"):
+        to_html(nbformat.v4.new_notebook(), "en")
+
+
+def test_pictures_keep_their_bytes_and_get_their_alternative_text():
+    cell = nbformat.v4.new_code_cell("draw()")
+    data, meta = {"image/png": "AAAA/root/BBBB"}, {"image/png": {"alt": "A <map>"}}
+    cell.outputs = [nbformat.v4.new_output("display_data", data, metadata=meta)]
+    page = to_html(nbformat.v4.new_notebook(cells=[cell]), "en")
+    assert 'alt="A &lt;map&gt;" src="data:image/png;base64,AAAA/root/BBBB"' in page
+    assert hide("AAAA/root/BBBB at /root/x", (("/root", "~"),)) == "AAAA/root/BBBB at ~/x"
