@@ -58,8 +58,8 @@ def _flag(ax: Axes, label: tuple[float, str, str], row: int, side: int, fontsize
         "", xytext=(0, 4 + ROW * (top + 0.75)), arrowprops=pole, annotation_clip=False, **foot
     )
     return ax.annotate(
-        text, xytext=(3 * side, 4 + ROW * row), color=colour, fontsize=fontsize, va="bottom", linespacing=1.1,
-        ha="left" if side > 0 else "right", annotation_clip=False, **foot,
+        text, xytext=(3 * side, 4 + ROW * row), color=colour, fontsize=fontsize, linespacing=1.1,
+        va="bottom", ha="left" if side > 0 else "right", annotation_clip=False, **foot,
     )  # fmt: skip
 
 

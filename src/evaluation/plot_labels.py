@@ -16,8 +16,8 @@ from matplotlib.transforms import Bbox
 
 from evaluation.style import INK, QUIET, SMALL
 
+DISTINCT = 8  # pixels between two points below which their labels may swap
 NEAR = 15  # points; a label further off gets a leader
-DOT_WEIGHT = 12
 HALO = [withStroke(linewidth=2.2, foreground="white")]
 
 
@@ -62,7 +62,7 @@ def place(ax: Axes, labels: Sequence[Label], fontsize: float = SMALL) -> list[Te
     fig = ax.figure
     fig.draw_without_rendering()
     marks, frame = _marks(ax), ax.get_window_extent()
-    taken: list[Bbox] = []
+    taken: list[tuple[np.ndarray, Bbox]] = []
     texts = []
     for label in labels:
         anchor = ax.transData.transform((label.x, label.y))
@@ -70,9 +70,10 @@ def place(ax: Axes, labels: Sequence[Label], fontsize: float = SMALL) -> list[Te
         scored = []
         for penalty, option in _candidates():
             box, leader = _box(anchor, extent, fig, option), _leader(anchor, fig, option)
-            scored.append((penalty + _cost(box, leader, marks, taken, frame), box, leader, option))
+            cost = penalty + _cost(anchor, box, leader, marks, taken, frame)
+            scored.append((cost, box, leader, option))
         _, box, leader, option = min(scored, key=lambda entry: entry[0])
-        taken.append(box)
+        taken.append((anchor, box))
         marks = np.vstack([marks, leader])
         texts.append(_write(ax, label, option, fontsize))
     return texts
@@ -103,17 +104,27 @@ def _leader(anchor: np.ndarray, fig: Figure, option: tuple) -> np.ndarray:
     step = pixels(fig, np.array(option[:2], dtype=float))
     if np.hypot(*option[:2]) <= NEAR:
         return np.empty((0, 2))
-    return anchor + np.linspace(0.4, 1, 12)[:, None] * step
+    return anchor + np.linspace(0.2, 1, 16)[:, None] * step
 
 
 def _cost(
-    box: Bbox, leader: np.ndarray, marks: np.ndarray, taken: list[Bbox], frame: Bbox
+    anchor: np.ndarray, box: Bbox, leader: np.ndarray, marks: np.ndarray, taken: list, frame: Bbox
 ) -> float:
     roomy = box.padded(2)
     hidden = _inside(marks, roomy).sum()
-    outside = np.maximum(frame.min - box.min, 0).sum() + np.maximum(box.max - frame.max, 0).sum()
-    clashes = sum(roomy.overlaps(other) + 0.2 * _inside(leader, other).any() for other in taken)
-    return 1000 * clashes + 1.5 * hidden + 3 * outside
+    # Left of and below the axes stand the tick labels; above and right of them is free paper.
+    outside = np.maximum(frame.min - box.min, 0).sum() * 10
+    outside += np.maximum(box.max - frame.max, 0).sum()
+    clashes = sum(roomy.overlaps(b) + 0.2 * _inside(leader, b).any() for _, b in taken)
+    swapped = sum(_swapped(anchor, box, *other) for other in taken)
+    return 1000 * clashes + 40 * swapped + 1.5 * hidden + 3 * outside
+
+
+def _swapped(anchor: np.ndarray, box: Bbox, other_anchor: np.ndarray, other: Bbox) -> bool:
+    """Whether two labels in one column stand in the opposite order of their distinct points."""
+    column = box.x0 < other.x1 and other.x0 < box.x1
+    rise = anchor[1] - other_anchor[1]
+    return bool(column and abs(rise) > DISTINCT and rise * (box.y0 - other.y0) < 0)
 
 
 def _inside(points: np.ndarray, box: Bbox) -> np.ndarray:
@@ -137,9 +148,11 @@ def _write(ax: Axes, label: Label, option: tuple, fontsize: float) -> Text:
 def _marks(ax: Axes) -> np.ndarray:
     """Points along everything drawn, in pixels, at most 4 px apart; shape (n, 2).
 
-    A dot counts as :data:`DOT_WEIGHT` points: hiding one is worse than crossing a whisker.
+    A dot counts as twelve points on its rim: hiding one is worse than crossing a whisker.
     """
     paths, dots = [], []
+    turn = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    rim = pixels(ax.figure, 3.5) * np.column_stack([np.cos(turn), np.sin(turn)])
     for line in ax.lines:
         path = line.get_transform().transform(line.get_xydata())
         paths += [path] if line.get_linestyle() != "None" else []
@@ -150,7 +163,7 @@ def _marks(ax: Axes) -> np.ndarray:
         elif isinstance(artist, PathCollection):
             dots.append(artist.get_offset_transform().transform(artist.get_offsets()))
     parts = [_dense(path[np.isfinite(path).all(axis=1)]) for path in paths]
-    parts += [np.repeat(dot[np.isfinite(dot).all(axis=1)], DOT_WEIGHT, axis=0) for dot in dots]
+    parts += [(dot[np.isfinite(dot).all(axis=1)][:, None] + rim).reshape(-1, 2) for dot in dots]
     return np.vstack([np.empty((0, 2)), *parts])
 
 

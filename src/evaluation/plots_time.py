@@ -61,8 +61,9 @@ def trend(
         labels = []
         for role in ROLES:
             for name, line in drawn[drawn["role"] == role].groupby("name", sort=False):
-                labels.insert(0, _trend_line(ax, name, line, role, [year for year, _ in breaks]))
+                labels.append(_trend_line(ax, name, line, role, [year for year, _ in breaks]))
         ax.plot(goals["year"], goals["value"], "D", ms=6, mfc="white", mec=style.ACCENT, mew=1.4)
+        labels = sorted(labels, key=lambda label: (-label.x, -label.y))
         labels[:0] = [
             Label(goal.year, goal.value, wrap(goal.label, 24), style.ACCENT_TEXT)
             for goal in goals.itertuples()

@@ -136,16 +136,16 @@ def figure(height: float) -> Iterator[PageFigure]:
 def figure_png(fig: Figure, dpi: int = DPI) -> bytes:
     """PNG bytes of a figure, the same for the same figure; the figure is closed.
 
-    The image is reduced to 128 colours, and carries neither date nor software name.
+    The image is written anew in 256 colours, so that neither date nor software name remains.
     """
     import matplotlib.pyplot as plt  # only to close figures a caller made with pyplot
 
     buffer = io.BytesIO()
     with settings():
-        fig.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        fig.savefig(buffer, format="png", dpi=dpi)
     plt.close(fig)
     image = Image.open(buffer).convert("RGB")
-    small = image.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    small = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     out = io.BytesIO()
     small.save(out, format="PNG", optimize=True, dpi=(dpi, dpi))
     return out.getvalue()
