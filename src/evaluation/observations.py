@@ -14,7 +14,9 @@ BARRED = frozenset(
 
 def has_caveat(facts: pd.DataFrame, barred: frozenset[str] = BARRED) -> pd.Series:
     """True where a fact carries at least one of the caveats in ``barred``."""
-    return facts["caveats"].map(lambda text: bool(barred.intersection(text.split(";")))).astype(bool)
+    return (
+        facts["caveats"].map(lambda text: bool(barred.intersection(text.split(";")))).astype(bool)
+    )
 
 
 def grade_of(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.Series:

@@ -109,7 +109,8 @@ def gains(rate_table: pd.DataFrame, waves: pd.DataFrame, level: float = 0.95) ->
     z = survey.normal_quantile(level)
     breaks = waves.loc[waves["break_before"], "wave"].to_numpy()
     start = before["wave"].astype(int)
-    crosses = [bool(((breaks > a) & (breaks <= b)).any()) for a, b in zip(start, table["wave"])]
+    spans = zip(start, table["wave"], strict=True)
+    crosses = [bool(((breaks > a) & (breaks <= b)).any()) for a, b in spans]
     se = np.sqrt(variance)
     return pd.DataFrame(
         {
@@ -165,7 +166,9 @@ def _mean_flow(values: pd.DataFrame, keys: pd.DataFrame) -> np.ndarray:
     """Mean of the years in (from, to]; missing unless at least half of them are published."""
     table = values.set_index(["region_code", "year"])["value"]
     result = []
-    for region, start, end in zip(keys["region_code"], keys["wave_from"], keys["wave_to"]):
+    for region, start, end in zip(
+        keys["region_code"], keys["wave_from"], keys["wave_to"], strict=True
+    ):
         wanted = pd.MultiIndex.from_product([[region], range(start + 1, end + 1)])
         found = table.reindex(wanted).dropna()
         result.append(found.mean() if 2 * len(found) >= len(wanted) else np.nan)

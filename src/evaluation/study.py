@@ -178,7 +178,5 @@ def build(
         targets=targets(dataset.facts, dataset.sources, dataset.contradictions),
         provinces=provinces,
         levels=levels,
-        estimates=estimate(
-            provinces, levels, dataset.doses["dose"], draws=draws, seed=seed
-        ),
+        estimates=estimate(provinces, levels, dataset.doses["dose"], draws=draws, seed=seed),
     )

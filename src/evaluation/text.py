@@ -17,7 +17,9 @@ LANGUAGES = ("zh", "en")
 def texts() -> dict[str, dict[str, str]]:
     """The whole text table: key -> {language: template}."""
     with files("evaluation").joinpath("text.csv").open(encoding="utf-8", newline="") as handle:
-        return {row["key"]: {lang: row[lang] for lang in LANGUAGES} for row in csv.DictReader(handle)}
+        return {
+            row["key"]: {lang: row[lang] for lang in LANGUAGES} for row in csv.DictReader(handle)
+        }
 
 
 def t(key: str, language: str, **values: object) -> Markup:

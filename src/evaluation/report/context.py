@@ -111,4 +111,6 @@ class Context:
 
     def missing(self, key: str, **values: object) -> Paragraph:
         """A sentence for what is not there and the rows that would fill it."""
-        return Paragraph(self.writer.t(key, region=self.name, **values), "missing")
+        code = Markup("<code>{}</code>").format(self.code)
+        text = self.writer.t(key, region=self.name, code=code, **values)
+        return Paragraph(text, "missing")

@@ -49,8 +49,7 @@ def section(context: Context) -> Section:
     rows = measures[measures["target_group"].isin(["", "all"])]
     blocks: list = []
     if rows.empty:
-        code = Markup("<code>{}</code>").format(context.code)
-        blocks.append(context.missing("governance.missing", code=code))
+        blocks.append(context.missing("governance.missing"))
     else:
         sources = w.cite(";".join(dict.fromkeys(measures["source_id"])))
         key = "governance.own" if origin == context.code else "governance.inherited"

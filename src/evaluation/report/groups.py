@@ -6,7 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation.observations import RATE, usable
-from evaluation.report.blocks import Heading, Paragraph, Section, Table
+from evaluation.report.blocks import Heading, Paragraph, Section
 from evaluation.report.context import NATION, Context
 from evaluation.report.figures import figure_table
 from evaluation.report.governance import measure_table, measures_of
@@ -44,7 +44,9 @@ def _group(context: Context, group: str, measures: pd.DataFrame) -> list:
     own = context.facts[context.facts["group"] == f"key_group={group}"]
     own = own[own["kind"] == "statistic"]
     if len(own):
-        blocks.append(figure_table(context, own, w.t("groups.figures", group=w.t(f"group.{group}"))))
+        blocks.append(
+            figure_table(context, own, w.t("groups.figures", group=w.t(f"group.{group}")))
+        )
     rows = measures[measures["target_group"] == group]
     if len(rows):
         caption = w.t("groups.measures", group=w.t(f"group.{group}"))

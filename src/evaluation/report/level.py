@@ -8,8 +8,9 @@ from markupsafe import Markup
 from evaluation import plots, style
 from evaluation.observations import surveyed_rates
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
+from evaluation.report.cities import city_blocks
 from evaluation.report.context import NATION, Context
-from evaluation.report.standing import city_blocks, gain_blocks, position_blocks
+from evaluation.report.standing import gain_blocks, position_blocks
 
 
 def section(context: Context) -> Section:
@@ -17,7 +18,7 @@ def section(context: Context) -> Section:
     own = context.rates_of(context.code)
     blocks: list = []
     if own.empty:
-        blocks.append(context.missing("level.missing", code=Markup("<code>{}</code>").format(context.code)))
+        blocks.append(context.missing("level.missing"))
     blocks.append(_trend(context))
     if len(own):
         blocks.append(_rate_table(context, own))
@@ -79,8 +80,7 @@ def _trend(context: Context) -> Figure:
     )
     waves = context.study.dataset.waves
     breaks = [
-        (int(year), str(w.t("figure.break")))
-        for year in waves.loc[waves["break_before"], "wave"]
+        (int(year), str(w.t("figure.break"))) for year in waves.loc[waves["break_before"], "wave"]
     ]
     figure = plots.trend(series, marks, breaks, ylabel=str(w.t("axis.rate")))
     return Figure(
@@ -117,7 +117,10 @@ def _rate_table(context: Context, own: pd.DataFrame) -> Table:
     names += ["gap", "sample", "source"]
     columns = tuple(w.t(f"column.{name}") for name in names)
     return Table(
-        w.t("level.table", region=context.name), columns, tuple(rows), frozenset(range(1, len(names) - 1))
+        w.t("level.table", region=context.name),
+        columns,
+        tuple(rows),
+        frozenset(range(1, len(names) - 1)),
     )
 
 

@@ -52,7 +52,10 @@ def _staffing(context: Context) -> list[Paragraph]:
     ].set_index("indicator")
     if norms.empty:
         return [context.missing("norms.staff.missing")]
-    small, large = norms.loc["county_kepu_staff_norm"], norms.loc["county_kepu_staff_norm_large_population"]
+    small, large = (
+        norms.loc["county_kepu_staff_norm"],
+        norms.loc["county_kepu_staff_norm_large_population"],
+    )
     threshold = norms.loc["county_kepu_staff_norm_population_threshold"]
     sentence = w.t(
         "norms.staff",

@@ -22,7 +22,9 @@ def findings(context: Context) -> Section:
     items = []
     if len(nation):
         last = nation.iloc[-1]
-        items.append(w.t("overview.nation", rate=context.rate_text(last), year=w.year(last["wave"])))
+        items.append(
+            w.t("overview.nation", rate=context.rate_text(last), year=w.year(last["wave"]))
+        )
     items.append(_published(context))
     items.append(overall(context))
     if study.simulated:
@@ -114,7 +116,7 @@ def _row(context: Context, code: str) -> tuple[Markup, ...]:
         key = f"gain.{code}.{last['interval']}"
         number = w.number(key, last["gain"], "", 2, signed=True)
         interval = w.interval(key, last["low"], last["high"], "", 1)
-        span = Markup("{}–{}").format(w.year(last["wave_from"]), w.year(last["wave_to"]))
+        span = w.span(last["wave_from"], last["wave_to"])
         cells += [w.joined(number, interval), span]
     else:
         cells += [w.t("missing.value"), Markup("—")]
@@ -150,9 +152,7 @@ def ranking(context: Context) -> Section:
     gains = study.gains[study.gains["region_code"].isin(context.codes)]
     gains = gains.sort_values("wave_to").groupby("region_code").tail(1)
     if len(gains):
-        gains = gains.assign(
-            low=gains["low"] / gains["years"], high=gains["high"] / gains["years"]
-        )
+        gains = gains.assign(low=gains["low"] / gains["years"], high=gains["high"] / gains["years"])
         caption, alt = w.t("overview.gains.caption"), str(w.t("overview.gains.alt"))
         blocks.append(_dots(context, gains, "annual", "axis.gain", caption, alt, None))
     if not blocks:

@@ -1,4 +1,4 @@
-"""Blocks of the level section: gains, rank among provinces, peers, place among cities."""
+"""Blocks of the level section: gains, rank among provinces, peers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation import plots, style
+from evaluation.observations import GAIN
 from evaluation.position import nearest, profile_of
 from evaluation.report.blocks import Figure, Heading, Paragraph, Table
 from evaluation.report.context import NATION, Context
+from evaluation.report.figures import flags
 from evaluation.survey import rank_interval
-
-
-# Fewer cities than this are no distribution to stand in.
-MINIMUM_CITIES = 10
 
 
 def gain_blocks(context: Context) -> list:
@@ -21,7 +19,8 @@ def gain_blocks(context: Context) -> list:
     gains = context.study.gains
     own = gains[gains["region_code"] == context.code]
     if own.empty:
-        return [Heading(w.t("level.gains")), context.missing("level.gains.missing")]
+        missing = context.missing("level.gains.missing")
+        return [Heading(w.t("level.gains")), missing, *_printed(context)]
     nation = context.rates_of(NATION).set_index("wave")
     rows = []
     for _, gain in own.iterrows():
@@ -32,7 +31,7 @@ def gain_blocks(context: Context) -> list:
             reference = w.number(f"gain.{NATION}.{gain['interval']}", change, "", 2, signed=True)
         rows.append(
             (
-                Markup("{}–{}").format(w.year(gain["wave_from"]), w.year(gain["wave_to"])),
+                w.span(gain["wave_from"], gain["wave_to"]),
                 w.number(key, gain["gain"], "", 2, signed=True),
                 w.interval(key, gain["low"], gain["high"], "", 1),
                 w.number(f"{key}.annual", gain["annual"], "", 2, signed=True),
@@ -45,7 +44,27 @@ def gain_blocks(context: Context) -> list:
         for name in ("interval", "gain", "gain_interval", "annual", "nation_gain", "break")
     )
     table = Table(w.t("level.gains.table"), columns, tuple(rows), frozenset(range(1, 5)))
-    return [Heading(w.t("level.gains")), table, Paragraph(w.t("level.gains.note"), "note")]
+    note = Paragraph(w.t("level.gains.note"), "note")
+    return [Heading(w.t("level.gains")), table, note, *_printed(context)]
+
+
+def _printed(context: Context) -> list:
+    """Gains that sources print themselves, beside what they leave out."""
+    w, facts = context.writer, context.facts
+    rows = facts[facts["indicator"] == GAIN].sort_values("period_end")
+    if rows.empty:
+        return []
+    cells = tuple(
+        (
+            w.period(row["period_start"], row["period_end"]),
+            w.fact(row),
+            w.cite(row["source_id"]),
+            flags(context, row),
+        )
+        for _, row in rows.iterrows()
+    )
+    columns = tuple(w.t(f"column.{name}") for name in ("interval", "gain", "source", "flags"))
+    return [Table(w.t("level.printed"), columns, cells, frozenset({1}))]
 
 
 def position_blocks(context: Context, own: pd.DataFrame) -> list:
@@ -69,8 +88,9 @@ def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
     ranks = rank_interval(rows["rate"].to_numpy(), rows["se"].to_numpy())
     own = ranks[(rows["region_code"] == context.code).to_numpy()].iloc[0]
     key = f"rank.{context.code}.{wave}"
+    exact = own["rank_low"] == own["rank_high"]
     sentence = w.t(
-        "level.rank",
+        "level.rank.exact" if exact else "level.rank",
         region=context.name,
         low=w.number(f"{key}.low", own["rank_low"], "", 0),
         high=w.number(f"{key}.high", own["rank_high"], "", 0),
@@ -123,67 +143,3 @@ def _peer_table(context: Context, wave: int) -> list:
         Paragraph(w.t("level.peers.note"), "note"),
         Table(w.t("level.peers.table"), columns, tuple(rows), frozenset({1, 2})),
     ]
-
-
-def city_blocks(context: Context) -> list:
-    """Where a league's value or target would stand among cities surveyed in the same wave."""
-    w = context.writer
-    regions = context.study.dataset.regions.set_index("code")
-    outside = regions.index[
-        ~regions["level"].isin(["nation", "province"]) & (regions["parent_code"] != context.parent)
-    ]
-    rates = context.study.rates
-    cities = rates[rates["region_code"].isin(outside) & rates["variance"].notna()]
-    marks = _marks(context)
-    counts = cities["wave"].value_counts()
-    waves = [wave for wave in sorted(counts.index) if counts[wave] >= MINIMUM_CITIES]
-    if not waves:
-        return []
-    blocks: list = [Heading(w.t("level.cities"))]
-    own = context.rates_of(context.code)
-    wave = own["wave"].iloc[-1] if len(own) and own["wave"].iloc[-1] in waves else waves[-1]
-    rows = cities[cities["wave"] == wave]
-    for kind, value, shown in marks:
-        below = int((rows["rate"] < value).sum())
-        blocks.append(
-            Paragraph(
-                w.t(
-                    f"level.cities.{kind}",
-                    region=context.name,
-                    value=shown,
-                    year=w.year(wave),
-                    below=w.number(f"cities.below.{context.code}.{kind}.{wave}", below, "", 0),
-                    count=w.number(f"cities.{wave}", len(rows), "", 0),
-                )
-            )
-        )
-    return [*blocks, _strip(context, rows, marks, wave), Paragraph(w.t("level.cities.note"), "note")]
-
-
-def _marks(context: Context) -> list[tuple[str, float, Markup]]:
-    """The region's last rate and its last target, where there are any."""
-    own, goals = context.rates_of(context.code), context.study.targets
-    goals = goals[goals["region_code"] == context.code]
-    marks = []
-    if len(own):
-        marks.append(("rate", own["rate"].iloc[-1], context.fact(own["fact_id"].iloc[-1])))
-    if len(goals):
-        marks.append(("target", goals["value"].iloc[-1], context.fact(goals["fact_id"].iloc[-1])))
-    return marks
-
-
-def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figure:
-    w = context.writer
-    values = pd.DataFrame(
-        {"name": [w.short(code) for code in rows["region_code"]], "value": rows["rate"]}
-    )
-    kinds = {"rate": "region", "target": "target"}
-    lines = [(str(w.t(f"figure.{kind}")), value, kinds[kind]) for kind, value, _ in marks]
-    for code in (context.parent, NATION):
-        row = context.rate(code, wave)
-        if row is not None:
-            lines.append((w.short(code), row["rate"], "nation" if code == NATION else "other"))
-    frame = pd.DataFrame(lines, columns=["label", "value", "kind"])
-    figure = plots.strip(values, frame, xlabel=str(w.t("axis.rate")))
-    caption = w.t("level.cities.caption", year=w.year(wave))
-    return Figure(style.figure_png(figure), caption, str(w.t("level.cities.alt", year=wave)))

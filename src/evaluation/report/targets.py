@@ -27,7 +27,7 @@ def section(context: Context) -> Section:
         blocks += [Paragraph(_sentence(context, item)) for item in found]
         blocks.append(Paragraph(w.t("targets.note"), "note"))
     else:
-        blocks.append(context.missing("targets.missing", code=Markup("<code>{}</code>").format(context.code)))
+        blocks.append(context.missing("targets.missing"))
         blocks += _above(context)
     return Section("targets", w.t("targets.title"), (*blocks, *_quantified(context)))
 
@@ -69,9 +69,9 @@ def _sentence(context: Context, item: Progress) -> Markup:
     return w.t(f"targets.{item.status}", **values)
 
 
-def _required(context: Context, item: Progress) -> Markup:
+def _required(context: Context, item: Progress, unit: str = "percentage_point") -> Markup:
     key = f"required.{context.code}.{item.target['year']}"
-    return context.writer.number(key, item.required, "percentage_point", 2)
+    return context.writer.number(key, item.required, unit, 2)
 
 
 def _observed(context: Context, item: Progress) -> Markup:
@@ -96,7 +96,7 @@ def _table(context: Context, found: list[Progress]) -> Table:
                 context.fact(item.target["fact_id"]),
                 w.t("missing.value") if latest is None else context.rate_text(latest),
                 w.t("missing.value") if latest is None else w.year(latest["wave"]),
-                _required(context, item) if not pd.isna(item.required) else Markup("—"),
+                _required(context, item, "") if not pd.isna(item.required) else Markup("—"),
                 _observed(context, item) if not pd.isna(item.required) else Markup("—"),
                 w.t(f"status.{item.status}"),
                 w.cite(item.target["source_id"]),
@@ -132,7 +132,9 @@ def _quantified(context: Context) -> list:
         last = w.t("missing.value")
         if len(known):
             row = known.iloc[-1]
-            last = w.joined(w.fact(row), w.t("period.bracket", period=w.period("", row["period_end"])))
+            last = w.joined(
+                w.fact(row), w.t("period.bracket", period=w.period("", row["period_end"]))
+            )
         rows.append(
             (
                 w.indicator(goal["indicator"]),

@@ -18,7 +18,12 @@ from evaluation.errors import KepuError
 from evaluation.text import t
 
 LEVEL = 95.0
-_COMPARATORS = {"=": "", ">": "number.more_than", ">=": "number.at_least", "approx": "number.nearly"}
+_COMPARATORS = {
+    "=": "",
+    ">": "number.more_than",
+    ">=": "number.at_least",
+    "approx": "number.nearly",
+}
 
 
 def plain(value: float, language: str, digits: int | None = None) -> str:
@@ -95,10 +100,16 @@ class Writer:
             return self.year(start)
         if not start:
             return self.t("period.until", end=self.year(end))
-        return Markup("{}{}{}").format(self.year(start), "–", self.year(end))
+        return self.span(start, end)
 
-    def unit(self, unit: str) -> str:
-        symbol = self._units.at[unit, f"symbol_{self.language}"]
+    def span(self, start: object, end: object) -> Markup:
+        """Two years or months with a dash, never broken over lines."""
+        return Markup('<span class="span">{}–{}</span>').format(self.year(start), self.year(end))
+
+    def unit(self, unit: str, value: float | None = None) -> str:
+        """What follows a number of this unit, its space included."""
+        column = "symbol_one_en" if self.language == "en" and value == 1 else None
+        symbol = self._units.at[unit, column or f"symbol_{self.language}"]
         if not symbol:
             return ""
         tight = symbol == "%" or self.language == "zh"
@@ -110,7 +121,7 @@ class Writer:
             return self._rank(row)
         base = self._units.at[row["unit"], "base_unit"]
         value = float(row["value"]) * float(self._units.at[row["unit"], "factor"])
-        text = plain(value, self.language) + (self.unit(base) if unit else "")
+        text = plain(value, self.language) + (self.unit(base, value) if unit else "")
         element = Markup('<data value="{}" data-fact="{}">{}</data>').format(
             f"{row['value']:.10g}", row["fact_id"], text
         )
@@ -173,8 +184,8 @@ class Writer:
             grade = self._sources.at[source, "grade"]
             marks.append(
                 Markup(
-                    '<a href="#source-{0}"><cite>{0}</cite></a>'
-                    '<span class="grade grade-{1}">{1}</span>'
+                    '<span class="span"><a href="#source-{0}"><cite>{0}</cite></a>'
+                    '<span class="grade grade-{1}">{1}</span></span>'
                 ).format(source, grade)
             )
         return Markup(" ").join(marks)
