@@ -133,8 +133,7 @@ def _table(context: Context, estimates: tuple[Estimate, ...]) -> Table:
     for item in estimates:
         label = (w.t(f"dose.{item.dose}"), w.t(f"model.{item.model}"))
         if item.result is None:
-            blank = Markup("—")
-            rows.append((*label, w.t("effect.cannot"), blank, blank, blank, blank))
+            rows.append((*label, w.t("effect.cannot"), *[Markup("—")] * 5))
             continue
         key, digits, result = _key(item), _digits(item), item.result
         rows.append(
@@ -144,18 +143,24 @@ def _table(context: Context, estimates: tuple[Estimate, ...]) -> Table:
                 w.interval(key, result.low, result.high, "", digits),
                 w.probability(f"{key}.holm", item.p_holm),
                 w.number(f"{key}.mde", result.details["mde_approximate"], "", digits),
-                w.t(
-                    "effect.counts",
-                    observations=w.number(f"{key}.observations", result.observations, "", 0),
-                    clusters=w.number(f"{key}.clusters", result.clusters, "", 0),
-                ),
+                w.number(f"{key}.observations", result.observations, "", 0),
+                w.number(f"{key}.clusters", result.clusters, "", 0),
             )
         )
     columns = tuple(
         w.t(f"column.{name}")
-        for name in ("dose", "model", "estimate", "interval95", "p_holm", "mde", "counts")
+        for name in (
+            "dose",
+            "model",
+            "estimate",
+            "interval95",
+            "p_holm",
+            "mde",
+            "used",
+            "provinces",
+        )
     )
-    return Table(w.t("effect.table"), columns, tuple(rows), frozenset({2, 3, 4, 5, 6}))
+    return Table(w.t("effect.table"), columns, tuple(rows), frozenset(range(2, 8)))
 
 
 def _here(context: Context) -> list:
