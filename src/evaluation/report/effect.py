@@ -30,7 +30,7 @@ def association(context: Context) -> tuple:
         Paragraph(overall(context), "lead"),
         Paragraph(_design(context)),
         *drawn,
-        _table(context, context.study.estimates),
+        *_tables(context),
         Paragraph(w.t("effect.note"), "note"),
         Heading(w.t("effect.reading")),
         Items(tuple(sentence(context, item) for item in main)),
@@ -127,40 +127,33 @@ def _forest(context: Context) -> Figure:
     )
 
 
-def _table(context: Context, estimates: tuple[Estimate, ...]) -> Table:
-    w = context.writer
-    rows = []
-    for item in estimates:
-        label = (w.t(f"dose.{item.dose}"), w.t(f"model.{item.model}"))
-        if item.result is None:
-            rows.append((*label, w.t("effect.cannot"), *[Markup("—")] * 5))
-            continue
-        key, digits, result = _key(item), _digits(item), item.result
-        rows.append(
-            (
-                *label,
-                w.number(key, result.estimate, "", digits, signed=True),
-                w.interval(key, result.low, result.high, "", digits),
-                w.probability(f"{key}.holm", item.p_holm),
-                w.number(f"{key}.mde", result.details["mde_approximate"], "", digits),
-                w.number(f"{key}.observations", result.observations, "", 0),
-                w.number(f"{key}.clusters", result.clusters, "", 0),
-            )
-        )
-    columns = tuple(
-        w.t(f"column.{name}")
-        for name in (
-            "dose",
-            "model",
-            "estimate",
-            "interval95",
-            "p_holm",
-            "mde",
-            "used",
-            "provinces",
-        )
+def _tables(context: Context) -> list[Table]:
+    """One table a model: estimate, interval, adjusted p, detectable difference, counts."""
+    w, estimates = context.writer, context.study.estimates
+    names = ("dose", "estimate", "interval95", "p_holm", "mde", "used", "provinces")
+    columns = tuple(w.t(f"column.{name}") for name in names)
+    tables = []
+    for model in dict.fromkeys(item.model for item in estimates):
+        rows = tuple(_row(context, item) for item in estimates if item.model == model)
+        caption = w.t(f"effect.table.{model}")
+        tables.append(Table(caption, columns, rows, frozenset(range(1, 7))))
+    return tables
+
+
+def _row(context: Context, item: Estimate) -> tuple[Markup, ...]:
+    w, label = context.writer, context.writer.t(f"dose.{item.dose}")
+    if item.result is None:
+        return (label, w.t("effect.cannot"), *[Markup("—")] * 5)
+    key, digits, result = _key(item), _digits(item), item.result
+    return (
+        label,
+        w.number(key, result.estimate, "", digits, signed=True),
+        w.interval(key, result.low, result.high, "", digits),
+        w.probability(f"{key}.holm", item.p_holm),
+        w.number(f"{key}.mde", result.details["mde_approximate"], "", digits),
+        w.number(f"{key}.observations", result.observations, "", 0),
+        w.number(f"{key}.clusters", result.clusters, "", 0),
     )
-    return Table(w.t("effect.table"), columns, tuple(rows), frozenset(range(2, 8)))
 
 
 def _here(context: Context) -> list:

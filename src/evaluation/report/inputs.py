@@ -153,8 +153,7 @@ def _history(context: Context) -> Figure:
         own = values[
             (values["region_code"] == context.code) & (values["year"] >= context.first_year)
         ]
-        name = w.t("dose." + dose["dose"])
-        panel = f"{name}\n{w.unit(dose['unit']).strip()}"
+        panel = str(w.t(f"dose.{dose['dose']}"))
         parts.append(own.assign(panel=panel)[["panel", "year", "value", "series"]])
     frame = pd.concat(parts, ignore_index=True)
     frame["year"] = frame["year"].astype(int)

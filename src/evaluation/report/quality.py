@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
-import pandas as pd
 from markupsafe import Markup
 
 from evaluation.observations import grade_of, has_caveat
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table
-from evaluation.report.context import NATION, Context
+from evaluation.report.context import Context
 
 _TOKEN = re.compile(r"\{(?:(sum|diff):)?([F0-9;]+)\}|\b((?:19|20)\d\d)(?!\d)")
 
@@ -89,7 +88,7 @@ def _token(context: Context, identifier: str, kind: str | None, ids: list[str]) 
 
 def _contradictions(context: Context) -> list:
     w, table = context.writer, context.study.dataset.contradictions
-    relevant = table[table["region_code"].isin([context.code, NATION])]
+    relevant = table[table["region_code"] == context.code]
     if relevant.empty:
         return [context.missing("quality.contradictions.none")]
     items = []
@@ -141,8 +140,3 @@ def _breaks(context: Context) -> Items:
             for _, row in rows.iterrows()
         )
     )
-
-
-def covered(rates: pd.DataFrame, code: str) -> int:
-    """Number of usable waves of a region."""
-    return int((rates["region_code"] == code).sum())
