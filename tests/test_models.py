@@ -169,6 +169,7 @@ def test_no_excess_variance_leaves_the_weights_of_the_sampling_variance():
     frame["gain"] -= 0.7 * (frame["gain"] - frame.groupby("interval")["gain"].transform("mean"))
     result = models.fit("gain_regression", frame, **GAINS, **QUICK)
     assert result.details["sigma2"] == 0.0
+    assert result.details["sigma2_unfloored"] < 0
     X = pd.get_dummies(frame["interval"], dtype=float).join(frame[["opening", "dose"]])
     assert result.estimate == pytest.approx(
         sm.WLS(frame["gain"], X, 1 / frame["v"]).fit().params["dose"], rel=1e-9

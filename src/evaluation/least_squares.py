@@ -134,7 +134,8 @@ def crv1(fit: LeastSquares, codes: np.ndarray, nested: int = 0) -> np.ndarray:
 def excess_variance(y: Any, X: Any, variance: Any) -> float:
     """Variance σ² of the equation error beyond the known sampling variances ω of the outcome.
 
-    From OLS residuals e: σ² = (Σe² − Σω + tr((X'X)⁻¹ X'ΩX)) / (N − k), floored at 0.
+    From OLS residuals e: σ² = (Σe² − Σω + tr((X'X)⁻¹ X'ΩX)) / (N − k). Unbiased and not floored:
+    below 0 the outcome scatters less than its declared sampling error allows.
 
     Source
     ------
@@ -146,4 +147,4 @@ def excess_variance(y: Any, X: Any, variance: Any) -> float:
         raise ModelError("Sampling variances must be finite and at least 0.")
     trace = float((fit.q**2 * variance[:, None]).sum())
     excess = (fit.residuals**2).sum() - variance.sum() + trace
-    return max(0.0, float(excess / fit.free))
+    return float(excess / fit.free)

@@ -23,11 +23,14 @@ POWER = 0.8
 
 
 def known_variance_weights(design: Design) -> tuple[np.ndarray | None, float | None]:
-    """Weights 1/(v + σ²) with σ² after Lewis & Linzer, and σ²; ``(None, None)`` without v."""
+    """Weights 1/(v + σ²), σ² after Lewis & Linzer floored at 0, and σ² before the floor.
+
+    ``(None, None)`` where no sampling variance v is known.
+    """
     if design.variance is None:
         return None, None
     sigma2 = excess_variance(design.y, design.X, design.variance)
-    total = design.variance + sigma2
+    total = design.variance + max(0.0, sigma2)
     if (total <= 0).any():
         raise ModelError(
             "Some sampling variances are 0 and no further variance was found: those rows would "
@@ -87,7 +90,8 @@ def _coefficients(fit: LeastSquares, design: Design, codes: np.ndarray) -> tuple
 
 def _details(design: Design, bootstrap: Bootstrap, sigma2: float | None) -> dict[str, Any]:
     return {
-        "sigma2": sigma2,
+        "sigma2": None if sigma2 is None else max(0.0, sigma2),
+        "sigma2_unfloored": sigma2,
         "weighting": "none" if sigma2 is None else "1/(v + sigma2)",
         "dropped": design.dropped,
         "singletons": design.singletons,
