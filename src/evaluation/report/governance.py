@@ -20,27 +20,31 @@ def measures_of(context: Context) -> tuple[pd.DataFrame, str]:
     return measures.iloc[:0], ""
 
 
-def measure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table:
-    """One measure a row: where it stands, what it is, who leads, who helps, by when."""
+def measure_tables(context: Context, rows: pd.DataFrame, caption: Markup) -> list[Table]:
+    """Measures by who answers for them: one table for each lead unit with its partners."""
+    groups = rows.groupby(["lead_unit_zh", "responsible_units_zh"], sort=False)
+    return [_measures(context, part, caption, *bodies) for bodies, part in groups]
+
+
+def _measures(
+    context: Context, rows: pd.DataFrame, caption: Markup, lead: str, partners: str
+) -> Table:
     w = context.writer
-    cells = []
-    for _, row in rows.iterrows():
-        goal = w.column(row, "quantified_target")
-        title = w.recorded("measures", row["measure_id"], w.column(row, "title"))
-        if goal:
-            goal_text = w.recorded("measures", row["measure_id"], goal)
-            title = Markup("{} <strong>{}</strong>").format(title, goal_text)
-        cells.append(
-            (
-                Markup("<cite>{}</cite>").format(row["number_in_document"]),
-                title,
-                Markup("{}").format(w.organisations(row["lead_unit_zh"]) or w.t("missing.lead")),
-                Markup("{}").format(w.organisations(row["responsible_units_zh"]) or "—"),
-                w.t("missing.due") if pd.isna(row["year_due"]) else w.year(row["year_due"]),
-            )
+    bodies = w.t("governance.lead", lead=w.organisations(lead) or w.t("missing.lead"))
+    if partners:
+        others = w.t("governance.partners", partners=w.organisations(partners))
+        bodies = w.joined(bodies, others)
+    cells = tuple(
+        (
+            Markup("<cite>{}</cite>").format(row["number_in_document"]),
+            w.recorded("measures", row["measure_id"], w.column(row, "title")),
+            w.t("missing.due") if pd.isna(row["year_due"]) else w.year(row["year_due"]),
         )
-    names = ("item", "measure", "lead", "responsible", "due")
-    return Table(caption, tuple(w.t(f"column.{name}") for name in names), tuple(cells))
+        for _, row in rows.iterrows()
+    )
+    columns = tuple(w.t(f"column.{name}") for name in ("item", "measure", "due"))
+    title = Markup('{}<span class="bodies">{}</span>').format(caption, bodies)
+    return Table(title, columns, cells)
 
 
 def section(context: Context) -> Section:
@@ -56,7 +60,7 @@ def section(context: Context) -> Section:
         blocks.append(Paragraph(w.t(key, name=w.name(origin), source=sources)))
         for domain in dict.fromkeys(rows["domain"]):
             part = rows[rows["domain"] == domain]
-            blocks.append(measure_table(context, part, w.t(f"domain.{domain}")))
+            blocks += measure_tables(context, part, w.t(f"domain.{domain}"))
     blocks += _organisation(context)
     return Section("governance", w.t("governance.title"), tuple(blocks))
 

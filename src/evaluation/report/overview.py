@@ -13,6 +13,9 @@ from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section,
 from evaluation.report.context import NATION, Context
 from evaluation.report.effect import association, limits, overall
 
+# Targets beyond this year are left to the regional reports.
+NEAR = 2030
+
 
 def findings(context: Context) -> Section:
     """Where the nation stands, how much is published, what can be said of investment."""
@@ -92,44 +95,55 @@ def _state(key: tuple[str, int], used: set, seen: set) -> str:
 
 def _table(context: Context, codes: list[str], caption: Markup) -> Table:
     w = context.writer
-    names = ("region", "latest", "year", "gain", "interval", "target", "due", "status")
+    names = ("region", "latest", "gain", "target", "status")
     rows = tuple(_row(context, code) for code in codes)
     columns = tuple(w.t(f"column.{name}") for name in names)
-    return Table(caption, columns, rows, frozenset({1, 3, 5}))
+    return Table(caption, columns, rows, frozenset({1, 2, 3}))
 
 
 def _row(context: Context, code: str) -> tuple[Markup, ...]:
-    w, study = context.writer, context.study
+    w = context.writer
+    link = Markup('<a href="{}_{}.html">{}</a>').format(code, w.language, w.name(code))
+    return (link, _latest(context, code), _gain(context, code), *_goal(context, code))
+
+
+def _dated(value: Markup, when: Markup) -> Markup:
+    return Markup('{}<br><span class="when">{}</span>').format(value, when)
+
+
+def _latest(context: Context, code: str) -> Markup:
     own = context.rates_of(code)
     own = own[own["variance"].notna()]
-    gain = study.gains[study.gains["region_code"] == code]
-    goals = study.targets[study.targets["region_code"] == code]
-    nearer = goals[goals["year"] <= 2030]
-    goals = nearer if len(nearer) else goals
-    cells = [Markup('<a href="{}_{}.html">{}</a>').format(code, w.language, w.name(code))]
-    if len(own):
-        cells += [context.rate_text(own.iloc[-1]), w.year(own.iloc[-1]["wave"])]
-    else:
-        cells += [w.t("missing.value"), Markup("—")]
-    if len(gain):
-        last = gain.iloc[-1]
-        key = f"gain.{code}.{last['interval']}"
-        number = w.number(key, last["gain"], "", 2, signed=True)
-        interval = w.interval(key, last["low"], last["high"], "", 1)
-        span = w.span(last["wave_from"], last["wave_to"])
-        cells += [w.joined(number, interval), span]
-    else:
-        cells += [w.t("missing.value"), Markup("—")]
+    if own.empty:
+        return context.writer.t("missing.value")
+    last = own.iloc[-1]
+    return _dated(context.rate_text(last), context.writer.year(last["wave"]))
+
+
+def _gain(context: Context, code: str) -> Markup:
+    w, gains = context.writer, context.study.gains
+    rows = gains[gains["region_code"] == code]
+    if rows.empty:
+        return w.t("missing.value")
+    last = rows.iloc[-1]
+    key = f"gain.{code}.{last['interval']}"
+    number = w.number(key, last["gain"], "", 2, signed=True)
+    interval = w.interval(key, last["low"], last["high"], "", 1)
+    return _dated(w.joined(number, interval), w.span(last["wave_from"], last["wave_to"]))
+
+
+def _goal(context: Context, code: str) -> tuple[Markup, Markup]:
+    """The region's last target within sight, and what can be said of it."""
+    w, goals = context.writer, context.study.targets
+    goals = goals[goals["region_code"] == code]
+    near = goals[goals["year"] <= NEAR]
+    goals = near if len(near) else goals
     if goals.empty:
-        return (*cells, w.t("missing.target"), Markup("—"), Markup("—"))
+        return w.t("missing.target"), Markup("—")
     goal = goals.iloc[-1]
     status = assess(goal, context.rates_of(code), context.today).status
-    return (
-        *cells,
-        context.fact(goal["fact_id"]),
-        w.year(goal["year"]),
-        w.t(f"status.{status}"),
-    )
+    shown = _dated(context.fact(goal["fact_id"]), w.year(goal["year"]))
+    return shown, w.t(f"status.{status}")
 
 
 def ranking(context: Context) -> Section:
