@@ -1,16 +1,51 @@
-"""What several test modules share."""
+"""What several test modules share: the data, one study, and each report drawn once."""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
+from filelock import FileLock
 
+from evaluation import report
 from evaluation.data import Dataset, load
+from evaluation.study import Study, build
 from evaluation.tables import package_hash
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
+
+# A province with every wave, the richest, one almost without data, and leagues and cities.
+REGIONS = ("150000", "110000", "540000", "150100", "150500", "150600", "152900")
+DATE = "2026-03-01"
+PROVENANCE = {"package": "0.1.0", "data": "data", "draws": "499", "seed": "1", "date": DATE}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One report in one language as a reader's browser gets it, pictures shortened."""
+
+    code: str
+    language: str
+    html: str
+    soup: BeautifulSoup
+
+    @property
+    def record(self) -> dict[str, float]:
+        """The results attached to the page; only strict JSON is accepted."""
+
+        def refuse(constant: str) -> float:
+            raise AssertionError(f"{self.code} {self.language}: {constant} in the results")
+
+        return json.loads(self.soup.find("template", id="results").string, parse_constant=refuse)
+
+    def section(self, name: str):
+        return self.soup.find("section", id=name)
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +55,52 @@ def dataset() -> Dataset:
     Whether it keeps the contract is asked once, in test_schema.py, not by every test process.
     """
     return load(DATA, checked_hash=package_hash(DATA))
+
+
+@pytest.fixture(scope="session")
+def study(dataset) -> Study:
+    return build(dataset, draws=499, seed=1)
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Study:
+    folder = DATA / "simulated"
+    return build(load(folder, checked_hash=package_hash(folder)), draws=199, seed=1)
+
+
+def draw(context: report.Context, sections: dict) -> str:
+    """All sections of a page in their order, with title and record, pictures shortened."""
+    parts = [report.title(context), *(part(context).html() for part in sections.values())]
+    html = "\n".join(map(str, [*parts, report.record(context)]))
+    return re.sub(r"(data:image/png;base64,iVBORw0KGgo)[A-Za-z0-9+/=]+", r"\1", html)
+
+
+@pytest.fixture(scope="session")
+def pages(request, tmp_path_factory) -> Callable[[str, str], Page]:
+    """The report of a region, or the overview of a region set, drawn once for all processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):  # pytest-xdist: the folder above is shared
+        folder = folder.parent
+    known: dict[tuple[str, str], Page] = {}
+
+    def make(code: str, language: str) -> str:
+        arguments = {"date": DATE, "provenance": PROVENANCE}
+        study = request.getfixturevalue("study")
+        if code.isdigit():
+            context = report.open_report(study, code, language, **arguments)
+            return draw(context, report.SECTIONS)
+        context = report.open_overview(study, code, language, **arguments)
+        ending = {name: report.SECTIONS[name] for name in ("sources", "method")}
+        return draw(context, report.OVERVIEW | ending)
+
+    def page(code: str, language: str) -> Page:
+        if (code, language) not in known:
+            file = folder / f"page-{code}-{language}.html"
+            with FileLock(f"{file}.lock"):
+                if not file.exists():
+                    file.write_text(make(code, language), encoding="utf-8")
+            html = file.read_text(encoding="utf-8")
+            known[code, language] = Page(code, language, html, BeautifulSoup(html, "html.parser"))
+        return known[code, language]
+
+    return page
