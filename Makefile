@@ -52,7 +52,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check src tests
 
 unit: $(STAMP)
-	$(BIN)/pytest -n 2 src tests
+	$(BIN)/pytest -n 2 src tests --ignore-glob="tests/reference/*.py"
 
 nbval: $(STAMP)
 	@test -n "$(NBVAL)" || { echo "no notebook matches notebooks/0*.ipynb"; exit 1; }

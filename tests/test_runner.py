@@ -16,7 +16,8 @@ from evaluation.export import ExportError, loaded, to_html
 from evaluation.manifest import index, write
 from evaluation.plan import Job
 from evaluation.runner import State, run
-from evaluation.worker import FAILED, MADE, Outcome, hide
+from evaluation.tidy import hide
+from evaluation.worker import FAILED, MADE, Outcome
 
 STATE = State(data="../data", data_hash="f00d" * 16, commit="1a2b3c4", date="2026-01-31")
 PARAMETERS = 'region: str = "0"\nlanguage: str = "zh"\ndata: str = "../data"'
@@ -129,6 +130,22 @@ def test_no_path_of_this_machine_is_recorded(finished, project):
             assert str(project) not in text and str(Path.home()) + os.sep not in text, path
 
 
+def test_interrupted_run_ends_at_once_and_lists_what_was_made(project):
+    out = project / "interrupted"
+
+    def interrupt(outcome):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # 150200 would run for a minute
+        folders = {"notebooks": project / "notebooks", "data": project / "data"}
+        jobs = [job("150000"), job("150200")]
+        run(jobs, out, **folders, state=STATE, workers=2, done=interrupt)
+    manifest = json.loads((out / "manifest.json").read_text("utf-8"))
+    assert [entry["id"] for entry in manifest["reports"]] == ["150000_en"]
+    assert {path.name for path in out.glob("*.html")} == {"150000_en.html", "index.html"}
+    assert not list(out.glob(".staging-*"))
+
+
 def test_second_run_is_refused_while_one_writes(project):
     out = project / "busy"
     out.mkdir()
@@ -189,7 +206,7 @@ def test_index_lists_all_grouped_by_level(tmp_path):
     assert "地区152200" in page and "Region 152200" in page
     assert STATE.data_hash[:12] in page and STATE.date in page
     assert loaded(page) == []
-    assert "simulated" not in page
+    assert "simulated" not in page.partition("</style>")[2]
 
 
 def test_simulated_reports_say_so_on_page_and_index(tmp_path):

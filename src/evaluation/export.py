@@ -59,7 +59,7 @@ def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -
         raise ExportError(f"the notebook displayed nothing — its {language} page would be empty")
     labels = LABELS[language]
     title = notebook.metadata.get("title") or first_heading(shown) or "kepu"
-    if simulated:
+    if simulated and labels["simulated"] not in title.casefold():
         title = f"{title} ({labels['simulated']})"
     exporter = HTMLExporter(
         extra_template_basedirs=[str(templates)],

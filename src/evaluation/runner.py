@@ -23,7 +23,8 @@ from evaluation.errors import KepuError
 from evaluation.manifest import write
 from evaluation.plan import Job
 from evaluation.project import NAME
-from evaluation.worker import FAILED, Outcome, Place, hide, make, start, write_kernel
+from evaluation.tidy import hide
+from evaluation.worker import FAILED, Outcome, Place, make, start, write_kernel
 
 PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert")
 
@@ -76,9 +77,11 @@ def run(
         place = Place(notebooks.resolve(), data, out, staging, timeout, _hidden(data, notebooks))
         outcomes: dict[str, Outcome] = {}
         try:
-            for outcome in _outcomes(plan, place, jupyter, workers or os.cpu_count() or 1):
-                outcomes[outcome.id] = outcome
-                done(outcome)
+            arriving = _outcomes(plan, place, jupyter, workers or os.cpu_count() or 1)
+            with contextlib.closing(arriving):
+                for outcome in arriving:
+                    outcomes[outcome.id] = outcome
+                    done(outcome)
         finally:  # an interrupted run still leaves a true index of what was made
             record = {"started": begun.isoformat(timespec="seconds"), **_versions()}
             record["seconds"] = round(time.monotonic() - clock, 1)
@@ -93,10 +96,15 @@ def _outcomes(plan: Sequence[Job], place: Place, jupyter: Path, workers: int) ->
         initializer=start,
         initargs=(str(jupyter),),
     )
+    others = set(multiprocessing.active_children())
     try:
         futures = {pool.submit(make, job, place): job for job in plan}
         for future in as_completed(futures):
             yield _result(future, futures[future], place)
+    except BaseException:  # interrupted: end the reports under way instead of waiting for them
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

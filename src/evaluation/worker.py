@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import signal
 import sys
 import time
 import warnings
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.plan import Job
+from evaluation.tidy import hide, tidy
 
 KERNEL = "kepu-report"
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
@@ -70,6 +72,8 @@ def start(folder: str) -> None:
     """Prepare a worker process: our kernel spec first on the path, libraries quiet."""
     os.environ["JUPYTER_PATH"] = folder
     os.environ["JUPYTER_RUNTIME_DIR"] = str(Path(folder) / "runtime")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run itself answers Ctrl-C, and ends us
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     warnings.simplefilter("ignore")
     for name in ("papermill", "nbconvert", "traitlets", "asyncio", "root"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -86,9 +90,11 @@ def make(job: Job, place: Place) -> Outcome:
         _file(page, place.out / page.name)
         (place.out / "failed" / notebook.name).unlink(missing_ok=True)
         return Outcome(job.id, MADE, time.monotonic() - begun, warnings=noise)
+    except SystemExit:  # the run was interrupted; the kernel is closed by now, take no other job
+        os._exit(1)
     except Exception as error:  # noqa: BLE001 - one region's failure must not stop the others
         with contextlib.suppress(FileNotFoundError):
-            _tidy(notebook, place)
+            tidy(notebook, place.hidden)
             _file(notebook, place.out / "failed" / notebook.name)
         page.unlink(missing_ok=True)
         reason = hide(describe(error, place.timeout), place.hidden)
@@ -116,7 +122,7 @@ def _page(job: Job, place: Place, notebook: Path, page: Path) -> tuple[str, ...]
         shutdown_kernel="immediate",
         config=Config({"KernelManager": {"transport_encryption": _encryption()}}),
     )
-    executed = _tidy(notebook, place)
+    executed = tidy(notebook, place.hidden)
     simulated = job.stem.endswith("_simulated")
     html = to_html(executed, job.language, simulated=simulated)
     page.write_text(html, "utf-8")
@@ -141,46 +147,6 @@ def _parameters(job: Job, place: Place) -> dict[str, Any]:
     if "data" in given and (place.notebooks / given["data"]).resolve() != place.data.resolve():
         given["data"] = str(place.data.resolve())
     return given
-
-
-def _tidy(path: Path, place: Place) -> Any:
-    """Rewrite an executed notebook without paths of this machine; give it back."""
-    import nbformat
-
-    notebook = nbformat.read(path, as_version=4)
-    run = notebook.metadata.pop("papermill", {})
-    notebook.metadata["kernelspec"] = {
-        "name": "python3", "display_name": "Python 3", "language": "python",
-    }  # fmt: skip
-    for cell in notebook.cells:
-        for key in ("papermill", "execution"):
-            cell.metadata.pop(key, None)
-    clean = nbformat.from_dict(_hidden(notebook, place.hidden))
-    clean.metadata["kepu"] = _hidden(dict(run.get("parameters", {})), place.hidden)
-    nbformat.write(clean, path)
-    return clean
-
-
-def _hidden(value: Any, pairs: tuple[tuple[str, str], ...]) -> Any:
-    """Replace paths in every text of a tree, pictures excepted (their base64 must stay whole)."""
-    if isinstance(value, str):
-        return hide(value, pairs)
-    if isinstance(value, list | tuple):
-        return [_hidden(item, pairs) for item in value]
-    if isinstance(value, dict):
-        return {k: v if k.startswith("image/") else _hidden(v, pairs) for k, v in value.items()}
-    return value
-
-
-def hide(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
-    """Replace each folder of ``pairs`` by its stand-in, where it stands as a whole path.
-
-    >>> hide("/home/a/x.py, /home/ab, x=/home/a/9 in /home/a.", (("/home/a", "~"),))
-    '~/x.py, /home/ab, x=~/9 in ~.'
-    """
-    for folder, stand_in in pairs:
-        text = re.sub(rf"(?<![\w+/.-]){re.escape(folder)}(?![\w-]|\.\w)", stand_in, text)
-    return text
 
 
 def describe(error: BaseException, timeout: float) -> str:
