@@ -134,6 +134,7 @@ def estimate(
                 dose,
                 levels,
                 outcome="rate",
+                variance="variance",
                 covariates=("log2_gdp_per_capita",),
                 wave="wave",
                 draws=draws,

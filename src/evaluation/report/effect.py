@@ -130,7 +130,7 @@ def _forest(context: Context) -> Figure:
 def _tables(context: Context) -> list[Table]:
     """One table a model: estimate, interval, adjusted p, detectable difference, counts."""
     w, estimates = context.writer, context.study.estimates
-    names = ("dose", "estimate", "interval95", "p_holm", "mde", "used", "provinces")
+    names = ("dose", "estimate", "interval95", "p_holm", "mde", "used", "effective")
     columns = tuple(w.t(f"column.{name}") for name in names)
     tables = []
     for model in dict.fromkeys(item.model for item in estimates):
@@ -152,7 +152,7 @@ def _row(context: Context, item: Estimate) -> tuple[Markup, ...]:
         w.probability(f"{key}.holm", item.p_holm),
         w.number(f"{key}.mde", result.details["mde_approximate"], "", digits),
         w.number(f"{key}.observations", result.observations, "", 0),
-        w.number(f"{key}.clusters", result.clusters, "", 0),
+        w.number(f"{key}.effective", result.details["effective_clusters"], "", 1),
     )
 
 
