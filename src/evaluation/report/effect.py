@@ -49,21 +49,37 @@ def _main(context: Context) -> list[Estimate]:
 
 
 def overall(context: Context) -> Markup:
-    """The one sentence that says what the data show; it never claims a cause."""
-    estimable = [item for item in _main(context) if item.result]
+    """What the data show over all inputs; it never claims a cause.
+
+    The gain regression leads; where the fixed effects say otherwise, the sentence says so.
+    """
+    w, main = context.writer, _main(context)
+    estimable = [item for item in main if item.result]
     if not estimable:
-        return context.writer.t("effect.none")
-    told = [item for item in estimable if item.p_holm < 0.05]
-    w = context.writer
+        return w.t("effect.none")
+    told, other = _told(main), _told([i for i in context.study.estimates if i.model != MAIN])
     values = {
         "tried": w.number("doses.tried", len(estimable), "", 0),
         "told": w.number("doses.told", len(told), "", 0),
     }
-    if not told:
-        return w.t("effect.unknown", **values)
+    key = "effect.some" if told else "effect.unknown"
+    text = w.t(key, names=_names(context, told), **values)
+    if {item.dose for item in other} == {item.dose for item in told}:
+        return text
+    if not other:
+        return w.joined(text, w.t("effect.second.none"))
+    return w.joined(text, w.t("effect.second", names=_names(context, other)))
+
+
+def _told(estimates: list[Estimate]) -> list[Estimate]:
+    """Estimates that differ from zero after Holm's correction within their model."""
+    return [item for item in estimates if item.result and item.p_holm < 1 - item.result.level]
+
+
+def _names(context: Context, estimates: list[Estimate]) -> str:
+    w = context.writer
     joiner = "、" if w.language == "zh" else ", "
-    names = joiner.join(str(w.t(f"dose.{item.dose}")) for item in told)
-    return w.t("effect.some", names=names, **values)
+    return joiner.join(str(w.t(f"dose.{item.dose}")) for item in estimates)
 
 
 def _key(item: Estimate) -> str:
@@ -87,7 +103,7 @@ def sentence(context: Context, item: Estimate) -> Markup:
         return w.t("effect.not_estimable", dose=name)
     digits, key = _digits(item), _key(item)
     verdict = item.verdict
-    if verdict != "unknown" and item.p_holm >= 0.05:
+    if verdict != "unknown" and not _told([item]):
         verdict = "not_after_holm"
     return w.t(
         f"effect.sentence.{verdict}",
