@@ -54,9 +54,10 @@ lint: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/pytest -n 2 src tests --ignore-glob="tests/reference/*.py"
 
+# One process: kernels started at once by several can draw the same port.
 nbval: $(STAMP)
 	@test -n "$(NBVAL)" || { echo "no notebook matches notebooks/0*.ipynb"; exit 1; }
-	$(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env --sanitize-with tests/nbval.cfg $(NBVAL)
+	$(BIN)/pytest --nbval-lax --nbval-current-env --sanitize-with tests/nbval.cfg $(NBVAL)
 
 smoke: $(STAMP)
 	rm -rf $(SMOKE)
@@ -69,7 +70,9 @@ bench: $(STAMP)  ## measure the times the README tells
 	$(BIN)/python benchmarks/run.py
 
 notebooks: $(STAMP)  ## run every notebook again and store its outputs
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+	  --KernelManager.transport_encryption=auto --ExecutePreprocessor.record_timing=False \
+	  notebooks/*.ipynb
 
 lock: $(STAMP)  ## renew requirements.lock within the bounds of pyproject.toml; needs uv
 	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --upgrade --quiet \

@@ -53,6 +53,7 @@ def write_kernel(folder: Path) -> None:
     """Write a kernel spec that starts this very interpreter, whatever kernels are installed."""
     spec = folder / "kernels" / KERNEL
     spec.mkdir(parents=True)
+    (folder / "runtime").mkdir(mode=0o700)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     argv.append("--HistoryManager.enabled=False")
     env = {f"{name}_NUM_THREADS": "1" for name in THREADS}
@@ -120,7 +121,7 @@ def _page(job: Job, place: Place, notebook: Path, page: Path) -> tuple[str, ...]
         start_timeout=60,
         timeout_func=lambda cell: max(deadline - time.monotonic(), 0.1),
         shutdown_kernel="immediate",
-        config=Config({"KernelManager": {"transport_encryption": _encryption()}}),
+        config=Config({"KernelManager": _connection(job)}),
     )
     executed = tidy(notebook, place.hidden)
     simulated = job.stem.endswith("_simulated")
@@ -134,11 +135,18 @@ def _page(job: Job, place: Place, notebook: Path, page: Path) -> tuple[str, ...]
     )
 
 
-def _encryption() -> str:
-    """Encrypt what passes between us and the kernel where the libraries can."""
+def _connection(job: Job) -> dict[str, str]:
+    """Say how to reach the kernel: by sockets that are files, named after the report.
+
+    Processes that start kernels at once can draw the same free TCP ports, and the later kernel
+    dies; files of their own cannot collide. Windows has TCP only, encrypted where it can be.
+    """
     import zmq
 
-    return "auto" if zmq.has("curve") else "disabled"
+    if os.name == "posix":
+        file = Path(os.environ["JUPYTER_RUNTIME_DIR"], f"{job.stem}.json")
+        return {"transport": "ipc", "connection_file": str(file)}
+    return {"transport_encryption": "auto" if zmq.has("curve") else "disabled"}
 
 
 def _parameters(job: Job, place: Place) -> dict[str, Any]:
