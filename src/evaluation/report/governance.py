@@ -21,30 +21,27 @@ def measures_of(context: Context) -> tuple[pd.DataFrame, str]:
 
 
 def measure_tables(context: Context, rows: pd.DataFrame, caption: Markup) -> list[Table]:
-    """Measures by who answers for them: one table for each lead unit with its partners."""
-    groups = rows.groupby(["lead_unit_zh", "responsible_units_zh"], sort=False)
-    return [_measures(context, part, caption, *bodies) for bodies, part in groups]
+    """Measures with lead unit and due year; one table for each set of responsible partners."""
+    groups = rows.groupby("responsible_units_zh", sort=False)
+    return [_measures(context, part, caption, partners) for partners, part in groups]
 
 
-def _measures(
-    context: Context, rows: pd.DataFrame, caption: Markup, lead: str, partners: str
-) -> Table:
+def _measures(context: Context, rows: pd.DataFrame, caption: Markup, partners: str) -> Table:
     w = context.writer
-    bodies = w.t("governance.lead", lead=w.organisations(lead) or w.t("missing.lead"))
-    if partners:
-        others = w.t("governance.partners", partners=w.organisations(partners))
-        bodies = w.joined(bodies, others)
     cells = tuple(
         (
             Markup("<cite>{}</cite>").format(row["number_in_document"]),
             w.recorded("measures", row["measure_id"], w.column(row, "title")),
+            Markup("{}").format(w.organisations(row["lead_unit_zh"]) or w.t("missing.lead")),
             w.t("missing.due") if pd.isna(row["year_due"]) else w.year(row["year_due"]),
         )
         for _, row in rows.iterrows()
     )
-    columns = tuple(w.t(f"column.{name}") for name in ("item", "measure", "due"))
-    title = Markup('{}<span class="bodies">{}</span>').format(caption, bodies)
-    return Table(title, columns, cells)
+    if partners:
+        others = w.t("governance.partners", partners=w.organisations(partners))
+        caption = Markup('{}<span class="bodies">{}</span>').format(caption, others)
+    columns = tuple(w.t(f"column.{name}") for name in ("item", "measure", "lead", "due"))
+    return Table(caption, columns, cells)
 
 
 def section(context: Context) -> Section:
