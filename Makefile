@@ -57,7 +57,7 @@ unit: $(STAMP)
 # One process: kernels started at once by several can draw the same port.
 nbval: $(STAMP)
 	@test -n "$(NBVAL)" || { echo "no notebook matches notebooks/0*.ipynb"; exit 1; }
-	$(BIN)/pytest --nbval-lax --nbval-current-env --sanitize-with tests/nbval.cfg $(NBVAL)
+	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg $(NBVAL)
 
 smoke: $(STAMP)
 	rm -rf $(SMOKE)
