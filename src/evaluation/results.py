@@ -23,7 +23,10 @@ class Result:
     inference : name of the procedure, e.g. ``"wild cluster bootstrap, Webb, 9999 draws"``.
     clusters, observations : numbers used.
     unit : unit of the estimate, a key of ``units.csv``.
-    coefficients : all coefficients as records ``{"term", "estimate", "se"}``.
+    coefficients : all coefficients as records ``{"term", "estimate", "se"}``; the doses also carry
+        ``"low", "high", "p"`` of the same inference.
+    draws : draws behind the inference, 0 where it is analytic.
+    support : share of the observations that carry the estimate, 0 to 1, missing where undefined.
     details : further numbers of the fit (sigma2, condition number, dropped rows, ...).
     """
 
@@ -41,7 +44,16 @@ class Result:
     observations: int
     unit: str
     coefficients: tuple[dict[str, Any], ...] = ()
+    draws: int = 0
+    support: float = float("nan")
     details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        """``positive``, ``negative`` or ``unknown`` (the interval holds zero)."""
+        if self.low > 0:
+            return "positive"
+        return "negative" if self.high < 0 else "unknown"
 
     def table(self) -> pd.DataFrame:
         """Coefficients as a frame with columns ``term``, ``estimate``, ``se``."""
@@ -63,3 +75,27 @@ class Result:
             f"[{self.low:.3g}, {self.high:.3g}] {self.unit}, p = {self.p:.3g}, "
             f"{self.observations} observations, {self.clusters} clusters, {self.inference})"
         )
+
+
+@dataclass(frozen=True)
+class Check:
+    """One robustness check of an estimate.
+
+    Attributes
+    ----------
+    name : registry name, e.g. ``"leave_one_region_out"``.
+    passed : ``True``, ``False``, or ``None`` where the check informs and cannot fail.
+    key : text key of the sentence it permits.
+    values : numbers of that sentence by placeholder.
+    rows : the tidy table behind it, one record a row.
+    """
+
+    name: str
+    passed: bool | None
+    key: str
+    values: dict[str, float] = field(default_factory=dict)
+    rows: tuple[dict[str, Any], ...] = ()
+
+    def table(self) -> pd.DataFrame:
+        """The numbers behind the verdict, one row each."""
+        return pd.DataFrame(list(self.rows))

@@ -35,11 +35,7 @@ class Estimate:
     @property
     def verdict(self) -> str:
         """``positive``, ``negative``, ``unknown`` (interval holds zero) or ``not_estimable``."""
-        if self.result is None:
-            return "not_estimable"
-        if self.result.low > 0:
-            return "positive"
-        return "negative" if self.result.high < 0 else "unknown"
+        return "not_estimable" if self.result is None else self.result.verdict
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def t(key: str, language: str, **values: object) -> Markup:
     Examples
     --------
     >>> t("missing.value", "en")
-    Markup('not published')
+    Markup('not found')
     """
     if language not in LANGUAGES:
         raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
