@@ -17,10 +17,12 @@ STYLE = Markup(
     "<style>"
     "table.kepu{border-collapse:collapse;margin:.5em 0}"
     "table.kepu caption{text-align:left;font-weight:600;padding:.3em 0}"
-    "table.kepu th,table.kepu td{text-align:left;vertical-align:top;padding:.25em .7em}"
-    "table.kepu td.num,table.kepu th.num{text-align:right;white-space:nowrap}"
+    "div.table table.kepu th,div.table table.kepu td{text-align:left;vertical-align:top;"
+    "padding:.25em .7em}"
+    "div.table table.kepu td.num,div.table table.kepu th.num{text-align:right;white-space:nowrap}"
     "figure{margin:.5em 0}figure img{max-width:46em;width:100%}"
     "figcaption,p.note{font-size:.88em;color:#59636b;max-width:52em}"
+    "table.kepu cite{font-style:normal}time{white-space:nowrap}"
     "p.simulated{color:#8a4b00;font-weight:600}"
     "span.proxy,span.grade{font-size:.75em;border:1px solid;border-radius:4px;padding:0 .3em;"
     "margin-left:.2em}"
@@ -33,11 +35,11 @@ class View:
     """Blocks that show themselves in a notebook; a simulated package announces itself."""
 
     blocks: tuple[Paragraph | Heading | Items | Table | Figure, ...]
-    warning: Markup = Markup("")
+    warning: Paragraph | None = None
 
     def _repr_html_(self) -> str:
-        parts = [STYLE, self.warning, *(block.html() for block in self.blocks)]
-        return str(Markup("\n").join(part for part in parts if part))
+        blocks = self.blocks if self.warning is None else (self.warning, *self.blocks)
+        return str(Markup("\n").join([STYLE, *(block.html() for block in blocks)]))
 
     def __repr__(self) -> str:
         return f"View({', '.join(type(block).__name__ for block in self.blocks)})"
@@ -47,8 +49,7 @@ def show(page: Context, *blocks: Paragraph | Heading | Items | Table | Figure) -
     """Put blocks of a page on the screen, under a warning where its figures are simulated."""
     if not page.study.simulated:
         return View(blocks)
-    text = page.writer.t("report.simulated")
-    return View(blocks, Markup('<p class="simulated">{}</p>').format(text))
+    return View(blocks, Paragraph(page.writer.t("view.simulated"), "simulated"))
 
 
 def table(

@@ -1,14 +1,11 @@
-"""What goes with gains in literacy: scatter, estimates, power, and two warnings."""
+"""What goes with gains in literacy: scatter, estimates, words and power."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
-from markupsafe import Markup
 
 from evaluation import plots, style
-from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Table
+from evaluation.report.blocks import Figure, Items, Paragraph, Table
 from evaluation.report.context import Context
 from evaluation.report.effect import association
 from evaluation.study import Estimate
@@ -69,7 +66,7 @@ def power(page: Context) -> View:
     w, study = page.writer, page.study
     typical = study.provinces["annual"].median()
     rows = []
-    for item in _estimable(study.estimates):
+    for item in estimable(study.estimates):
         key, details = f"estimate.{MAIN}.{item.dose}", item.result.details
         mde = details["mde_approximate"]
         rows.append(
@@ -87,62 +84,6 @@ def power(page: Context) -> View:
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.power.note"), "note"))
 
 
-def opening(page: Context, without: tuple[Estimate, ...]) -> View:
-    """Estimates with the opening level among the controls beside those ``without`` it."""
-    w, rows = page.writer, []
-    others = {item.dose: item for item in _estimable(without)}
-    for item in _estimable(page.study.estimates):
-        level = item.result.table().set_index("term").at["opening", "estimate"]
-        cells = [_cell(page, f"{kind}.{item.dose}", source) for kind, source in
-                 (("with", item), ("without", others[item.dose]))]  # fmt: skip
-        shift = item.result.estimate - others[item.dose].result.estimate
-        cells += [
-            w.number(f"shift.{item.dose}", shift, "", DIGITS, signed=True),
-            w.number(f"opening.{item.dose}", level, "", DIGITS, signed=True),
-        ]
-        rows.append((w.t(f"dose.{item.dose}"), *cells))
-    columns = ("dose", "with_opening", "without_opening", "shift", "opening_coefficient")
-    body = table(page, w.t("view.opening.table"), columns, rows, range(1, 5))
-    return show(page, body, Paragraph(w.t("view.opening.note"), "note"))
-
-
-def recovered(page: Context, truth: Mapping[str, float]) -> View:
-    """Estimates beside the effects that made a simulated package."""
-    w, rows, held = page.writer, [], 0
-    items = _estimable(page.study.estimates)
-    for item in items:
-        value, result = truth[item.dose], item.result
-        inside = result.low <= value <= result.high
-        held += inside
-        rows.append(
-            (
-                w.t(f"domain.{item.dose}"),
-                w.number(f"truth.{item.dose}", value, "", 2, signed=True),
-                _cell(page, f"simulated.{item.dose}", item),
-                w.t(f"answer.{'yes' if inside else 'no'}"),
-                w.t(f"view.verdict.{item.verdict}"),
-                w.number(f"simulated.{item.dose}.mde", result.details["mde_approximate"], "", 2),
-            )
-        )
-    lead = w.t(
-        "view.recovered",
-        doses=w.number("simulated.doses", len(items), "", 0),
-        held=w.number("simulated.held", held, "", 0),
-        told=w.number("simulated.told", sum(i.verdict != "unknown" for i in items), "", 0),
-        real=w.number("simulated.real", sum(truth[i.dose] != 0 for i in items), "", 0),
-    )
-    columns = ("domain", "truth", "estimate", "holds_truth", "reading", "mde")
-    body = table(page, w.t("view.recovered.table"), columns, rows, (1, 2, 5))
-    return show(page, Paragraph(lead), body, Paragraph(w.t("view.recovered.note"), "note"))
-
-
-def _estimable(estimates: tuple[Estimate, ...]) -> list[Estimate]:
+def estimable(estimates: tuple[Estimate, ...]) -> list[Estimate]:
+    """Estimates of the gain regression, those with a reason for none left out."""
     return [item for item in estimates if item.model == MAIN and item.result is not None]
-
-
-def _cell(page: Context, key: str, item: Estimate) -> Markup:
-    w, result = page.writer, item.result
-    return w.joined(
-        w.number(key, result.estimate, "", DIGITS, signed=True),
-        w.interval(key, result.low, result.high, "", DIGITS),
-    )

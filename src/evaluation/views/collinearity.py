@@ -43,14 +43,15 @@ def heat_map(page: Context) -> View:
     w, frame = page.writer, within(page)
     names = [wrap(name, 14) for name in _names(page, frame.columns)]
     matrix = frame.corr()
+    text = matrix.map("{:.2f}".format).replace("-", "−", regex=True)
     hidden = np.triu(np.ones(matrix.shape, dtype=bool))
     with style.figure(4.2) as figure:
         ax = figure.add_subplot()
-        colours = sns.light_palette(style.ACCENT, as_cmap=True)
+        colours = sns.blend_palette([style.DARK, "white", style.ACCENT], as_cmap=True)
         sns.heatmap(
-            matrix.iloc[1:, :-1], mask=hidden[1:, :-1], vmin=0, vmax=1, cmap=colours, annot=True,
-            fmt=".2f", linewidths=1, cbar=False, ax=ax, xticklabels=names[:-1],
-            yticklabels=names[1:],
+            matrix.iloc[1:, :-1], mask=hidden[1:, :-1], annot=text.iloc[1:, :-1], fmt="",
+            vmin=-1, vmax=1, cmap=colours, cbar=False, linewidths=1, ax=ax,
+            xticklabels=names[:-1], yticklabels=names[1:],
         )  # fmt: skip
         ax.tick_params(length=0, rotation=0)
         ax.grid(visible=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 from markupsafe import Markup
 
 from evaluation.panel import design_effect
@@ -12,33 +13,45 @@ from evaluation.views import View, show, table
 LEVELS = ("nation", "province", "prefecture")
 
 
+def _figures(page: Context, facts: pd.DataFrame) -> Markup:
+    """Facts as printed, each with its period, in one phrase."""
+    w = page.writer
+    return Markup("；" if w.language == "zh" else "; ").join(
+        w.joined(
+            w.fact(row),
+            w.t("period.bracket", period=w.period(row["period_start"], row["period_end"])),
+        )
+        for _, row in facts.iterrows()
+    )
+
+
 def contradictions(page: Context, *regions: str) -> View:
     """Every recorded contradiction, or those of ``regions``, with the figures as printed."""
-    w, data = page.writer, page.study.dataset
-    items = data.contradictions
+    w, items = page.writer, page.study.dataset.contradictions
     items = items[items["region_code"].isin(regions)] if regions else items
-    comma = Markup("；" if w.language == "zh" else "; ")
-    rows = []
+    rows, kept = [], 0
     for _, item in items.iterrows():
         facts = page.fact_rows.loc[item["fact_ids"].split(";")]
-        mark = Markup('<cite id="{0}">{0}</cite>').format(item["contradiction_id"])
-        figures = comma.join(
-            w.joined(w.fact(row), w.t("period.bracket", period=w.period("", row["period_end"])))
-            for _, row in facts.iterrows()
+        used = facts[facts["fact_id"].isin(page.study.rates["fact_id"])]
+        kept += used.empty
+        rows.append(
+            (
+                Markup('<cite id="{0}">{0}</cite>').format(item["contradiction_id"]),
+                w.name(item["region_code"]),
+                w.indicator(facts["indicator"].iloc[0]),
+                w.t(f"contradiction.{item['kind']}"),
+                _figures(page, facts),
+                w.cite(";".join(dict.fromkeys(";".join(facts["source_id"]).split(";")))),
+                w.t("view.contradictions.none") if used.empty else _figures(page, used),
+            )
         )
-        cited = w.cite(";".join(dict.fromkeys(";".join(facts["source_id"]).split(";"))))
-        use = "barred" if item["blocks_estimates"] else "used"
-        kind = w.t(f"contradiction.{item['kind']}")
-        name = w.name(item["region_code"])
-        rows.append((mark, name, kind, figures, cited, w.t(f"view.flags.{use}")))
+    key = f"contradictions.{'.'.join(regions)}"
     lead = w.t(
         "view.contradictions",
-        total=w.number(f"contradictions.{'.'.join(regions)}", len(items), "", 0),
-        barred=w.number(
-            f"contradictions.barred.{'.'.join(regions)}", int(items["blocks_estimates"].sum()), "", 0
-        ),
+        total=w.number(key, len(items), "", 0),
+        kept=w.number(f"{key}.kept", int(kept), "", 0),
     )
-    columns = ("item", "region", "what", "figures", "source", "use")
+    columns = ("item", "region", "indicator", "disagreement", "figures", "source", "in_estimates")
     body = table(page, w.t("view.contradictions.table"), columns, rows)
     return show(page, Paragraph(lead), body)
 

@@ -58,8 +58,11 @@ def grades(page: Context) -> View:
     )
     frame = frame.reindex(GRADES).fillna(0).astype(int)
     rows = [
-        (grade, w.t(f"grade.{grade}"))
-        + tuple(w.number(f"grades.{grade}.{k}", v, "", 0) for k, v in frame.loc[grade].items())
+        (
+            grade,
+            w.t(f"grade.{grade}"),
+            *(w.number(f"grades.{grade}.{k}", v, "", 0) for k, v in frame.loc[grade].items()),
+        )
         for grade in GRADES
     ]
     lead = w.t(
@@ -100,7 +103,8 @@ def flags(page: Context) -> View:
 def coverage(page: Context) -> View:
     """The tile chart of the overview, and how often regions were published."""
     w, rates = page.writer, page.study.rates
-    waves = rates[rates["region_code"].isin(page.codes)].groupby("region_code")["wave"].size()
+    own = rates[rates["region_code"].isin(page.codes) & (rates["wave"] >= page.first_year)]
+    waves = own.groupby("region_code")["wave"].size()
     waves = waves.reindex(page.codes).fillna(0)
     counts = {"never": waves == 0, "once": waves == 1, "twice": waves == 2, "often": waves >= 3}
     values = {k: w.number(f"coverage.{k}", int(v.sum()), "", 0) for k, v in counts.items()}

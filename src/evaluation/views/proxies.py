@@ -50,7 +50,8 @@ def proxies(page: Context) -> View:
 
 def _steady(values: pd.DataFrame) -> pd.DataFrame:
     """Regions counted by one definition throughout: two definitions are never one line."""
-    return values.groupby("region_code").filter(lambda rows: rows["series"].nunique() == 1)
+    kinds = values.groupby("region_code")["series"].transform("nunique")
+    return values[kinds == 1]
 
 
 def history(page: Context) -> View:
@@ -67,9 +68,8 @@ def history(page: Context) -> View:
         medians = medians.reindex(index=pd.Index(BANDS, name="series"), columns=years)
         name, count = w.t(f"dose.{dose['dose']}"), values["region_code"].nunique()
         counts.append(w.number(f"steady.{dose['dose']}", count, "", 0))
-        panel = f"{name}\n{w.unit(dose['unit']).strip()}"
         line = medians.rename_axis(columns="year").stack(future_stack=True).rename("value")
-        parts.append(line.reset_index().assign(panel=panel))
+        parts.append(line.reset_index().assign(panel=str(name)))
     frame = pd.concat(parts, ignore_index=True)
     frame["label"] = frame["series"].map({key: str(w.t(f"band.{key}")) for key in BANDS})
     figure = plots.small_multiples(frame, columns=2)

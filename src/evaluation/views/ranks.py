@@ -82,6 +82,7 @@ def gains(page: Context) -> View:
 def sensitivity(page: Context) -> View:
     """Intervals, ranks and gains under other design effects and sample sizes."""
     w, data, rows = page.writer, page.study.dataset, []
+    told = []
     for deff in DESIGN_EFFECTS:
         for factor in SAMPLE_FACTORS:
             rates = panel.rates(data, panel.Assumed(deff, factor))
@@ -91,11 +92,15 @@ def sensitivity(page: Context) -> View:
             key = f"assumed.{deff:g}.{factor:g}"
             half = ((wave["high"] - wave["low"]) / 2).median()
             width = (wave["rank_high"] - wave["rank_low"] + 1).median()
-            numbers = (deff, 1), (factor, 1), (half, 2), (width, 0), ((own["low"] > 0).sum(), 0)
-            rows.append(
-                tuple(w.number(f"{key}.{i}", v, "", d) for i, (v, d) in enumerate(numbers))
-            )
+            told.append(int((own["low"] > 0).sum()))
+            numbers = (deff, 1), (factor, 1), (half, 2), (width, 0), (told[-1], 0)
+            rows.append(tuple(w.number(f"{key}.{i}", v, "", d) for i, (v, d) in enumerate(numbers)))
     columns = ("design_effect", "sample_factor", "half_width", "rank_width", "gains_told")
     body = table(page, w.t("view.sensitivity.table"), columns, rows, range(5))
-    lead = Paragraph(w.t("view.sensitivity"))
-    return show(page, lead, body, Paragraph(w.t("view.sensitivity.note"), "note"))
+    lead = w.t(
+        "view.sensitivity",
+        fewest=w.number("sensitivity.fewest", min(told), "", 0),
+        most=w.number("sensitivity.most", max(told), "", 0),
+        gains=w.number("gains", len(own), "", 0),
+    )
+    return show(page, Paragraph(lead), body, Paragraph(w.t("view.sensitivity.note"), "note"))
