@@ -1,0 +1,583 @@
+"""Walk every number of a page to its origin: a row of facts.csv or a result, recomputed here.
+
+The second answers below read the CSV files themselves and use none of the program's selections.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from functools import cache
+from itertools import pairwise
+from statistics import median
+
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from conftest import DATA, PROVENANCE, REGIONS
+from evaluation.text import LANGUAGES, texts
+
+Z = 1.959963984540054
+NATION = "100000"
+PLACES = [(code, language) for code in (*REGIONS, "provinces") for language in LANGUAGES]
+RATE = "science_literacy_rate"
+BARRED = {"conflict", "weak_source", "suspect", "off_wave", "provincial_survey", "basis_unstated"}
+SHOWN = re.compile(r"([+−]?)(\d[\d,]*(?:\.\d+)?)(万|亿| million)?(.*)")
+SCALES = {None: 1.0, "万": 1e4, "亿": 1e8, " million": 1e6}
+
+
+@cache
+def table(name: str) -> list[dict[str, str]]:
+    with (DATA / f"{name}.csv").open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+@cache
+def by(name: str, key: str) -> dict[str, dict[str, str]]:
+    return {row[key]: row for row in table(name)}
+
+
+@pytest.fixture(params=PLACES, ids=lambda place: "-".join(place))
+def page(request, pages):
+    return pages(*request.param)
+
+
+def number(text: str) -> tuple[float, int, str]:
+    """A displayed number as value, digits after the point, and what follows it."""
+    found = SHOWN.fullmatch(text)
+    assert found, text
+    sign, digits, scale, rest = found.groups()
+    value = float(digits.replace(",", "")) * SCALES[scale] * (-1 if sign == "−" else 1)
+    return value, len(digits.partition(".")[2]), rest.strip()
+
+
+# --- printed figures -------------------------------------------------------------------------
+
+
+def test_every_printed_figure_is_a_row_of_the_facts(page):
+    elements = page.soup.find_all("data", attrs={"data-fact": True})
+    assert len(elements) > 10
+    for element in elements:
+        fact = by("facts", "fact_id")[element["data-fact"]]
+        assert float(element["value"]) == float(fact["value"]), fact
+        unit = by("units", "unit")[fact["unit"]]
+        base = by("units", "unit")[unit["base_unit"]]
+        value, _, rest = number(element.get_text())
+        assert value == pytest.approx(float(fact["value"]) * float(unit["factor"]), rel=1e-9), fact
+        one = page.language == "en" and value == 1
+        symbol = base["symbol_one_en" if one else f"symbol_{page.language}"]
+        assert rest in {"", symbol}, fact
+
+
+def test_a_comparator_is_printed_with_its_figure(page):
+    words = {">": "number.more_than", ">=": "number.at_least", "approx": "number.nearly"}
+    for element in page.soup.find_all("data", attrs={"data-fact": True}):
+        fact = by("facts", "fact_id")[element["data-fact"]]
+        if fact["comparator"] in words and fact["unit"] != "rank":
+            before = texts()[words[fact["comparator"]]][page.language].partition("{value}")[0]
+            text = str(element.previous_sibling or "")
+            assert text.rstrip().endswith(before.strip()), fact
+
+
+DOCUMENTS = {"IM2021": "150000", "IM2023": "150000", "ORD2024": "150600", "HH2022": "150100"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("source", "code"), DOCUMENTS.items())
+def test_every_figure_of_a_document_is_on_the_page_beside_its_source(pages, source, code, language):
+    page = pages(code, language)
+    wanted = [
+        row
+        for row in table("facts")
+        if source in row["source_id"].split(";") and row["region_code"] == code
+    ]
+    assert len(wanted) >= 7
+    assert {row["kind"] for row in wanted} <= {"statistic", "survey", "target", "norm"}
+    absent, unsourced = [], []
+    for row in wanted:
+        found = page.soup.find_all("data", attrs={"data-fact": row["fact_id"]})
+        around = [element.find_parent(["tr", "li", "p"]) for element in found]
+        cited = [{cite.get_text() for cite in block.find_all("cite")} for block in around]
+        if not found:
+            absent.append((row["fact_id"], row["indicator"], row["value"]))
+        elif not any(source in names for names in cited):
+            unsourced.append((row["fact_id"], row["indicator"]))
+    assert absent == []
+    assert unsourced == []
+
+
+# --- computed results ------------------------------------------------------------------------
+
+
+def test_every_result_is_the_one_on_record(page):
+    record = page.record
+    elements = page.soup.find_all("data", attrs={"data-result": True})
+    assert {element["data-result"] for element in elements} <= set(record)
+    for element in elements:
+        value = record[element["data-result"]]
+        assert float(element["value"]) == pytest.approx(value, rel=1e-9), element
+        text = element.get_text()
+        if text == "<0.001":
+            assert 0 < value < 0.001
+            continue
+        shown, digits, _ = number(text)
+        assert abs(shown - value) <= 0.5 * 10**-digits * (1 + 1e-9), element
+        assert ("+" in text) <= (value > 0), element
+
+
+def test_every_number_element_has_one_origin(page):
+    for element in page.soup.find_all("data"):
+        assert ("data-fact" in element.attrs) != ("data-result" in element.attrs)
+
+
+@cache
+def surveys() -> dict[tuple[str, str], set[float]]:
+    """Values of whole regions without a flag that bars them, by region and year."""
+    found: dict[tuple[str, str], set[float]] = {}
+    for row in table("facts"):
+        if (row["indicator"], row["kind"], row["group"]) == (RATE, "survey", "") and not (
+            BARRED & set(row["caveats"].split(";"))
+        ):
+            key = row["region_code"], row["period_end"][:4]
+            found.setdefault(key, set()).add(float(row["value"]))
+    return found
+
+
+def rate(code: str, wave: int) -> float | None:
+    values = surveys().get((code, str(wave)), set())
+    assert len(values) <= 1, (code, wave, values)
+    return next(iter(values), None)
+
+
+@cache
+def samples() -> dict[tuple[str, str], float]:
+    return {
+        (row["region_code"], row["period_end"]): float(row["value"])
+        for row in table("facts")
+        if row["indicator"] == "survey_sample_valid"
+    }
+
+
+def sample(code: str, wave: int) -> float | None:
+    if (code, str(wave)) in samples():
+        return samples()[code, str(wave)]
+    level = by("regions", "code")[code]["level"]
+    level = level if level in ("nation", "province") else "prefecture"
+    for row in table("assumptions"):
+        if (row["parameter"], row["level"], row["wave"]) == ("sample_size", level, str(wave)):
+            return float(row["value"])
+    return None
+
+
+def variance(code: str, wave: int) -> float:
+    p, deff = rate(code, wave), float(by("assumptions", "assumption_id")["A01"]["value"])
+    return deff * p * (100 - p) / sample(code, wave)
+
+
+@cache
+def waves(code: str) -> list[int]:
+    known = [int(row["wave"]) for row in table("waves")]
+    return sorted(w for w in known if rate(code, w) is not None and sample(code, w) is not None)
+
+
+def ends(value: float, spread: float) -> dict[str, float]:
+    half = Z * math.sqrt(spread)
+    return {"": value, ".low": value - half, ".high": value + half}
+
+
+def provinces() -> list[str]:
+    return [row["code"] for row in table("regions") if row["level"] == "province"]
+
+
+def published(wave: int, codes: list[str]) -> list[str]:
+    return [code for code in codes if wave in waves(code)]
+
+
+def wilson(code: str, wave: str, end: str) -> float:
+    p = rate(code, int(wave)) / 100
+    m = sample(code, int(wave)) / float(by("assumptions", "assumption_id")["A01"]["value"])
+    centre = (p + Z**2 / (2 * m)) / (1 + Z**2 / m)
+    half = Z / (1 + Z**2 / m) * math.sqrt(p * (1 - p) / m + Z**2 / (4 * m**2))
+    return 100 * (centre - half if end == "low" else centre + half)
+
+
+def gain(code: str, first: str, last: str, end: str) -> float:
+    a, b = int(first), int(last)
+    change = rate(code, b) - rate(code, a)
+    if end == ".annual":
+        return change / (b - a)
+    return change if not end else ends(change, variance(code, a) + variance(code, b))[end]
+
+
+def gap(code: str, wave: str, end: str) -> float:
+    wave = int(wave)
+    spread = variance(code, wave) + variance(NATION, wave)
+    return ends(rate(code, wave) - rate(NATION, wave), spread)[end]
+
+
+def observed(code: str, wave: str, end: str) -> float:
+    last = int(wave)
+    before = max(w for w in waves(code) if w < last)
+    years = last - before
+    spread = (variance(code, last) + variance(code, before)) / years**2
+    return ends((rate(code, last) - rate(code, before)) / years, spread)[end]
+
+
+def target(code: str, year: int) -> float:
+    raised = {
+        row["fact_ids"].split(";")[0]
+        for row in table("contradictions")
+        if row["kind"] == "target_raised"
+    }
+    values = {
+        float(row["value"])
+        for row in table("facts")
+        if (row["region_code"], row["indicator"], row["kind"], row["period_end"])
+        == (code, RATE, "target", str(year))
+        and row["fact_id"] not in raised
+    }
+    assert len(values) == 1
+    return values.pop()
+
+
+def required(code: str, year: str) -> float:
+    last = waves(code)[-1]
+    return (target(code, int(year)) - rate(code, last)) / (int(year) - last)
+
+
+def rank(code: str, wave: str, end: str) -> int:
+    wave = int(wave)
+    others = [other for other in published(wave, provinces()) if other != code]
+    z = [
+        (rate(code, wave) - rate(other, wave))
+        / math.sqrt(variance(code, wave) + variance(other, wave))
+        for other in others
+    ]
+    lower_p, higher_p = stats.norm.cdf(z), stats.norm.sf(z)  # another above me; me above another
+    rejected = multipletests([*lower_p, *higher_p], alpha=0.05, method="holm")[0]
+    above, below = rejected[: len(z)].sum(), rejected[len(z) :].sum()
+    return 1 + above if end == "low" else len(others) + 1 - below
+
+
+def statistic(code: str, indicator: str, year: int) -> tuple[float, str] | None:
+    """Value and series of a statistic, the revised one where a first print is on file too."""
+    rows = [
+        row
+        for row in statistics(indicator).get((code, str(year)), [])
+        if not row["series"].endswith("@first_print")
+    ]
+    if not rows:
+        return None
+    assert len({row["value"] for row in rows}) == 1, rows
+    return float(rows[0]["value"]), rows[0]["series"]
+
+
+@cache
+def statistics(indicator: str) -> dict[tuple[str, str], list[dict[str, str]]]:
+    found: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in table("facts"):
+        if (row["indicator"], row["kind"], row["group"]) == (indicator, "statistic", ""):
+            found.setdefault((row["region_code"], row["period_end"][:4]), []).append(row)
+    return found
+
+
+# Dose -> numerator and what one unit of it per 10,000 residents stands for on the page.
+DOSES = {
+    "facility": ("museum_count", 100.0),
+    "personnel": ("rd_personnel_fte", 1.0),
+    "activity": ("museum_visitors", 1e-4),
+    "fund": ("fiscal_science_tech_per_capita", None),
+}
+
+
+def dose(code: str, name: str, year: int) -> float | None:
+    indicator, scale = DOSES[name]
+    found, residents = statistic(code, indicator, year), None
+    if found is None or scale is None:
+        return None if found is None else found[0]
+    residents = statistic(code, "population_resident", year)  # in 10,000 persons
+    return None if residents is None else found[0] / residents[0] * scale
+
+
+def dose_percentile(code: str, name: str, year: int) -> float:
+    own = dose(code, name, year)
+    others = [dose(other, name, year) for other in provinces() if other != code]
+    others = [value for value in others if value is not None]
+    assert len(others) >= 27
+    return 100 * sum((v < own) + 0.5 * (v == own) for v in others) / len(others)
+
+
+def dose_growth(code: str, name: str, year: int) -> float:
+    indicator = DOSES[name][0]
+    series = statistic(code, indicator, year)[1]
+    first = min(
+        y
+        for y in range(year - 5, year)
+        if (found := statistic(code, indicator, y))
+        and found[1] == series
+        and dose(code, name, y) is not None
+    )
+    return 100 * ((dose(code, name, year) / dose(code, name, first)) ** (1 / (year - first)) - 1)
+
+
+def dose_result(code: str, name: str, year: str, part: str | None) -> float:
+    compute = {None: dose, "percentile": dose_percentile, "growth": dose_growth}[part]
+    return compute(code, name, int(year))
+
+
+def band_median(band: str, name: str, year: str) -> float:
+    codes = [row["code"] for row in table("regions") if row["band"] == band]
+    values = [dose(code, name, int(year)) for code in codes]
+    return median(value for value in values if value is not None)
+
+
+def cities(code: str, wave: str) -> list[float]:
+    parent = by("regions", "code")[code]["parent_code"]
+    return [
+        rate(row["code"], int(wave))
+        for row in table("regions")
+        if row["level"] not in ("nation", "province")
+        and row["parent_code"] != parent
+        and int(wave) in waves(row["code"])
+    ]
+
+
+def cities_below(code: str, kind: str, wave: str) -> int:
+    years = [
+        int(row["period_end"])
+        for row in table("facts")
+        if (row["region_code"], row["indicator"], row["kind"]) == (code, RATE, "target")
+    ]
+    mark = rate(code, waves(code)[-1]) if kind == "rate" else target(code, max(years))
+    return sum(value < mark for value in cities(code, wave))
+
+
+def facts_counted(code: str, what: str | None) -> int:
+    rows = [row for row in table("facts") if row["region_code"] == code]
+    if what is None:
+        return len(rows)
+    if what in "ABC":
+        grade = by("sources", "source_id")
+        best = [min(grade[i]["grade"] for i in row["source_id"].split(";")) for row in rows]
+        return best.count(what)
+    flags = [set(filter(None, row["caveats"].split(";"))) for row in rows]
+    return sum(bool(flag & BARRED if what == "barred" else flag) for flag in flags)
+
+
+def coverage(code: str) -> float:
+    def latest(indicator: str) -> float:
+        rows = [
+            row
+            for row in table("facts")
+            if (row["region_code"], row["indicator"]) == (code, indicator)
+        ]
+        return float(max(rows, key=lambda row: row["period_end"])["value"])
+
+    return latest("science_museums_banner_level_and_above") / latest("county_level_units")
+
+
+def contradiction(identifier: str, kind: str) -> float:
+    text = by("contradictions", "contradiction_id")[identifier]["text_zh"]
+    short = {"sum": "sum", "difference": "diff"}[kind]
+    ids = re.search(rf"\{{{short}:([F0-9;]+)\}}", text).group(1).split(";")
+    values = [float(by("facts", "fact_id")[i]["value"]) for i in ids]
+    return sum(values) if kind == "sum" else values[0] - values[1]
+
+
+def panel_gains(codes: list[str]) -> list[tuple[str, int, int]]:
+    return [(code, a, b) for code in codes for a, b in pairwise(waves(code))]
+
+
+def panel_breaks() -> int:
+    breaks = [int(row["wave"]) for row in table("waves") if row["break_before"] == "true"]
+    return sum(any(a < wave <= b for wave in breaks) for _, a, b in panel_gains(provinces()))
+
+
+def overview_count(wave: str) -> int:
+    return sum(rate(code, int(wave)) is not None for code in provinces())
+
+
+ANSWERS = {
+    r"interval\.level": lambda: 95,
+    r"rate\.(\d{6})\.(\d{4})\.(low|high)": wilson,
+    r"n\.(\d{6})\.(\d{4})": lambda code, wave: sample(code, int(wave)),
+    r"gain\.(\d{6})\.(\d{4})-(\d{4})(|\.low|\.high|\.annual)": gain,
+    r"gap\.(\d{6})\.(\d{4})(|\.low|\.high)": gap,
+    r"observed\.(\d{6})\.(\d{4})(|\.low|\.high)": observed,
+    r"required\.(\d{6})\.(\d{4})": required,
+    r"rank\.(\d{6})\.(\d{4})\.(low|high)": rank,
+    r"rank\.count\.(\d{4})": lambda wave: len(published(int(wave), provinces())),
+    r"provinces|overview\.regions": lambda: len(provinces()),
+    r"overview\.published\.(\d{4})": overview_count,
+    r"dose\.(\d{6})\.(\w+)\.(\d{4})(?:\.(percentile|growth))?": dose_result,
+    r"dose\.(east|central|west)\.(\w+)\.(\d{4})": band_median,
+    r"facts\.(\d{6})(?:\.(\w+))?": facts_counted,
+    r"coverage\.(\d{6})": coverage,
+    r"assumption\.(A\d\d)": lambda i: float(by("assumptions", "assumption_id")[i]["value"]),
+    r"(C\d\d)\.(sum|difference)": contradiction,
+    r"cities\.below\.(\d{6})\.(rate|target)\.(\d{4})": cities_below,
+    r"panel\.gains": lambda: len(panel_gains(provinces())),
+    r"panel\.gains\.(\d{6})": lambda code: len(panel_gains([code])),
+    r"panel\.regions": lambda: len({code for code, _, _ in panel_gains(provinces())}),
+    r"panel\.breaks": panel_breaks,
+}
+
+
+def estimated(study) -> dict[str, float]:
+    """Results of the models, as the study holds them; test_models.py checks the models."""
+    found = {}
+    for item in study.estimates:
+        key, result = f"estimate.{item.model}.{item.dose}", item.result
+        found |= {key: result.estimate, f"{key}.low": result.low, f"{key}.high": result.high}
+        found |= {f"{key}.holm": item.p_holm, f"{key}.observations": result.observations}
+        found |= {f"{key}.clusters": result.clusters}
+        found |= {f"{key}.mde": result.details["mde_approximate"]}
+        found |= {f"{key}.effective": result.details["effective_clusters"]}
+    main = [item for item in study.estimates if item.model == "gain_regression"]
+    adjusted = multipletests([item.result.p for item in main], method="holm")[1]
+    return found | {"doses.tried": len(main), "doses.told": int((adjusted < 0.05).sum())}
+
+
+def answer(key: str, page, models: dict[str, float]) -> float | None:
+    if key in models:
+        return models[key]
+    if found := re.fullmatch(r"cities\.(\d{4})", key):
+        return len(cities(page.code, found.group(1)))
+    for pattern, compute in ANSWERS.items():
+        if found := re.fullmatch(pattern, key):
+            return compute(*found.groups())
+    return None
+
+
+def test_every_result_has_a_second_answer(page, study):
+    models = estimated(study)
+    unknown = [key for key in page.record if answer(key, page, models) is None]
+    assert unknown == []
+    for key, value in page.record.items():
+        expected = answer(key, page, models)
+        assert value == pytest.approx(expected, rel=1e-9, abs=1e-9), key
+
+
+def test_the_second_answers_reach_every_kind_of_result(pages):
+    """A pattern that no page asks for would be a promise unchecked."""
+    keys = {key for code, language in PLACES for key in pages(code, language).record}
+    idle = [form for form in ANSWERS if not any(re.fullmatch(form, key) for key in keys)]
+    assert idle == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("gain.150000.2020-2022", 1.31),
+        ("gain.150000.2020-2022.annual", 0.655),
+        ("gap.150000.2022", -2.89),
+        ("C01.sum", 3928),
+        ("coverage.150000", 84 / 103),
+        ("n.150000.2022", 9300),
+    ],
+)
+def test_figures_a_reader_can_check_in_the_head(pages, key, value):
+    assert pages("150000", "zh").record[key] == pytest.approx(value)
+
+
+# --- nothing else ----------------------------------------------------------------------------
+
+
+def allowed(node) -> bool:
+    """Whether a text stands in an element whose digits are accounted for."""
+    for parent in node.parents:
+        if parent.name in ("data", "time", "cite", "code", "template"):
+            return True
+        if parent.name == "span" and ("term" in parent.get("class", []) or parent.get("data-row")):
+            return True
+    return False
+
+
+def labels(language: str) -> set[str]:
+    return {row[f"label_{language}"] for name in ("indicators", "doses") for row in table(name)} | {
+        row[f"name_{language}"] for row in table("regions")
+    }
+
+
+def test_no_digit_stands_outside_an_element_that_says_where_it_is_from(page):
+    known = labels(page.language)
+    stray = [
+        text.strip()
+        for text in page.soup.find_all(string=re.compile(r"\d"))
+        if not allowed(text) and text.strip() not in known
+    ]
+    assert stray == []
+
+
+def test_stand_in_text_of_pictures_names_no_number_but_the_year_of_its_caption(page):
+    for figure in page.soup.find_all("figure"):
+        years = {time.get_text() for time in figure.find("figcaption").find_all("time")}
+        assert set(re.findall(r"\d+", figure.find("img")["alt"])) <= years
+
+
+def test_attributes_hide_no_number(page):
+    known = {"value", "data-fact", "data-result", "data-row", "href", "id", "src", "alt", "class"}
+    for element in page.soup.find_all(True):
+        assert set(element.attrs) <= known | {"scope"}, element.attrs
+        assert not re.search(r"\d", " ".join(element.get("class", [])))
+
+
+def test_times_are_dates(page):
+    for element in page.soup.find_all("time"):
+        assert re.fullmatch(r"(19|20)\d\d(-\d\d(-\d\d)?)?", element.get_text()), element
+
+
+def test_citations_are_of_listed_documents(page):
+    known = {row[name] for row in table("sources") for name in ("title", "publisher", "date")}
+    known |= set(by("sources", "source_id")) | set(by("contradictions", "contradiction_id"))
+    known |= set(by("assumptions", "assumption_id"))
+    known |= {row["number_in_document"] for row in table("measures")}
+    for element in page.soup.find_all("cite"):
+        assert element.get_text() in known
+
+
+def test_every_source_cited_is_listed_with_its_grade(page):
+    listed = {
+        row.find("span", id=True)["id"].removeprefix("source-"): row
+        for row in page.section("sources").find("tbody").find_all("tr")
+    }
+    cited = {
+        link["href"].removeprefix("#source-")
+        for link in page.soup.find_all("a", href=re.compile("^#source-"))
+    }
+    assert cited == set(listed)
+    assert cited
+    for name, row in listed.items():
+        source = by("sources", "source_id")[name]
+        assert row.find("span", class_="grade").get_text() == source["grade"]
+        assert source["title"] in row.get_text()
+
+
+def test_code_is_a_region_or_the_record_of_the_run(page):
+    known = {page.code, *PROVENANCE.values()}
+    for element in page.soup.find_all("code"):
+        assert element.get_text() in known
+
+
+def test_terms_are_those_of_the_text_table(page):
+    templates = " ".join(text[page.language] for text in texts().values())
+    known = set(re.findall(r'<span class="term">(.*?)</span>', templates))
+    for element in page.soup.find_all("span", class_="term"):
+        assert element.get_text() in known
+
+
+ROWS = {
+    "measures": ("measure_id", ("title", "quantified_target")),
+    "assumptions": ("assumption_id", ("reason",)),
+    "waves": ("wave", ("break",)),
+}
+
+
+def test_rows_of_tables_are_shown_as_they_stand(page):
+    for element in page.soup.find_all(attrs={"data-row": True}):
+        name, _, identifier = element["data-row"].partition(":")
+        key, stems = ROWS[name]
+        row = by(name, key)[identifier]
+        assert element.get_text() in {row[f"{stem}_{page.language}"] for stem in stems}
