@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.panel import COVARIATES, per_capita
+from evaluation.doses import COVARIATES, per_capita
 from evaluation.position import growth, latest_common_year, nearest, percentile, profile_of
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation import data, panel, schema
+from evaluation import data, doses, panel, schema
 from evaluation.simulate import DOSES, REFERENCE, Truth, simulate_panel
 from evaluation.simulate_package import SEED, rebuild, simulated_descriptor, truth_record
 from evaluation.simulate_tables import to_tables
@@ -222,7 +222,7 @@ def test_the_panel_read_from_the_package_is_the_one_simulated(leagues):
     dataset = data.load(PACKAGE)
     assert dataset.simulated
     gains = panel.gains(panel.rates(dataset), dataset.waves)
-    frame = panel.attach(dataset, gains)
+    frame = doses.attach(dataset, gains)
     simulation = simulate_panel(leagues, seed=SEED)
     both = simulation.gains.merge(frame, on=["region_code", "wave_from", "wave_to"])
     assert len(both) == 48

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evaluation.panel import COVARIATES
+from evaluation.doses import COVARIATES
 
 
 def nearest(profile: pd.DataFrame, code: str, count: int = 5) -> list[str]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from evaluation import panel
 from evaluation.data import Dataset
+from evaluation.doses import attach, level_panel
 from evaluation.errors import ModelError
 from evaluation.inference import holm
 from evaluation.models import fit
@@ -165,8 +166,8 @@ def build(
     gains = panel.gains(rates, dataset.waves)
     regions = model_regions(dataset)
     provinces = gains[gains["region_code"].isin(regions)].reset_index(drop=True)
-    provinces = panel.attach(dataset, provinces)
-    levels = panel.level_panel(dataset, rates[rates["region_code"].isin(regions)])
+    provinces = attach(dataset, provinces)
+    levels = level_panel(dataset, rates[rates["region_code"].isin(regions)])
     return Study(
         dataset=dataset,
         rates=rates,

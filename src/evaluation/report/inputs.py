@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation import plots, style
-from evaluation.panel import per_capita
+from evaluation.doses import per_capita
 from evaluation.position import growth, latest_common_year, percentile
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.context import Context

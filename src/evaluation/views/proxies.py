@@ -6,7 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation import plots, style
-from evaluation.panel import per_capita
+from evaluation.doses import per_capita
 from evaluation.position import latest_common_year, percentile
 from evaluation.report.blocks import Figure, Paragraph
 from evaluation.report.context import Context

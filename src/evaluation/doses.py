@@ -1,0 +1,107 @@
+"""Doses and covariates of the panel: per head, read so that none is later than what it explains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from evaluation.data import Dataset
+from evaluation.errors import ModelError
+from evaluation.observations import by_year
+
+COVARIATES = {
+    "log2_gdp_per_capita": "gdp_per_capita_derived",
+    "college_share": "college_share_6plus",
+    "urban_share": "urbanisation_rate",
+}
+# An opening level may be read up to this many years before the opening wave (no college share was
+# published for 2010 and 2020, no museum count for most provinces after 2018).
+STALE = 2
+
+
+def per_capita(dataset: Dataset, dose: pd.Series) -> pd.DataFrame:
+    """Yearly per-capita values of one row of ``doses.csv``.
+
+    Returns ``region_code, year, value, series, fact_id, base_fact`` (``base_fact`` is the
+    population used, empty where the indicator is per head already).
+    """
+    table = by_year(dataset.facts, dataset.sources, dose["indicator"])
+    if not dose["denominator"]:
+        return table.assign(base_fact="")
+    base = by_year(dataset.facts, dataset.sources, dose["denominator"])
+    base = base.rename(columns={"value": "base", "fact_id": "base_fact"}).drop(columns="series")
+    merged = table.merge(base, on=["region_code", "year"])
+    factor = dataset.units.set_index("unit")["factor"]
+    unit = dataset.indicators.set_index("indicator")["unit"]
+    ratio = factor[unit[dose["indicator"]]] / factor[unit[dose["denominator"]]]
+    return merged.assign(value=merged["value"] * ratio / merged["base"] * dose["scale"])
+
+
+def _opening(values: pd.DataFrame, keys: pd.DataFrame) -> np.ndarray:
+    """Latest value no later than the opening wave and at most ``STALE`` years older."""
+    table = values.pivot(index="region_code", columns="year", values="value")
+    result = np.full(len(keys), np.nan)
+    for lag in range(STALE, -1, -1):
+        year = pd.MultiIndex.from_arrays([keys["region_code"], keys["wave_from"] - lag])
+        found = table.stack().reindex(year).to_numpy(dtype=float)
+        result = np.where(np.isnan(found), result, found)
+    return result
+
+
+def _mean_flow(values: pd.DataFrame, keys: pd.DataFrame) -> np.ndarray:
+    """Mean of the years in (from, to]; missing unless at least half of them are published."""
+    table = values.set_index(["region_code", "year"])["value"]
+    result = []
+    for region, start, end in zip(
+        keys["region_code"], keys["wave_from"], keys["wave_to"], strict=True
+    ):
+        wanted = pd.MultiIndex.from_product([[region], range(start + 1, end + 1)])
+        found = table.reindex(wanted).dropna()
+        result.append(found.mean() if 2 * len(found) >= len(wanted) else np.nan)
+    return np.array(result, dtype=float)
+
+
+def attach(dataset: Dataset, keys: pd.DataFrame) -> pd.DataFrame:
+    """Add doses (log2, so one unit is a doubling) and opening covariates to gain rows.
+
+    ``keys`` needs ``region_code, wave_from, wave_to``. Returns ``keys`` with ``dose_<name>``,
+    ``log2_<name>`` and the columns of ``COVARIATES``.
+    """
+    frame = keys.copy()
+    for _, dose in dataset.doses.iterrows():
+        values = per_capita(dataset, dose)
+        read = _opening if dose["timing"] == "stock" else _mean_flow
+        frame[f"dose_{dose['dose']}"] = read(values, keys)
+        if (frame[f"dose_{dose['dose']}"] <= 0).any():
+            raise ModelError(
+                f"Dose '{dose['dose']}' has values of 0 or less: a doubling is not defined."
+            )
+        frame[f"log2_{dose['dose']}"] = np.log2(frame[f"dose_{dose['dose']}"])
+    for name, indicator in COVARIATES.items():
+        value = _opening(by_year(dataset.facts, dataset.sources, indicator), keys)
+        frame[name] = np.log2(value) if name.startswith("log2_") else value
+    return frame
+
+
+def level_panel(dataset: Dataset, rate_table: pd.DataFrame) -> pd.DataFrame:
+    """Rates as levels with the doses and covariates of the year before each survey.
+
+    A stock is read before the survey year, a flow over the three years before it, so that no
+    dose is later than the level it is to explain.
+    """
+    table = rate_table[rate_table["variance"].notna()]
+    keys = pd.DataFrame(
+        {
+            "region_code": table["region_code"],
+            "wave_from": table["wave"] - 1,
+            "wave_to": table["wave"] - 1,
+        }
+    )
+    stock = attach(dataset, keys.assign(wave_to=keys["wave_from"]))
+    flow = attach(dataset, keys.assign(wave_from=keys["wave_to"] - 3))
+    flows = dataset.doses.loc[dataset.doses["timing"] == "flow", "dose"]
+    for dose in flows:
+        for prefix in ("dose_", "log2_"):
+            stock[prefix + dose] = flow[prefix + dose]
+    doses = stock.drop(columns=["region_code", "wave_from", "wave_to"])
+    return pd.concat([table, doses], axis=1).reset_index(drop=True)
