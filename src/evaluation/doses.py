@@ -105,3 +105,32 @@ def level_panel(dataset: Dataset, rate_table: pd.DataFrame) -> pd.DataFrame:
             stock[prefix + dose] = flow[prefix + dose]
     doses = stock.drop(columns=["region_code", "wave_from", "wave_to"])
     return pd.concat([table, doses], axis=1).reset_index(drop=True)
+
+
+def composite(frame: pd.DataFrame, names: list[str], coverage: float = 0.9) -> pd.Series:
+    """One index of collinear doses: the mean of their standardised log2 values, standardised again.
+
+    A unit is one standard deviation between the rows of the panel. Only doses known in at least
+    ``coverage`` of the rows take part, and a row lacking one of them has no index: an index whose
+    parts change from row to row would compare unlike with like.
+
+    Returns
+    -------
+    Series on the index of ``frame``; ``attrs["doses"]`` lists the doses that take part.
+
+    Raises
+    ------
+    ModelError : fewer than two doses are known in enough rows.
+    """
+    columns = [f"log2_{name}" for name in names]
+    taken = [column for column in columns if frame[column].notna().mean() >= coverage]
+    if len(taken) < 2:
+        raise ModelError(
+            f"A composite needs two doses known in {coverage:.0%} of the rows; there "
+            f"{'is' if len(taken) == 1 else 'are'} {len(taken)}."
+        )
+    scores = (frame[taken] - frame[taken].mean()) / frame[taken].std()
+    index = scores.mean(axis=1, skipna=False)
+    index = (index - index.mean()) / index.std()
+    index.attrs["doses"] = [column.removeprefix("log2_") for column in taken]
+    return index
