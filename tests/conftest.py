@@ -7,15 +7,18 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from bs4 import BeautifulSoup
 from filelock import FileLock
 
-from evaluation import report
 from evaluation.data import Dataset, load
 from evaluation.study import Study, build
 from evaluation.tables import package_hash
+
+if TYPE_CHECKING:  # the figures are slow to import: only tests of pages pay for them
+    from evaluation.report import Context
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
@@ -68,8 +71,10 @@ def simulated() -> Study:
     return build(load(folder, checked_hash=package_hash(folder)), draws=199, seed=1)
 
 
-def draw(context: report.Context, sections: dict) -> str:
+def draw(context: Context, sections: dict) -> str:
     """All sections of a page in their order, with title and record, pictures shortened."""
+    from evaluation import report
+
     parts = [report.title(context), *(part(context).html() for part in sections.values())]
     html = "\n".join(map(str, [*parts, report.record(context)]))
     return re.sub(r"(data:image/png;base64,iVBORw0KGgo)[A-Za-z0-9+/=]+", r"\1", html)
@@ -84,6 +89,8 @@ def pages(request, tmp_path_factory) -> Callable[[str, str], Page]:
     known: dict[tuple[str, str], Page] = {}
 
     def make(code: str, language: str) -> str:
+        from evaluation import report
+
         arguments = {"date": DATE, "provenance": PROVENANCE}
         study = request.getfixturevalue("study")
         if code.isdigit():
