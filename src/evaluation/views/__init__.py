@@ -17,7 +17,7 @@ STYLE = Markup(
     "<style>"
     "table.kepu{border-collapse:collapse;margin:.5em 0}"
     "table.kepu caption{text-align:left;font-weight:600;padding:.3em 0}"
-    "div.table table.kepu th,div.table table.kepu td{text-align:left;vertical-align:top;"
+    "div.table table.kepu th,div.table table.kepu td{text-align:left;vertical-align:baseline;"
     "padding:.25em .7em}"
     "div.table table.kepu td.num,div.table table.kepu th.num{text-align:right;white-space:nowrap}"
     "figure{margin:.5em 0}figure img{max-width:46em;width:100%}"

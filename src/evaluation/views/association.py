@@ -79,7 +79,7 @@ def power(page: Context) -> View:
             )
         )
     lead = w.t("view.power", gain=w.number("gain.typical", typical, "percentage_point_per_year", 2))
-    columns = ("dose", "mde", "mde_share", "clusters", "effective_clusters")
+    columns = ("dose", "mde", "mde_share", "clusters", "effective")
     body = table(page, w.t("view.power.table"), columns, rows, range(1, 5))
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.power.note"), "note"))
 

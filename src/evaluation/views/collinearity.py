@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
 
 from evaluation import style
-from evaluation.plot_text import wrap
 from evaluation.report.blocks import Figure, Paragraph
 from evaluation.report.context import Context
 from evaluation.views import View, show, table
@@ -41,7 +42,7 @@ def _names(page: Context, columns: pd.Index) -> list[str]:
 def heat_map(page: Context) -> View:
     """Correlations of the proxies with each other and with the controls."""
     w, frame = page.writer, within(page)
-    names = [wrap(name, 14) for name in _names(page, frame.columns)]
+    names = [re.sub(r" ?([(（])", r"\n\1", name) for name in _names(page, frame.columns)]
     matrix = frame.corr()
     text = matrix.map("{:.2f}".format).replace("-", "−", regex=True)
     hidden = np.triu(np.ones(matrix.shape, dtype=bool))

@@ -37,7 +37,7 @@ def contradictions(page: Context, *regions: str) -> View:
         rows.append(
             (
                 Markup('<cite id="{0}">{0}</cite>').format(item["contradiction_id"]),
-                w.name(item["region_code"]),
+                w.short(item["region_code"]),
                 w.indicator(facts["indicator"].iloc[0]),
                 w.t(f"contradiction.{item['kind']}"),
                 _figures(page, facts),

@@ -12,8 +12,11 @@ from evaluation.report.context import NATION, Context
 from evaluation.report.figures import figure_table
 from evaluation.views import View, show, table
 
-# National series and the divisor that makes their axis readable; the texts name the unit.
-SCALES = {"funds_raised": 1e8, "personnel_total": 1e4, "venues_total": 1}
+# National series and the divisor of their axis; the texts view.national.<series> name its unit.
+SCALES = {
+    "zh": {"funds_raised": 1e8, "personnel_total": 1e4, "venues_total": 1},
+    "en": {"funds_raised": 1e9, "personnel_total": 1e6, "venues_total": 1},
+}
 
 
 def _series(page: Context, indicator: str) -> pd.DataFrame:
@@ -44,7 +47,9 @@ def _line(page: Context, indicator: str, values: pd.DataFrame) -> pd.DataFrame:
     """The series on its axis; years without a value interrupt the line."""
     data = page.study.dataset
     unit = data.indicators.set_index("indicator").at[indicator, "unit"]
-    scale = data.units.set_index("unit").at[unit, "factor"] / SCALES[indicator]
+    scale = (
+        data.units.set_index("unit").at[unit, "factor"] / SCALES[page.writer.language][indicator]
+    )
     years = range(values["year"].min(), values["year"].max() + 1)
     line = (values.set_index("year")["value"] * scale).reindex(years).rename_axis("year")
     name = str(page.writer.t(f"view.national.{indicator}"))
@@ -53,7 +58,8 @@ def _line(page: Context, indicator: str, values: pd.DataFrame) -> pd.DataFrame:
 
 def national(page: Context) -> View:
     """Funds, staff and venues of science popularisation in the nation, as officially counted."""
-    w, found = page.writer, {key: _series(page, key) for key in SCALES}
+    w = page.writer
+    found = {key: _series(page, key) for key in SCALES[w.language]}
     found = {key: values for key, values in found.items() if len(values) > 1}
     if not found:
         return show(page, Paragraph(w.t("view.national.missing"), "missing"))
