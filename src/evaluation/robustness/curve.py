@@ -1,0 +1,143 @@
+"""Specification curve with a joint permutation test over region trajectories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evaluation.errors import ModelError
+from evaluation.linear_system import System
+from evaluation.results import Check
+from evaluation.robustness.context import Estimated, impossible, records
+from evaluation.robustness.specifications import Curve, curve, specifications
+
+OPPOSITE_SHARE = 0.25
+TIE = 1e-9
+
+
+def dealings(eqs: System, draws: int, seed: int) -> tuple[np.ndarray, int]:
+    """Row orders that deal whole trajectories between regions observed in the same waves.
+
+    Returns
+    -------
+    (draws + 1, N) positions, the observed order first, and the number of regions that can move.
+    """
+    frame = pd.DataFrame({"region": eqs.codes, "wave": eqs.waves.astype(str)})
+    if frame.duplicated().any():
+        raise ModelError("A region is observed twice in one wave; trajectories are not defined.")
+    frame["row"] = np.arange(len(frame))
+    table = frame.pivot(index="region", columns="wave", values="row")
+    patterns: dict[bytes, list[int]] = {}
+    for region, seen in enumerate(table.notna().to_numpy()):
+        patterns.setdefault(seen.tobytes(), []).append(region)
+    groups = [np.array(members) for members in patterns.values() if len(members) > 1]
+    if not groups:
+        raise ModelError("No two regions are observed in the same waves: nothing can be dealt.")
+    rng = np.random.default_rng(seed)
+    order = np.tile(np.arange(len(table)), (draws + 1, 1))
+    for members in groups:
+        order[1:, members] = rng.permuted(order[1:, members], axis=1)
+    rows = np.nan_to_num(table.to_numpy(), nan=-1).astype(int)
+    columns = table.columns.get_indexer(frame["wave"])
+    return rows[order[:, frame["region"]], columns], sum(map(len, groups))
+
+
+def _basis(X: np.ndarray, root: np.ndarray) -> np.ndarray:
+    """Orthonormal basis of the weighted columns, whatever their rank, (N, r)."""
+    left, values, _ = np.linalg.svd(X * root[:, None], full_matrices=False)
+    return left[:, values > 1e-9 * values.max()]
+
+
+def _weights(eqs: System, X: np.ndarray, rows: np.ndarray, weighting: str) -> np.ndarray:
+    """Weights of one specification without its dose, so that every dealing is treated alike."""
+    keep = rows.astype(float)
+    if weighting == "none":
+        return keep
+    q = _basis(X, keep)
+    residuals = keep * eqs.y - q @ (q.T @ (keep * eqs.y))
+    v = eqs.variance * keep
+    excess = (residuals**2).sum() - v.sum() + ((q**2).sum(axis=1) * v).sum()
+    sigma2 = max(0.0, excess / max(rows.sum() - q.shape[1], 1))
+    return keep / (eqs.variance + sigma2)
+
+
+def slopes(eqs: System, spec: dict[str, Any], dealt: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Coefficient of each dealt dose column (N, B) in one specification; missing if absorbed."""
+    X = eqs.X[:, spec["columns"]]
+    w = _weights(eqs, X, spec["rows"], spec["weights"])
+    root = np.sqrt(w)
+    if spec["rows"].sum() <= X[spec["rows"]].any(axis=0).sum() + 1:
+        return np.full(dealt.shape[1], np.nan)
+    q = _basis(X, root)
+    y = eqs.y * root
+    rest = (y - q @ (q.T @ y)) * root
+    total = w @ squares
+    explained = (((q * root[:, None]).T @ dealt) ** 2).sum(axis=0)
+    left = total - explained
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(left > 1e-9 * total, rest @ dealt / left, np.nan)
+
+
+def estimates(context: Estimated, parts: Curve, draws: int, seed: int):
+    """All specifications on the observed and the dealt trajectories.
+
+    Returns
+    -------
+    table of specifications with ``estimate`` (per s.d. of the dose), estimates on the dealings
+    (specifications, draws), and the number of regions that can exchange.
+    """
+    eqs = parts.equations
+    order, moved = dealings(eqs, draws, seed)
+    dealt = {name: dose[order].T for name, dose in parts.doses.items()}
+    squares = {name: values**2 for name, values in dealt.items()}
+    rows, found = [], []
+    for spec in specifications(context, parts):
+        for name in parts.doses:
+            found.append(slopes(eqs, spec, dealt[name], squares[name]))
+            told = {k: v for k, v in spec.items() if k not in ("columns", "rows")}
+            told["covariates"] = " + ".join(spec["covariates"])
+            rows.append({**told, "transformation": name, "observations": int(spec["rows"].sum())})
+    values = np.array(found)
+    table = pd.DataFrame(rows).assign(estimate=values[:, 0])
+    known = table["estimate"].notna().to_numpy()
+    return table[known].reset_index(drop=True), values[known, 1:], moved
+
+
+def specification_curve(context: Estimated) -> Check:
+    """Covariate subsets x dose scale x weights x break gains in or out x waves left out.
+
+    Fails if more than a quarter of the estimates have the other sign than the headline. The joint
+    test asks how often the absolute median of all specifications is as large when whole region
+    trajectories of the dose are dealt anew: p = (1 + k) / (1 + B) (Simonsohn, Simmons & Nelson
+    2020, Nature Human Behaviour 4:1208-1214). Estimates are per standard deviation of the dose on
+    its own scale; weights leave the dose out of σ², so the headline's differ by a little.
+    """
+    name, s = "specification_curve", context.settings
+    if not context.linear:
+        return impossible(name, "The specification curve needs a linear model.")
+    try:
+        parts = curve(context)
+        table, dealt, moved = estimates(context, parts, context.draws, int(s["seed"]))
+    except ModelError as error:
+        return impossible(name, str(error))
+    if table.empty:
+        return impossible(name, "No specification identifies the dose.")
+    median = float(table["estimate"].median())
+    drawn = np.abs(np.nanmedian(dealt, axis=0))
+    extreme = int(np.count_nonzero(~(drawn < abs(median) * (1 - TIE))))
+    opposite = float((np.sign(table["estimate"]) != np.sign(context.result.estimate)).mean())
+    values = {
+        "count": len(table),
+        "opposite_share": opposite,
+        "median": median,
+        "low": float(table["estimate"].min()),
+        "high": float(table["estimate"].max()),
+        "p": (1 + extreme) / (1 + dealt.shape[1]),
+        "draws": dealt.shape[1],
+        "moved": moved,
+    }
+    passed = opposite <= OPPOSITE_SHARE
+    key = "check.specification_curve.passed" if passed else "check.specification_curve.failed"
+    return Check(name, passed, key, values, records(table))

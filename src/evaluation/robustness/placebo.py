@@ -1,0 +1,61 @@
+"""Placebo: the dose of the next interval can have no part in the gain before it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evaluation.errors import ModelError
+from evaluation.models.linear import minimum_detectable
+from evaluation.results import Check
+from evaluation.robustness.context import Estimated, impossible
+
+LEAD = "next_interval_dose"
+
+
+def with_lead(context: Estimated):
+    """The panel with the first dose of each region's next interval (or wave), ``LEAD``."""
+    s = context.settings
+    frame = context.panel.sort_values([s["region"], s["wave"]])
+    lead = frame.groupby(s["region"])[s["doses"][0]].shift(-1)
+    return context.panel.assign(**{LEAD: lead})
+
+
+def placebo(context: Estimated) -> Check:
+    """Regress the gain on the next interval's dose, the current doses held.
+
+    A region's dose moves slowly, so without the current one the future dose would only repeat it.
+    Fails where the coefficient differs from zero at the level of the estimate. It passes only if
+    a violation as large as the estimate would have been found: where the minimum detectable
+    violation (80 % power) exceeds the estimate, not finding one says nothing, and the check
+    neither passes nor fails.
+    """
+    name, s = "placebo", context.settings
+    panel = with_lead(context)
+    held = (*s["covariates"], *s["doses"])
+    try:
+        result = context.refit(panel, doses=[LEAD], covariates=held)
+    except ModelError as error:
+        return impossible(name, str(error))
+    detectable = minimum_detectable(result.se, result.clusters, result.level)
+    failed = result.p <= 1 - result.level
+    powered = detectable <= abs(context.result.estimate)
+    outcome = "failed" if failed else "passed" if powered else "unclear"
+    key = {
+        "failed": "check.placebo.failed",
+        "passed": "check.placebo.passed",
+        "unclear": "check.placebo.unclear",
+    }[outcome]
+    values = {k: float(getattr(result, k)) for k in ("estimate", "low", "high", "p")}
+    values |= {
+        "minimum_detectable": detectable,
+        "headline": float(abs(context.result.estimate)),
+        "observations": result.observations,
+        "clusters": result.clusters,
+    }
+    rows = ({"dose": s["doses"][0], **values, "powered": bool(powered)},)
+    passed = {"failed": False, "passed": True, "unclear": None}[outcome]
+    return (
+        Check(name, passed, key, values, rows)
+        if np.isfinite(detectable)
+        else impossible(name, "The standard error of the placebo is not finite.")
+    )
