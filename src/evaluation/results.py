@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import math
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
+
+from evaluation.numerals import chance, rounded
+from evaluation.text import t
+
+COLUMNS = ["term", "estimate", "se", "low", "high", "p"]
+# Procedures the summary names in the reader's language; others stand as the result calls them.
+PROCEDURES = ("wild_cluster_bootstrap", "randomisation_inference")
+UNITS = ("percentage_point", "percentage_point_per_year")
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,8 @@ class Result:
         ``"low", "high", "p"`` of the same inference.
     draws : draws behind the inference, 0 where it is analytic.
     support : share of the observations that carry the estimate, 0 to 1, missing where undefined.
-    details : further numbers of the fit (sigma2, condition number, dropped rows, ...).
+    details : further numbers of the fit (sigma2, condition number, dropped rows, ...): what JSON
+        can hold, not-a-number and infinity included.
     """
 
     model: str
@@ -56,25 +67,85 @@ class Result:
         return "negative" if self.high < 0 else "unknown"
 
     def table(self) -> pd.DataFrame:
-        """Coefficients as a frame with columns ``term``, ``estimate``, ``se``."""
-        return pd.DataFrame(list(self.coefficients), columns=["term", "estimate", "se"])
+        """One coefficient a row: ``term, estimate, se, low, high, p``.
+
+        The last three are missing for effects and covariates, which are not tested.
+        """
+        return pd.DataFrame(list(self.coefficients)).reindex(columns=COLUMNS)
+
+    def summary(self, language: str = "en") -> str:
+        """Say the result in sentences of plain text, numbers rounded to the size of the error."""
+        shown = {
+            name: rounded(getattr(self, name), self.se, t("number.unbounded", language))
+            for name in ("estimate", "low", "high")
+        }
+        unit = t(f"result.unit.{self.unit}", language) if self.unit in UNITS else self.unit
+        known = self.inference.partition(",")[0].replace(" ", "_")
+        key = known if known in PROCEDURES else "procedure"
+        how = t(f"result.{key}", language, draws=f"{self.draws:,}", inference=self.inference)
+        verdict = t(f"result.{self.verdict}", language)
+        text = t(
+            "result.summary", language, term=self.term, outcome=self.outcome, unit=unit,
+            level=f"{100 * self.level:g} %", p=Markup.escape(chance(self.p)), how=how,
+            observations=f"{self.observations:,}", regions=self.clusters, verdict=verdict, **shown,
+        )  # fmt: skip
+        return text.striptags()
 
     def to_json(self) -> str:
-        """Serialise without loss; see :meth:`from_json`."""
-        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=True)
+        """Serialise without loss as strict JSON; see :meth:`from_json`.
+
+        Raises
+        ------
+        TypeError : a detail that JSON cannot give back, e.g. an array.
+        """
+        record = {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
+        return json.dumps(record, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Result:
         """Rebuild a result written by :meth:`to_json`."""
-        data = json.loads(text)
-        return cls(**{**data, "coefficients": tuple(data["coefficients"])})
+        return cls(**json.loads(text, object_hook=_rebuilt))
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in every field; a missing number equals a missing number."""
+        return isinstance(other, Result) and self.to_json() == other.to_json()
 
     def __repr__(self) -> str:
         return (
             f"Result({self.model}: {self.term} = {self.estimate:.3g} "
-            f"[{self.low:.3g}, {self.high:.3g}] {self.unit}, p = {self.p:.3g}, "
+            f"[{self.low:.3g}, {self.high:.3g}] {self.unit}, p {chance(self.p)}, "
             f"{self.observations} observations, {self.clusters} clusters, {self.inference})"
         )
+
+    def _repr_html_(self) -> str:
+        """The summary and the table of coefficients, as a notebook shows them."""
+        table = self.table()
+        shown = table.astype(object)
+        for name in COLUMNS[1:5]:
+            ends = zip(table[name], table["se"], strict=True)
+            shown[name] = ["" if pd.isna(value) else rounded(value, se) for value, se in ends]
+        shown["p"] = ["" if pd.isna(p) else chance(p).removeprefix("= ") for p in table["p"]]
+        text = Markup("<p>{}</p>").format(self.summary())
+        return text + Markup(shown.to_html(index=False, border=0))
+
+
+def _plain(value: Any) -> Any:
+    """What strict JSON holds; tuples and numbers that are not finite are tagged."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": str(float(value))}
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) and key[:1] != "$" for key in value):
+            raise TypeError(f"Details have text keys without a leading '$': {list(value)}.")
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return {"$tuple": [_plain(item) for item in value]}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _rebuilt(record: dict[str, Any]) -> Any:
+    if "$float" in record:
+        return float(record["$float"])
+    return tuple(record["$tuple"]) if "$tuple" in record else record
 
 
 @dataclass(frozen=True)

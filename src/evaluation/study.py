@@ -89,7 +89,7 @@ def model_regions(dataset: Dataset) -> pd.Index:
 
 def _attempt(model: str, dose: str, frame: pd.DataFrame, **arguments) -> Estimate:
     try:
-        result = fit(model, frame, dose=f"log2_{dose}", region="region_code", **arguments)
+        result = fit(model, frame, doses=[f"log2_{dose}"], region="region_code", **arguments)
     except ModelError as error:
         return Estimate(dose, model, None, str(error))
     return Estimate(dose, model, result)

@@ -12,8 +12,8 @@ from evaluation.models.design import (
     Columns,
     Design,
     build,
+    checked,
     columns,
-    complete_rows,
     dummies,
 )
 from evaluation.models.linear import estimate
@@ -38,7 +38,7 @@ def _check_panel(frame: pd.DataFrame, roles: Columns, singletons: int) -> None:
 
 def design(panel: pd.DataFrame, roles: Columns) -> Design:
     """Region effects, wave effects less the first, covariates, dose; exact if unbalanced."""
-    frame, dropped = complete_rows(panel, roles)
+    frame, dropped = checked(panel, roles)
     waves = frame.groupby(roles.region)[roles.wave].transform("size")
     singletons = int((waves == 1).sum())
     frame = frame[waves > 1].reset_index(drop=True)
@@ -53,7 +53,7 @@ def fit(
     panel: pd.DataFrame,
     *,
     outcome: str,
-    dose: str,
+    doses: Sequence[str],
     region: str,
     wave: str,
     variance: str | None = None,
@@ -73,7 +73,7 @@ def fit(
     Parameters
     ----------
     panel : one row a region and wave. Other arguments name its columns.
-    outcome : rate, percent. dose : regressor reported. covariates : further columns.
+    outcome : rate, percent. doses : regressors, the first reported. covariates : further columns.
     region : clusters and effects. wave : survey wave. variance : sampling variance of the rate.
     unit : unit of the estimate, for one unit of the dose. draws, seed, level : of the bootstrap.
 
@@ -83,7 +83,7 @@ def fit(
         :mod:`evaluation.models.design` and
         :func:`evaluation.inference.wild_cluster_bootstrap` refuse.
     """
-    roles = columns(outcome, dose, covariates, region, wave, variance)
+    roles = columns(outcome, doses, covariates, region, wave, variance)
     return estimate(
         NAME, design(panel, roles), roles, unit=unit, draws=draws, seed=seed, level=level
     )

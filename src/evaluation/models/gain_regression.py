@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from evaluation.models.design import Columns, Design, build, columns, complete_rows, dummies
+from evaluation.models.design import Columns, Design, build, checked, columns, dummies
 from evaluation.models.linear import estimate
 from evaluation.results import Result
 
@@ -15,7 +15,7 @@ NAME = "gain_regression"
 
 def design(panel: pd.DataFrame, roles: Columns) -> Design:
     """Interval effects (one a wave pair, no separate intercept), covariates, dose."""
-    frame, dropped = complete_rows(panel, roles)
+    frame, dropped = checked(panel, roles, waves=1)
     return build(frame, roles, [dummies(frame[roles.wave], drop_first=False)], dropped=dropped)
 
 
@@ -23,7 +23,7 @@ def fit(
     panel: pd.DataFrame,
     *,
     outcome: str,
-    dose: str,
+    doses: Sequence[str],
     region: str,
     wave: str,
     variance: str | None = None,
@@ -43,7 +43,8 @@ def fit(
     panel : one row a region and interval. Other arguments name its columns.
     outcome : annualised gain, percentage points per year. variance : its sampling variance, or
         None where no sampling error is known (unweighted).
-    dose : regressor reported. covariates : further columns, the opening level among them.
+    doses : regressors, the first reported. covariates : further columns, the opening level
+        among them.
     region : clusters. wave : interval, e.g. ``2015-2018``.
     unit : unit of the estimate, for one unit of the dose. draws, seed, level : of the bootstrap.
 
@@ -61,7 +62,7 @@ def fit(
     ------
     Lewis & Linzer (2005), Political Analysis 13:345-364.
     """
-    roles = columns(outcome, dose, covariates, region, wave, variance)
+    roles = columns(outcome, doses, covariates, region, wave, variance)
     return estimate(
         NAME, design(panel, roles), roles, unit=unit, draws=draws, seed=seed, level=level
     )

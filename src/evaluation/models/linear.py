@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -77,15 +78,21 @@ def diagnostics(fit: LeastSquares, effects: int, codes: np.ndarray) -> dict[str,
     }
 
 
-def _coefficients(fit: LeastSquares, design: Design, codes: np.ndarray) -> tuple[dict, ...]:
-    """Dose first, then covariates, then the effects that are not those of the clusters."""
+def _coefficients(
+    fit: LeastSquares, design: Design, codes: np.ndarray, tests: Sequence[Bootstrap]
+) -> tuple[dict, ...]:
+    """Doses first, with their tests, then covariates, then effects that are not the clusters'."""
     se = np.sqrt(np.diag(crv1(fit, codes, design.uncounted)))
-    last = len(fit.names) - 1
-    order = [last, *range(design.effects, last), *range(design.nested, design.effects)]
-    return tuple(
+    last = len(fit.names) - design.doses
+    order = [*reversed(range(last, len(fit.names)))]
+    order += [*range(design.effects, last), *range(design.nested, design.effects)]
+    rows = [
         {"term": fit.names[i], "estimate": float(fit.coefficients[i]), "se": float(se[i])}
         for i in order
-    )
+    ]
+    for row, test in zip(rows, tests, strict=False):
+        row |= {"low": test.low, "high": test.high, "p": test.p}
+    return tuple(rows)
 
 
 def _details(design: Design, bootstrap: Bootstrap, sigma2: float | None) -> dict[str, Any]:
@@ -113,32 +120,31 @@ def estimate(
     weights, sigma2 = known_variance_weights(design)
     fit = least_squares(design.y, design.X, weights)
     codes, clusters = cluster_codes(design.clusters, len(design.y))
-    bootstrap = wild_cluster_bootstrap(
-        design.y,
-        design.X,
-        design.clusters,
-        design.X.shape[1] - 1,
-        draws,
-        seed=seed,
-        observation_weights=weights,
-        level=level,
-        nested=design.uncounted,
-    )
-    details = _details(design, bootstrap, sigma2) | {"seed": seed}
+    options = {"seed": seed, "level": level, "nested": design.uncounted}
+    tests = [
+        wild_cluster_bootstrap(
+            design.y, design.X, design.clusters, design.X.shape[1] - 1 - i, draws,
+            observation_weights=weights, **options,
+        )
+        for i in range(design.doses)
+    ]  # fmt: skip
+    first, measured = tests[0], diagnostics(fit, design.effects, codes)
     return Result(
         model=name,
         outcome=roles.outcome,
         term=roles.dose,
-        estimate=bootstrap.estimate,
-        se=bootstrap.se,
-        low=bootstrap.low,
-        high=bootstrap.high,
+        estimate=first.estimate,
+        se=first.se,
+        low=first.low,
+        high=first.high,
         level=level,
-        p=bootstrap.p,
-        inference=bootstrap.description,
+        p=first.p,
+        inference=first.description,
         clusters=clusters,
         observations=len(design.y),
         unit=unit,
-        coefficients=_coefficients(fit, design, codes),
-        details=details | diagnostics(fit, design.effects, codes),
+        coefficients=_coefficients(fit, design, codes, tests),
+        draws=first.draws,
+        support=measured["support"],
+        details=_details(design, first, sigma2) | {"seed": seed} | measured,
     )

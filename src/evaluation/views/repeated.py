@@ -46,7 +46,7 @@ def repeat(regions: pd.DataFrame, panels: int, seed: int) -> pd.DataFrame:
         gains = observed_gains(simulate_panel(regions, truth=truth, seed=seed + number))
         for control, covariates in CONTROLS.items():
             result = fit(
-                "gain_regression", gains, outcome="annual", variance="variance", dose="log2_dose",
+                "gain_regression", gains, outcome="annual", variance="variance", doses=["log2_dose"],
                 region="region_code", wave="wave_to", covariates=covariates, draws=DRAWS, seed=seed,
             )  # fmt: skip
             terms = result.table().set_index("term")["estimate"]
