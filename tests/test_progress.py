@@ -61,6 +61,11 @@ def test_a_target_already_reached_says_so_before_it_is_due():
     assert item.status == "met"
 
 
+def test_a_rate_above_a_later_target_is_not_enough():
+    item = assess(goal(9.8, 2030), rates((2020, 9.5, 0.5), (2023, 10.0, 0.5)), TODAY)
+    assert item.status != "met"
+
+
 def test_one_survey_gives_no_pace():
     item = assess(goal(12.0, 2030), rates((2023, 10.0, 0.5)), TODAY)
     assert item.status == "undecided"

@@ -50,6 +50,8 @@ ALLOWED = {
     "view.unknown.effect.2": "in the list of what cannot be answered",
 }
 EXEMPT = DENIALS | ALLOWED
+# Sentences the strength of evidence must unlock; no page of today's data may print one.
+GATED = ("evidence.says.consistent.", "evidence.says.effect.")
 
 
 def claims(text: str, language: str) -> list[str]:
@@ -116,7 +118,9 @@ def test_no_text_of_the_table_claims_a_cause(language):
     said = {
         key: claims(literal(text[language]), language)
         for key, text in texts().items()
-        if key not in EXEMPT and claims(literal(text[language]), language)
+        if key not in EXEMPT
+        and not key.startswith(GATED)
+        and claims(literal(text[language]), language)
     }
     assert said == {}
 
