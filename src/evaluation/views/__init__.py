@@ -22,7 +22,7 @@ STYLE = Markup(
     "div.table table.kepu td.num,div.table table.kepu th.num{text-align:right;white-space:nowrap}"
     "figure{margin:.5em 0}figure img{max-width:46em;width:100%}"
     "figcaption,p.note{font-size:.88em;color:#59636b;max-width:52em}"
-    "table.kepu cite{font-style:normal}time{white-space:nowrap}"
+    "cite{font-style:normal}time{white-space:nowrap}"
     "p.simulated{color:#8a4b00;font-weight:600}"
     "span.proxy,span.grade{font-size:.75em;border:1px solid;border-radius:4px;padding:0 .3em;"
     "margin-left:.2em}"
