@@ -26,7 +26,7 @@ GAINS = {
     "region": "region",
     "wave": "interval",
 }
-QUICK = {"draws": 199, "seed": 1}
+QUICK = {"draws": 199, "seed": 1, "companions": False}
 
 
 def gain_panel(seed=0, regions=31, intervals=3, effect=0.5, sigma=0.6):
@@ -128,7 +128,7 @@ def test_fixed_effects_equal_statsmodels_with_dummies(variance):
 
 def test_fixed_effects_recover_a_truth_the_raw_regression_misses():
     frame = level_panel(seed=4)
-    result = models.fit("two_way_fixed_effects", frame, **LEVELS, draws=999, seed=1)
+    result = models.fit("two_way_fixed_effects", frame, **LEVELS, **QUICK | {"draws": 999})
     assert result.low < 2.0 < result.high
     assert result.high - result.low < 1.5
     raw = sm.OLS(frame["rate"], sm.add_constant(frame["dose"])).fit().params["dose"]
@@ -179,7 +179,8 @@ def test_no_excess_variance_leaves_the_weights_of_the_sampling_variance():
 def test_gain_regression_covers_the_simulated_truth():
     covered = []
     for seed in range(120):
-        result = models.fit("gain_regression", gain_panel(seed), **GAINS, draws=199, seed=seed)
+        quick = {**QUICK, "seed": seed}
+        result = models.fit("gain_regression", gain_panel(seed), **GAINS, **quick)
         covered.append(result.low <= 0.5 <= result.high)
     assert 0.88 <= np.mean(covered) <= 0.995
 

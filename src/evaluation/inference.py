@@ -76,8 +76,9 @@ def _refuse_few_treated(x: np.ndarray, codes: np.ndarray, name: str) -> None:
         carriers = min(carriers, len(np.unique(codes[~other])))
     if 0 < carriers < MIN_TREATED:
         raise ModelError(
-            f"'{name}' sets only {carriers} clusters apart from the rest: a bootstrap p-value "
-            f"needs at least {MIN_TREATED}; use randomisation inference instead."
+            f"'{name}' sets only {carriers} clusters apart from the rest: not testable with this "
+            f"design by the bootstrap, which needs at least {MIN_TREATED}; use randomisation "
+            "inference instead."
         )
 
 

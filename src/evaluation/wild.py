@@ -75,6 +75,15 @@ class WildTest:
         """Number of bootstrap statistics."""
         return len(self.n0)
 
+    def statistics(self, delta: float) -> tuple[float, np.ndarray]:
+        """Observed |t| and (B,) drawn |t| for one null, both without the CRV1 factor."""
+        spread = self.a0 + delta * (2 * self.a1 + delta * self.a2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            drawn = np.abs(self.n0 + delta * self.n1) / np.sqrt(np.maximum(spread, 0.0))
+        # A draw without spread has no statistic; it counts as at least as extreme.
+        drawn = np.where(np.isnan(drawn), np.inf, drawn)
+        return abs(delta) * self.information / self.squares**0.5, drawn
+
     def p(self, delta: float) -> float:
         """(1 + number of draws at least as extreme) / (1 + draws), compared without dividing."""
         drawn = self.squares * (self.n0 + delta * self.n1) ** 2

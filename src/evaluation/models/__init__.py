@@ -19,7 +19,7 @@ class Model:
 
     Attributes
     ----------
-    fit : ``fit(panel, *, outcome, dose, region, wave, variance, covariates, ...) -> Result``.
+    fit : ``fit(panel, *, outcome, doses, region, wave, variance, covariates, ...) -> Result``.
     outcome : what the outcome column holds, ``"gain"`` or ``"level"``.
     minimum_waves : survey waves the model needs.
     """

@@ -93,8 +93,10 @@ def _check_rows(frame: pd.DataFrame, roles: Columns, dropped: int, waves: int) -
     doubled = frame.duplicated([roles.region, roles.wave])
     if doubled.any():
         first = frame[doubled].iloc[0]
+        count = int(doubled.sum())
         raise ModelError(
-            f"{int(doubled.sum())} rows repeat a region and wave ({_rows(doubled)}), first "
+            f"{count} {'row repeats' if count == 1 else 'rows repeat'} a region and wave "
+            f"({_rows(doubled)}), first "
             f"{roles.region} = {first[roles.region]}, {roles.wave} = {first[roles.wave]}."
         )
     if roles.variance is not None and (frame[roles.variance] < 0).any():

@@ -62,6 +62,7 @@ def fit(
     draws: int = 9999,
     seed: int = 1,
     level: float = 0.95,
+    companions: bool = True,
 ) -> Result:
     """Regress the rate on the dose with region and wave effects.
 
@@ -76,6 +77,8 @@ def fit(
     outcome : rate, percent. doses : regressors, the first reported. covariates : further columns.
     region : clusters and effects. wave : survey wave. variance : sampling variance of the rate.
     unit : unit of the estimate, for one unit of the dose. draws, seed, level : of the bootstrap.
+    companions : whether CRV3, randomisation inference and the minimum detectable effect are
+        computed beside it; refits that only need the estimate do without.
 
     Raises
     ------
@@ -84,6 +87,5 @@ def fit(
         :func:`evaluation.inference.wild_cluster_bootstrap` refuse.
     """
     roles = columns(outcome, doses, covariates, region, wave, variance)
-    return estimate(
-        NAME, design(panel, roles), roles, unit=unit, draws=draws, seed=seed, level=level
-    )
+    options = {"unit": unit, "draws": draws, "seed": seed, "level": level}
+    return estimate(NAME, design(panel, roles), roles, companions=companions, **options)

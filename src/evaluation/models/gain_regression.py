@@ -32,6 +32,7 @@ def fit(
     draws: int = 9999,
     seed: int = 1,
     level: float = 0.95,
+    companions: bool = True,
 ) -> Result:
     """Regress the annualised gain g on the dose by known-variance FGLS.
 
@@ -47,6 +48,8 @@ def fit(
         among them.
     region : clusters. wave : interval, e.g. ``2015-2018``.
     unit : unit of the estimate, for one unit of the dose. draws, seed, level : of the bootstrap.
+    companions : whether CRV3, randomisation inference and the minimum detectable effect are
+        computed beside it; refits that only need the estimate do without.
 
     Raises
     ------
@@ -63,6 +66,5 @@ def fit(
     Lewis & Linzer (2005), Political Analysis 13:345-364.
     """
     roles = columns(outcome, doses, covariates, region, wave, variance)
-    return estimate(
-        NAME, design(panel, roles), roles, unit=unit, draws=draws, seed=seed, level=level
-    )
+    options = {"unit": unit, "draws": draws, "seed": seed, "level": level}
+    return estimate(NAME, design(panel, roles), roles, companions=companions, **options)

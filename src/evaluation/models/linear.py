@@ -17,6 +17,7 @@ from evaluation.least_squares import (
     excess_variance,
     least_squares,
 )
+from evaluation.models.beside import beside
 from evaluation.models.design import Columns, Design
 from evaluation.results import Result
 
@@ -111,11 +112,20 @@ def _details(design: Design, bootstrap: Bootstrap, sigma2: float | None) -> dict
 
 
 def estimate(
-    name: str, design: Design, roles: Columns, *, unit: str, draws: int, seed: int, level: float
+    name: str,
+    design: Design,
+    roles: Columns,
+    *,
+    unit: str,
+    draws: int,
+    seed: int,
+    level: float,
+    companions: bool,
 ) -> Result:
     """Fit a design by known-variance FGLS and wrap it with its wild cluster bootstrap.
 
-    The weights are held fixed in the bootstrap. See :func:`diagnostics` for the details kept.
+    The weights are held fixed in the bootstrap. See :func:`diagnostics` for the details kept, and
+    :func:`evaluation.models.beside.beside` for those added by ``companions``.
     """
     weights, sigma2 = known_variance_weights(design)
     fit = least_squares(design.y, design.X, weights)
@@ -129,6 +139,10 @@ def estimate(
         for i in range(design.doses)
     ]  # fmt: skip
     first, measured = tests[0], diagnostics(fit, design.effects, codes)
+    details = _details(design, first, sigma2) | {"seed": seed} | measured
+    if companions:
+        more = {"draws": draws, "seed": seed, "level": level}
+        details |= beside(design, roles, fit, codes, weights, **more)
     return Result(
         model=name,
         outcome=roles.outcome,
@@ -146,5 +160,5 @@ def estimate(
         coefficients=_coefficients(fit, design, codes, tests),
         draws=first.draws,
         support=measured["support"],
-        details=_details(design, first, sigma2) | {"seed": seed} | measured,
+        details=details,
     )

@@ -48,6 +48,7 @@ def repeat(regions: pd.DataFrame, panels: int, seed: int) -> pd.DataFrame:
             result = fit(
                 "gain_regression", gains, outcome="annual", variance="variance", doses=["log2_dose"],
                 region="region_code", wave="wave_to", covariates=covariates, draws=DRAWS, seed=seed,
+                companions=False,
             )  # fmt: skip
             terms = result.table().set_index("term")["estimate"]
             level = terms[covariates[0]] if covariates else np.nan
