@@ -1,0 +1,227 @@
+"""One treated region against published and second answers, simulated truth, and refusals."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+
+from evaluation.errors import ModelError
+from evaluation.models import synthetic
+from evaluation.models.simplex import simplex_weights
+from evaluation.results import Result
+
+REFERENCE = Path(__file__).parent / "reference"
+ANSWERS = pd.read_csv(REFERENCE / "events.csv").set_index(["case", "term"]).loc["synthdid-py"]
+ROLES = {"outcome": "rate", "doses": ["on"], "region": "region", "wave": "wave"}
+PACKS = {"outcome": "packs", "doses": ["on"], "region": "State", "wave": "year"}
+
+
+@pytest.fixture(scope="module")
+def smoking():
+    long = pd.read_csv(REFERENCE / "smoking.csv").melt("State", var_name="year", value_name="packs")
+    long["year"] = long["year"].astype(int)
+    return long.assign(on=(long["State"].eq("California") & (long["year"] >= 1989)).astype(int))
+
+
+def generated(seed=0, donors=25, before=5, after=2, effect=2.0):
+    """Levels with a common factor of regional strength; region r00 is treated."""
+    rng = np.random.default_rng(seed)
+    regions, waves = donors + 1, before + after
+    factor = np.cumsum(rng.normal(size=waves))
+    y = 2 * rng.normal(size=(regions, 1)) + np.outer(rng.normal(1, 0.5, regions), factor)
+    y = 20 + y + np.arange(waves) + 0.8 * rng.normal(size=(regions, waves))
+    on = (np.arange(regions) == 0)[:, None] & (np.arange(waves) >= before)
+    return pd.DataFrame(
+        {
+            "region": np.repeat([f"r{i:02d}" for i in range(regions)], waves),
+            "wave": np.tile(2000 + np.arange(waves), regions),
+            "rate": (y + effect * on).ravel(),
+            "on": on.ravel().astype(int),
+            "v": 0.09,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "published", "printed_se", "tolerance"),
+    [
+        ("did", "did", -27.3, 17.7, 1e-4),
+        ("synthetic_did", "synthdid", -15.6, 8.4, 5e-3),
+        # The package's iterations stop 0.11 short of the best weights, which are found here.
+        ("synthetic_control", "sc", -19.6, 9.9, 0.12),
+    ],
+)
+def test_california_meets_the_published_and_the_package_s_estimates(
+    smoking, method, name, published, printed_se, tolerance
+):
+    # Arkhangelsky et al. (2021), table 1; their standard errors are those of random placebo draws,
+    # here every placebo state enters once.
+    result = synthetic.fit(smoking, **PACKS, method=method)
+    assert result.estimate == pytest.approx(published, abs=0.1)
+    assert result.estimate == pytest.approx(ANSWERS.loc[name, "estimate"], abs=tolerance)
+    assert result.se == pytest.approx(ANSWERS.loc[name, "se"], rel=2e-3)
+    assert result.se == pytest.approx(printed_se, rel=0.13)
+    assert (result.clusters, result.observations) == (39, 39 * 31)
+
+
+def test_california_s_synthetic_control_is_made_of_the_published_states(smoking):
+    result = synthetic.control(smoking, **PACKS)
+    weights = pd.Series(result.details["donor_weights"]).nlargest(5)
+    # Abadie, Diamond & Hainmueller (2010), table 2, with further predictors: Utah .334, Nevada
+    # .234, Montana .199, Colorado .164, Connecticut .069.
+    assert {"Utah", "Nevada", "Montana", "Connecticut"} <= set(weights.index)
+    assert weights.index[0] == "Utah"
+    assert result.details["rmspe_before"] < 2
+
+
+def test_weights_minimise_what_a_general_optimiser_minimises():
+    rng = np.random.default_rng(3)
+    A, b = rng.normal(size=(8, 5)), rng.normal(size=8)
+    found = simplex_weights(A, b, 0.3)
+
+    def loss(w):
+        return ((A @ w - b) ** 2).sum() + 0.3 * (w**2).sum()
+
+    other = minimize(
+        loss,
+        np.full(5, 0.2),
+        bounds=[(0, 1)] * 5,
+        constraints={"type": "eq", "fun": lambda w: w.sum() - 1},
+        options={"ftol": 1e-14},
+    )
+    assert found.sum() == pytest.approx(1) and (found >= 0).all()
+    assert loss(found) <= other.fun + 1e-10
+    np.testing.assert_allclose(found, other.x, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["synthetic_control", "synthetic_did"])
+def test_bias_and_coverage_on_small_panels(method):
+    errors, inside = [], 0
+    for seed in range(200):
+        result = synthetic.fit(generated(seed), **ROLES, method=method)
+        errors.append(result.estimate - 2)
+        inside += result.low <= 2 <= result.high
+    assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(200)
+    assert 0.95 - 3 * np.sqrt(0.95 * 0.05 / 200) <= inside / 200 <= 0.995
+
+
+def test_p_counts_the_placebos_and_agrees_with_the_interval():
+    for seed in range(30):
+        result = synthetic.differences(generated(seed), **ROLES)
+        placebos = np.abs([row["estimate"] for row in result.details["placebos"]])
+        assert result.p == (1 + (placebos >= abs(result.estimate)).sum()) / 26
+        assert (result.p <= 0.05) == (not result.low <= 0 <= result.high)
+        assert result.p >= result.details["smallest_p"] == 1 / 26
+
+
+def test_a_gap_that_is_always_there_is_no_association():
+    frame = generated(seed=1, effect=0.0)
+    lifted = frame.assign(rate=frame["rate"] + 50 * frame["region"].eq("r00"))
+    one, two = (synthetic.differences(f, **ROLES).estimate for f in (frame, lifted))
+    assert one == pytest.approx(two)
+
+
+def test_details_say_how_well_the_region_was_matched():
+    details = synthetic.control(generated(before=8, donors=19), **ROLES, variance="v").details
+    gaps = pd.DataFrame(details["gaps"])
+    size = np.sqrt((gaps["gap"] ** 2).groupby(gaps["after"]).mean())
+    assert details["rmspe_before"] == pytest.approx(size[False])
+    assert details["rmspe_ratio"] == pytest.approx(size[True] / size[False])
+    weights = np.array(list(details["donor_weights"].values()))
+    assert weights.sum() == pytest.approx(1)
+    expected = np.sqrt(0.09 / 2 * (1 + (weights**2).sum()))
+    assert details["sampling_se"] == pytest.approx(expected)
+
+
+def test_the_ratio_sharpens_the_test_where_the_region_is_matched_better(smoking):
+    gap = synthetic.differences(smoking, **PACKS)
+    ratio = synthetic.differences(smoking, **PACKS, statistic="ratio")
+    assert (gap.p, ratio.p) == (pytest.approx(2 / 39), pytest.approx(1 / 39))
+    assert ratio.high < 0 < gap.high
+
+
+def test_a_ratio_to_a_perfect_fit_is_refused():
+    with pytest.raises(ModelError, match="fitted perfectly before treatment"):
+        synthetic.control(generated(before=3, donors=30), **ROLES, statistic="ratio")
+
+
+def test_donors_with_gaps_are_left_out_and_the_treated_region_s_gaps_shorten_the_panel():
+    frame = generated(seed=2)
+    holes = frame["region"].eq("r07") & frame["wave"].eq(2003)
+    holes |= frame["region"].eq("r00") & frame["wave"].eq(2001)
+    result = synthetic.differences(frame[~holes], **ROLES)
+    kept = frame[frame["region"].ne("r07") & frame["wave"].ne(2001)]
+    assert result.estimate == pytest.approx(synthetic.differences(kept, **ROLES).estimate)
+    assert (result.details["donors"], result.details["donors_left_out"]) == (24, 1)
+    assert (result.details["before"], result.observations) == (4, 25 * 6)
+
+
+def test_same_panel_same_result_and_the_panel_is_left_alone():
+    frame = generated()
+    before = frame.copy(deep=True)
+    one, two = (synthetic.differences(frame, **ROLES) for _ in range(2))
+    assert one == two == Result.from_json(one.to_json())
+    assert (one.model, synthetic.control(frame, **ROLES).model) == (
+        "synthetic_did",
+        "synthetic_control",
+    )
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def treated(frame, regions):
+    return frame.assign(on=(frame["region"].isin(regions) & (frame["wave"] >= 2005)).astype(int))
+
+
+REFUSED = {
+    "nobody": (lambda: treated(generated(), []), "treats no region after the first"),
+    "two": (lambda: treated(generated(), ["r00", "r01"]), r"2 regions are treated \(r00, r01\)"),
+    "everybody": (
+        lambda: treated(generated(), generated()["region"]),
+        "every region in the same wave",
+    ),
+    "short": (lambda: generated(before=2), r"2 wave\(s\) before treatment"),
+    "one wave": (lambda: generated().query("wave == 2005"), "has 1 wave"),
+    "few donors": (lambda: generated(donors=4), "4 donor regions; at least 5"),
+    "untestable": (
+        lambda: generated(donors=18),
+        r"18 donor regions let no p-value go below 0\.0526; a level of 0\.95 needs 0\.05",
+    ),
+    "ragged": (
+        lambda: generated(donors=19)[lambda f: ~(f["region"].eq("r09") & f["wave"].eq(2002))],
+        r"18 donor regions \(1 regions with gaps were left out\)",
+    ),
+    "absent": (lambda: generated().drop(columns="on"), "not in the panel: on"),
+    "infinite": (
+        lambda: generated().replace({"rate": {generated()["rate"][0]: np.inf}}),
+        "infinite",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_panel_without_the_design_is_refused_with_its_reason(case):
+    make, message = REFUSED[case]
+    with pytest.raises(ModelError, match=message):
+        synthetic.differences(make(), **ROLES)
+
+
+def test_a_lower_level_makes_fewer_donors_enough():
+    result = synthetic.differences(generated(donors=18), **ROLES, level=0.9)
+    assert result.details["smallest_p"] == pytest.approx(1 / 19)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": "matching"}, "Unknown option 'matching'"),
+        ({"statistic": "t"}, "Unknown option 't'"),
+        ({"level": 1.5}, "strictly between 0 and 1"),
+        ({"covariates": ["v"]}, "takes no covariates"),
+        ({"doses": ["on", "v"]}, "takes one treatment column"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(ModelError, match=message):
+        synthetic.fit(generated(), **{**ROLES, **arguments})
