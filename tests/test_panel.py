@@ -307,3 +307,24 @@ def test_inputs_stay_as_they_were(dataset, rates, gains):
         pd.testing.assert_frame_equal(getattr(dataset, name), before)
     pd.testing.assert_frame_equal(rates, table)
     pd.testing.assert_frame_equal(keys, gains.head(5))
+
+
+def test_a_mean_flow_never_averages_two_definitions(dataset):
+    # Beijing's museum visits were probably counted anew from 2017 on.
+    keys = window("110000", 2015, 2018)
+    facts = dataset.facts[dataset.facts["region_code"] == "110000"]
+    table = facts.pivot_table(index="year", columns="indicator", values="value")
+    visits = table["museum_visitors"] / (table["population_resident"] * 1e4)
+    row = doses.attach(dataset, keys).iloc[0]
+    assert row["dose_activity"] == pytest.approx(visits.loc[[2017, 2018]].mean())
+    assert row["series_activity"] == "museum_visitors@from_2017"
+    assert math.isnan(doses.attach(dataset, window("110000", 2015, 2020)).iloc[0]["dose_activity"])
+
+
+def test_within_a_region_the_levels_keep_one_definition_of_a_dose(dataset):
+    levels = doses.level_panel(dataset, panel.rates(dataset))
+    for name in dataset.doses["dose"]:
+        known = levels[levels[f"log2_{name}"].notna()]
+        assert (known.groupby("region_code")[f"series_{name}"].nunique() == 1).all(), name
+    beijing = levels[(levels["region_code"] == "110000") & levels["log2_facility"].notna()]
+    assert beijing["series_facility"].nunique() == 1

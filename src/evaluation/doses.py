@@ -37,57 +37,89 @@ def per_capita(dataset: Dataset, dose: pd.Series) -> pd.DataFrame:
     return merged.assign(value=merged["value"] * ratio / merged["base"] * dose["scale"])
 
 
-def _opening(values: pd.DataFrame, keys: pd.DataFrame) -> np.ndarray:
-    """Latest value no later than the opening wave and at most ``STALE`` years older."""
-    table = values.pivot(index="region_code", columns="year", values="value")
-    result = np.full(len(keys), np.nan)
+def _opening(values: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
+    """Latest value no later than the opening wave and at most ``STALE`` years older.
+
+    Returns ``value, series`` on the rows of ``keys``.
+    """
+    table = values.set_index(["region_code", "year"])[["value", "series"]]
+    result = pd.DataFrame({"value": np.nan, "series": ""}, index=keys.index)
     for lag in range(STALE, -1, -1):
         year = pd.MultiIndex.from_arrays([keys["region_code"], keys["wave_from"] - lag])
-        found = table.stack().reindex(year).to_numpy(dtype=float)
-        result = np.where(np.isnan(found), result, found)
+        found = table.reindex(year).set_axis(keys.index)
+        result = found.where(found["value"].notna(), result)
     return result
 
 
-def _mean_flow(values: pd.DataFrame, keys: pd.DataFrame) -> np.ndarray:
-    """Mean of the years in (from, to]; missing unless at least half of them are published."""
-    table = values.set_index(["region_code", "year"])["value"]
-    result = []
-    for region, start, end in zip(
-        keys["region_code"], keys["wave_from"], keys["wave_to"], strict=True
-    ):
-        wanted = pd.MultiIndex.from_product([[region], range(start + 1, end + 1)])
-        found = table.reindex(wanted).dropna()
-        result.append(found.mean() if 2 * len(found) >= len(wanted) else np.nan)
-    return np.array(result, dtype=float)
+def _mean_flow(values: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
+    """Mean of the years in (from, to] of one series, that of the last of them.
+
+    Missing unless at least half of the years are published in that series: two definitions are
+    not averaged. Returns ``value, series`` on the rows of ``keys``.
+    """
+    by_region = dict(list(values.groupby("region_code")))
+    rows = [
+        _window(by_region.get(region), start, end)
+        for region, start, end in zip(
+            keys["region_code"], keys["wave_from"], keys["wave_to"], strict=True
+        )
+    ]
+    return pd.DataFrame(rows, columns=["value", "series"], index=keys.index)
+
+
+def _window(values: pd.DataFrame | None, start: int, end: int) -> tuple[float, str]:
+    if values is None:
+        return np.nan, ""
+    inside = values[(values["year"] > start) & (values["year"] <= end)].sort_values("year")
+    if inside.empty:
+        return np.nan, ""
+    series = inside["series"].iloc[-1]
+    same = inside.loc[inside["series"] == series, "value"]
+    return (same.mean() if 2 * len(same) >= end - start else np.nan), series
 
 
 def attach(dataset: Dataset, keys: pd.DataFrame) -> pd.DataFrame:
     """Add doses (log2, so one unit is a doubling) and opening covariates to gain rows.
 
     ``keys`` needs ``region_code, wave_from, wave_to``. Returns ``keys`` with ``dose_<name>``,
-    ``log2_<name>`` and the columns of ``COVARIATES``.
+    ``log2_<name>``, ``series_<name>`` (the definition counted) and the columns of ``COVARIATES``.
     """
     frame = keys.copy()
     for _, dose in dataset.doses.iterrows():
-        values = per_capita(dataset, dose)
-        read = _opening if dose["timing"] == "stock" else _mean_flow
-        frame[f"dose_{dose['dose']}"] = read(values, keys)
-        if (frame[f"dose_{dose['dose']}"] <= 0).any():
-            raise ModelError(
-                f"Dose '{dose['dose']}' has values of 0 or less: a doubling is not defined."
-            )
-        frame[f"log2_{dose['dose']}"] = np.log2(frame[f"dose_{dose['dose']}"])
+        name, read = dose["dose"], _opening if dose["timing"] == "stock" else _mean_flow
+        found = read(per_capita(dataset, dose), keys)
+        if (found["value"] <= 0).any():
+            raise ModelError(f"Dose '{name}' has values of 0 or less: a doubling is not defined.")
+        frame[f"dose_{name}"] = found["value"].astype(float)
+        frame[f"log2_{name}"] = np.log2(frame[f"dose_{name}"])
+        frame[f"series_{name}"] = found["series"]
     for name, indicator in COVARIATES.items():
-        value = _opening(by_year(dataset.facts, dataset.sources, indicator), keys)
+        table = by_year(dataset.facts, dataset.sources, indicator)
+        value = _opening(table, keys)["value"].astype(float)
         frame[name] = np.log2(value) if name.startswith("log2_") else value
     return frame
+
+
+def one_series(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Keep, within each region, the dose values of one definition only; the others go missing.
+
+    The definition kept is the one with most rows, the later of two with as many. A comparison
+    within regions would otherwise take a change of definition for a change of dose.
+    """
+    known = frame[frame[f"log2_{name}"].notna()]
+    counts = known.groupby(["region_code", f"series_{name}"])["wave"].agg(["size", "max"])
+    ranked = counts.sort_values(["size", "max"]).reset_index()
+    kept = ranked.groupby("region_code")[f"series_{name}"].last()
+    other = frame[f"series_{name}"] != frame["region_code"].map(kept)
+    columns = [f"dose_{name}", f"log2_{name}"]
+    return frame.assign(**{column: frame[column].mask(other) for column in columns})
 
 
 def level_panel(dataset: Dataset, rate_table: pd.DataFrame) -> pd.DataFrame:
     """Rates as levels with the doses and covariates of the year before each survey.
 
     A stock is read before the survey year, a flow over the three years before it, so that no
-    dose is later than the level it is to explain.
+    dose is later than the level it is to explain; within a region a dose keeps one definition.
     """
     table = rate_table[rate_table["variance"].notna()]
     keys = pd.DataFrame(
@@ -101,10 +133,13 @@ def level_panel(dataset: Dataset, rate_table: pd.DataFrame) -> pd.DataFrame:
     flow = attach(dataset, keys.assign(wave_from=keys["wave_to"] - 3))
     flows = dataset.doses.loc[dataset.doses["timing"] == "flow", "dose"]
     for dose in flows:
-        for prefix in ("dose_", "log2_"):
+        for prefix in ("dose_", "log2_", "series_"):
             stock[prefix + dose] = flow[prefix + dose]
     doses = stock.drop(columns=["region_code", "wave_from", "wave_to"])
-    return pd.concat([table, doses], axis=1).reset_index(drop=True)
+    frame = pd.concat([table, doses], axis=1).reset_index(drop=True)
+    for name in dataset.doses["dose"]:
+        frame = one_series(frame, name)
+    return frame
 
 
 def composite(frame: pd.DataFrame, names: list[str], coverage: float = 0.9) -> pd.Series:

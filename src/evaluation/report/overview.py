@@ -112,12 +112,14 @@ def _dated(value: Markup, when: Markup) -> Markup:
 
 
 def _latest(context: Context, code: str) -> Markup:
-    own = context.rates_of(code)
+    w, own = context.writer, context.rates_of(code)
     own = own[own["variance"].notna()]
     if own.empty:
-        return context.writer.t("missing.value")
+        return w.t("missing.value")
     last = own.iloc[-1]
-    return _dated(context.rate_text(last), context.writer.year(last["wave"]))
+    source = context.fact_rows.at[last["fact_id"], "source_id"].split(";")[0]
+    when = w.joined(w.year(last["wave"]), w.cite(source))
+    return _dated(context.rate_text(last), when)
 
 
 def _gain(context: Context, code: str) -> Markup:
@@ -142,7 +144,8 @@ def _goal(context: Context, code: str) -> tuple[Markup, Markup]:
         return w.t("missing.target"), Markup("—")
     goal = goals.iloc[-1]
     status = assess(goal, context.rates_of(code), context.today).status
-    shown = _dated(context.fact(goal["fact_id"]), w.year(goal["year"]))
+    when = w.joined(w.year(goal["year"]), w.cite(goal["source_id"].split(";")[0]))
+    shown = _dated(context.fact(goal["fact_id"]), when)
     return shown, w.t(f"status.{status}")
 
 
