@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from evaluation import panel
 from evaluation.data import Dataset
-from evaluation.doses import attach, level_panel
 from evaluation.errors import ModelError
 from evaluation.inference import holm
-from evaluation.models import fit
+from evaluation.model_panels import ROLES, fit_doses, panels
 from evaluation.observations import RATE, targets, usable
 from evaluation.results import Result
 
 BANDS = ("east", "central", "west")
-MINIMUM_REGIONS = 10
+MAIN_MODELS = ("gain_regression", "two_way_fixed_effects")
 
 
 @dataclass(frozen=True)
@@ -78,21 +78,11 @@ def band_rates(dataset: Dataset) -> pd.DataFrame:
     return frame.sort_values(["band", "wave"], ignore_index=True)
 
 
-def model_regions(dataset: Dataset) -> pd.Index:
-    """Regions of the panel: the provinces, or the lower units where a package has no provinces."""
-    provinces = dataset.regions.loc[dataset.regions["level"] == "province", "code"]
-    if len(provinces) >= MINIMUM_REGIONS:
-        return pd.Index(provinces)
-    parents = dataset.regions["parent_code"]
-    return pd.Index(dataset.regions.loc[~dataset.regions["code"].isin(parents), "code"])
-
-
-def _attempt(model: str, dose: str, frame: pd.DataFrame, **arguments) -> Estimate:
+def _attempt(model: str, dose: str, frame: pd.DataFrame, **arguments: Any) -> Estimate:
     try:
-        result = fit(model, frame, doses=[f"log2_{dose}"], region="region_code", **arguments)
+        return Estimate(dose, model, fit_doses(model, frame, [dose], **arguments))
     except ModelError as error:
         return Estimate(dose, model, None, str(error))
-    return Estimate(dose, model, result)
 
 
 def estimate(
@@ -102,43 +92,17 @@ def estimate(
     *,
     draws: int,
     seed: int,
-    covariates: tuple[str, ...] = ("opening", "log2_gdp_per_capita", "college_share"),
+    covariates: tuple[str, ...] = ROLES["gain"]["covariates"],
 ) -> tuple[Estimate, ...]:
     """Gain regression and two-way fixed effects for each dose, Holm over doses by model.
 
     Effects are percentage points per doubling of the dose: a year in the gain regression, in the
-    level in the fixed effects.
+    level in the fixed effects. ``covariates`` are those of the gain regression.
     """
-    rows: list[Estimate] = []
-    for dose in doses:
-        rows.append(
-            _attempt(
-                "gain_regression",
-                dose,
-                provinces,
-                outcome="annual",
-                variance="annual_variance",
-                covariates=covariates,
-                wave="interval",
-                draws=draws,
-                seed=seed,
-            )
-        )
-    for dose in doses:
-        rows.append(
-            _attempt(
-                "two_way_fixed_effects",
-                dose,
-                levels,
-                outcome="rate",
-                variance="variance",
-                covariates=("log2_gdp_per_capita",),
-                wave="wave",
-                draws=draws,
-                seed=seed,
-            )
-        )
-    return _adjust(rows)
+    run = {"draws": draws, "seed": seed}
+    first, second = MAIN_MODELS
+    rows = [_attempt(first, dose, provinces, covariates=covariates, **run) for dose in doses]
+    return _adjust(rows + [_attempt(second, dose, levels, **run) for dose in doses])
 
 
 def _adjust(rows: list[Estimate]) -> tuple[Estimate, ...]:
@@ -162,19 +126,15 @@ def build(
     assumed: panel.Assumed | None = None,
 ) -> Study:
     """Compute the whole study; the same seed gives the same study."""
-    rates = panel.rates(dataset, assumed)
-    gains = panel.gains(rates, dataset.waves)
-    regions = model_regions(dataset)
-    provinces = gains[gains["region_code"].isin(regions)].reset_index(drop=True)
-    provinces = attach(dataset, provinces)
-    levels = level_panel(dataset, rates[rates["region_code"].isin(regions)])
+    found = panels(dataset, assumed)
+    run = {"draws": draws, "seed": seed}
     return Study(
         dataset=dataset,
-        rates=rates,
-        gains=gains,
+        rates=found.rates,
+        gains=found.gains,
         bands=band_rates(dataset),
         targets=targets(dataset.facts, dataset.sources, dataset.contradictions),
-        provinces=provinces,
-        levels=levels,
-        estimates=estimate(provinces, levels, dataset.doses["dose"], draws=draws, seed=seed),
+        provinces=found.provinces,
+        levels=found.levels,
+        estimates=estimate(found.provinces, found.levels, dataset.doses["dose"], **run),
     )

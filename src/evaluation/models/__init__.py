@@ -35,8 +35,8 @@ MODELS: dict[str, Model] = {
 }
 
 
-def fit(name: str, panel: pd.DataFrame, **arguments: Any) -> Result:
-    """Fit the model registered as ``name``; ``arguments`` name the panel's columns.
+def named(name: str) -> Model:
+    """The entry registered as ``name``.
 
     Raises
     ------
@@ -44,4 +44,9 @@ def fit(name: str, panel: pd.DataFrame, **arguments: Any) -> Result:
     """
     if name not in MODELS:
         raise KepuError(f"Unknown model '{name}'. Known models: {', '.join(sorted(MODELS))}.")
-    return MODELS[name].fit(panel, **arguments)
+    return MODELS[name]
+
+
+def fit(name: str, panel: pd.DataFrame, **arguments: Any) -> Result:
+    """Fit the model registered as ``name``; ``arguments`` name the panel's columns."""
+    return named(name).fit(panel, **arguments)

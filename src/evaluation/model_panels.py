@@ -1,0 +1,82 @@
+"""The panels the models read from one data package, and which of their columns play which part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from evaluation import panel
+from evaluation.data import Dataset
+from evaluation.doses import attach, level_panel
+from evaluation.errors import KepuError
+from evaluation.models import fit, named
+from evaluation.results import Result
+
+MINIMUM_REGIONS = 10
+# Columns of the panel of gains and of the panel of levels, by the kind of outcome a model has.
+ROLES: dict[str, dict[str, Any]] = {
+    "gain": {
+        "outcome": "annual",
+        "variance": "annual_variance",
+        "covariates": ("opening", "log2_gdp_per_capita", "college_share"),
+        "region": "region_code",
+        "wave": "interval",
+    },
+    "level": {
+        "outcome": "rate",
+        "variance": "variance",
+        "covariates": ("log2_gdp_per_capita",),
+        "region": "region_code",
+        "wave": "wave",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Panels:
+    """The panels of one data package, see :class:`evaluation.study.Study`."""
+
+    rates: pd.DataFrame
+    gains: pd.DataFrame
+    provinces: pd.DataFrame
+    levels: pd.DataFrame
+
+    def of(self, model: str) -> pd.DataFrame:
+        """The panel a registered model reads."""
+        return self.provinces if named(model).outcome == "gain" else self.levels
+
+
+def panels(dataset: Dataset, assumed: panel.Assumed | None = None) -> Panels:
+    """Rates and gains of all regions, and the panels the models read."""
+    rates = panel.rates(dataset, assumed)
+    gains = panel.gains(rates, dataset.waves)
+    regions = model_regions(dataset)
+    provinces = gains[gains["region_code"].isin(regions)].reset_index(drop=True)
+    levels = level_panel(dataset, rates[rates["region_code"].isin(regions)])
+    return Panels(rates, gains, attach(dataset, provinces), levels)
+
+
+def model_regions(dataset: Dataset) -> pd.Index:
+    """Regions of the panel: the provinces, or the lower units where a package has no provinces."""
+    provinces = dataset.regions.loc[dataset.regions["level"] == "province", "code"]
+    if len(provinces) >= MINIMUM_REGIONS:
+        return pd.Index(provinces)
+    parents = dataset.regions["parent_code"]
+    return pd.Index(dataset.regions.loc[~dataset.regions["code"].isin(parents), "code"])
+
+
+def roles(model: str) -> dict[str, Any]:
+    """Columns a registered model reads from ``provinces`` (gains) or ``levels``."""
+    kind = named(model).outcome
+    if kind not in ROLES:
+        raise KepuError(f"Model '{model}' needs an outcome of kind '{kind}'; no panel here has it.")
+    return ROLES[kind]
+
+
+def fit_doses(model: str, frame: pd.DataFrame, doses: Sequence[str], **arguments: Any) -> Result:
+    """Fit a model of doses, named as in ``doses.csv``, to the panel its kind of outcome needs."""
+    terms = [f"log2_{dose}" for dose in doses]
+    return fit(model, frame, **{**roles(model), "doses": terms, **arguments})
