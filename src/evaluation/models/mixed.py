@@ -1,0 +1,134 @@
+"""Partial pooling: a random intercept (and slope) by region beside known sampling variances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evaluation.errors import ModelError
+from evaluation.inference import wild_cluster_bootstrap
+from evaluation.models import mundlak
+from evaluation.models.design import Columns, Design, columns
+from evaluation.models.linear import estimate
+from evaluation.models.reml import Reml, reml
+from evaluation.results import Result
+
+NAME = "partial_pooling"
+SAID = {
+    "region": "the variance between regions",
+    "slope": "the variance of the dose's coefficient between regions",
+    "equation": "the variance beyond sampling error",
+}
+
+
+def components(design: Design, frame: pd.DataFrame, roles: Columns, slope: bool) -> dict[str, Any]:
+    """The matrices of the variance components, (N, N) each.
+
+    The random slope acts on the dose less its regional mean, so it does not depend on where the
+    dose is zero and leaves the intercept alone.
+    """
+    same = (design.clusters[:, None] == design.clusters[None, :]).astype(float)
+    parts = {"region": same, "equation": np.eye(len(same))}
+    if slope:
+        dose = frame[roles.dose] - frame.groupby(roles.region)[roles.dose].transform("mean")
+        parts["slope"] = same * np.outer(dose, dose)
+    return parts
+
+
+def _refuse_boundary(fitted: Reml) -> None:
+    """Partial pooling is reported only when every variance component is above 0."""
+    if not fitted.boundary:
+        return
+    said = " and ".join(SAID[name] for name in fitted.boundary)
+    raise ModelError(
+        f"Partial pooling is not reported: {said} is estimated at 0, the boundary of its range, "
+        "where the model has nothing to pool and its standard errors do not hold. Use fixed "
+        "effects."
+    )
+
+
+def _whitened(design: Design, fitted: Reml) -> Design:
+    """The design in units in which the fitted covariance is the identity; regions stay apart."""
+    X = pd.DataFrame(fitted.whiten(design.X.to_numpy()), columns=design.X.columns)
+    return replace(design, y=fitted.whiten(design.y), X=X, variance=None)
+
+
+def _check_terms(design: Design, **run: Any) -> None:
+    """Refuse doses carried by too few regions; whitening would hide them from the bootstrap."""
+    last = design.X.shape[1] - 1
+    for i in range(design.doses):
+        wild_cluster_bootstrap(design.y, design.X, design.clusters, last - i, draws=99, **run)
+
+
+def _details(fitted: Reml, known: bool) -> dict[str, Any]:
+    return {
+        "boundary": False,
+        "tau2": fitted.variances["region"],
+        "tau2_slope": fitted.variances.get("slope"),
+        "sigma2": fitted.variances["equation"],
+        "loglike_restricted": fitted.loglike,
+        "likelihood_ratio": fitted.ratio,
+        "p_boundary": fitted.p,
+        "weighting": "inverse of the fitted covariance" + (" with known v" if known else ""),
+    }
+
+
+def fit(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    doses: Sequence[str],
+    region: str,
+    wave: str,
+    variance: str | None = None,
+    covariates: Sequence[str] = (),
+    unit: str = "percentage_point",
+    draws: int = 9999,
+    seed: int = 1,
+    level: float = 0.95,
+    slope: bool = False,
+    means: bool = True,
+    unbalanced: str = "wave_means",
+) -> Result:
+    """Regress the outcome on the dose with regions drawn from one distribution.
+
+    y_it = β'dose_it + γ'x_it + θ_t + ψ'(regional means) + u_i + s_i (dose_it - mean) + e_it with
+    Var(u_i) = τ², Var(s_i) = τ²_slope and Var(e_it) = v_it + σ², by REML and generalised least
+    squares. Interval and p by wild cluster bootstrap over regions of the equation in which the
+    fitted covariance is the identity, so they do not rest on that covariance being right.
+
+    Parameters
+    ----------
+    panel : one row a region and wave. Other arguments name its columns.
+    outcome : rate in percent, or a gain. doses : regressors, the first is reported.
+    covariates : further columns. region : clusters. wave : survey wave or interval.
+    variance : sampling variance of the outcome, or None where σ² is to hold all of it.
+    unit : of the estimate. draws, seed, level : of the bootstrap.
+    slope : whether the coefficient of the first dose varies over regions; β then is its mean.
+    means : whether regional means enter (Mundlak); without them τ² is taken as unrelated to the
+        dose, and a difference between regions counts as evidence.
+    unbalanced : see :func:`evaluation.models.mundlak.design`.
+
+    Raises
+    ------
+    ModelError : a variance component estimated at 0, and what :mod:`evaluation.models.design` and
+        :func:`evaluation.inference.wild_cluster_bootstrap` refuse.
+
+    Notes
+    -----
+    ``details["p_boundary"]`` tests each component against 0 on ½χ²₀ + ½χ²₁.
+    """
+    roles = columns(outcome, doses, covariates, region, wave, variance)
+    design, frame = mundlak.design(panel, roles, means=means, unbalanced=unbalanced)
+    _check_terms(design, seed=seed, level=0.9)
+    known = np.zeros(len(design.y)) if design.variance is None else design.variance
+    fitted = reml(design.y, design.X.to_numpy(), known, components(design, frame, roles, slope))
+    _refuse_boundary(fitted)
+    run = {"unit": unit, "draws": draws, "seed": seed, "level": level}
+    result = estimate(NAME, _whitened(design, fitted), roles, **run)
+    details = _details(fitted, design.variance is not None) | {"means": means, "slope": slope}
+    return replace(result, details=result.details | details)
