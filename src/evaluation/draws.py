@@ -165,7 +165,7 @@ def refit(
     weights = fgls_weights(eqs)
     estimates, errors = [], []
     for y, X in _batches(eqs, drawn, spec):
-        w = np.broadcast_to(weights, y.shape)
+        w = weights[None, :]
         fits = solve_many(y, X, w)
         estimates.append(fits.coefficients[:, eqs.first :])
         errors.append(crv1_many(eqs, X, w, fits))

@@ -4,61 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf, isfinite
 
 from evaluation.errors import KepuError
+from evaluation.evidence_design import START, Design
 from evaluation.evidence_words import forbidden, gate, said
 from evaluation.results import Check
 from evaluation.text import t
 
 __all__ = ["Component", "Design", "Grade", "forbidden", "gate", "grade", "permitted", "said"]
 
-START = {"randomised": 5, "staggered": 4, "continuous": 3, "before_after": 1}
-SAMPLING_ERRORS = ("published", "assumed", "none")
 VERDICTS = ("positive", "negative", "unknown")
 MINIMUM_WAVES, MINIMUM_REGIONS, FEW_TREATED, SUPPORT_SD = 3, 20, 3, 1.0
 OPPOSITE_SHARE = 0.25
 # Checks without which no grade is given: leaving one unmade would spare the estimate a minus.
 NEEDED = ("placebo", "robustness_value", "leave_one_region_out", "specification_curve")
-
-
-@dataclass(frozen=True)
-class Design:
-    """What the data are, as far as it bears on the strength of evidence.
-
-    Attributes
-    ----------
-    kind : ``randomised``, ``staggered`` (with an untreated comparison), ``continuous`` (everyone
-        has a dose) or ``before_after`` (no comparison).
-    waves : survey waves of the panel. pre_period : an outcome observed before the dose is.
-    regions : of the panel. treated : regions that received the treatment; for a continuous dose,
-        regions whose dose differs from the commonest.
-    sampling_error : ``published``, ``assumed`` (declared) or ``none``.
-    doses_outside_support_sd : how far a recommended dose lies outside the observed doses, in
-        standard deviations; 0 where none is recommended or it lies inside.
-    mode_changed : survey mode or definition changed inside the window.
-    """
-
-    kind: str
-    waves: int
-    pre_period: bool
-    regions: int
-    treated: int
-    sampling_error: str
-    doses_outside_support_sd: float
-    mode_changed: bool
-
-    def __post_init__(self) -> None:
-        for name, value, allowed in (
-            ("kind", self.kind, tuple(START)),
-            ("sampling_error", self.sampling_error, SAMPLING_ERRORS),
-        ):
-            if value not in allowed:
-                raise KepuError(f"Unknown {name} '{value}'; known: {', '.join(allowed)}.")
-        for name in ("waves", "regions", "treated", "doses_outside_support_sd"):
-            value = getattr(self, name)
-            if not (isfinite(value) and value >= 0):
-                raise KepuError(f"'{name}' must be a finite number of at least 0; it is {value}.")
 
 
 @dataclass(frozen=True)
@@ -106,35 +65,44 @@ def _caps(design: Design) -> list[Component]:
     return [Component("cap", key, cap, float(value)) for holds, key, cap, value in rules if holds]
 
 
-def _unstable(checks: dict[str, Check]) -> Component | None:
+def _minus(key: str, value: float) -> list[Component]:
+    return [Component("minus", key, 1, float(value))]
+
+
+def _trend(check: Check) -> list[Component]:
+    """A test of earlier trends that finds one, could not find one, or could not be made."""
+    if "minimum_detectable" not in check.values:
+        return _minus("evidence.minus.pre_trend_untested", 0)
+    if check.values["minimum_detectable"] > check.values["headline"]:
+        return _minus("evidence.minus.pre_trend", check.values["minimum_detectable"])
+    failed = check.passed is not True
+    return _minus("evidence.minus.pre_trend_found", check.values["p"]) if failed else []
+
+
+def _confounder(check: Check) -> list[Component]:
+    if "strongest" not in check.values:
+        return _minus("evidence.minus.confounder_untested", 0)
+    failed = check.passed is not True
+    return _minus("evidence.minus.confounder", check.values["rv"]) if failed else []
+
+
+def _unstable(regions: Check, curve: Check) -> list[Component]:
     """One minus for a sign that changes, whichever of the two checks finds it."""
-    regions, curve = checks["leave_one_region_out"], checks["specification_curve"]
-    if regions.passed is not True:
-        value = float(regions.values.get("changes", inf))
-        return Component("minus", "evidence.minus.sign_regions", 1, value)
-    share = float(curve.values.get("opposite_share", inf))
-    if curve.passed is None or share > OPPOSITE_SHARE:
-        return Component("minus", "evidence.minus.sign_specifications", 1, share)
-    return None
+    if "changes" not in regions.values or "opposite_share" not in curve.values:
+        return _minus("evidence.minus.sign_untested", 0)
+    if regions.values["changes"] > 0:
+        return _minus("evidence.minus.sign_regions", regions.values["changes"])
+    share = curve.values["opposite_share"]
+    return _minus("evidence.minus.sign_specifications", share) if share > OPPOSITE_SHARE else []
 
 
 def _minuses(design: Design, checks: dict[str, Check]) -> list[Component]:
-    found = []
-    trend = checks["placebo"].values
-    detectable = float(trend.get("minimum_detectable", inf))
-    if not detectable <= float(trend.get("headline", 0.0)):
-        found.append(Component("minus", "evidence.minus.pre_trend", 1, detectable))
-    elif checks["placebo"].passed is False:
-        found.append(Component("minus", "evidence.minus.pre_trend_found", 1, float(trend["p"])))
-    confounder = checks["robustness_value"]
-    if confounder.passed is not True:
-        value = float(confounder.values.get("rv", 0.0))
-        found.append(Component("minus", "evidence.minus.confounder", 1, value))
-    unstable = _unstable(checks)
-    found += [] if unstable is None else [unstable]
-    if design.mode_changed:
-        found.append(Component("minus", "evidence.minus.mode", 1, 1.0))
-    return found
+    return [
+        *_trend(checks["placebo"]),
+        *_confounder(checks["robustness_value"]),
+        *_unstable(checks["leave_one_region_out"], checks["specification_curve"]),
+        *(_minus("evidence.minus.mode", 1) if design.mode_changed else []),
+    ]
 
 
 def _plus(checks: dict[str, Check]) -> list[Component]:

@@ -81,7 +81,6 @@ DENIALS = (
     "effect.design",
     "effect.here.text",
     "findings.change.break",
-    "inputs.proxies.missing",
     "inputs.intro",
     "level.gains.note",
     "method.words",
@@ -119,12 +118,12 @@ def _form(words: tuple[str, ...], language: str) -> re.Pattern[str]:
 
 @cache
 def _as_written(key: str, language: str) -> re.Pattern[str]:
-    """The sentence of a text key with anything short in its places."""
+    """The sentence of a text key with anything but a further sentence in its places."""
     parts = []
     template = re.sub(r"<[^>]+>", "", texts()[key][language])
     for text, name, _, _ in string.Formatter().parse(template):
         parts.append(re.sub(r"(?:\\\s)+", r"\\s*", re.escape(text)))
-        parts.append(".{0,400}?" if name else "")
+        parts.append(r"(?:(?!\.\s)[^。！？!?]){0,400}?" if name else "")
     return re.compile("".join(parts), flags=re.DOTALL)
 
 

@@ -69,7 +69,7 @@ class Fits:
     Attributes
     ----------
     coefficients : (M, k), missing where a coefficient is not identified.
-    residuals : (M, N). inverse : (M, k, k) of X'WX. rank : (M,).
+    residuals : (M, N). inverse : of X'WX, (M, k, k), and rank, (M,); one where all fits share it.
     """
 
     coefficients: np.ndarray
@@ -98,9 +98,7 @@ def _effects(frame: pd.DataFrame, spec: Mapping[str, Any]) -> list[pd.DataFrame]
 def system(panel: pd.DataFrame, spec: Mapping[str, Any]) -> System:
     """The equations of a linear model on the complete rows of a panel.
 
-    Raises
-    ------
-    ModelError : a model that is not linear, a column that is absent, or no complete row.
+    Raises ``ModelError`` for a model that is not linear, an absent column, or no complete row.
     """
     spec = checked(spec)
     if spec["model"] not in EFFECTS:
@@ -148,11 +146,12 @@ def solve_many(y: np.ndarray, X: np.ndarray, weights: np.ndarray) -> Fits:
 
     Parameters
     ----------
-    y : (N,) or (M, N). X : (N, k) or (M, N, k). weights : (M, N), 0 for rows left out.
+    y : (N,) or (M, N). X : (N, k) or (M, N, k). weights : (M, N), 0 for rows left out, or
+        (1, N) where all fits share them: with one X that is one matrix product for all.
     """
     scale = np.sqrt((X**2).mean(axis=-2, keepdims=True))
     scale = np.where(scale > 0, scale, 1.0)
-    Z, y = X / scale, np.broadcast_to(y, weights.shape)
+    Z, y = X / scale, np.atleast_2d(y)
     count = Z.shape[-1]
     if Z.ndim == 2:
         pairs = (Z[:, :, None] * Z[:, None, :]).reshape(len(Z), -1)
@@ -184,7 +183,7 @@ def fgls_many(system: System, masks: np.ndarray) -> np.ndarray:
     if system.variance is None:
         return solve_many(system.y, system.X, masks).coefficients
     first, v = solve_many(system.y, system.X, masks), system.variance
-    leverage = np.einsum("nk,mkl,nl->mn", system.X, first.inverse, system.X)
+    leverage = ((system.X @ first.inverse) * system.X).sum(axis=2)
     excess = masks * (first.residuals**2 - v + leverage * v)
     free = np.maximum(masks.sum(axis=1) - first.rank, 1e-9)
     sigma2 = np.maximum(0.0, excess.sum(axis=1) / free)

@@ -42,7 +42,7 @@ def robustness_value(
     ------
     Cinelli & Hazlett (2020), Journal of the Royal Statistical Society B 82:39-67, section 4.
 
-    >>> round(robustness_value(0.097, 0.023, 783), 3)
+    >>> round(robustness_value(estimate=4.184, se=1, dof=783), 3)  # Darfur, t = 4.184
     0.139
     """
     if not (se > 0 and q > 0 and dof >= 2 and np.isfinite(estimate)):

@@ -10,12 +10,66 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.linear_system import EFFECTS, System, checked, fgls_many, system
+from evaluation.inference import wild_cluster_bootstrap
+from evaluation.linear_system import (
+    EFFECTS,
+    System,
+    checked,
+    fgls_many,
+    fgls_weights,
+    system,
+)
 from evaluation.models import fit
 from evaluation.results import Check, Result
 
 # A check is read beside others, not on its own: fewer draws than the headline.
 DRAWS = 999
+# Below this the models refuse a panel, and so do their refits.
+MINIMUM_REGIONS = 10
+
+
+@dataclass(frozen=True)
+class Refit:
+    """What a check reads of a second fit; names as in :class:`evaluation.results.Result`."""
+
+    estimate: float
+    se: float
+    low: float
+    high: float
+    p: float
+    clusters: int
+    observations: int
+
+    @property
+    def verdict(self) -> str:
+        """``positive``, ``negative`` or ``unknown`` (the interval holds zero)."""
+        return reading(self.low, self.high)
+
+
+def reading(low: float, high: float) -> str:
+    """``positive``, ``negative`` or ``unknown``: on which side of zero an interval lies."""
+    return "positive" if low > 0 else "negative" if high < 0 else "unknown"
+
+
+def _bootstrapped(panel: pd.DataFrame, spec: dict[str, Any], level: float) -> Refit:
+    eqs = system(panel, spec)
+    regions = int(eqs.codes.max()) + 1
+    if regions < MINIMUM_REGIONS:
+        raise ModelError(f"{regions} regions remain; at least {MINIMUM_REGIONS} are needed.")
+    weights = None if eqs.variance is None else fgls_weights(eqs)
+    found = wild_cluster_bootstrap(
+        eqs.y,
+        pd.DataFrame(eqs.X, columns=list(eqs.names)),
+        eqs.regions,
+        eqs.first,
+        spec["draws"],
+        seed=spec["seed"],
+        observation_weights=weights,
+        level=level,
+        nested=eqs.nested,
+    )
+    numbers = {name: getattr(found, name) for name in ("estimate", "se", "low", "high", "p")}
+    return Refit(**numbers, clusters=regions, observations=len(eqs.y))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +115,22 @@ class Estimated:
         """The linear system of the estimate."""
         return system(self.panel, self.settings)
 
-    def refit(self, panel: pd.DataFrame | None = None, **changes: Any) -> Result:
-        """The model on another panel or with another specification, with its own inference."""
+    def refit(self, panel: pd.DataFrame, **changes: Any) -> Refit:
+        """The model on another panel or with other columns, by its own inference.
+
+        A linear model is refitted by its bootstrap alone, without all that the registered model
+        puts beside an estimate.
+        """
         spec = {**self.settings, "draws": self.draws, **changes}
-        panel = self.panel if panel is None else panel
-        return fit(spec.pop("model"), panel, level=self.result.level, **spec)
+        if spec["model"] in EFFECTS:
+            return _bootstrapped(panel, spec, self.result.level)
+        found = fit(spec.pop("model"), panel, level=self.result.level, **spec)
+        return Refit(**{name: getattr(found, name) for name in Refit.__dataclass_fields__})
 
     def used(self) -> np.ndarray:
-        """Rows of the panel without missing values in the columns of the model, (N,) bool."""
+        """Rows of the panel the estimate rests on, (N,) bool."""
+        if self.linear:
+            return np.isin(np.arange(len(self.panel)), self.equations().rows)
         s = self.settings
         known = [] if s["variance"] is None else [s["variance"]]
         columns = [s["outcome"], *s["doses"], *s["covariates"], *known, s["region"], s["wave"]]

@@ -50,7 +50,7 @@ def dose_response(context: Estimated) -> Check:
         return impossible(name, str(error))
     change = np.diff(steps["adjusted"])
     monotone = bool((change > 0).all() or (change < 0).all())
-    linear = square.p > 1 - square.level
+    linear = square.p > 1 - context.result.level
     passed = bool(monotone and linear)
     key = "check.dose_response.passed" if passed else "check.dose_response.failed"
     values = {"p_square": float(square.p), "monotone": float(monotone), "linear": float(linear)}

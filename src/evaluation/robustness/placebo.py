@@ -29,15 +29,15 @@ def placebo(context: Estimated) -> Check:
     violation (80 % power) exceeds the estimate, not finding one says nothing, and the check
     neither passes nor fails.
     """
-    name, s = "placebo", context.settings
+    name, s, level = "placebo", context.settings, context.result.level
     panel = with_lead(context)
     held = (*s["covariates"], *s["doses"])
     try:
         result = context.refit(panel, doses=[LEAD], covariates=held)
     except ModelError as error:
         return impossible(name, str(error))
-    detectable = minimum_detectable(result.se, result.clusters, result.level)
-    failed = result.p <= 1 - result.level
+    detectable = minimum_detectable(result.se, result.clusters, level)
+    failed = result.p <= 1 - level
     powered = detectable <= abs(context.result.estimate)
     outcome = "failed" if failed else "passed" if powered else "unclear"
     key = {

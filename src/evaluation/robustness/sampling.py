@@ -8,7 +8,7 @@ from evaluation.draws import draw_rates, gains_of, refit
 from evaluation.errors import KepuError
 from evaluation.opening_error import corrected
 from evaluation.results import Check
-from evaluation.robustness.context import Estimated, impossible
+from evaluation.robustness.context import Estimated, impossible, reading
 
 
 def _rates(context: Estimated):
@@ -67,8 +67,8 @@ def opening_error(context: Estimated) -> Check:
     except KepuError as error:
         return impossible(name, str(error))
     first = context.result
-    verdict = "positive" if other.low > 0 else "negative" if other.high < 0 else "unknown"
-    passed = bool(np.sign(other.estimate) == np.sign(first.estimate) and verdict == first.verdict)
+    same = reading(other.low, other.high) == first.verdict
+    passed = bool(same and np.sign(other.estimate) == np.sign(first.estimate))
     names = ("naive", "estimate", "se", "low", "high", "reliability", "factor")
     values = {name: float(getattr(other, name)) for name in names}
     key = "check.opening_error.passed" if passed else "check.opening_error.failed"

@@ -1,0 +1,223 @@
+"""Sampling error carried through, and taken out of the opening level: against known truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evaluation import draws, models, panel
+from evaluation.errors import KepuError, ModelError
+from evaluation.linear_system import fgls_weights, system
+from evaluation.opening_error import corrected
+from evaluation.simulate import Truth, simulate_panel
+
+WAVES = pd.DataFrame({"wave": [2015, 2018, 2020, 2022, 2023], "break_before": False})
+REGIONS = pd.DataFrame({"code": [f"{i:02d}0000" for i in range(31)], "parent_code": "000000"})
+GAINS = {
+    "model": "gain_regression",
+    "outcome": "annual",
+    "doses": ["log2_facility"],
+    "covariates": ["opening"],
+    "region": "region_code",
+    "wave": "interval",
+    "variance": "annual_variance",
+    "seed": 1,
+    "draws": 199,
+}
+LEVELS = {
+    **GAINS,
+    "model": "two_way_fixed_effects",
+    "outcome": "rate",
+    "covariates": [],
+    "wave": "wave",
+    "variance": "variance",
+}
+
+
+def simulated(seed: int = 0, n: int = 2200):
+    """Rates with their known variances, and the panel of gains made from them."""
+    sim = simulate_panel(REGIONS, sample_size=n, seed=seed)
+    rates = sim.panel[["region_code", "wave", "rate", "n", "facility"]].assign(fact_id="")
+    share = rates["rate"] / 100
+    rates["variance"] = Truth().design_effect * share * (1 - share) / n * 1e4
+    rates["log2_facility"] = np.log2(rates["facility"])
+    true = sim.gains[["region_code", "wave_from", "facility", "opening"]]
+    frame = panel.gains(rates.drop(columns="facility"), WAVES).merge(
+        true.rename(columns={"opening": "true_opening"}), on=["region_code", "wave_from"]
+    )
+    return rates, frame.assign(log2_facility=np.log2(frame["facility"]))
+
+
+def fitted(frame, spec, **changes):
+    """The registered model on a specification."""
+    arguments = {**spec, **changes}
+    return models.fit(arguments.pop("model"), frame, **arguments)
+
+
+@pytest.fixture(scope="module")
+def both():
+    return simulated()
+
+
+def test_drawn_rates_have_mean_and_variance_of_the_published_ones():
+    table = pd.DataFrame({"rate": [0.6, 12.0, 97.0], "variance": [0.25, 1.5, 0.8]})
+    drawn = draws.draw_rates(table, 40_000, seed=3)
+    error = np.sqrt(table["variance"] / len(drawn))
+    assert (np.abs(drawn.mean(axis=0) - table["rate"]) < 4 * error).all()
+    np.testing.assert_allclose(drawn.var(axis=0), table["variance"], rtol=0.06)
+    assert drawn.min() > 0
+    assert drawn.max() < 100
+
+
+def test_the_same_seed_draws_the_same_and_another_does_not(both):
+    rates, _ = both
+    one, same, other = (draws.draw_rates(rates, 5, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.allclose(one, other)
+
+
+def test_a_rate_without_error_stays():
+    table = pd.DataFrame({"rate": [0.0, 12.0, 40.0], "variance": [0.0, 0.0, 1.0]})
+    drawn = draws.draw_rates(table, 9, seed=1)
+    assert (drawn[:, :2] == [0.0, 12.0]).all()
+    assert np.ptp(drawn[:, 2]) > 0
+
+
+@pytest.mark.parametrize(
+    ("rate", "variance", "message"),
+    [
+        (101.0, 1.0, "0 to 100"),
+        (10.0, np.nan, "none missing"),
+        (10.0, -1.0, "at least 0"),
+        (10.0, 901.0, r"not below p\(1 - p\)"),
+    ],
+)
+def test_impossible_rates_are_refused(rate, variance, message):
+    with pytest.raises(KepuError, match=message):
+        draws.draw_rates(pd.DataFrame({"rate": [rate], "variance": [variance]}), 9, seed=1)
+
+
+def test_a_rate_that_closes_one_gain_and_opens_the_next_is_one_draw(both):
+    rates, frame = both
+    drawn = draws.gains_of(draws.draw_rates(rates, 7, seed=1), rates, frame)
+    first, second = np.flatnonzero(frame["region_code"] == "030000")[:2]
+    closing = drawn["opening"][:, first] + drawn["gain"][:, first]
+    np.testing.assert_allclose(closing, drawn["opening"][:, second])
+    years = frame["years"].to_numpy()
+    np.testing.assert_allclose(drawn["annual"] * years, drawn["gain"])
+
+
+def test_a_rate_missing_from_the_table_is_named(both):
+    rates, frame = both
+    fewer = rates[~((rates["region_code"] == "040000") & (rates["wave"] == 2018))]
+    with pytest.raises(KepuError, match="No rate of 040000 in 2018"):
+        draws.gains_of(np.ones((2, len(fewer))), fewer, frame)
+    with pytest.raises(KepuError, match="twice"):
+        draws.rate_rows(pd.concat([rates, rates]), ["040000"], [2018])
+
+
+@pytest.mark.parametrize("spec", [GAINS, LEVELS], ids=lambda s: s["model"])
+def test_rates_without_error_give_the_estimate_back(both, spec):
+    rates, frame = both
+    frame = frame if spec is GAINS else rates
+    drawn = draws.gains_of(np.tile(rates["rate"].to_numpy(), (3, 1)), rates, frame)
+    found = draws.refit(frame, drawn, spec, seed=1)
+    result = fitted(frame, spec)
+    np.testing.assert_allclose(found.of("log2_facility"), result.estimate, rtol=1e-8)
+    np.testing.assert_allclose(found.se[0], result.se, rtol=1e-8)
+
+
+def test_each_draw_is_the_fit_of_its_own_panel(both):
+    rates, frame = both
+    drawn = draws.gains_of(draws.draw_rates(rates, 4, seed=5), rates, frame)
+    found = draws.refit(frame, drawn, GAINS, seed=5)
+    root = np.sqrt(fgls_weights(system(frame, GAINS)))[:, None]
+    for i in range(4):
+        own = frame.assign(annual=drawn["annual"][i], opening=drawn["opening"][i])
+        eqs = system(own, GAINS)
+        b = np.linalg.lstsq(eqs.X * root, eqs.y * root[:, 0], rcond=None)[0]
+        assert found.estimates[0, i] == pytest.approx(b[-1], rel=1e-8)
+
+
+def test_draws_spread_by_the_sampling_error_of_the_estimate(both):
+    """In the level model nothing but the outcome is drawn: the spread is known in closed form."""
+    rates, _ = both
+    drawn = draws.gains_of(draws.draw_rates(rates, 4000, seed=2), rates, rates)
+    found = draws.refit(rates, drawn, LEVELS, seed=2)
+    eqs = system(rates, LEVELS)
+    w = fgls_weights(eqs)
+    pull = np.linalg.solve((eqs.X.T * w) @ eqs.X, eqs.X.T * w)[-1]
+    expected = np.sqrt(pull**2 @ rates["variance"].to_numpy())
+    assert found.estimates[0].std() == pytest.approx(expected, rel=0.05)
+
+
+def test_refitting_refuses_what_it_cannot_do(both):
+    rates, frame = both
+    drawn = draws.gains_of(draws.draw_rates(rates, 2, seed=1), rates, frame)
+    with pytest.raises(ModelError, match="'mixed' is not linear"):
+        draws.refit(frame, drawn, {**GAINS, "model": "mixed"}, seed=1)
+    with pytest.raises(ModelError, match="none of the drawn columns opening"):
+        spec = {**GAINS, "outcome": "gain", "covariates": []}
+        draws.refit(frame, {"opening": drawn["opening"]}, spec, seed=1)
+    with pytest.raises(ModelError, match="lacks seed"):
+        draws.refit(frame, drawn, {k: v for k, v in GAINS.items() if k != "seed"}, seed=1)
+    with pytest.raises(KepuError, match="No draws of 'fund'"):
+        draws.refit(frame, drawn, GAINS, seed=1).of("fund")
+
+
+def test_the_correction_removes_most_of_the_bias_of_the_opening_level():
+    """Provinces, n = 2,200: with the observed opening level as a control a dose is overstated."""
+    gaps = []
+    for seed in range(16):
+        rates, frame = simulated(seed)
+        found = corrected(frame, rates, GAINS)
+        oracle = fitted(frame.assign(opening=frame["true_opening"]), GAINS).estimate
+        gaps.append((found.naive - oracle, found.estimate - oracle))
+    naive, after = np.mean(gaps, axis=0)
+    assert naive > 0.08
+    assert abs(after) < 0.3 * naive
+
+
+def test_the_uncorrected_coefficient_is_that_of_the_model(both):
+    rates, frame = both
+    found = corrected(frame, rates, GAINS)
+    assert found.naive == pytest.approx(fitted(frame, GAINS).estimate, rel=1e-9)
+    assert found.low < found.estimate < found.high
+    assert 0 < found.reliability < 1
+
+
+def test_without_error_there_is_nothing_to_correct(both):
+    rates, frame = both
+    found = corrected(frame, rates.assign(variance=1e-9), GAINS)
+    assert found.estimate == pytest.approx(found.naive, rel=1e-6)
+    assert found.reliability == pytest.approx(1)
+
+
+def test_an_error_larger_than_the_scatter_is_not_taken_out_whole(both):
+    rates, frame = both
+    huge = rates.assign(variance=rates["variance"] * 20)
+    frame = frame.assign(annual_variance=frame["annual_variance"] * 20)
+    found = corrected(frame, huge, GAINS)
+    assert 0 <= found.factor < 0.5
+    assert np.isfinite([found.estimate, found.se]).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"covariates": []}, "'opening' as a covariate"),
+        ({"outcome": "rate"}, "a gain as outcome"),
+        ({"variance": None}, "sampling variance of the gain"),
+    ],
+)
+def test_a_model_the_correction_is_not_for_is_refused(both, changes, message):
+    rates, frame = both
+    with pytest.raises(ModelError, match=message):
+        corrected(frame, rates, {**GAINS, **changes})
+
+
+def test_opening_rates_need_an_error(both):
+    rates, frame = both
+    with pytest.raises(ModelError, match="sampling variance above 0"):
+        corrected(frame, rates.assign(variance=0.0), GAINS)
