@@ -24,7 +24,6 @@ from evaluation.results import Result
 
 NAME = "staggered"
 AVERAGES = ("group", "dynamic", "calendar", "simple")
-MIN_COMPARISON = 2
 # What the records of each average are keyed by.
 KEYS = {"dynamic": "event", "group": "group", "calendar": "wave"}
 
@@ -40,10 +39,7 @@ def _check(panel: Timed, summary: str) -> None:
             "needed."
         )
     if untreated == 1:
-        raise ModelError(
-            "Only one region is never treated: its own change cannot be told from what others "
-            f"would have seen; at least {MIN_COMPARISON} are needed."
-        )
+        raise ModelError("Only one region is never treated; at least 2 are needed to compare with.")
 
 
 def _records(keys: dict[str, Any], test: Tested, part: slice) -> list[dict[str, Any]]:
@@ -119,6 +115,37 @@ def estimate(
     return test, overall, details, order
 
 
+def _result(
+    panel: Timed,
+    names: dict[str, str],
+    unit: str,
+    test: Tested,
+    overall: Estimates,
+    details: dict[str, Any],
+    order: list[str],
+) -> Result:
+    observed = int(panel.observed.sum())
+    return Result(
+        model=NAME,
+        outcome=names["outcome"],
+        term=names["dose"],
+        estimate=float(test.value[0]),
+        se=float(test.se[0]),
+        low=test.low,
+        high=test.high,
+        level=test.level,
+        p=test.p,
+        inference=test.description,
+        clusters=len(panel.start),
+        observations=observed,
+        unit=unit,
+        coefficients=_coefficients(names["dose"], order, test),
+        draws=test.draws,
+        support=_support(overall, observed),
+        details=details,
+    )
+
+
 def fit(
     panel: pd.DataFrame,
     *,
@@ -168,24 +195,5 @@ def fit(
     names = {"outcome": outcome, "dose": dose, "region": region, "wave": wave}
     timed = timed_panel(panel, **names, variance=variance)
     _check(timed, summary)
-    test, overall, details, order = estimate(timed, comparison, base, summary, draws, seed, level)
-    observed = int(timed.observed.sum())
-    return Result(
-        model=NAME,
-        outcome=outcome,
-        term=dose,
-        estimate=float(test.value[0]),
-        se=float(test.se[0]),
-        low=test.low,
-        high=test.high,
-        level=level,
-        p=test.p,
-        inference=test.description,
-        clusters=len(timed.start),
-        observations=observed,
-        unit=unit,
-        coefficients=_coefficients(dose, order, test),
-        draws=test.draws,
-        support=_support(overall, observed),
-        details=details,
-    )
+    found = estimate(timed, comparison, base, summary, draws, seed, level)
+    return _result(timed, names, unit, *found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,23 +63,42 @@ def _used(panel: Timed, row: int) -> tuple[np.ndarray, np.ndarray]:
     return waves, np.flatnonzero(complete)
 
 
-def _estimated(
+def _result(
     panel: Timed,
-    row: int,
-    waves: np.ndarray,
-    donors: np.ndarray,
+    names: dict[str, str],
+    unit: str,
+    level: float,
     method: str,
     statistic: str,
-    level: float,
-) -> tuple[float, float, dict[str, Any]]:
-    """Estimate, placebo standard error, and the test and details by name."""
-    y, others = panel.y[row, waves], panel.y[np.ix_(donors, waves)]
+) -> Result:
+    """Fit the treated region and every placebo, and read the test off them."""
+    row = _treated_row(panel)
+    waves, donors = _used(panel, row)
     before = int((waves < panel.start[row]).sum())
+    _check_size(before, len(donors), len(panel.regions) - 1 - len(donors), level)
+    y, others = panel.y[row, waves], panel.y[np.ix_(donors, waves)]
     own, rest = compare(y, others, before, method), placebos(others, before, method)
-    se = float(np.std([fit.estimate for fit in rest]))
-    values = placebo_test(own, rest, statistic, level) | details(panel, waves, donors, own, rest)
+    test = placebo_test(own, rest, statistic, level)
+    values = details(panel, waves, donors, own, rest)
+    values |= {"method": method, "statistic": statistic, "ratio_p": test.pop("ratio_p")}
+    values["mde_approximate"] = test.pop("mde_approximate")
     values["sampling_se"] = sampling_se(panel, row, waves, donors, own)
-    return own.estimate, se, values
+    main = {"estimate": own.estimate, "se": float(np.std([fit.estimate for fit in rest]))} | test
+    return Result(
+        model=method,
+        outcome=names["outcome"],
+        term=names["dose"],
+        **main,
+        level=level,
+        inference=f"placebo regions, all {len(donors)} donors, {statistic}",
+        clusters=1 + len(donors),
+        observations=len(waves) * (1 + len(donors)),
+        unit=unit,
+        coefficients=({"term": names["dose"], **main},),
+        draws=len(donors),
+        support=(1 + values["donors_effective"]) / (1 + len(donors)),
+        details=values,
+    )
 
 
 def fit(
@@ -128,33 +146,7 @@ def fit(
     _check_options(method, statistic, level)
     names = {"outcome": outcome, "dose": dose, "region": region, "wave": wave}
     timed = timed_panel(panel, **names, variance=variance)
-    row = _treated_row(timed)
-    waves, donors = _used(timed, row)
-    before = int((waves < timed.start[row]).sum())
-    _check_size(before, len(donors), len(timed.regions) - 1 - len(donors), level)
-    estimate, se, values = _estimated(timed, row, waves, donors, method, statistic, level)
-    low, high, p = (values.pop(name) for name in ("low", "high", "p"))
-    return Result(
-        model=method,
-        outcome=outcome,
-        term=dose,
-        estimate=estimate,
-        se=se,
-        low=low,
-        high=high,
-        level=level,
-        p=p,
-        inference=f"placebo regions, all {len(donors)} donors, {statistic}",
-        clusters=1 + len(donors),
-        observations=len(waves) * (1 + len(donors)),
-        unit=unit,
-        coefficients=(
-            {"term": dose, "estimate": estimate, "se": se, "low": low, "high": high, "p": p},
-        ),
-        draws=len(donors),
-        support=(1 + values["donors_effective"]) / (1 + len(donors)),
-        details=values | {"method": method, "statistic": statistic, "seed": seed},
-    )
+    return _result(timed, names, unit, level, method, statistic)
 
 
 control = partial(fit, method=CONTROL)
