@@ -299,6 +299,7 @@ REFUSED = {
         lambda f: pd.concat([f, f.iloc[:1]]),
         "repeat a region and wave, first r00 in 2005",
     ),
+    "an amount": (changed(first=lambda f: f["rate"]), "not an amount"),
     "two starts": (lambda f: f.assign(first=f["first"] + (f["wave"] == 2020)), "two first treated"),
     "ends": (
         lambda f: f.assign(first=((f["first"] > 0) & f["wave"].eq(2015)).astype(int)),

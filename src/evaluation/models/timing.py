@@ -114,6 +114,11 @@ def _start_by_year(table: pd.DataFrame, name: str) -> pd.Series:
 def _first_treated(frame: pd.DataFrame, name: str) -> pd.Series:
     table = frame.pivot_table(index="region", columns="wave", values="dose")
     indicator = frame["dose"].isin([0, 1]).all()
+    if (frame["dose"] % 1 != 0).any():
+        raise ModelError(
+            f"'{name}' holds fractions: it is neither a first treated year (0 for never) nor 0/1. "
+            "This design takes the timing of a designation, not an amount."
+        )
     return (_start_by_indicator if indicator else _start_by_year)(table, name)
 
 
