@@ -348,7 +348,9 @@ def test_the_joint_test_keeps_its_level_without_an_association():
     p, result = [], estimated(made()).result
     for seed in range(150):
         frame = made(seed, regions=14, intervals=2, effect=0.0).drop(columns="crosses_break")
-        context = Estimated(frame, result, SPEC)
+        eqs = system(frame, SPEC)
+        own = least_squares(eqs.y, eqs.X, fgls_weights(eqs)).coefficients[eqs.first]
+        context = Estimated(frame, replace(result, estimate=own), SPEC)
         table, dealt, _ = curve.estimates(context, parts_of(context), 49, seed)
         drawn = np.abs(np.median(dealt, axis=0))
         p.append((1 + (drawn >= abs(table["estimate"].median())).sum()) / 50)
@@ -511,5 +513,7 @@ def test_unknown_checks_and_mismatched_estimates_are_refused(clean):
         run_checks(clean, ["jackknife"])
     with pytest.raises(ModelError, match="first dose is 'other'"):
         Estimated(clean.panel, clean.result, {**SPEC, "doses": ["other"]})
+    with pytest.raises(ModelError, match="would doubt another estimate"):
+        Estimated(clean.panel, clean.result, {**SPEC, "covariates": []})
     with pytest.raises(ModelError, match="lacks wave"):
         Estimated(clean.panel, clean.result, {k: v for k, v in SPEC.items() if k != "wave"})

@@ -66,8 +66,6 @@ class System:
 class Fits:
     """M fits at once.
 
-    Attributes
-    ----------
     coefficients : (M, k), missing where a coefficient is not identified.
     residuals : (M, N). inverse : of X'WX, (M, k, k), and rank, (M,); one where all fits share it.
     """

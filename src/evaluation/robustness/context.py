@@ -11,6 +11,7 @@ import pandas as pd
 
 from evaluation.errors import ModelError
 from evaluation.inference import wild_cluster_bootstrap
+from evaluation.least_squares import least_squares
 from evaluation.linear_system import (
     EFFECTS,
     System,
@@ -100,6 +101,18 @@ class Estimated:
                 f"'{spec['doses'][0]}'."
             )
         object.__setattr__(self, "settings", spec)
+        if self.linear:
+            self._check_estimate()
+
+    def _check_estimate(self) -> None:
+        """Refuse a panel and specification that are not those of the estimate."""
+        eqs = self.equations()
+        own = least_squares(eqs.y, eqs.X, fgls_weights(eqs)).coefficients[eqs.first]
+        if not np.isclose(own, self.result.estimate, rtol=1e-6):
+            raise ModelError(
+                f"Panel and specification give {own:.6g}, the estimate is "
+                f"{self.result.estimate:.6g}: the checks would doubt another estimate."
+            )
 
     @property
     def linear(self) -> bool:

@@ -37,14 +37,12 @@ def placebo(context: Estimated) -> Check:
     except ModelError as error:
         return impossible(name, str(error))
     detectable = minimum_detectable(result.se, result.clusters, level)
-    failed = result.p <= 1 - level
-    powered = detectable <= abs(context.result.estimate)
-    outcome = "failed" if failed else "passed" if powered else "unclear"
-    key = {
-        "failed": "check.placebo.failed",
-        "passed": "check.placebo.passed",
-        "unclear": "check.placebo.unclear",
-    }[outcome]
+    if not np.isfinite(detectable):
+        return impossible(name, "The standard error of the placebo is not finite.")
+    powered = bool(detectable <= abs(context.result.estimate))
+    passed, key = (True, "check.placebo.passed") if powered else (None, "check.placebo.unclear")
+    if result.p <= 1 - level:
+        passed, key = False, "check.placebo.failed"
     values = {k: float(getattr(result, k)) for k in ("estimate", "low", "high", "p")}
     values |= {
         "minimum_detectable": detectable,
@@ -52,10 +50,4 @@ def placebo(context: Estimated) -> Check:
         "observations": result.observations,
         "clusters": result.clusters,
     }
-    rows = ({"dose": s["doses"][0], **values, "powered": bool(powered)},)
-    passed = {"failed": False, "passed": True, "unclear": None}[outcome]
-    return (
-        Check(name, passed, key, values, rows)
-        if np.isfinite(detectable)
-        else impossible(name, "The standard error of the placebo is not finite.")
-    )
+    return Check(name, passed, key, values, ({"dose": s["doses"][0], **values},))
