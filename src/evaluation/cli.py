@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from evaluation import commands
 from evaluation.errors import KepuError
 
 FAILED, USAGE = 1, 2
@@ -149,6 +150,10 @@ def list_(kind: Annotated[Kind, typer.Argument()] = Kind.regions, data: DATA = N
     else:
         rows = getattr(listing, kind.value)(_load(data))
     screen.console().print(screen.table(*rows))
+
+
+app.command()(commands.estimate)
+app.command()(commands.calibrate)
 
 
 def _load(data: Path | None) -> Any:

@@ -75,8 +75,9 @@ def _refuse_few_treated(x: np.ndarray, codes: np.ndarray, name: str) -> None:
     if len(values) == 2:
         carriers = min(carriers, len(np.unique(codes[~other])))
     if 0 < carriers < MIN_TREATED:
+        noun = "cluster" if carriers == 1 else "clusters"
         raise ModelError(
-            f"'{name}' sets only {carriers} clusters apart from the rest: not testable with this "
+            f"'{name}' sets only {carriers} {noun} apart from the rest: not testable with this "
             f"design by the bootstrap, which needs at least {MIN_TREATED}; use randomisation "
             "inference instead."
         )

@@ -98,13 +98,15 @@ class Result:
         ------
         TypeError : a detail that JSON cannot give back, e.g. an array.
         """
-        record = {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        record = _plain(values | {"coefficients": list(self.coefficients)})
         return json.dumps(record, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Result:
         """Rebuild a result written by :meth:`to_json`."""
-        return cls(**json.loads(text, object_hook=_rebuilt))
+        data = json.loads(text, object_hook=_rebuilt)
+        return cls(**data | {"coefficients": tuple(data["coefficients"])})
 
     def __eq__(self, other: object) -> bool:
         """Equal in every field; a missing number equals a missing number."""
