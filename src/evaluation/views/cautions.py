@@ -6,33 +6,42 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
+from evaluation.model_panels import ROLES, fit_doses
 from evaluation.report.blocks import Paragraph
 from evaluation.report.context import Context
-from evaluation.study import Estimate
+from evaluation.results import Result
+from evaluation.study import Study
 from evaluation.views import View, show, table
-from evaluation.views.association import DIGITS, estimable
+from evaluation.views.association import DIGITS, MAIN, estimable
 
 
-def opening(page: Context, without: tuple[Estimate, ...]) -> View:
-    """Estimates with the opening level among the controls beside those ``without`` it."""
-    w, rows = page.writer, []
-    others = {item.dose: item for item in estimable(without)}
-    held = [item for item in estimable(page.study.estimates) if item.dose in others]
+def without_opening(study: Study, dose: str, draws: int, seed: int) -> Result:
+    """The gain regression of one dose with the opening level left out of the controls."""
+    controls = tuple(name for name in ROLES["gain"]["covariates"] if name != "opening")
+    options = {"covariates": controls, "draws": draws, "seed": seed, "companions": False}
+    return fit_doses(MAIN, study.provinces, [dose], **options)
+
+
+def opening(page: Context, draws: int, seed: int) -> View:
+    """Estimates with the opening level among the controls beside those without it."""
+    w, rows, changed = page.writer, [], 0
+    held = estimable(page.study.estimates)
     for item in held:
+        other = without_opening(page.study, item.dose, draws, seed)
         level = item.result.table().set_index("term").at["opening", "estimate"]
-        pair = {"with": item, "without": others[item.dose]}
+        pair = {"with": item.result, "without": other}
         cells = [_cell(page, f"{kind}.{item.dose}", each) for kind, each in pair.items()]
-        shift = item.result.estimate - others[item.dose].result.estimate
+        shift = item.result.estimate - other.estimate
+        changed += item.verdict != other.verdict
         cells += [
             w.number(f"shift.{item.dose}", shift, "", DIGITS, signed=True),
             w.number(f"opening.{item.dose}", level, "", DIGITS, signed=True),
         ]
         rows.append((w.t(f"dose.{item.dose}"), *cells))
-    changed = [item for item in held if item.verdict != others[item.dose].verdict]
     lead = w.t(
         "view.opening",
         doses=w.number("opening.doses", len(held), "", 0),
-        changed=w.number("opening.changed", len(changed), "", 0),
+        changed=w.number("opening.changed", changed, "", 0),
     )
     columns = ("dose", "with_opening", "without_opening", "shift", "opening_coefficient")
     body = table(page, w.t("view.opening.table"), columns, rows, range(1, 5))
@@ -51,7 +60,7 @@ def recovered(page: Context, truth: Mapping[str, float]) -> View:
             (
                 w.t(f"domain.{item.dose}"),
                 w.number(f"truth.{item.dose}", value, "", 2, signed=True),
-                _cell(page, f"simulated.{item.dose}", item),
+                _cell(page, f"simulated.{item.dose}", result),
                 w.t(f"answer.{'yes' if inside else 'no'}"),
                 w.t(f"view.verdict.{item.verdict}"),
                 w.number(f"simulated.{item.dose}.mde", result.details["mde_approximate"], "", 2),
@@ -69,8 +78,8 @@ def recovered(page: Context, truth: Mapping[str, float]) -> View:
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.recovered.note"), "note"))
 
 
-def _cell(page: Context, key: str, item: Estimate) -> Markup:
-    w, result = page.writer, item.result
+def _cell(page: Context, key: str, result: Result) -> Markup:
+    w = page.writer
     return w.joined(
         w.number(key, result.estimate, "", DIGITS, signed=True),
         w.interval(key, result.low, result.high, "", DIGITS),

@@ -46,8 +46,9 @@ def repeat(regions: pd.DataFrame, panels: int, seed: int) -> pd.DataFrame:
         gains = observed_gains(simulate_panel(regions, truth=truth, seed=seed + number))
         for control, covariates in CONTROLS.items():
             result = fit(
-                "gain_regression", gains, outcome="annual", variance="variance", doses=["log2_dose"],
-                region="region_code", wave="wave_to", covariates=covariates, draws=DRAWS, seed=seed,
+                "gain_regression", gains, outcome="annual", variance="variance",
+                doses=["log2_dose"], covariates=covariates, region="region_code", wave="wave_to",
+                draws=DRAWS, seed=seed,
                 companions=False,
             )  # fmt: skip
             terms = result.table().set_index("term")["estimate"]
