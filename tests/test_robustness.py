@@ -134,6 +134,18 @@ def test_a_refit_has_the_inference_of_the_model(spec):
         context.refit(few)
 
 
+def test_a_remnant_of_the_panel_is_not_refitted():
+    frame = made(5, regions=15, intervals=2)
+    frame = frame[(frame["interval"] == "2010-2011") | (frame["region_code"] < "020000")]
+    context = estimated(frame)
+    check = CHECKS["placebo"](context)  # two regions have a next interval
+    assert check.passed is None
+    assert "2 regions remain" in check.rows[0]["reason"]
+    wide = frame.assign(**{f"z{i}": np.random.default_rng(i).normal(size=17) for i in range(5)})
+    with pytest.raises(ModelError, match="8 degrees of freedom are left; at least 10"):
+        context.refit(wide, covariates=["x", *(f"z{i}" for i in range(5))])
+
+
 # Leave one out
 
 

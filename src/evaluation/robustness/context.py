@@ -27,6 +27,9 @@ from evaluation.results import Check, Result
 DRAWS = 999
 # Below this the models refuse a panel, and so do their refits.
 MINIMUM_REGIONS = 10
+# A refit on a remnant of the panel can reach any p-value; with fewer degrees of freedom than this
+# the check counts as not made.
+MINIMUM_FREE = 10
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ def _bootstrapped(panel: pd.DataFrame, spec: dict[str, Any], level: float) -> Re
     regions = int(eqs.codes.max()) + 1
     if regions < MINIMUM_REGIONS:
         raise ModelError(f"{regions} regions remain; at least {MINIMUM_REGIONS} are needed.")
+    free = len(eqs.y) - len(eqs.names)
+    if free < MINIMUM_FREE:
+        raise ModelError(f"{free} degrees of freedom are left; at least {MINIMUM_FREE} are needed.")
     weights = None if eqs.variance is None else fgls_weights(eqs)
     found = wild_cluster_bootstrap(
         eqs.y,
