@@ -68,10 +68,10 @@ def test_json_gives_back_the_same_result(changes):
 
 
 def test_results_that_differ_in_one_field_are_not_equal():
+    others = {"coefficients": ({"term": "x"},), "details": {"a": math.nan}}
     for field in dataclasses.fields(Result):
-        other = {"term": "x", "coefficients": ({"term": "x"},), "details": {"a": math.nan}}.get(field.name)
         value = getattr(result(), field.name)
-        changed = other or (f"{value}x" if isinstance(value, str) else 77)
+        changed = others.get(field.name) or (f"{value}x" if isinstance(value, str) else 77)
         assert result(**{field.name: changed}) != result(), field.name
     assert result() != "a result"
 
