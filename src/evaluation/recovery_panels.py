@@ -93,10 +93,12 @@ def means(rng: np.random.Generator, regions: int) -> tuple[pd.DataFrame, float]:
 
 
 KNOWN = {"variance": "v"}
+# Only estimate and interval are compared, so what the linear models compute beside them is left.
+ALONE = {"companions": False}
 RUNGS: dict[str, Rung] = {
     "mean_gain": Rung(means, GAIN | KNOWN | {"doses": []}),
-    "gain_regression": Rung(gains, GAIN | KNOWN | {"covariates": ["opening"]}),
-    "two_way_fixed_effects": Rung(levels, LEVEL | KNOWN),
+    "gain_regression": Rung(gains, GAIN | KNOWN | ALONE | {"covariates": ["opening"]}),
+    "two_way_fixed_effects": Rung(levels, LEVEL | KNOWN | ALONE),
     "fractional_probit": Rung(shares, LEVEL),
     "fractional_logit": Rung(lambda rng, n: shares(rng, n, "logit"), LEVEL),
     "partial_pooling": Rung(levels, LEVEL | KNOWN),

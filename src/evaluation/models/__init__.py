@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from evaluation.errors import KepuError
-from evaluation.models import fixed_effects, gain_regression
+from evaluation.models import fixed_effects, foil, fractional, gain_regression, mixed, rates
 from evaluation.results import Result
 
 
@@ -22,16 +22,23 @@ class Model:
     fit : ``fit(panel, *, outcome, doses, region, wave, variance, covariates, ...) -> Result``.
     outcome : what the outcome column holds, ``"gain"`` or ``"level"``.
     minimum_waves : survey waves the model needs.
+    doses : whether it takes doses and covariates; without them it takes neither.
     """
 
     fit: Callable[..., Result]
     outcome: str
     minimum_waves: int
+    doses: bool = True
 
 
 MODELS: dict[str, Model] = {
     gain_regression.NAME: Model(gain_regression.fit, "gain", 2),
     fixed_effects.NAME: Model(fixed_effects.fit, "level", 3),
+    rates.NAME: Model(rates.fit, "gain", 2, doses=False),
+    fractional.PROBIT: Model(fractional.fit_probit, "level", 2),
+    fractional.LOGIT: Model(fractional.fit_logit, "level", 2),
+    mixed.NAME: Model(mixed.fit, "level", 2),
+    foil.NAME: Model(foil.fit, "gain", 2),
 }
 
 

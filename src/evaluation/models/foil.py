@@ -49,6 +49,16 @@ def _beyond(
     }
 
 
+def _keys(row: dict[str, Any], covariates: bool) -> list[str]:
+    """Text keys of the sentences the skill permits: whether the inputs help to predict, no more."""
+    said = "foil.unclear"
+    if row["low"] > 0:
+        said = "foil.helps"
+    elif row["high"] < 0:
+        said = "foil.harms"
+    return [said, "foil.covariates"] if covariates else [said]
+
+
 def _description(count: int, draws: int) -> str:
     every = enumerates("rademacher", count, draws)
     how = f"all {2**count} sign changes" if every else f"{draws} draws"
@@ -95,7 +105,8 @@ def fit(
     above 0 the inputs help to predict, and that is all it says. Penalties are chosen inside the
     training regions. ``details`` holds the skill against no change, the absolute errors, and how
     often each input was selected, and apart what the covariates predict without the doses: a skill
-    that the covariates have alone is none of the doses.
+    that the covariates have alone is none of the doses. ``details["keys"]`` names the sentences it
+    permits, to be filled with ``skill``, ``low``, ``high`` and ``covariates`` in percent.
 
     Parameters
     ----------
@@ -148,6 +159,7 @@ def fit(
             **_beyond(X[:, len(doses) :], y, codes, frame[wave].to_numpy(), seed, own, benchmark),
             "selected": _selected(roles, coefficients),
             "empty_folds": int((coefficients == 0).all(axis=1).sum()),
+            "keys": _keys(row, bool(roles.covariates)),
             "dropped": dropped,
             "seed": seed,
         },

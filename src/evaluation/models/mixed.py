@@ -129,6 +129,7 @@ def fit(
     fitted = reml(design.y, design.X.to_numpy(), known, components(design, frame, roles, slope))
     _refuse_boundary(fitted)
     run = {"unit": unit, "draws": draws, "seed": seed, "level": level}
-    result = estimate(NAME, _whitened(design, fitted), roles, **run)
+    # Permuting trajectories of whitened rows would permute the weights too: no companions.
+    result = estimate(NAME, _whitened(design, fitted), roles, companions=False, **run)
     details = _details(fitted, design.variance is not None) | {"means": means, "slope": slope}
     return replace(result, details=result.details | details)

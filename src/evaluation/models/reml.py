@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.stats import chi2
 
 from evaluation.errors import ModelError
@@ -14,6 +13,8 @@ from evaluation.errors import ModelError
 BOUNDARY = 1e-6
 FLOOR = 1e-9
 STARTS = (0.05, 0.5)
+STEPS = 200
+CONVERGED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class _Likelihood:
         identity = [np.array_equal(K, np.eye(len(y))) for K in parts]
         # Without sampling variances only the equation error keeps V invertible.
         needed = bool((known <= 0).any())
-        self.floor = [FLOOR if needed and own else 0.0 for own in identity]
+        self.floor = np.array([FLOOR if needed and own else 0.0 for own in identity])
         if needed and not any(identity):
             raise ModelError("Sampling variances of 0 need an equation error beside them.")
 
@@ -72,24 +73,46 @@ class _Likelihood:
         n, k = self.X.shape
         return L, b, np.linalg.inv(information), -0.5 * ((n - k) * np.log(2 * np.pi) + logs + rss)
 
-    def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """Minus the log-likelihood and its gradient, ½(tr PK - y'PKPy)."""
+    def derivatives(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Log-likelihood, its gradient -½(tr PK - y'PKPy), and the information ½ tr PKPK."""
         L, _, covariance, value = self.solve(theta)
         inverse = np.linalg.inv(L)
         Vi = inverse.T @ inverse
         P = Vi - Vi @ self.X @ covariance @ self.X.T @ Vi
-        Py = P @ self.y
-        return -value, np.array([0.5 * ((P * K).sum() - Py @ K @ Py) for K in self.parts])
+        Py, products = P @ self.y, [P @ K for K in self.parts]
+        score = [
+            0.5 * (Py @ K @ Py - np.trace(PK)) for K, PK in zip(self.parts, products, strict=True)
+        ]
+        information = [[0.5 * (A * B.T).sum() for B in products] for A in products]
+        return value, np.array(score), np.array(information)
 
     def maximise(self, free: list[int]) -> tuple[np.ndarray, float]:
-        """Best components with those not ``free`` at 0, from several starts."""
-        best, low = None, self.floor
-        for start in STARTS:
-            bounds = [(f, None if i in free else f) for i, f in enumerate(low)]
-            x0 = np.array([start if i in free else f for i, f in enumerate(low)])
-            found = minimize(self, x0, jac=True, bounds=bounds, method="L-BFGS-B", tol=1e-12)
-            best = found if best is None or found.fun < best.fun else best
-        return best.x, float(-best.fun)
+        """Best components with those not ``free`` at 0, by Fisher scoring from several starts."""
+        found = [self._climb(np.isin(range(len(self.parts)), free), start) for start in STARTS]
+        return max(found, key=lambda pair: pair[1])
+
+    def _climb(self, free: np.ndarray, start: float) -> tuple[np.ndarray, float]:
+        theta = np.where(free, start, self.floor)
+        for _ in range(STEPS):
+            value, score, information = self.derivatives(theta)
+            # A component at its bound stays there while the likelihood falls inwards.
+            move = free & ((theta > self.floor) | (score > 0))
+            step = np.zeros(len(theta))
+            step[move] = np.linalg.solve(information[np.ix_(move, move)], score[move])
+            new, reached = self._along(theta, step, value)
+            if np.abs(new - theta).max() <= CONVERGED * theta.max():
+                break
+            theta = new
+        return new, reached
+
+    def _along(self, theta: np.ndarray, step: np.ndarray, value: float) -> tuple[np.ndarray, float]:
+        """The first point on a halved step that does not lower the likelihood."""
+        for halvings in range(40):
+            new = np.maximum(theta + step / 2**halvings, self.floor)
+            reached = self.solve(new)[3]
+            if reached >= value:
+                return new, reached
+        return theta, value
 
 
 def reml(y: np.ndarray, X: np.ndarray, known: np.ndarray, parts: dict[str, np.ndarray]) -> Reml:
@@ -106,7 +129,8 @@ def reml(y: np.ndarray, X: np.ndarray, known: np.ndarray, parts: dict[str, np.nd
 
     Source
     ------
-    Patterson & Thompson (1971), Biometrika 58:545-554; boundary mixture: Self & Liang (1987),
+    Patterson & Thompson (1971), Biometrika 58:545-554; scoring: Searle, Casella &
+    McCulloch (1992), Variance Components, ch. 8; boundary mixture: Self & Liang (1987),
     Journal of the American Statistical Association 82:605-610.
     """
     scale = float(np.var(y)) or 1.0
