@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import evaluation.data
 from conftest import DATA
 from evaluation import cli
+from evaluation.models import MODELS
 from evaluation.numerals import rounded
 from evaluation.results import Result
 
@@ -55,6 +56,25 @@ def test_simulated_data_are_called_simulated(simulated, monkeypatch):
     answer = CliRunner().invoke(cli.app, words)
     assert answer.exit_code == 0, answer.output
     assert "simulated data: nothing here was observed" in answer.stdout
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_registered_model_gives_an_estimate_or_says_why_not(run, model):
+    answer = run("estimate", "--model", model, "--draws", "99", "--data", str(DATA), "--json")
+    assert answer.exit_code in (0, cli.USAGE), answer.output
+    if answer.exit_code == 0:
+        assert Result.from_json(answer.stdout).model == model
+    else:
+        assert len(answer.stderr) > 40
+        assert "Traceback" not in answer.stderr
+
+
+def test_a_model_without_doses_needs_none_and_takes_none(run):
+    words = ("estimate", "--model", "mean_gain", "--draws", "99", "--data", str(DATA))
+    assert run(*words).exit_code == 0
+    refused = run(*words, "--dose", "fund")
+    assert refused.exit_code == cli.USAGE
+    assert "takes no dose" in refused.stderr
 
 
 @pytest.mark.parametrize(

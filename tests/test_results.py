@@ -123,6 +123,14 @@ def test_the_sentence_follows_the_interval():
     assert all(result(low=low, high=0.5).verdict == "unknown" for low in (-0.1, 0.0))
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("model", ["elastic_net", "mean_gain"])
+def test_a_model_without_a_dose_reported_speaks_of_no_association(model, language):
+    text = result(model=model, term="skill", low=-0.1).summary(language)
+    assert "skill" in text and "0.123" in text
+    assert not any(word in text for word in ("associat", "unit more", "关联", "单位"))
+
+
 def test_a_notebook_shows_the_table_and_never_a_p_of_zero():
     rows = BeautifulSoup(result()._repr_html_(), "html.parser").find_all("tr")
     cells = [[cell.text for cell in row.find_all(["th", "td"])] for row in rows]

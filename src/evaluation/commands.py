@@ -24,11 +24,11 @@ def estimate(
     data: DATA = None,
 ) -> None:
     """Estimate one model on the provincial panel of a data package."""
-    from evaluation import model_panels
+    from evaluation import model_panels, models
 
-    model_panels.roles(model)  # refuses an unknown model before the data are read
+    entry = models.named(model)  # refuses an unknown model before the data are read
     dataset = _load(data)
-    doses = _doses(dataset, dose)
+    doses = _doses(dataset, dose) if dose or entry.doses else []
     frame = model_panels.panels(dataset).of(model)
     result = model_panels.fit_doses(model, frame, doses, draws=draws, seed=seed)
     if json_:

@@ -70,10 +70,11 @@ def model_regions(dataset: Dataset) -> pd.Index:
 
 def roles(model: str) -> dict[str, Any]:
     """Columns a registered model reads from ``provinces`` (gains) or ``levels``."""
-    kind = named(model).outcome
+    entry = named(model)
+    kind = entry.outcome
     if kind not in ROLES:
         raise KepuError(f"Model '{model}' needs an outcome of kind '{kind}'; no panel here has it.")
-    return ROLES[kind]
+    return ROLES[kind] if entry.doses else ROLES[kind] | {"covariates": ()}
 
 
 def fit_doses(model: str, frame: pd.DataFrame, doses: Sequence[str], **arguments: Any) -> Result:

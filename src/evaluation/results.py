@@ -16,6 +16,8 @@ from evaluation.text import t
 COLUMNS = ["term", "estimate", "se", "low", "high", "p"]
 # Procedures the summary names in the reader's language; others stand as the result calls them.
 PROCEDURES = ("wild_cluster_bootstrap", "randomisation_inference")
+# Models that report a quantity of their own, not the coefficient of a dose.
+QUANTITIES = ("elastic_net", "mean_gain")
 UNITS = ("percentage_point", "percentage_point_per_year")
 
 
@@ -84,8 +86,11 @@ class Result:
         key = known if known in PROCEDURES else "procedure"
         how = t(f"result.{key}", language, draws=f"{self.draws:,}", inference=self.inference)
         verdict = t(f"result.{self.verdict}", language)
+        sentence = "result.quantity" if self.model in QUANTITIES else "result.summary"
+        if self.model in QUANTITIES and self.verdict == "unknown":
+            verdict = t("result.quantity.unknown", language)
         text = t(
-            "result.summary", language, term=self.term, outcome=self.outcome, unit=unit,
+            sentence, language, term=self.term, outcome=self.outcome, unit=unit,
             level=f"{100 * self.level:g} %", p=Markup.escape(chance(self.p)), how=how,
             observations=f"{self.observations:,}", regions=self.clusters, verdict=verdict, **shown,
         )  # fmt: skip
