@@ -44,8 +44,9 @@ def _refuse_boundary(fitted: Reml) -> None:
     if not fitted.boundary:
         return
     said = " and ".join(SAID[name] for name in fitted.boundary)
+    verb = "is" if len(fitted.boundary) == 1 else "are"
     raise ModelError(
-        f"Partial pooling is not reported: {said} is estimated at 0, the boundary of its range, "
+        f"Partial pooling is not reported: {said} {verb} estimated at 0, the boundary of its range, "
         "where the model has nothing to pool and its standard errors do not hold. Use fixed "
         "effects."
     )

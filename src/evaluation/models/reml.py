@@ -142,7 +142,7 @@ def reml(y: np.ndarray, X: np.ndarray, known: np.ndarray, parts: dict[str, np.nd
     tested = [(i, name) for i, name in enumerate(parts) if scaled.floor[i] == 0]
     rest = {name: [k for k in everything if k != i] for i, name in tested}
     nulls = {name: scaled.maximise(free)[1] for name, free in rest.items()}
-    ratio = {name: max(0.0, 2 * (loglike - null)) for name, null in nulls.items()}
+    ratio = {name: max(0.0, float(2 * (loglike - null))) for name, null in nulls.items()}
     return Reml(
         variances=values,
         boundary=tuple(n for n, t in zip(parts, theta, strict=True) if t < BOUNDARY),
