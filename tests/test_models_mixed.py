@@ -166,8 +166,8 @@ def test_nothing_to_pool_is_refused_in_words(panel):
         mixed.fit(frame, **ROLES, **RUN)
     assert str(caught.value) == (
         "Partial pooling is not reported: the variance between regions is estimated at 0, the "
-        "boundary of its range, where the model has nothing to pool and its standard errors do "
-        "not hold. Use fixed effects."
+        "boundary of its range, where the weights and the inference of the model do not hold. Use "
+        "fixed effects."
     )
 
 

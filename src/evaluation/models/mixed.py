@@ -46,9 +46,8 @@ def _refuse_boundary(fitted: Reml) -> None:
     said = " and ".join(SAID[name] for name in fitted.boundary)
     verb = "is" if len(fitted.boundary) == 1 else "are"
     raise ModelError(
-        f"Partial pooling is not reported: {said} {verb} estimated at 0, the boundary of its range, "
-        "where the model has nothing to pool and its standard errors do not hold. Use fixed "
-        "effects."
+        f"Partial pooling is not reported: {said} {verb} estimated at 0, the boundary of its "
+        "range, where the weights and the inference of the model do not hold. Use fixed effects."
     )
 
 
