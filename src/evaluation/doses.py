@@ -146,7 +146,7 @@ def composite(frame: pd.DataFrame, names: list[str], coverage: float = 0.9) -> p
     """One index of collinear doses: the mean of their standardised log2 values, standardised again.
 
     A unit is one standard deviation between the rows of the panel. Only doses known in at least
-    ``coverage`` of the rows take part, and a row lacking one of them has no index: an index whose
+    ``coverage`` of the rows with any dose take part, and a row lacking one of them has no index: an index whose
     parts change from row to row would compare unlike with like.
 
     Returns
@@ -158,10 +158,11 @@ def composite(frame: pd.DataFrame, names: list[str], coverage: float = 0.9) -> p
     ModelError : fewer than two doses are known in enough rows.
     """
     columns = [f"log2_{name}" for name in names]
-    taken = [column for column in columns if frame[column].notna().mean() >= coverage]
+    seen = frame.loc[frame[columns].notna().any(axis=1), columns]
+    taken = [column for column in columns if seen[column].notna().mean() >= coverage]
     if len(taken) < 2:
         raise ModelError(
-            f"A composite needs two doses known in {coverage:.0%} of the rows; there "
+            f"A composite needs two doses known in {coverage:.0%} of the rows with any; there "
             f"{'is' if len(taken) == 1 else 'are'} {len(taken)}."
         )
     scores = (frame[taken] - frame[taken].mean()) / frame[taken].std()

@@ -10,6 +10,7 @@ import pandas as pd
 from evaluation import panel
 from evaluation.data import Dataset
 from evaluation.errors import ModelError
+from evaluation.headline import Headline, headline
 from evaluation.inference import holm
 from evaluation.model_panels import ROLES, fit_doses, panels
 from evaluation.observations import RATE, targets, usable
@@ -45,6 +46,7 @@ class Study:
 
     ``provinces`` holds the gains of provinces with doses and covariates, the panel of the gain
     regression; ``levels`` the rates of provinces with doses, the panel of the fixed effects.
+    ``headline`` is the composite on the whole ladder, or the reason why it cannot be estimated.
     """
 
     dataset: Dataset
@@ -55,6 +57,7 @@ class Study:
     provinces: pd.DataFrame
     levels: pd.DataFrame
     estimates: tuple[Estimate, ...]
+    headline: Headline | str
 
     @property
     def simulated(self) -> bool:
@@ -137,4 +140,5 @@ def build(
         provinces=found.provinces,
         levels=found.levels,
         estimates=estimate(found.provinces, found.levels, dataset.doses["dose"], **run),
+        headline=headline(dataset, found, **run),
     )

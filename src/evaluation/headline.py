@@ -1,0 +1,129 @@
+"""The headline: one composite input on every rung of the ladder, doubted by checks and graded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evaluation.data import Dataset
+from evaluation.doses import composite
+from evaluation.errors import ModelError
+from evaluation.evidence import Grade, grade
+from evaluation.evidence_design import panel_design
+from evaluation.expected import COLUMNS, expected_gains
+from evaluation.model_panels import Panels, named, roles
+from evaluation.models import fit
+from evaluation.results import Check, Result
+from evaluation.robustness import Estimated, rebuilder, run_checks
+
+MAIN = "gain_regression"
+LADDER = (
+    MAIN,
+    "two_way_fixed_effects",
+    "fractional_probit",
+    "fractional_logit",
+    "partial_pooling",
+    "elastic_net",
+)
+TERM = "composite"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What one model of the ladder says of the composite, or why it says nothing."""
+
+    model: str
+    result: Result | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The composite estimate with everything that bears on how far to trust it.
+
+    Attributes
+    ----------
+    parts : doses in the composite of gains. level_parts : in that of levels.
+    ladder : one rung a model, the headline first. checks, grade : of the headline.
+    expected : annual gains of the panel's rows against what the other regions lead one to
+        expect, see :func:`evaluation.expected.expected_gains`.
+    """
+
+    parts: tuple[str, ...]
+    level_parts: tuple[str, ...]
+    ladder: tuple[Rung, ...]
+    checks: tuple[Check, ...]
+    grade: Grade
+    expected: pd.DataFrame
+
+    @property
+    def result(self) -> Result:
+        """The headline estimate, that of the gain regression."""
+        return self.ladder[0].result
+
+
+def _with_composite(frame: pd.DataFrame, doses: list[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    try:
+        index = composite(frame, doses)
+    except ModelError:
+        # No two doses are known together: the rungs that read this panel say so themselves.
+        return frame.assign(**{TERM: np.nan}), ()
+    return frame.assign(**{TERM: index}), tuple(index.attrs["doses"])
+
+
+def _rung(model: str, frame: pd.DataFrame, run: dict[str, Any]) -> Rung:
+    try:
+        return Rung(model, fit(model, frame, **{**roles(model), "doses": [TERM]}, **run))
+    except ModelError as error:
+        return Rung(model, None, str(error))
+
+
+def headline(
+    dataset: Dataset, panels: Panels, *, draws: int = 9999, seed: int = 20250101
+) -> Headline | str:
+    """Climb the ladder with the composite, make every check, grade the evidence.
+
+    Returns
+    -------
+    Headline, or the reason why the headline model cannot be fitted to these data.
+    """
+    doses, run = list(dataset.doses["dose"]), {"draws": draws, "seed": seed}
+    gains, parts = _with_composite(panels.provinces, doses)
+    levels, level_parts = _with_composite(panels.levels, doses)
+    frames = {"gain": gains, "level": levels}
+    ladder = tuple(_rung(model, frames[named(model).outcome], run) for model in LADDER)
+    if ladder[0].result is None:
+        return ladder[0].reason
+    context = Estimated(
+        gains,
+        ladder[0].result,
+        {**roles(MAIN), "model": MAIN, "doses": [TERM], **run},
+        rates=panels.rates[panels.rates["variance"].notna()],
+        rebuild=rebuilder(dataset, gains),
+    )
+    checks = run_checks(context)
+    return Headline(
+        parts, level_parts, ladder, checks, _graded(dataset, context, checks), _expected(gains)
+    )
+
+
+def _graded(dataset: Dataset, context: Estimated, checks: tuple[Check, ...]) -> Grade:
+    """Everyone has some input and always had: no pre-period; sampling errors are assumed."""
+    rows = context.panel[context.used()]
+    design = panel_design(
+        context,
+        kind="continuous",
+        pre_period=False,
+        sampling_error="assumed" if len(dataset.assumptions) else "published",
+        mode_changed=bool(rows["crosses_break"].any()),
+    )
+    return grade(design, checks)
+
+
+def _expected(gains: pd.DataFrame) -> pd.DataFrame:
+    keys = gains[["region_code", "interval", "wave_from", "wave_to"]]
+    columns = {**roles(MAIN), "doses": [TERM]}
+    return keys.join(expected_gains(gains, **columns)[COLUMNS])
