@@ -437,7 +437,7 @@ def estimated(study) -> dict[str, float]:
         found |= {key: result.estimate, f"{key}.low": result.low, f"{key}.high": result.high}
         found |= {f"{key}.holm": item.p_holm, f"{key}.observations": result.observations}
         found |= {f"{key}.clusters": result.clusters}
-        found |= {f"{key}.mde": result.details["mde_approximate"]}
+        found |= {f"{key}.mde": result.details["mde"]}
         found |= {f"{key}.effective": result.details["effective_clusters"]}
     main = [item for item in study.estimates if item.model == "gain_regression"]
     told = sum(p < 0.05 for p in holm([item.result.p for item in main]))

@@ -68,7 +68,7 @@ def estimated(frame, spec=SPEC, **more) -> Estimated:
 
 def value(check, name) -> float:
     """One number of a check's sentence."""
-    return check.values[name]  # noqa: PD011
+    return check.values[name]
 
 
 @pytest.fixture(scope="module")
@@ -289,7 +289,7 @@ def test_without_covariates_there_is_no_benchmark():
     check = CHECKS["robustness_value"](estimated(made(8), {**SPEC, "covariates": []}))
     assert check.passed is None
     assert value(check, "rv") > 0
-    assert "strongest" not in check.values  # noqa: PD011
+    assert "strongest" not in check.values
 
 
 # Specification curve

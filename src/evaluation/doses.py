@@ -146,8 +146,8 @@ def composite(frame: pd.DataFrame, names: list[str], coverage: float = 0.9) -> p
     """One index of collinear doses: the mean of their standardised log2 values, standardised again.
 
     A unit is one standard deviation between the rows of the panel. Only doses known in at least
-    ``coverage`` of the rows with any dose take part, and a row lacking one of them has no index: an index whose
-    parts change from row to row would compare unlike with like.
+    ``coverage`` of the rows with any dose take part, and a row lacking one of them has no index:
+    an index whose parts change from row to row would compare unlike with like.
 
     Returns
     -------

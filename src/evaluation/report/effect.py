@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 from markupsafe import Markup
 
 from evaluation import plots, style
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import Context
+from evaluation.report.strength import digits, quotable, strength
+from evaluation.report.strength import here as expected
 from evaluation.study import Estimate
 
 MAIN = "gain_regression"
@@ -17,7 +17,7 @@ MAIN = "gain_regression"
 
 def section(context: Context) -> Section:
     w = context.writer
-    here = (Heading(w.t("effect.here", region=context.name)), *_here(context))
+    here = (Heading(w.t("effect.here", region=context.name)), *_here(context), *expected(context))
     blocks = (*association(context), *here, *limits(context))
     return Section("effect", w.t("effect.title"), blocks)
 
@@ -27,8 +27,11 @@ def association(context: Context) -> tuple:
     w, main = context.writer, _main(context)
     drawn = [_forest(context)] if any(item.result for item in main) else []
     return (
-        Paragraph(overall(context), "lead"),
+        Paragraph(quotable(context), "lead"),
+        Paragraph(overall(context)),
         Paragraph(_design(context)),
+        *strength(context),
+        Heading(w.t("effect.single")),
         *drawn,
         *_tables(context),
         Paragraph(w.t("effect.note"), "note"),
@@ -90,27 +93,22 @@ def _unit(item: Estimate) -> str:
     return "percentage_point_per_year" if item.model == MAIN else "percentage_point"
 
 
-def _digits(item: Estimate) -> int:
-    """Two significant digits of the standard error."""
-    return max(1, min(4, 1 - math.floor(math.log10(item.result.se))))
-
-
 def sentence(context: Context, item: Estimate) -> Markup:
     """What one estimate permits to be said."""
     w = context.writer
     name = w.t(f"dose.{item.dose}")
     if item.result is None:
         return w.t("effect.not_estimable", dose=name)
-    digits, key = _digits(item), _key(item)
+    places, key = digits(item.result.se), _key(item)
     verdict = item.verdict
     if verdict != "unknown" and not _told([item]):
         verdict = "not_after_holm"
     return w.t(
         f"effect.sentence.{verdict}",
         dose=name,
-        estimate=w.number(key, item.result.estimate, _unit(item), digits, signed=True),
-        interval=w.interval(key, item.result.low, item.result.high, "", digits),
-        mde=w.number(f"{key}.mde", item.result.details["mde_approximate"], _unit(item), digits),
+        estimate=w.number(key, item.result.estimate, _unit(item), places, signed=True),
+        interval=w.interval(key, item.result.low, item.result.high, "", places),
+        mde=w.number(f"{key}.mde", item.result.details["mde"], _unit(item), places),
         holm=w.probability(f"{key}.holm", item.p_holm),
     )
 
@@ -133,8 +131,8 @@ def _forest(context: Context) -> Figure:
     for item in context.study.estimates:
         if item.model != MAIN or item.result is None:
             continue
-        result, digits = item.result, _digits(item)
-        note = f"{result.estimate:+.{digits}f}".replace("-", "−")
+        result, places = item.result, digits(item.result.se)
+        note = f"{result.estimate:+.{places}f}".replace("-", "−")
         rows.append((str(w.t(f"dose.{item.dose}")), result.estimate, result.low, result.high, note))
     frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
     figure = plots.forest(frame, xlabel=str(w.t("axis.effect")))
@@ -160,13 +158,13 @@ def _row(context: Context, item: Estimate) -> tuple[Markup, ...]:
     w, label = context.writer, context.writer.t(f"dose.{item.dose}")
     if item.result is None:
         return (label, w.t("effect.cannot"), *[Markup("—")] * 5)
-    key, digits, result = _key(item), _digits(item), item.result
+    key, places, result = _key(item), digits(item.result.se), item.result
     return (
         label,
-        w.number(key, result.estimate, "", digits, signed=True),
-        w.interval(key, result.low, result.high, "", digits),
+        w.number(key, result.estimate, "", places, signed=True),
+        w.interval(key, result.low, result.high, "", places),
         w.probability(f"{key}.holm", item.p_holm),
-        w.number(f"{key}.mde", result.details["mde_approximate"], "", digits),
+        w.number(f"{key}.mde", result.details["mde"], "", places),
         w.number(f"{key}.observations", result.observations, "", 0),
         w.number(f"{key}.effective", result.details["effective_clusters"], "", 1),
     )

@@ -148,6 +148,8 @@ class Writer:
         if value is None or math.isnan(value):
             return self.t("missing.value")
         value = float(value)
+        if math.isinf(value):
+            return self.t("number.unbounded")
         if not math.isclose(self.computed.setdefault(key, value), value, rel_tol=1e-12):
             raise KepuError(f"Result '{key}' was written with two values; give each its own key.")
         text = plain(value, self.language, digits)

@@ -68,7 +68,7 @@ def power(page: Context) -> View:
     rows = []
     for item in estimable(study.estimates):
         key, details = f"estimate.{MAIN}.{item.dose}", item.result.details
-        mde = details["mde_approximate"]
+        mde = details["mde"]
         rows.append(
             (
                 w.t(f"dose.{item.dose}"),

@@ -63,7 +63,7 @@ def recovered(page: Context, truth: Mapping[str, float]) -> View:
                 _cell(page, f"simulated.{item.dose}", result),
                 w.t(f"answer.{'yes' if inside else 'no'}"),
                 w.t(f"view.verdict.{item.verdict}"),
-                w.number(f"simulated.{item.dose}.mde", result.details["mde_approximate"], "", 2),
+                w.number(f"simulated.{item.dose}.mde", result.details["mde"], "", 2),
             )
         )
     lead = w.t(

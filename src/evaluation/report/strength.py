@@ -1,0 +1,167 @@
+"""Blocks of the effect section: the composite on the ladder, its locks, its checks, this region."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from markupsafe import Markup
+
+from evaluation.evidence import Component, permitted
+from evaluation.headline import Headline
+from evaluation.report.blocks import Heading, Items, Paragraph, Table
+from evaluation.report.context import Context
+from evaluation.results import Check, Result
+
+LOCKS = 5
+COUNTS = {"count", "changes", "left_out", "draws", "doses", "differing", "not_estimable"}
+SHARES = {"opposite_share", "sign_share", "rv", "rv_alpha", "strongest"}
+CHANCES = {"p", "p_square"}
+
+
+def quotable(context: Context) -> Markup:
+    """The strongest sentence the evidence permits on the composite; it has passed the gate."""
+    w, found = context.writer, context.study.headline
+    if not isinstance(found, Headline):
+        return w.t("effect.none")
+    key = permitted(found.grade, found.result.verdict, w.language)
+    return w.t(key, dose=w.t("composite.name"))
+
+
+def strength(context: Context) -> tuple:
+    """Blocks on the composite: ladder, locks with components, checks."""
+    found = context.study.headline
+    if not isinstance(found, Headline):
+        return ()
+    w = context.writer
+    return (
+        Heading(w.t("composite.title")),
+        Paragraph(w.t("composite.what", parts=_parts(context, found.parts))),
+        _ladder(context, found),
+        Paragraph(w.t("composite.note", parts=_parts(context, found.level_parts)), "note"),
+        Heading(w.t("locks.title")),
+        Paragraph(_drawn(context, found.grade.locks)),
+        Items(tuple(_component(context, item) for item in found.grade.components)),
+        Heading(w.t("checks.title")),
+        _checks(context, found),
+    )
+
+
+def _parts(context: Context, doses: tuple[str, ...]) -> str:
+    w = context.writer
+    joiner = "、" if w.language == "zh" else ", "
+    return joiner.join(str(w.t(f"dose.{dose}")) for dose in doses)
+
+
+def digits(error: float) -> int:
+    """Decimals that show two significant digits of a standard error."""
+    return max(1, min(4, 1 - math.floor(math.log10(error))))
+
+
+def _ladder(context: Context, found: Headline) -> Table:
+    w = context.writer
+    rows = tuple(
+        (w.t(f"rung.{rung.model}"), *_rung(context, rung.model, rung.result))
+        for rung in found.ladder
+    )
+    names = ("model", "estimate", "interval95", "unit", "p", "used", "verdict")
+    columns = tuple(w.t(f"column.{name}") for name in names)
+    return Table(w.t("composite.table"), columns, rows, frozenset({1, 2, 4, 5}))
+
+
+def _rung(context: Context, model: str, result: Result | None) -> tuple[Markup, ...]:
+    w = context.writer
+    if result is None:
+        return (*[Markup("—")] * 5, w.t("rung.refused"))
+    key, places = f"ladder.{model}", digits(result.se)
+    return (
+        w.number(key, result.estimate, "", places, signed=True),
+        w.interval(key, result.low, result.high, "", places),
+        w.t(f"rung.unit.{result.unit}"),
+        w.probability(f"{key}.p", result.p),
+        w.number(f"{key}.observations", result.observations, "", 0),
+        w.t(f"rung.verdict.{result.verdict}"),
+    )
+
+
+def _drawn(context: Context, locks: int) -> Markup:
+    w = context.writer
+    count = w.number("evidence.locks", locks, "", 0)
+    drawn = "🔒" * locks + "◌" * (LOCKS - locks)
+    return Markup('<span class="locks" aria-hidden="true">{}</span> {}').format(
+        drawn, w.t("locks.count", locks=count, most=w.number("evidence.most", LOCKS, "", 0))
+    )
+
+
+def _component(context: Context, item: Component) -> Markup:
+    """Why a component set or moved the grade, its numbers with their results."""
+    w, stem = context.writer, item.key.removeprefix("evidence.")
+    values = {"amount": w.number(f"{item.key}.amount", item.amount, "", 0)}
+    shares = {"minus.confounder", "minus.sign_specifications"}
+    if stem in shares:
+        values["value"] = w.number(f"{item.key}.value", 100 * item.value, "percent", 1)
+    elif stem == "minus.pre_trend_found":
+        values["value"] = w.probability(f"{item.key}.value", item.value)
+    else:
+        whole = float(item.value).is_integer()
+        values["value"] = w.number(f"{item.key}.value", item.value, "", 0 if whole else 2)
+    return w.t(item.key, **values)
+
+
+def _checks(context: Context, found: Headline) -> Table:
+    w = context.writer
+    state = {True: "passed", False: "failed", None: "informs"}
+    rows = []
+    for check in found.checks:
+        kind = "impossible" if check.key == "check.impossible" else state[check.passed]
+        words = w.t(check.key, **_values(context, check))
+        rows.append((w.t(f"check.name.{check.name}"), w.t(f"check.state.{kind}"), words))
+    columns = tuple(w.t(f"column.{name}") for name in ("check", "verdict", "meaning"))
+    return Table(w.t("checks.table"), columns, tuple(rows))
+
+
+def _values(context: Context, check: Check) -> dict[str, Markup]:
+    return {
+        name: _value(context, f"check.{check.name}.{name}", name, value)
+        for name, value in check.values.items()
+    }
+
+
+def _value(context: Context, key: str, name: str, value: float) -> Markup:
+    w = context.writer
+    if name in COUNTS:
+        return w.number(key, value, "", 0)
+    if name in SHARES:
+        return w.number(key, 100 * value, "percent", 1)
+    if name in CHANCES:
+        return w.t("number.p", p=w.probability(key, value))
+    return w.number(key, value, "", 3 if abs(value) < 1 else 1)
+
+
+def here(context: Context) -> list:
+    """The region's latest gain against what the other provinces lead one to expect."""
+    found = context.study.headline
+    if not isinstance(found, Headline):
+        return []
+    own = found.expected[found.expected["region_code"] == context.code]
+    own = own[own["expected"].notna()]
+    if own.empty:
+        return [context.missing("expected.missing")]
+    row = own.sort_values("wave_to").iloc[-1]
+    side = "above" if row["low"] > 0 else "below" if row["high"] < 0 else "near"
+    return [Paragraph(_expected(context, row, side))]
+
+
+def _expected(context: Context, row: pd.Series, side: str) -> Markup:
+    w = context.writer
+    key = f"expected.{context.code}.{row['interval']}"
+    return w.t(
+        f"expected.{side}",
+        region=context.name,
+        first=w.year(row["wave_from"]),
+        last=w.year(row["wave_to"]),
+        observed=w.number(f"{key}.observed", row["observed"], "", 2, signed=True),
+        expected=w.number(f"{key}.expected", row["expected"], "", 2, signed=True),
+        residual=w.number(f"{key}.residual", row["residual"], "", 2, signed=True),
+        interval=w.interval(key, row["low"], row["high"], "", 2),
+    )
