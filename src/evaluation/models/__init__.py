@@ -9,7 +9,16 @@ from typing import Any
 import pandas as pd
 
 from evaluation.errors import KepuError
-from evaluation.models import fixed_effects, foil, fractional, gain_regression, mixed, rates
+from evaluation.models import (
+    fixed_effects,
+    foil,
+    fractional,
+    gain_regression,
+    mixed,
+    rates,
+    staggered,
+    synthetic,
+)
 from evaluation.results import Result
 
 
@@ -20,7 +29,8 @@ class Model:
     Attributes
     ----------
     fit : ``fit(panel, *, outcome, doses, region, wave, variance, covariates, ...) -> Result``.
-    outcome : what the outcome column holds, ``"gain"`` or ``"level"``.
+    outcome : what the outcome column holds, ``"gain"``, ``"level"``, or ``"event"``: the level,
+        the dose being the timing of a designation.
     minimum_waves : survey waves the model needs.
     doses : whether it takes doses and covariates; without them it takes neither.
     """
@@ -39,6 +49,9 @@ MODELS: dict[str, Model] = {
     fractional.LOGIT: Model(fractional.fit_logit, "level", 2),
     mixed.NAME: Model(mixed.fit, "level", 2),
     foil.NAME: Model(foil.fit, "gain", 2),
+    staggered.NAME: Model(staggered.fit, "event", 2),
+    synthetic.CONTROL: Model(synthetic.control, "event", 4),
+    synthetic.DIFFERENCES: Model(synthetic.differences, "event", 4),
 }
 
 

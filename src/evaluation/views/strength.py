@@ -1,0 +1,86 @@
+"""Views of the robustness notebook: the composite's ladder, checks, locks and specifications."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from evaluation import style
+from evaluation.headline import Headline
+from evaluation.plots_specification import specification_curve
+from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Table
+from evaluation.report.context import Context
+from evaluation.report.strength import quotable, strength
+from evaluation.views import View, show
+
+# The blocks of the report's strength section by the kind of question they answer.
+PARTS = {"ladder": 0, "locks": 1, "checks": 2}
+# Choices of the specification curve that are drawn, each with its values.
+CHOICES = {
+    "covariates": ("opening", "log2_gdp_per_capita", "college_share"),
+    "weights": ("known_variance", "none"),
+    "breaks": ("in", "out"),
+}
+
+
+def part(page: Context, name: str) -> View:
+    """One of the three parts of the report on strength: ``ladder``, ``locks`` or ``checks``."""
+    groups: list[list[Paragraph | Items | Table]] = []
+    for block in strength(page):
+        if isinstance(block, Heading):
+            groups.append([])
+        else:
+            groups[-1].append(block)
+    if not groups:
+        return show(page, Paragraph(quotable(page)))
+    return show(page, *groups[PARTS[name]])
+
+
+def sentence(page: Context) -> View:
+    """The strongest sentence the evidence permits."""
+    return show(page, Paragraph(quotable(page), "lead"))
+
+
+def specifications(page: Context) -> View:
+    """Every reasonable specification of the headline, sorted, with the choices it made."""
+    w, found = page.writer, page.study.headline
+    if not isinstance(found, Headline):
+        return show(page, Paragraph(quotable(page)))
+    check = next(item for item in found.checks if item.name == "specification_curve")
+    table = pd.DataFrame(list(check.rows))
+    choices = {
+        column: {value: str(w.t(f"specification.{column}.{value}")) for value in known}
+        for column, known in CHOICES.items()
+    }
+    drawn = specification_curve(
+        table,
+        ylabel=str(w.t("axis.specification")),
+        choices=choices,
+        headline_sign=1 if found.result.estimate >= 0 else -1,
+    )
+    caption = w.t("specification.caption")
+    return show(page, Figure(style.figure_png(drawn), caption, str(w.t("specification.alt"))))
+
+
+def expected(page: Context) -> View:
+    """Latest gain of each region against what the other regions lead one to expect."""
+    w, found = page.writer, page.study.headline
+    if not isinstance(found, Headline):
+        return show(page, Paragraph(quotable(page)))
+    rows = found.expected.dropna(subset="expected").sort_values("wave_to")
+    rows = rows.groupby("region_code").tail(1).sort_values("residual", ascending=False)
+    cells = []
+    for _, row in rows.iterrows():
+        key = f"expected.{row['region_code']}.{row['interval']}"
+        cells.append(
+            (
+                w.name(row["region_code"]),
+                w.span(row["wave_from"], row["wave_to"]),
+                w.number(f"{key}.observed", row["observed"], "", 2, signed=True),
+                w.number(f"{key}.expected", row["expected"], "", 2, signed=True),
+                w.number(f"{key}.residual", row["residual"], "", 2, signed=True),
+                w.interval(key, row["low"], row["high"], "", 2),
+            )
+        )
+    names = ("region", "interval", "observed_gain", "expected_gain", "residual", "interval95")
+    columns = tuple(w.t(f"column.{name}") for name in names)
+    return show(page, Table(w.t("expected.table"), columns, tuple(cells), frozenset({2, 3, 4, 5})))
