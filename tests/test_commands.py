@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -122,3 +123,14 @@ def test_one_treated_region_is_said_not_to_be_testable(run):
     assert "not testable with this design" in answer.stdout
     assert "%" not in answer.stdout.splitlines()[1]
     assert np.isfinite(json.loads(run(*words, "--workers", "1", "--json").stdout)["level"])
+
+
+def test_recovery_prints_bias_and_coverage_of_each_model_asked_for(run):
+    words = ("--model", "mean_gain", "--panels", "20", "--draws", "99", "--workers", "1")
+    answer = run("recover", *words)
+    assert answer.exit_code == 0, answer.output
+    line = next(line for line in answer.stdout.splitlines() if line.startswith("mean_gain"))
+    assert len(re.findall(r"\d+\.\d %|\d+\.\d%", line)) >= 3
+    refused = run("recover", "--model", "elastic_net", "--panels", "2", "--workers", "1")
+    assert refused.exit_code == cli.USAGE
+    assert "No generated truth for model 'elastic_net'" in refused.stderr

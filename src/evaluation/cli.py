@@ -154,6 +154,7 @@ def list_(kind: Annotated[Kind, typer.Argument()] = Kind.regions, data: DATA = N
 
 app.command()(commands.estimate)
 app.command()(commands.calibrate)
+app.command()(commands.recover)
 
 
 def _load(data: Path | None) -> Any:

@@ -1,4 +1,4 @@
-"""The commands ``kepu estimate`` and ``kepu calibrate``: one estimate, and how far to trust it."""
+"""``kepu estimate``, ``calibrate`` and ``recover``: one estimate, and how far to trust a model."""
 
 from __future__ import annotations
 
@@ -76,6 +76,36 @@ def calibrate(
         _print(_shares(found))
     for reason, count in found.refusals.items():
         typer.echo(f"{count:,} of {found.panels:,} panels: {reason}")
+
+
+def recover(
+    model: Annotated[list[str] | None, typer.Option(help="Models; by default all.")] = None,
+    panels: Annotated[int, typer.Option(min=2, help="Simulated panels for each.")] = 500,
+    draws: Annotated[int, typer.Option(min=99, help="Bootstrap draws in each.")] = 199,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes.")] = None,
+    seed: SEED = START,
+) -> None:
+    """Print bias and coverage of each model on simulated panels with a known truth."""
+    import joblib
+
+    from evaluation import recovery, recovery_panels
+
+    jobs = [
+        joblib.delayed(recovery.recover)(name, panels, seed, draws=draws)
+        for name in model or recovery_panels.RUNGS
+    ]
+    found = joblib.Parallel(n_jobs=workers or -1)(jobs)
+    head = ["model", "panels", "refused", "bias", "its error", "coverage", "95 % interval"]
+    rows = [
+        [
+            item.model, f"{item.panels}", f"{item.refused}", f"{item.bias:+.3f}",
+            f"{item.bias_error:.3f}", f"{item.coverage:.1%}",
+            f"{item.coverage_low:.1%} to {item.coverage_high:.1%}",
+        ]
+        for item in found
+    ]  # fmt: skip
+    typer.echo(f"simulated panels, {draws} draws, nominal coverage {found[0].level:.0%}")
+    _print((head, rows))
 
 
 def _load(data: Path | None) -> Any:

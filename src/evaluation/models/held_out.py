@@ -6,11 +6,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from sklearn import config_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import ElasticNetCV
-from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import StandardScaler
 
 RATIOS = (0.2, 0.9)
 PENALTIES = 20
@@ -25,6 +20,12 @@ def _wave_means(y: np.ndarray, waves: np.ndarray, train: np.ndarray) -> np.ndarr
 
 def _elastic_net(X: np.ndarray, y: np.ndarray, codes: np.ndarray, seed: int):
     """Elastic net with penalties chosen by cross-validation over regions of the training part."""
+    # Imported where it is used: a report reads results that are kept and need not wait for it.
+    from sklearn import config_context
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import ElasticNetCV
+    from sklearn.model_selection import GroupKFold
+
     folds = GroupKFold(FOLDS, shuffle=True, random_state=seed).split(X, y, codes)
     net = ElasticNetCV(
         l1_ratio=list(RATIOS), alphas=PENALTIES, cv=list(folds), fit_intercept=False, max_iter=5000
@@ -48,6 +49,8 @@ def held_out(
     predictions (N,), national trend (N,), and the coefficients of each fold (G, k) for inputs
     scaled to standard deviation 1.
     """
+    from sklearn.preprocessing import StandardScaler
+
     predicted, trend = np.empty(len(y)), np.empty(len(y))
     coefficients = []
     for region in range(codes.max() + 1):

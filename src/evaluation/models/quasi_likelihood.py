@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels.genmod import families
+from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.tools.sm_exceptions import ConvergenceWarning, PerfectSeparationWarning
 
 from evaluation.errors import ModelError
 from evaluation.least_squares import LeastSquares, least_squares
 from evaluation.wild import WildTest
 
-LINKS = {"probit": sm.families.links.Probit, "logit": sm.families.links.Logit}
+LINKS = {"probit": families.links.Probit, "logit": families.links.Logit}
 # Fitted shares nearer to 0 or 1 mean that a coefficient runs to infinity.
 EDGE = 1e-7
 POINTS = 100.0
@@ -43,11 +44,11 @@ class Shares:
         """
         X = self.X.to_numpy()
         X = X if without is None else np.delete(X, without, axis=1)
-        family = sm.families.Binomial(LINKS[self.link]())
+        family = families.Binomial(LINKS[self.link]())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("ignore", PerfectSeparationWarning)
-            model = sm.GLM(self.y, X, family=family, offset=offset, var_weights=self.weights)
+            model = GLM(self.y, X, family=family, offset=offset, var_weights=self.weights)
             fit = model.fit(maxiter=200, tol=1e-10)
         if not fit.converged or not ((fit.mu > EDGE) & (fit.mu < 1 - EDGE)).all():
             raise ModelError(
