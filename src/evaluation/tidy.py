@@ -41,8 +41,8 @@ def _hidden(value: Any, pairs: Pairs) -> Any:
 def hide(text: str, pairs: Pairs) -> str:
     """Replace each folder of ``pairs`` by its stand-in, where it stands as a whole path.
 
-    >>> hide("/home/a/x.py, /home/ab, x=/home/a/9 in /home/a.", (("/home/a", "~"),))
-    '~/x.py, /home/ab, x=~/9 in ~.'
+    >>> hide("/srv/a/x.py, /srv/ab, x=/srv/a/9 in /srv/a.", (("/srv/a", "~"),))
+    '~/x.py, /srv/ab, x=~/9 in ~.'
     """
     for folder, stand_in in pairs:
         text = re.sub(rf"(?<![\w+/.-]){re.escape(folder)}(?![\w-]|\.\w)", stand_in, text)

@@ -34,55 +34,34 @@ def _band(context: Context) -> pd.DataFrame:
     return bands[bands["band"] == context.region["band"]]
 
 
-def _trend(context: Context) -> Figure:
-    w, first = context.writer, context.first_year
-    parts = []
-    roles = {context.code: "region", context.parent: "parent", NATION: "nation"}
-    for code in dict.fromkeys([context.code, context.parent, NATION]):
-        rows = context.rates_of(code)
-        role = "nation" if code == NATION else roles[code]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "name": w.short(code),
-                    "year": rows["wave"],
-                    "value": rows["rate"],
-                    "low": rows["low"],
-                    "high": rows["high"],
-                    "role": role,
-                }
-            )
-        )
+def _line(name: str, rows: pd.DataFrame, role: str) -> pd.DataFrame:
+    """One line of the trend; a rate without sampling error has no interval."""
+    columns = {"wave": "year", "rate": "value"}
+    line = rows.rename(columns=columns).reindex(columns=["year", "value", "low", "high"])
+    return line.assign(name=name, role=role)
+
+
+def _lines(context: Context) -> pd.DataFrame:
+    """The region, what lies above it, the nation and its band, from the first year shown."""
+    w = context.writer
+    roles = {context.code: "region", context.parent: "parent"} | {NATION: "nation"}
+    lines = [_line(w.short(code), context.rates_of(code), role) for code, role in roles.items()]
     if context.is_province:
-        band = _band(context)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "name": str(w.t(f"band.{context.region['band']}")),
-                    "year": band["wave"],
-                    "value": band["rate"],
-                    "low": float("nan"),
-                    "high": float("nan"),
-                    "role": "band",
-                }
-            )
-        )
-    series = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    series = series[series["year"] >= first]
-    goals = context.study.targets
-    goals = goals[(goals["region_code"] == context.code) & (goals["year"] >= first)]
-    marks = pd.DataFrame(
-        {
-            "year": goals["year"].astype(int),
-            "value": goals["value"],
-            "label": [str(w.t("figure.target"))] * len(goals),
-        }
-    )
+        name = str(w.t(f"band.{context.region['band']}"))
+        lines.append(_line(name, _band(context), "band"))
+    series = pd.concat([line for line in lines if len(line)], ignore_index=True)
+    return series[series["year"] >= context.first_year]
+
+
+def _trend(context: Context) -> Figure:
+    w, goals = context.writer, context.study.targets
+    goals = goals[(goals["region_code"] == context.code) & (goals["year"] >= context.first_year)]
+    marks = goals[["year", "value"]].astype({"year": int})
+    marks = marks.assign(label=str(w.t("figure.target")))
     waves = context.study.dataset.waves
-    breaks = [
-        (int(year), str(w.t("figure.break"))) for year in waves.loc[waves["break_before"], "wave"]
-    ]
-    figure = plots.trend(series, marks, breaks, ylabel=str(w.t("axis.rate")))
+    changed = waves.loc[waves["break_before"], "wave"]
+    breaks = [(int(year), str(w.t("figure.break"))) for year in changed]
+    figure = plots.trend(_lines(context), marks, breaks, ylabel=str(w.t("axis.rate")))
     return Figure(
         style.figure_png(figure),
         w.t("level.trend.caption", region=context.name),
