@@ -7,10 +7,12 @@ import math
 import pandas as pd
 from markupsafe import Markup
 
+from evaluation import plots, style
 from evaluation.evidence import Component, permitted
 from evaluation.headline import Headline
-from evaluation.report.blocks import Heading, Items, Paragraph, Table
+from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Table
 from evaluation.report.context import Context
+from evaluation.report.writer import plain
 from evaluation.results import Check, Result
 
 LOCKS = 5
@@ -37,6 +39,7 @@ def strength(context: Context) -> tuple:
     return (
         Heading(w.t("composite.title")),
         Paragraph(w.t("composite.what", parts=_parts(context, found.parts))),
+        *_drawn_ladder(context, found),
         _ladder(context, found),
         Paragraph(w.t("composite.note", parts=_parts(context, found.level_parts)), "note"),
         Heading(w.t("locks.title")),
@@ -56,6 +59,29 @@ def _parts(context: Context, doses: tuple[str, ...]) -> str:
 def digits(error: float) -> int:
     """Decimals that show two significant digits of a standard error."""
     return max(1, min(4, 1 - math.floor(math.log10(error))))
+
+
+def _drawn_ladder(context: Context, found: Headline) -> list[Figure]:
+    """The rungs with their intervals, one figure a unit: gains and levels share no axis."""
+    w, figures = context.writer, []
+    for unit in ("percentage_point_per_year", "percentage_point"):
+        rungs = [rung for rung in found.ladder if rung.result and rung.result.unit == unit]
+        rows = [
+            (
+                str(w.t(f"rung.{rung.model}")),
+                rung.result.estimate,
+                rung.result.low,
+                rung.result.high,
+                plain(rung.result.estimate, w.language, digits(rung.result.se)),
+            )
+            for rung in rungs
+        ]
+        if rows:
+            frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
+            drawn = plots.forest(frame, xlabel=str(w.t(f"axis.{unit}")))
+            caption, alt = w.t(f"composite.caption.{unit}"), str(w.t("composite.alt"))
+            figures.append(Figure(style.figure_png(drawn), caption, alt))
+    return figures
 
 
 def _ladder(context: Context, found: Headline) -> Table:

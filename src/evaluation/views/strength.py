@@ -13,7 +13,7 @@ from evaluation.report.strength import quotable, strength
 from evaluation.views import View, show
 
 # The blocks of the report's strength section by the kind of question they answer.
-PARTS = {"ladder": 0, "locks": 1, "checks": 2}
+PARTS = {"forest": 0, "ladder": 0, "locks": 1, "checks": 2}
 # Choices of the specification curve that are drawn, each with its values.
 CHOICES = {
     "covariates": ("opening", "log2_gdp_per_capita", "college_share"),
@@ -23,8 +23,8 @@ CHOICES = {
 
 
 def part(page: Context, name: str) -> View:
-    """One of the three parts of the report on strength: ``ladder``, ``locks`` or ``checks``."""
-    groups: list[list[Paragraph | Items | Table]] = []
+    """A part of the report on strength: ``forest``, ``ladder``, ``locks`` or ``checks``."""
+    groups: list[list[Paragraph | Items | Table | Figure]] = []
     for block in strength(page):
         if isinstance(block, Heading):
             groups.append([])
@@ -32,7 +32,9 @@ def part(page: Context, name: str) -> View:
             groups[-1].append(block)
     if not groups:
         return show(page, Paragraph(quotable(page)))
-    return show(page, *groups[PARTS[name]])
+    blocks = groups[PARTS[name]]
+    drawn = [block for block in blocks if isinstance(block, Figure)]
+    return show(page, *(drawn if name == "forest" else [b for b in blocks if b not in drawn]))
 
 
 def sentence(page: Context) -> View:
