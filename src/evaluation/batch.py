@@ -40,6 +40,7 @@ class Block:
     languages: tuple[str, ...]
     parameters: dict[str, Any] = field(default_factory=dict)
     title: dict[str, str] = field(default_factory=dict)
+    formats: tuple[str, ...] = FORMATS
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def check_block(
         languages[0],
         dict(raw.get("parameters", {})),
         dict(title),
+        formats[0],
     ), []
 
 

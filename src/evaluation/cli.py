@@ -61,6 +61,11 @@ WORKERS = Annotated[int | None, typer.Option(min=1, help="Reports made at once."
 TIMEOUT = Annotated[float, typer.Option(min=1, help="Seconds one report may take.")]
 SET = Annotated[list[str] | None, typer.Option("--set", help="Notebook parameter, key=value.")]
 DRY = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
+FORMAT = Annotated[list[str] | None, typer.Option("--format", help="Formats to write.")]
+FRESH = Annotated[bool, typer.Option("--fresh", help="Make again what is up to date.")]
+EXPLAIN = Annotated[bool, typer.Option("--explain", help="Say why each report is made.")]
+QUIET = Annotated[bool, typer.Option("--quiet", help="Say only what failed.")]
+SCHEDULER = Annotated[str, typer.Option(help="Dask scheduler whose workers make the reports.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -91,14 +96,19 @@ def batch(
     dry_run: DRY = False,
     only: Annotated[list[str] | None, typer.Option(help="Region codes or notebooks.")] = None,
     language: Annotated[list[str] | None, typer.Option(help="Languages to make.")] = None,
+    format_: FORMAT = None,
+    fresh: FRESH = False,
+    explain: EXPLAIN = False,
+    quiet: QUIET = False,
     workers: WORKERS = None,
     timeout: TIMEOUT = 300.0,
+    scheduler: SCHEDULER = "",
     set_: SET = None,
     data: DATA = None,
     out: OUT = None,
     notebooks: NOTEBOOKS = None,
 ) -> None:
-    """Make every report of a batch."""
+    """Make the reports of a batch that are not there yet or no longer true."""
     from evaluation import making, project
 
     if not file.suffix and not file.exists():
@@ -107,11 +117,12 @@ def batch(
         "file": file.name,
         "only": making.parts(only),
         "languages": making.parts(language),
+        "formats": making.parts(format_),
         "overrides": making.pairs(set_),
     }
     place = making.folders(data, notebooks, out)
-    options = {"workers": workers, "timeout": timeout, "dry_run": dry_run}
-    if not making.make(project.read_batch(file), place, choice, **options):
+    options = making.Options(workers, timeout, fresh, scheduler, dry_run, explain, quiet)
+    if not making.make(project.read_batch(file), place, choice, options):
         raise typer.Exit(FAILED)
 
 
@@ -120,13 +131,15 @@ def report(
     region: Annotated[str, typer.Argument(help="Region code, or overview.")],
     language: Annotated[Language, typer.Option(help="Language of the page.")] = Language.both,
     dry_run: DRY = False,
+    format_: FORMAT = None,
+    fresh: FRESH = False,
     timeout: TIMEOUT = 300.0,
     set_: SET = None,
     data: DATA = None,
     out: OUT = None,
     notebooks: NOTEBOOKS = None,
 ) -> None:
-    """Make the report of one region, or the overview."""
+    """Make the report of one region, or the overview, unless it is there and still true."""
     from evaluation import making
 
     one: dict[str, Any] = {"notebook": "region_report", "regions": [region]}
@@ -134,9 +147,14 @@ def report(
         title = {"zh": "全国总览", "en": "National overview"}
         one = {"notebook": "overview", "region_set": "provinces", "title": title}
     one["languages"] = ["zh", "en"] if language is Language.both else [language.value]
-    choice = {"file": f"`kepu report {region}`", "overrides": making.pairs(set_)}
+    choice = {
+        "file": f"`kepu report {region}`",
+        "formats": making.parts(format_),
+        "overrides": making.pairs(set_),
+    }
     place = making.folders(data, notebooks, out)
-    if not making.make(one, place, choice, timeout=timeout, dry_run=dry_run):
+    options = making.Options(timeout=timeout, fresh=fresh, dry_run=dry_run)
+    if not making.make(one, place, choice, options):
         raise typer.Exit(FAILED)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,14 @@ class Dataset:
         )
 
 
+_held: dict[str, Dataset] = {}
+
+
+def hold(dataset: Dataset) -> None:
+    """Keep a package in memory, for this process and those forked from it: ``load`` finds it."""
+    _held[dataset.hash] = dataset
+
+
 # Truth values of Frictionless Table Schema where a field does not list its own.
 TRUE_VALUES = ("true", "True", "TRUE", "1")
 
@@ -101,6 +109,10 @@ def load(path: str | Path = "data", checked_hash: str = "") -> Dataset:
     root = Path(path)
     descriptor = read_descriptor(root)
     digest = package_hash(root)
+    if digest in _held:
+        # Copies on write: what a caller does to its tables leaves the ones held as they are.
+        held = _held[digest]
+        return replace(held, root=root, **{n: getattr(held, n).copy(deep=False) for n in TABLES})
     if digest != checked_hash:
         violations = schema.check(root)
         if violations:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from evaluation import data as packages
-from evaluation import project, runner, screen
+from evaluation import keys, plan, project, runner, screen, store
 from evaluation.errors import KepuError
-from evaluation.plan import Job, make_plan
+from evaluation.plan import Job
+from evaluation.tables import package_hash
+from evaluation.worker import FAILED
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,23 @@ class Folders:
     out: Path
 
 
+@dataclass(frozen=True)
+class Options:
+    """How a command is to run; see :class:`evaluation.runner.Run` for what is not said here.
+
+    ``dry_run`` shows the plan and stops, ``explain`` says of each report why it is made, ``quiet``
+    says only what failed.
+    """
+
+    workers: int | None = None
+    timeout: float = 300.0
+    fresh: bool = False
+    scheduler: str = ""
+    dry_run: bool = False
+    explain: bool = False
+    quiet: bool = False
+
+
 def folders(data: Path | None, notebooks: Path | None, out: Path | None) -> Folders:
     """Complete the folders a person gave by those of the project found from here."""
     given = (data, notebooks, out)
@@ -32,64 +52,83 @@ def folders(data: Path | None, notebooks: Path | None, out: Path | None) -> Fold
     return Folders(*(own or default for own, default in zip(given, defaults, strict=True)))
 
 
-def make(
-    raw: Any,
-    place: Folders,
-    choice: Mapping[str, Any],
-    *,
-    workers: int | None = None,
-    timeout: float = 300.0,
-    dry_run: bool = False,
-) -> bool:
+def make(raw: Any, place: Folders, choice: Mapping[str, Any], options: Options) -> bool:
     """Plan and, unless this is a dry run, make the reports; give whether none failed.
 
     Parameters
     ----------
     raw : the mapping a batch file holds.
     place : where to read and write.
-    choice : ``file``, ``only``, ``languages`` and ``overrides`` of
+    choice : ``file``, ``only``, ``languages``, ``formats`` and ``overrides`` of
         :func:`evaluation.plan.make_plan`.
-    workers, timeout : see :func:`evaluation.runner.run`.
-    dry_run : only show the plan.
     """
+    jobs, how = _plan(raw, place, choice, options)
     console = screen.console()
-    jobs, state = _plan(raw, place, choice)
-    if dry_run:
+    if options.explain:
+        console.print(screen.explanation(jobs, runner.reasons(jobs, how)))
+    elif options.dry_run:
         console.print(screen.plan_table(jobs))
+    if options.dry_run:
         return True
     begun = time.monotonic()
-    with screen.progress(console, len(jobs)) as done:
-        outcomes = runner.run(
-            jobs,
-            place.out,
-            notebooks=place.notebooks,
-            data=place.data,
-            state=state,
-            workers=workers,
-            timeout=timeout,
-            done=done,
-        )
-    screen.summary(console, outcomes, place.out, time.monotonic() - begun)
-    return all(outcome.status != runner.FAILED for outcome in outcomes)
+    with screen.progress(console, len(jobs), quiet=options.quiet) as watch:
+        outcomes = runner.run(jobs, how, watch)
+    screen.summary(console, outcomes, place.out, time.monotonic() - begun, quiet=options.quiet)
+    return all(outcome.status != FAILED for outcome in outcomes)
 
 
 def _plan(
-    raw: Any, place: Folders, choice: Mapping[str, Any]
-) -> tuple[Sequence[Job], runner.State]:
+    raw: Any, place: Folders, choice: Mapping[str, Any], options: Options
+) -> tuple[Sequence[Job], runner.Run]:
     """Plan against the checked data and the notebooks as they are now."""
-    dataset = packages.load(place.data)
+    dataset = _checked(place.data)
     root = place.notebooks.resolve().parent
     state = runner.State(
         data=project.data_label(place.data, place.notebooks, root),
         data_hash=dataset.hash,
         commit=project.commit(root),
-        date=date.today().isoformat(),
+        date=today().isoformat(),
         simulated=dataset.simulated,
     )
     filled = {key: getattr(state, key) for key in ("data", "data_hash", "commit", "date")}
     notebooks = project.read_notebooks(place.notebooks)
-    jobs = make_plan(raw, dataset, notebooks, filled=filled, simulated=dataset.simulated, **choice)
-    return jobs, state
+    jobs = plan.make_plan(
+        raw, dataset, notebooks, filled=filled, simulated=dataset.simulated, **choice
+    )
+    how = runner.Run(
+        place.out, place.notebooks, place.data, state,
+        key=keys.keyed(dataset, place.notebooks, state.date),
+        studies=plan.studies(jobs, notebooks),
+        workers=options.workers,
+        timeout=options.timeout,
+        fresh=options.fresh,
+        scheduler=options.scheduler,
+    )  # fmt: skip
+    return jobs, how
+
+
+def _checked(data: Path) -> packages.Dataset:
+    """Load the data package; its contract is checked once for each state of data and rules."""
+    if not data.is_dir():
+        return packages.load(data)  # which refuses it
+    digest = package_hash(data)
+    store.remembered("checked", digest, lambda: packages.load(data).hash, "evaluation.schema")
+    return packages.load(data, digest)
+
+
+def today() -> date:
+    """The day a run tells: that of ``SOURCE_DATE_EPOCH`` where this is set, for equal builds.
+
+    Raises
+    ------
+    KepuError : the variable is no number of seconds.
+    """
+    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not fixed:
+        return date.today()
+    if not fixed.isdigit():
+        raise KepuError(f"SOURCE_DATE_EPOCH is {fixed!r}, no number of seconds — correct or unset it")
+    return datetime.fromtimestamp(int(fixed), UTC).date()
 
 
 def parts(values: Sequence[str] | None) -> list[str]:

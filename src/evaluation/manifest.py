@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from evaluation import journal
+from evaluation.folder import replace
 from evaluation.plan import OVERVIEW, Job
 from evaluation.worker import FAILED, MADE, Outcome
 
@@ -23,54 +24,37 @@ GROUPS = {
 LEVELS = {"prefecture_city": "league", "nation": OVERVIEW}
 
 
-def read(out: Path) -> dict[str, Any]:
-    """Read the manifest of a folder, an empty one where there is none yet."""
+def entries(out: Path) -> dict[str, dict[str, Any]]:
+    """What a folder holds by file stem, with what a killed run had made and could not list.
+
+    The latter carry ``unlisted``: the next run puts them into its own log first.
+    """
     path = out / "manifest.json"
-    return json.loads(path.read_text("utf-8")) if path.exists() else {"run": {}, "reports": []}
+    listed = json.loads(path.read_text("utf-8"))["reports"] if path.exists() else []
+    found = {entry["stem"]: entry for entry in listed}
+    return found | {e["stem"]: {**e, "unlisted": True} for e in journal.unfinished(out)}
 
 
-def write(
-    out: Path,
-    jobs: Sequence[Job],
-    outcomes: Mapping[str, Outcome],
+def entry(
+    job: Job,
+    outcome: Outcome,
     state: Any,
-    run: Mapping[str, Any],
-) -> None:
-    """Write manifest.json and index.html; earlier reports stay listed while their page is there.
+    key: Mapping[str, str],
+    before: Mapping[str, Any] | None,
+    out: Path,
+) -> dict[str, Any]:
+    """Record one report: what it is, what became of it, what it rests on.
 
     Parameters
     ----------
-    out : folder of the reports.
-    jobs, outcomes : what this run did, outcomes by job id.
-    state : data, data_hash, commit, date and simulated of this run.
-    run : start, duration and versions of this run.
+    state : data, data_hash, commit, date and simulated of the run.
+    key : hashes the report rests on.
+    before : the entry of an earlier run; where this one failed, its page stays linked.
     """
-    entries = {entry["stem"]: entry for entry in read(out)["reports"]}
-    entries = {
-        stem: entry
-        for stem, entry in entries.items()
-        if entry["status"] == FAILED or (out / entry["file"]).exists()
-    }
-    for job in jobs:
-        before = entries.get(job.stem, {})
-        entry = entries[job.stem] = _entry(job, outcomes[job.id], state)
-        if entry["status"] == FAILED and (out / f"{job.stem}.html").exists():
-            entry["earlier"] = before.get("earlier") or _version(before)
-    manifest = {
-        "run": {**run, **vars(state)},
-        "reports": sorted(entries.values(), key=lambda entry: entry["stem"]),
-    }
-    _replace(out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
-    _replace(out / "index.html", index(manifest))
-
-
-def _version(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Say which page an earlier run left and what it rests on."""
-    return {key: entry.get(key, "") for key in ("file", "date", "data_hash")}
-
-
-def _entry(job: Job, outcome: Outcome, state: Any) -> dict[str, Any]:
     made = outcome.status == MADE
+    earlier = {}
+    if not made and before and (out / f"{job.stem}.html").exists():
+        earlier = before.get("earlier") or _version(before)
     return {
         "id": job.id,
         "stem": job.stem,
@@ -82,14 +66,40 @@ def _entry(job: Job, outcome: Outcome, state: Any) -> dict[str, Any]:
         "parameters": job.parameters,
         "status": outcome.status,
         "seconds": round(outcome.seconds, 1),
+        "attempts": outcome.attempts,
         "file": f"{job.stem}.html" if made else "",
+        "files": outcome.files,
+        "key": dict(key),
         "error": outcome.error,
-        "earlier": {},
+        "earlier": earlier,
         "warnings": list(outcome.warnings),
         "date": state.date,
         "data_hash": state.data_hash,
         "simulated": state.simulated,
     }
+
+
+def write(out: Path, reports: Mapping[str, Mapping[str, Any]], run: Mapping[str, Any]) -> None:
+    """Write manifest.json and index.html; a report is listed while its page is there.
+
+    Parameters
+    ----------
+    reports : entries by file stem.
+    run : what is told of this run: start, duration, versions, data.
+    """
+    kept = [
+        {key: value for key, value in reports[stem].items() if key != "unlisted"}
+        for stem in sorted(reports)
+        if reports[stem]["status"] == FAILED or (out / reports[stem]["file"]).exists()
+    ]
+    manifest = {"run": dict(run), "reports": kept}
+    replace(out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
+    replace(out / "index.html", index(manifest))
+
+
+def _version(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Say which page an earlier run left and what it rests on."""
+    return {key: entry.get(key, "") for key in ("file", "date", "data_hash")}
 
 
 def index(manifest: Mapping[str, Any]) -> str:
@@ -123,9 +133,3 @@ def _groups(reports: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if cards
     ]
 
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole: a reader sees the old one or the new one."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, "utf-8")
-    os.replace(part, path)

@@ -13,9 +13,9 @@ from evaluation.data import Dataset
 from evaluation.doses import attach, level_panel
 from evaluation.errors import KepuError
 from evaluation.models import fit, named
+from evaluation.observations import model_regions
 from evaluation.results import Result
 
-MINIMUM_REGIONS = 10
 # Columns of the panel of gains and of the panel of levels, by the kind of outcome a model has.
 ROLES: dict[str, dict[str, Any]] = {
     "gain": {
@@ -57,15 +57,6 @@ def panels(dataset: Dataset, assumed: panel.Assumed | None = None) -> Panels:
     provinces = gains[gains["region_code"].isin(regions)].reset_index(drop=True)
     levels = level_panel(dataset, rates[rates["region_code"].isin(regions)])
     return Panels(rates, gains, attach(dataset, provinces), levels)
-
-
-def model_regions(dataset: Dataset) -> pd.Index:
-    """Regions of the panel: the provinces, or the lower units where a package has no provinces."""
-    provinces = dataset.regions.loc[dataset.regions["level"] == "province", "code"]
-    if len(provinces) >= MINIMUM_REGIONS:
-        return pd.Index(provinces)
-    parents = dataset.regions["parent_code"]
-    return pd.Index(dataset.regions.loc[~dataset.regions["code"].isin(parents), "code"])
 
 
 def roles(model: str) -> dict[str, Any]:

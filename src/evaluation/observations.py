@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from evaluation.data import Dataset
+
 RATE = "science_literacy_rate"
 GAIN = "science_literacy_rate_change"
+SAMPLE = "survey_sample_valid"
+# A package with fewer provinces than this is a panel of its lower units.
+MINIMUM_REGIONS = 10
 # Facts with one of these flags are shown, and never estimated from.
 BARRED = frozenset(
     {"conflict", "weak_source", "suspect", "off_wave", "provincial_survey", "basis_unstated"}
@@ -81,3 +86,12 @@ def by_year(facts: pd.DataFrame, sources: pd.DataFrame, indicator: str) -> pd.Da
     rows = rows.drop_duplicates(["region_code", "year"])
     columns = ["region_code", "year", "value", "series", "fact_id"]
     return rows[columns].sort_values(["region_code", "year"], ignore_index=True)
+
+
+def model_regions(dataset: Dataset) -> pd.Index:
+    """Regions of the panel: the provinces, or the lower units where a package has no provinces."""
+    provinces = dataset.regions.loc[dataset.regions["level"] == "province", "code"]
+    if len(provinces) >= MINIMUM_REGIONS:
+        return pd.Index(provinces)
+    parents = dataset.regions["parent_code"]
+    return pd.Index(dataset.regions.loc[~dataset.regions["code"].isin(parents), "code"])

@@ -12,9 +12,7 @@ import pandas as pd
 
 from evaluation import survey
 from evaluation.data import Dataset
-from evaluation.observations import by_year, surveyed_rates
-
-SAMPLE = "survey_sample_valid"
+from evaluation.observations import SAMPLE, by_year, surveyed_rates
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from evaluation.batch import BatchError, Block, Catalogue, check_block, split, unknown_region
+from evaluation.batch import FORMATS, BatchError, Block, Catalogue, check_block, split, unknown_region
 from evaluation.parameters import Parameter, Problem, check_parameters, convert
 from evaluation.text import LANGUAGES
 
@@ -31,6 +31,7 @@ class Job:
     language : ``"zh"`` or ``"en"``.
     parameters : what the notebook's parameters cell is given.
     stem : file name without suffix; it says ``simulated`` where the data are.
+    formats : what is written of it, of ``evaluation.batch.FORMATS``.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Job:
     language: str
     parameters: dict[str, Any] = field(default_factory=dict)
     stem: str = ""
+    formats: tuple[str, ...] = FORMATS
 
 
 def catalogue(dataset: Any, notebooks: Mapping[str, Mapping[str, Parameter]]) -> Catalogue:
@@ -64,6 +66,7 @@ def make_plan(
     filled: Mapping[str, Any] | None = None,
     only: Sequence[str] = (),
     languages: Sequence[str] = (),
+    formats: Sequence[str] = (),
     overrides: Mapping[str, str] | None = None,
     simulated: bool = False,
 ) -> list[Job]:
@@ -77,6 +80,7 @@ def make_plan(
     filled : values of the run for every notebook that declares them: data, data_hash, date, commit.
     only : region codes or notebook names to keep; empty keeps all.
     languages : languages to keep; empty keeps all.
+    formats : what to write in place of what the blocks say; empty leaves it to them.
     overrides : ``--set`` values as text; converted to the declared types.
     simulated : mark the files as made from simulated data.
 
@@ -91,11 +95,11 @@ def make_plan(
     blocks = [block for block, _ in checked if block is not None]
     used = {block.notebook: notebooks[block.notebook] for block in blocks}
     values, set_problems = _overrides(overrides or {}, used)
-    problems += set_problems + _languages(languages)
+    problems += set_problems + _choices("--language", languages, LANGUAGES)
+    problems += _choices("--format", formats, FORMATS)
+    given = (filled or {}, values, simulated, tuple(formats))
     jobs = [
-        job
-        for block in blocks
-        for job in _jobs(block, dataset, notebooks[block.notebook], filled or {}, values, simulated)
+        job for block in blocks for job in _jobs(block, dataset, notebooks[block.notebook], *given)
     ]
     problems += _duplicates(jobs)
     if not problems:
@@ -105,7 +109,7 @@ def make_plan(
     return [job for job in jobs if _kept(job, only, languages)]
 
 
-def _jobs(block: Block, dataset, declared, filled, overrides, simulated) -> list[Job]:
+def _jobs(block: Block, dataset, declared, filled, overrides, simulated, formats) -> list[Job]:
     regions = dataset.regions.drop_duplicates("code").set_index("code")
     jobs = []
     for region in block.regions or [""]:
@@ -119,7 +123,8 @@ def _jobs(block: Block, dataset, declared, filled, overrides, simulated) -> list
             key = f"{region or block.notebook}_{language}"
             stem = f"{key}_simulated" if simulated else key
             level = row["level"] if region else OVERVIEW
-            jobs.append(Job(key, block.notebook, region, level, names, language, parameters, stem))
+            job = Job(key, block.notebook, region, level, names, language, parameters, stem)
+            jobs.append(replace(job, formats=formats or block.formats))
     return jobs
 
 
@@ -137,11 +142,11 @@ def _overrides(texts: Mapping[str, str], used) -> tuple[dict[str, Any], list[Pro
     return values, list(dict.fromkeys(problems))
 
 
-def _languages(languages: Sequence[str]) -> list[Problem]:
+def _choices(option: str, given: Sequence[str], allowed: Sequence[str]) -> list[Problem]:
     return [
-        Problem("--language", f"{given!r} is unknown", "choose one of them", LANGUAGES)
-        for given in languages
-        if given not in LANGUAGES
+        Problem(option, f"{value!r} is unknown", "choose one of them", tuple(allowed))
+        for value in given
+        if value not in allowed
     ]
 
 
@@ -166,3 +171,16 @@ def _only(only: Sequence[str], jobs: Sequence[Job], known: Catalogue) -> list[Pr
 def _kept(job: Job, only: Sequence[str], languages: Sequence[str]) -> bool:
     chosen = not only or job.region in only or job.notebook in only
     return chosen and (not languages or job.language in languages)
+
+
+def studies(
+    jobs: Sequence[Job], notebooks: Mapping[str, Mapping[str, Parameter]]
+) -> list[tuple[int, int]]:
+    """Draws and seed of every study the reports of a plan rest on."""
+    found = set()
+    for job in jobs:
+        declared = notebooks[job.notebook]
+        if {"draws", "seed"} <= declared.keys():
+            values = (job.parameters.get(n, declared[n].default) for n in ("draws", "seed"))
+            found.add(tuple(map(int, values)))
+    return sorted(found)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import subprocess
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from evaluation import store
 from evaluation.errors import KepuError
 from evaluation.parameters import Parameter
 
@@ -52,22 +55,26 @@ def read_batch(path: Path) -> dict[str, Any]:
 
 def read_notebooks(folder: Path) -> dict[str, dict[str, Parameter]]:
     """Read the declared parameters of every notebook with a cell tagged ``parameters``."""
-    import papermill  # slow to import, and only a run needs it
-
-    logging.getLogger("papermill").setLevel(logging.ERROR)
     if not folder.is_dir():
         raise KepuError(f"{folder} is no folder — name the notebooks' folder with --notebooks")
     found = {}
     for path in sorted(folder.glob("*.ipynb")):
-        try:
-            records = papermill.inspect_notebook(path)
-        except (ValueError, KeyError) as error:
-            raise KepuError(
-                f"{path.name} cannot be read ({error}) — save it from Jupyter"
-            ) from None
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        inspect = partial(_inspect, path)
+        records = store.remembered("notebooks", content, inspect, __name__)
         if records:
             found[path.stem] = {k: Parameter.from_papermill(r) for k, r in records.items()}
     return found
+
+
+def _inspect(path: Path) -> dict[str, dict[str, str]]:
+    import papermill  # slow to import, and each notebook is inspected once
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    try:
+        return papermill.inspect_notebook(path)
+    except (ValueError, KeyError) as error:
+        raise KepuError(f"{path.name} cannot be read ({error}) — save it from Jupyter") from None
 
 
 def commit(root: Path) -> str:

@@ -1,30 +1,23 @@
-"""Run a plan: reports in parallel, each whole or not at all, one failure stopping no other."""
+"""Run a plan: make what is not there yet, file it whole, and leave a true record of the folder."""
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import platform
-import shutil
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from filelock import FileLock, Timeout
-
+from evaluation import folder, journal, keys, manifest
 from evaluation.errors import KepuError
-from evaluation.manifest import write
+from evaluation.fingerprint import DISTRIBUTION
 from evaluation.plan import Job
-from evaluation.project import NAME
-from evaluation.tidy import hide
-from evaluation.worker import FAILED, Outcome, Place, make, start, write_kernel
+from evaluation.worker import CACHED, FAILED, MADE, Outcome, Task
 
 PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert")
 
@@ -40,29 +33,80 @@ class State:
     simulated: bool = False
 
 
-def run(
-    plan: Sequence[Job],
-    out: Path,
-    *,
-    notebooks: Path,
-    data: Path,
-    state: State,
-    workers: int | None = None,
-    timeout: float = 300.0,
-    done: Callable[[Outcome], None] = lambda outcome: None,
-) -> list[Outcome]:
-    """Make every report of ``plan`` in the folder ``out``, with its manifest and index.
+@dataclass(frozen=True)
+class Run:
+    """How to run a plan.
 
-    Parameters
+    Attributes
     ----------
-    plan : jobs of :func:`evaluation.plan.make_plan`.
     out : folder of the reports; made where missing. Reports of other regions in it stay.
     notebooks : folder of the notebooks, the working directory of their kernels.
     data : folder of the data package.
     state : recorded in the manifest.
+    key : hashes a report rests on, see :func:`evaluation.keys.keyed`.
+    studies : draws and seed of each study to have ready, see :func:`evaluation.plan.studies`.
     workers : reports made at once; the number of processors where ``None``.
     timeout : seconds one report may take.
-    done : called with each outcome as it arrives.
+    fresh : make every report again, whatever is there.
+    scheduler : address of a Dask scheduler whose workers make the reports.
+    """
+
+    out: Path
+    notebooks: Path
+    data: Path
+    state: State
+    key: Callable[[Job], Mapping[str, str]]
+    studies: Sequence[tuple[int, int]] = ()
+    workers: int | None = None
+    timeout: float = 300.0
+    fresh: bool = False
+    scheduler: str = ""
+
+
+@dataclass
+class Watch:
+    """What a run tells as it goes; each is called with the id of a report or with its outcome."""
+
+    begun: Callable[[str], None] = lambda job: None
+    ended: Callable[[Outcome], None] = lambda outcome: None
+
+
+@dataclass
+class _Record:
+    """What became of the reports of one run, as it grows."""
+
+    jobs: dict[str, Job]
+    entries: dict[str, dict[str, Any]]
+    log: journal.Journal
+    run: Run
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome, key: Mapping[str, str]) -> None:
+        job = self.jobs[outcome.id]
+        self.outcomes[job.id] = outcome
+        if outcome.status == CACHED:
+            self.log.write("cached", id=job.id)
+            return
+        before = self.entries.get(job.stem)
+        entry = manifest.entry(job, outcome, self.run.state, key, before, self.run.out)
+        self.entries[job.stem] = entry
+        self.log.write("report", entry=entry)
+
+
+def reasons(plan: Sequence[Job], run: Run) -> dict[str, str]:
+    """Say for each job why it must be made, ``""`` where what is in the folder is still true."""
+    entries = manifest.entries(run.out)
+    if run.fresh:
+        return {job.id: "asked for by --fresh" for job in plan}
+    return {job.id: keys.reason(job, run.key(job), entries.get(job.stem), run.out) for job in plan}
+
+
+def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outcome]:
+    """Make every report of ``plan`` that is not there yet, with manifest, index and log of events.
+
+    Parameters
+    ----------
+    plan : jobs of :func:`evaluation.plan.make_plan`.
 
     Returns
     -------
@@ -70,100 +114,103 @@ def run(
 
     Raises
     ------
-    KepuError : when another run writes into ``out``.
+    KepuError : when another run writes into the folder, or it cannot be written.
     """
-    begun, clock = datetime.now(UTC), time.monotonic()
-    with _locked(out), _folders(out) as (staging, jupyter):
-        place = Place(notebooks.resolve(), data, out, staging, timeout, _hidden(data, notebooks))
-        outcomes: dict[str, Outcome] = {}
-        try:
-            arriving = _outcomes(plan, place, jupyter, workers or os.cpu_count() or 1)
-            with contextlib.closing(arriving):
-                for outcome in arriving:
-                    outcomes[outcome.id] = outcome
-                    done(outcome)
-        finally:  # an interrupted run still leaves a true index of what was made
-            record = {"started": begun.isoformat(timespec="seconds"), **_versions()}
-            record["seconds"] = round(time.monotonic() - clock, 1)
-            write(out, [job for job in plan if job.id in outcomes], outcomes, state, record)
-    return [outcomes[job.id] for job in plan]
+    watch = watch or Watch()
+    with folder.locked(how.out), _told(how.out):
+        why = reasons(plan, how)
+        entries = manifest.entries(how.out)
+        with contextlib.closing(journal.Journal(how.out)) as log:
+            record = _Record({job.id: job for job in plan}, entries, log, how)
+            _carry_over(entries, log)
+            with _kept(record):
+                for job in plan:
+                    if not why[job.id]:
+                        done = Outcome(job.id, CACHED, 0.0, files=entries[job.stem]["files"])
+                        record.add(done, {})
+                        watch.ended(done)
+                _make([job for job in plan if why[job.id]], how, record, watch)
+    return [record.outcomes[job.id] for job in plan]
 
 
-def _outcomes(plan: Sequence[Job], place: Place, jupyter: Path, workers: int) -> Iterator[Outcome]:
-    pool = ProcessPoolExecutor(
-        min(workers, max(len(plan), 1)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=start,
-        initargs=(str(jupyter),),
+def _carry_over(entries: Mapping[str, Mapping[str, Any]], log: journal.Journal) -> None:
+    """Tell the new log what a killed run had made, so that another kill cannot lose it."""
+    log.write("started")
+    for entry in entries.values():
+        if entry.get("unlisted"):
+            log.write("report", entry=entry)
+
+
+def _make(plan: Sequence[Job], how: Run, record: _Record, watch: Watch) -> None:
+    if not plan:
+        return
+    with folder.staging(how.out) as staging:
+        tasks = [_task(job, how, staging) for job in plan]
+        by_id = {task.job.id: task for task in tasks}
+        with contextlib.closing(_outcomes(tasks, how, watch)) as arriving:
+            for outcome in arriving:
+                task = by_id[outcome.id]
+                folder.file(outcome, task.job.stem, Path(task.folder), how.out)
+                record.add(outcome, how.key(task.job))
+                watch.ended(outcome)
+
+
+def _task(job: Job, how: Run, staging: Path) -> Task:
+    return Task(
+        job,
+        str(how.notebooks.resolve()),
+        str(how.data.resolve()),
+        str(staging / job.stem),
+        how.timeout,
+        folder.hidden(how.data, how.notebooks),
     )
-    others = set(multiprocessing.active_children())
-    try:
-        futures = {pool.submit(make, job, place): job for job in plan}
-        for future in as_completed(futures):
-            yield _result(future, futures[future], place)
-    except BaseException:  # interrupted: end the reports under way instead of waiting for them
-        for worker in set(multiprocessing.active_children()) - others:
-            worker.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _result(future: Future, job: Job, place: Place) -> Outcome:
-    """Give the outcome, also of a job whose worker process died (out of memory, killed)."""
-    error = future.exception()
-    if error is None:
-        return future.result()
-    text = hide(" ".join(str(error).split()), place.hidden)
-    return Outcome(job.id, FAILED, 0.0, f"{type(error).__name__}: {text}")
+def _outcomes(tasks: Sequence[Task], how: Run, watch: Watch) -> Iterator[Outcome]:
+    """Choose who makes the reports: this machine or the workers of a cluster."""
+    prepare = {"data": str(how.data.resolve()), "data_hash": how.state.data_hash,
+               "studies": how.studies}  # fmt: skip
+    if how.scheduler:
+        from evaluation import cluster
+
+        return cluster.outcomes(tasks, address=how.scheduler, prepare=prepare, begun=watch.begun)
+    from evaluation import local
+
+    workers = how.workers or os.cpu_count() or 1
+    return local.outcomes(tasks, workers=workers, prepare=prepare, begun=watch.begun)
 
 
 @contextlib.contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Hold the folder for one run; the lock goes with the process, even a killed one."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / ".lock")
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise KepuError(
-            f"another run is writing into {out} — wait for it, or choose a folder with --out"
-        ) from None
-    except OSError as error:
-        raise KepuError(f"{out} cannot be written ({error.strerror}) — choose --out") from None
+def _kept(record: _Record) -> Iterator[None]:
+    """Write manifest and index when the run ends, however it ends."""
+    begun, clock, how = datetime.now(UTC), time.monotonic(), record.run
     try:
         yield
     finally:
-        lock.release()
+        told = {"started": begun.isoformat(timespec="seconds"), **_versions()}
+        told["seconds"] = round(time.monotonic() - clock, 1)
+        counts = [outcome.status for outcome in record.outcomes.values()]
+        told |= {status: counts.count(status) for status in (MADE, CACHED, FAILED)}
+        manifest.write(how.out, record.entries, {**told, **vars(how.state)})
+        record.log.write("finished")
 
 
 @contextlib.contextmanager
-def _folders(out: Path) -> Iterator[tuple[Path, Path]]:
-    """Give a staging folder inside ``out`` (one file system) and one for Jupyter's own files."""
-    for stale in out.glob(".staging-*"):  # left by a killed run; the lock says it is ours to clear
-        shutil.rmtree(stale)
-    with (
-        tempfile.TemporaryDirectory(prefix=".staging-", dir=out) as staging,
-        tempfile.TemporaryDirectory(prefix="kepu-", ignore_cleanup_errors=True) as jupyter,
-    ):
-        write_kernel(Path(jupyter))
-        yield Path(staging).resolve(), Path(jupyter)
-
-
-def _hidden(data: Path, notebooks: Path) -> tuple[tuple[str, str], ...]:
-    """List the folders no report may show, the longest first, each with its stand-in."""
-    pairs = {str(Path.home()): "~", str(Path(tempfile.gettempdir())): "(tmp)", sys.prefix: "(env)"}
-    pairs |= {sys.base_prefix: "(python)", str(Path(__file__).parents[1]): "src"}
-    for path, stand_in in ((notebooks.parent, "."), (data, data.name)):
-        pairs |= {str(path.absolute()): stand_in, str(path.resolve()): stand_in}
-    pairs = {folder: name for folder, name in pairs.items() if len(Path(folder).parts) > 1}
-    return tuple(sorted(pairs.items(), key=lambda pair: -len(pair[0])))
+def _told(out: Path) -> Iterator[None]:
+    """Turn a folder that can no longer be written into a message; what was made stays."""
+    try:
+        yield
+    except OSError as error:
+        raise KepuError(
+            f"{out} can no longer be written ({error.strerror or error}) — the reports made so far "
+            "are whole; make room and run again: it goes on from there"
+        ) from None
 
 
 def _versions() -> dict[str, object]:
     """Versions a reader needs to make the same reports again."""
     return {
-        "package": metadata.version(NAME),
+        "package": metadata.version(DISTRIBUTION),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }

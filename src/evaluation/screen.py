@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from evaluation.plan import Job
-from evaluation.worker import FAILED, Outcome
+from evaluation.runner import Watch
+from evaluation.worker import CACHED, FAILED, MADE, Outcome
 
 
 def plan_table(plan: Sequence[Job]) -> Table:
@@ -38,50 +48,109 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     return drawn
 
 
+def explanation(plan: Sequence[Job], reasons: Mapping[str, str]) -> Table:
+    """Draw why each report is made or left: one row a report."""
+    rows = [(job.id, job.names[job.language], reasons[job.id] or "up to date") for job in plan]
+    return table(("report", "region", "why"), rows)
+
+
 @contextlib.contextmanager
-def progress(console: Console, total: int) -> Iterator[Callable[[Outcome], None]]:
-    """Show a bar on a terminal, plain lines elsewhere; give what to call with each outcome."""
-    count = 0
+def progress(console: Console, total: int, *, quiet: bool = False) -> Iterator[Watch]:
+    """Show a live line on a terminal, a line a report elsewhere, nothing when quiet."""
+    if quiet:
+        yield Watch()
+    elif console.is_terminal:
+        with Live(total, console) as live:
+            yield Watch(live.begun, live.ended)
+    else:
+        yield Watch(ended=_lines(console, total))
+
+
+def _lines(console: Console, total: int) -> Callable[[Outcome], None]:
+    counter = itertools.count(1)
 
     def line(outcome: Outcome) -> None:
-        nonlocal count
-        count += 1
-        what = f"{outcome.status} in {outcome.seconds:.1f} s"
-        text = f"[{count:>{len(str(total))}}/{total}] {outcome.id} {what}"
+        number = f"[{next(counter):>{len(str(total))}}/{total}]"
+        console.print(f"{number} {told(outcome)}", markup=False, highlight=False, soft_wrap=True)
+
+    return line
+
+
+def told(outcome: Outcome) -> str:
+    """Say in one line what became of a report."""
+    if outcome.status == CACHED:
+        return f"{outcome.id} up to date"
+    again = f", attempt {outcome.attempts}" if outcome.attempts > 1 else ""
+    error = f": {outcome.error}" if outcome.status == FAILED else ""
+    return f"{outcome.id} {outcome.status} in {outcome.seconds:.1f} s{again}{error}"
+
+
+class Live:
+    """One line that changes: how many are done, failed, up to date, how fast, what is under way."""
+
+    def __init__(self, total: int, console: Console):
+        columns = (
+            BarColumn(24), MofNCompleteColumn(), TextColumn("{task.description}"),
+            TextColumn("[dim]{task.fields[speed]}[/dim]"), TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[current]}[/dim]"),
+        )  # fmt: skip
+        self._bar = Progress(*columns, console=console)
+        self._task = self._bar.add_task("", total=total, speed="", current="")
+        self._counts: Counter[str] = Counter()
+        self._current: dict[str, None] = {}
+        self._start = time.monotonic()
+
+    def __enter__(self) -> Live:
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.__exit__(*error)
+
+    def begun(self, job: str) -> None:
+        """Show a report as under way."""
+        self._current[job] = None
+        self._show()
+
+    def ended(self, outcome: Outcome) -> None:
+        """Count an outcome; a failure stays on the screen."""
+        self._current.pop(outcome.id, None)
+        self._counts[outcome.status] += 1
+        self._bar.advance(self._task)
         if outcome.status == FAILED:
-            text += f": {outcome.error}"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._bar.console.print(told(outcome), markup=False, highlight=False, soft_wrap=True)
+        self._show()
 
-    if not console.is_terminal:
-        yield line
-        return
-    columns = (TextColumn("reports"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("reports", total=total)
-
-        def step(outcome: Outcome) -> None:
-            bar.advance(task)
-            line(outcome)
-
-        yield step
+    def _show(self) -> None:
+        counts = ", ".join(f"{n} {status}" for status, n in sorted(self._counts.items()))
+        minutes = (time.monotonic() - self._start) / 60
+        speed = f"{self._counts[MADE] / minutes:.0f} a minute" if self._counts[MADE] else ""
+        current = " ".join(list(self._current)[:4])
+        self._bar.update(self._task, description=counts, speed=speed, current=current)
 
 
-def summary(console: Console, outcomes: Sequence[Outcome], out: Path, seconds: float) -> None:
-    """Say how a run ended, what failed and why, and what to open."""
-    failed = [outcome for outcome in outcomes if outcome.status == FAILED]
-    made, noisy = len(outcomes) - len(failed), sum(bool(o.warnings) for o in outcomes)
+def summary(
+    console: Console, outcomes: Sequence[Outcome], out: Path, seconds: float, *, quiet: bool = False
+) -> None:
+    """Say how a run ended, what failed and why, and what to open; when quiet only what failed."""
+    counts = Counter(outcome.status for outcome in outcomes)
+    noisy = sum(bool(outcome.warnings) for outcome in outcomes)
 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    say(f"{made} of {len(outcomes)} reports made in {seconds:.0f} s")
-    for outcome in failed:
-        say(f"failed: {outcome.id}: {outcome.error}")
-    if failed:
+    kept = f", {counts[CACHED]} up to date" if counts[CACHED] else ""
+    if not quiet:
+        say(f"{counts[MADE]} of {len(outcomes)} reports made in {seconds:.1f} s{kept}")
+    for outcome in outcomes:
+        if outcome.status == FAILED:
+            say(f"failed: {outcome.id}: {outcome.error}")
+    if counts[FAILED]:
         say(f"their notebooks, as far as they ran, are in {shown(out / 'failed')}")
-    if noisy:
+    if noisy and not quiet:
         say(f"{noisy} gave warnings: see {shown(out / 'manifest.json')}")
-    say(f"open {shown(out / 'index.html')}")
+    if not quiet:
+        say(f"open {shown(out / 'index.html')}")
 
 
 def shown(path: Path) -> str:

@@ -1,50 +1,98 @@
-"""Keep a study between kernels: it is the same for every report of one state of data and code."""
+"""Keep what is costly and always the same: studies, and what was found out about a file before.
+
+A study is the same for every report of one state of data and code. It is kept in the user's cache
+folder between processes, and in memory where a fork server holds it for the processes it makes.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import joblib
 import platformdirs
 
-from evaluation import study
-from evaluation.data import Dataset
-from evaluation.study import Study
+from evaluation import fingerprint
+
+if TYPE_CHECKING:  # the command line remembers without importing what computes
+    from evaluation.data import Dataset
+    from evaluation.study import Study
 
 _LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "scikit-learn")
+_held: dict[tuple[str, str, int, int], Study] = {}
+
+
+def folder() -> Path:
+    """Where things are kept; deleting it loses nothing but time.
+
+    The variable ``KEPU_CACHE`` names another folder than the user's cache.
+    """
+    given = os.environ.get("KEPU_CACHE")
+    return Path(given) if given else platformdirs.user_cache_path("kepu-evaluation")
 
 
 @cache
 def code_hash() -> str:
-    """SHA-256 over the package's sources and the versions of what it computes with."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parent
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    digest.update(" ".join(f"{name}={version(name)}" for name in _LIBRARIES).encode())
-    return digest.hexdigest()
+    """SHA-256 over the modules a study is computed by and the versions of what they use."""
+    libraries = " ".join(f"{name}={version(name)}" for name in _LIBRARIES)
+    return hashlib.sha256((fingerprint.code("evaluation.study") + libraries).encode()).hexdigest()
 
 
 def load_study(
     dataset: Dataset, *, draws: int = 9999, seed: int = 20250101, folder: str | Path = ""
 ) -> Study:
-    """The study of a data package, computed at most once for each state of data and code.
+    """The study of a data package or a slice of one; estimates are computed at most once.
 
     Parameters
     ----------
-    folder : where studies are kept; by default the user's cache folder. Deleting it loses
-        nothing but time.
+    folder : where studies are kept, by default :func:`folder`.
     """
-    place = Path(folder) if folder else platformdirs.user_cache_path("kepu-evaluation")
-    memory = joblib.Memory(place, verbose=0)
-    build = memory.cache(_build, ignore=["dataset"])
-    kept = build(dataset, dataset.hash, code_hash(), draws, seed)
-    # The package may have been read from another folder when the study was kept.
-    return Study(**{**vars(kept), "dataset": dataset})
+    from evaluation import slices, study
+
+    core = slices.of_study(dataset)
+    key = (core.hash, code_hash(), draws, seed)
+    return study.widen(_held.get(key) or _kept(core, key, folder), dataset)
 
 
-def _build(dataset: Dataset, data: str, code: str, draws: int, seed: int) -> Study:
-    return study.build(dataset, draws=draws, seed=seed)
+def hold(dataset: Dataset, *, draws: int, seed: int) -> None:
+    """Keep the study of ``dataset`` in memory, for this process and those forked from it."""
+    from evaluation import slices
+
+    core = slices.of_study(dataset)
+    key = (core.hash, code_hash(), draws, seed)
+    _held[key] = _kept(core, key, "")
+
+
+def _kept(core: Dataset, key: tuple[str, str, int, int], place: str | Path) -> Study:
+    import joblib
+
+    memory = joblib.Memory(Path(place) if place else folder(), verbose=0)
+    return memory.cache(_build, ignore=["core"])(core, *key)
+
+
+def _build(core: Dataset, data: str, code: str, draws: int, seed: int) -> Study:
+    from evaluation import study
+
+    return study.build(core, draws=draws, seed=seed)
+
+
+def remembered(kind: str, key: str, make: Callable[[], Any], by: str) -> Any:
+    """What ``make`` gave for this ``key`` before, else what it gives now; any JSON value.
+
+    ``by`` is the module that makes it: where its code has changed, nothing is remembered.
+    """
+    name = hashlib.sha256(f"{key} {fingerprint.code(by)}".encode()).hexdigest()[:32]
+    path = folder() / kind / f"{name}.json"
+    if path.exists():
+        return json.loads(path.read_text("utf-8"))
+    value = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(value), "utf-8")
+    os.replace(part, path)
+    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -141,4 +141,16 @@ def build(
         levels=found.levels,
         estimates=estimate(found.provinces, found.levels, dataset.doses["dose"], **run),
         headline=headline(dataset, found, **run),
+    )
+
+
+def widen(study: Study, dataset: Dataset) -> Study:
+    """The same estimates over all regions of ``dataset``, of which ``study`` read a part."""
+    rates = panel.rates(dataset)
+    return replace(
+        study,
+        dataset=dataset,
+        rates=rates,
+        gains=panel.gains(rates, dataset.waves),
+        targets=targets(dataset.facts, dataset.sources, dataset.contradictions),
     )

@@ -1,11 +1,11 @@
-"""Make one report: run its notebook in a kernel of its own, export the page, file both.
+"""Make one report: run its notebook in a kernel of its own, write its files, say what became of it.
 
-Runs inside a worker process of :mod:`evaluation.runner`.
+Runs in a process of its own, see :mod:`evaluation.attempt`; all it leaves lies in one folder.
 """
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,111 +22,114 @@ from evaluation.plan import Job
 from evaluation.tidy import hide, tidy
 
 KERNEL = "kepu-report"
-THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
-MADE, FAILED = "made", "failed"
+MADE, FAILED, CACHED = "made", "failed", "cached"
+OUTCOME = "outcome.json"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a run reads and writes, and how long one report may take (seconds)."""
+class Task:
+    """One report to make in ``folder``, from notebooks and data, within ``timeout`` seconds."""
 
-    notebooks: Path
-    data: Path
-    out: Path
-    staging: Path
+    job: Job
+    notebooks: str
+    data: str
+    folder: str
     timeout: float
     hidden: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one job; ``error`` is one line, ``warnings`` what the kernel complained of."""
+    """What became of one job.
+
+    ``error`` is one line; ``passing`` says that its cause may be gone by another try. ``files`` holds,
+    by kind (a format, or notebook), the name in the folder of reports and the SHA-256.
+    """
 
     id: str
     status: str
     seconds: float
     error: str = ""
+    passing: bool = False
+    attempts: int = 1
     warnings: tuple[str, ...] = ()
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-def write_kernel(folder: Path) -> None:
-    """Write a kernel spec that starts this very interpreter, whatever kernels are installed."""
-    spec = folder / "kernels" / KERNEL
-    spec.mkdir(parents=True)
-    (folder / "runtime").mkdir(mode=0o700)
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    argv.append("--HistoryManager.enabled=False")
-    env = {f"{name}_NUM_THREADS": "1" for name in THREADS}
-    env |= {
-        "PYTHONHASHSEED": "0",
-        "PYTHONUTF8": "1",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "IPYTHONDIR": str(folder / "ipython"),  # a user's start-up files must not alter a report
-    }
-    kernel = {"argv": argv, "display_name": "Python", "language": "python", "env": env}
-    kernel["metadata"] = {"supported_encryption": ["curve"]}
-    (spec / "kernel.json").write_text(json.dumps(kernel), "utf-8")
-
-
-def start(folder: str) -> None:
-    """Prepare a worker process: our kernel spec first on the path, libraries quiet."""
-    os.environ["JUPYTER_PATH"] = folder
-    os.environ["JUPYTER_RUNTIME_DIR"] = str(Path(folder) / "runtime")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run itself answers Ctrl-C, and ends us
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+def main(task: dict[str, Any]) -> None:
+    """Do one task, given as the mapping of :class:`Task`, and write its outcome beside its files."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     warnings.simplefilter("ignore")
     for name in ("papermill", "nbconvert", "traitlets", "asyncio", "root"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    outcome = make(Task(**{**task, "job": Job(**task["job"])}))
+    path = Path(task["folder"], OUTCOME)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(asdict(outcome), ensure_ascii=False), "utf-8")
+    os.replace(part, path)
 
 
-def make(job: Job, place: Place) -> Outcome:
-    """Run one job; a failure is an outcome, never an exception."""
+def make(task: Task) -> Outcome:
+    """Execute and write; a failure is an outcome, never an exception."""
     begun = time.monotonic()
-    notebook = place.staging / f"{job.stem}.ipynb"
-    page = place.staging / f"{job.stem}.html"
+    notebook = Path(task.folder, f"{task.job.stem}.ipynb")
+    hidden = tuple((folder, stand_in) for folder, stand_in in task.hidden)
     try:
-        noise = _page(job, place, notebook, page)
-        _file(notebook, place.out / "notebooks" / notebook.name)
-        _file(page, place.out / page.name)
-        (place.out / "failed" / notebook.name).unlink(missing_ok=True)
-        return Outcome(job.id, MADE, time.monotonic() - begun, warnings=noise)
-    except SystemExit:  # the run was interrupted; the kernel is closed by now, take no other job
-        os._exit(1)
+        executed = _execute(task, notebook, hidden)
+        files = _write(task, executed, notebook)
+        seconds = time.monotonic() - begun
+        return Outcome(task.job.id, MADE, seconds, warnings=_complaints(executed), files=files)
     except Exception as error:  # noqa: BLE001 - one region's failure must not stop the others
-        with contextlib.suppress(FileNotFoundError):
-            tidy(notebook, place.hidden)
-            _file(notebook, place.out / "failed" / notebook.name)
-        page.unlink(missing_ok=True)
-        reason = hide(describe(error, place.timeout), place.hidden)
-        return Outcome(job.id, FAILED, time.monotonic() - begun, reason)
+        if notebook.exists():
+            tidy(notebook, hidden)
+        reason = hide(describe(error, task.timeout), hidden)
+        return Outcome(task.job.id, FAILED, time.monotonic() - begun, reason, passing(error))
 
 
-def _page(job: Job, place: Place, notebook: Path, page: Path) -> tuple[str, ...]:
-    """Execute and export into the staging folder; give the kernel's complaints."""
+def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) -> Any:
+    """Run the notebook with papermill; give it back without paths of this machine."""
     import papermill
     from traitlets.config import Config
 
-    from evaluation.export import to_html
+    from evaluation import engine
 
-    deadline = time.monotonic() + place.timeout
+    deadline = time.monotonic() + task.timeout
+    engine.register()
     papermill.execute_notebook(
-        str(place.notebooks / f"{job.notebook}.ipynb"),
+        str(Path(task.notebooks, f"{task.job.notebook}.ipynb")),
         str(notebook),
-        parameters=_parameters(job, place),
+        parameters=_parameters(task),
+        engine_name=engine.NAME,
+        unfinished=str(notebook),
+        request_save_on_cell_execute=False,
         kernel_name=KERNEL,
         language="python",
-        cwd=str(place.notebooks),
+        cwd=task.notebooks,
         progress_bar=False,
         start_timeout=60,
         timeout_func=lambda cell: max(deadline - time.monotonic(), 0.1),
         shutdown_kernel="immediate",
-        config=Config({"KernelManager": _connection(job)}),
+        config=Config({"KernelManager": _connection(task.job)}),
     )
-    executed = tidy(notebook, place.hidden)
-    simulated = job.stem.endswith("_simulated")
-    html = to_html(executed, job.language, simulated=simulated)
-    page.write_text(html, "utf-8")
+    return tidy(notebook, hidden)
+
+
+def _write(task: Task, executed: Any, notebook: Path) -> dict[str, dict[str, str]]:
+    """Write every format; give name and hash of each file."""
+    from evaluation.export import to_html
+
+    simulated = task.job.stem.endswith("_simulated")
+    page = notebook.with_suffix(".html")
+    page.write_text(to_html(executed, task.job.language, simulated=simulated), "utf-8")
+    named = {"html": (page, page.name), "notebook": (notebook, f"notebooks/{notebook.name}")}
+    return {
+        kind: {"name": name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for kind, (path, name) in named.items()
+    }
+
+
+def _complaints(executed: Any) -> tuple[str, ...]:
+    """What the kernel wrote to its standard error, shortened."""
     return tuple(
         "".join(output["text"]).strip()[:500]
         for cell in executed.cells
@@ -149,25 +152,33 @@ def _connection(job: Job) -> dict[str, str]:
     return {"transport_encryption": "auto" if zmq.has("curve") else "disabled"}
 
 
-def _parameters(job: Job, place: Place) -> dict[str, Any]:
+def _parameters(task: Task) -> dict[str, Any]:
     """Parameters as the kernel needs them: a data folder it can reach from the notebooks."""
-    given = dict(job.parameters)
-    if "data" in given and (place.notebooks / given["data"]).resolve() != place.data.resolve():
-        given["data"] = str(place.data.resolve())
+    given = dict(task.job.parameters)
+    if "data" in given:
+        reached = Path(task.notebooks, given["data"]).resolve()
+        if reached != Path(task.data).resolve():
+            given["data"] = str(Path(task.data).resolve())
     return given
 
 
 def describe(error: BaseException, timeout: float) -> str:
     """Say in one line what went wrong: the exception's name and its message."""
-    if type(error).__name__ == "CellTimeoutError":
-        return f"took longer than {timeout:g} s (--timeout allows more)"
     name = getattr(error, "ename", None) or type(error).__name__
+    if name == "CellTimeoutError":
+        return f"took longer than {timeout:g} s (--timeout allows more)"
+    if name == "DeadKernelError":
+        return "its kernel was killed, for want of memory or from outside"
     message = getattr(error, "evalue", None) or str(error)
     line = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", message).split())
     return f"{name}: {line[:300]}" if line else name
 
 
-def _file(source: Path, target: Path) -> None:
-    """Move a whole file into place; both lie on one file system, so no reader sees a part."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(source, target)
+def passing(error: BaseException) -> bool:
+    """Whether the cause may be gone by another try: a killed kernel, a full disk, a slow start."""
+    name = type(error).__name__
+    return isinstance(error, OSError) or name == "DeadKernelError" or "Kernel died" in str(error)
+
+
+if __name__ == "__main__":  # where processes cannot be forked
+    main(json.loads(sys.argv[1]))

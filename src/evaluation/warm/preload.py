@@ -28,6 +28,9 @@ MODULES = (
     "evaluation.store",
     "evaluation.views",
 )
+# What turns a notebook into a report, beside what the notebook itself imports.
+REPORTS = ("papermill", "nbconvert.exporters.html", "evaluation.engine", "evaluation.worker",
+           "evaluation.export", "sklearn.linear_model")  # fmt: skip
 # At import this package connects Matplotlib to the running kernel: each kernel must do so itself.
 OWN = "matplotlib_inline"
 
@@ -38,3 +41,28 @@ def kernels() -> None:
         importlib.import_module(name)
     for name in [name for name in sys.modules if name.partition(".")[0] == OWN]:
         del sys.modules[name]
+
+
+def reports(data: str, data_hash: str, studies: list[list[int]]) -> None:
+    """Import and load what the processes of a batch need: reports and their kernels alike.
+
+    Parameters
+    ----------
+    data : folder of the data package.
+    data_hash : its hash, as it was checked.
+    studies : draws and seed of each study the reports rest on.
+    """
+    kernels()
+    for name in REPORTS:
+        importlib.import_module(name)
+    from evaluation import data as packages
+    from evaluation import store
+    from evaluation.errors import KepuError
+
+    dataset = packages.load(data, data_hash)
+    packages.hold(dataset)
+    for draws, seed in studies:
+        try:
+            store.hold(dataset, draws=draws, seed=seed)
+        except KepuError as error:  # each notebook meets it again and its report says so
+            print(f"no study of {draws} draws: {error}", file=sys.stderr)

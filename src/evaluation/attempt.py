@@ -1,0 +1,165 @@
+"""Try one report in a process of its own, twice where the cause of a failure can pass."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from evaluation.warm.client import ADDRESS, THREADS, Process, Server, unsafe
+from evaluation.worker import FAILED, KERNEL, OUTCOME, Outcome, Task
+
+# Beyond the time of a report: to end its kernel and to write its files.
+GRACE = 60.0
+LOG = "log.txt"
+
+
+class Launcher:
+    """Starts the processes of reports: forked from a prepared server, or as fresh interpreters.
+
+    Parameters
+    ----------
+    folder : for Jupyter's own files; a kernel specification is written there.
+    prepare : arguments of :func:`evaluation.warm.preload.reports`.
+    """
+
+    def __init__(self, folder: Path, prepare: Mapping[str, Any]):
+        self.notice = unsafe()
+        self._folder, self._prepare = folder, dict(prepare)
+        self._server: Server | None = None
+        self._running: set[Any] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+        write_kernel(folder, warm=not self.notice)
+
+    def start(self, task: Task) -> Any:
+        """Start a process for ``task``; it has ``wait`` and ``kill`` as a ``Popen`` has."""
+        environment = {
+            **os.environ,
+            "JUPYTER_PATH": str(self._folder),
+            "JUPYTER_RUNTIME_DIR": str(self._folder / "runtime"),
+        }
+        arguments = {"task": asdict(task)}
+        log = str(Path(task.folder, LOG))
+        if self.notice:
+            return self._keep(_fresh(arguments, environment, log))
+        environment[ADDRESS] = self.server().address
+        target = "evaluation.worker:main"
+        return self._keep(
+            Process(environment[ADDRESS], target, arguments, environment=environment, log=log)
+        )
+
+    def server(self) -> Server:
+        """The fork server, started again where it was killed."""
+        with self._lock:
+            if self._server is None or not self._server.alive:
+                if self._server is not None:
+                    self._server.close()
+                self._server = Server(
+                    "evaluation.warm.preload:reports", self._prepare, {"PYTHONHASHSEED": "0"}
+                )
+            return self._server
+
+    def _keep(self, process: Any) -> Any:
+        self._running.add(process)
+        if self._closed:
+            process.kill()
+        return process
+
+    def done(self, process: Any) -> None:
+        """Forget a process that has ended."""
+        self._running.discard(process)
+
+    def close(self) -> None:
+        """End every process and the server."""
+        self._closed = True
+        for process in list(self._running):
+            process.kill()
+        with self._lock:
+            if self._server is not None:
+                self._server.close()
+
+
+def _fresh(arguments: dict[str, Any], environment: dict[str, str], log: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "evaluation.worker", json.dumps(arguments["task"])]
+    with open(log, "ab") as stream:
+        return subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
+            start_new_session=True,
+        )  # fmt: skip
+
+
+def attempt(task: Task, launcher: Launcher, tries: int = 2) -> Outcome:
+    """Make one report in ``task.folder``; try again where the cause of a failure can pass."""
+    for number in range(1, tries + 1):
+        shutil.rmtree(task.folder, ignore_errors=True)
+        outcome = replace(_try(task, launcher), attempts=number)
+        if not outcome.passing:
+            break
+    return outcome
+
+
+def _try(task: Task, launcher: Launcher) -> Outcome:
+    begun = time.monotonic()
+
+    def failed(error: str, passing: bool) -> Outcome:
+        return Outcome(task.job.id, FAILED, time.monotonic() - begun, error, passing)
+
+    try:
+        Path(task.folder).mkdir(parents=True)
+        process = launcher.start(task)
+    except OSError as error:
+        return failed(f"could not be started ({error.strerror or error})", True)
+    try:
+        code = process.wait(task.timeout + GRACE)
+    except subprocess.TimeoutExpired:
+        return failed(f"took longer than {task.timeout:g} s (--timeout allows more)", False)
+    finally:
+        process.kill()
+        launcher.done(process)
+    try:
+        found = json.loads(Path(task.folder, OUTCOME).read_text("utf-8"))
+    except FileNotFoundError:
+        return failed(_death(code, Path(task.folder, LOG)), True)
+    return Outcome(**{**found, "warnings": tuple(found["warnings"])})
+
+
+def _death(code: int, log: Path) -> str:
+    """Say how a process ended that left no outcome."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"its process was ended by {name}, for want of memory or from outside"
+    told = log.read_text("utf-8", errors="replace").split() if log.exists() else []
+    return f"its process ended with code {code}: {' '.join(told)[-300:]}"
+
+
+def write_kernel(folder: Path, *, warm: bool) -> None:
+    """Write a kernel specification that starts this very interpreter, whatever is installed."""
+    spec = folder / "kernels" / KERNEL
+    spec.mkdir(parents=True)
+    (folder / "runtime").mkdir(mode=0o700)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    argv.append("--HistoryManager.enabled=False")
+    env = {f"{name}_NUM_THREADS": "1" for name in THREADS}
+    env |= {
+        "PYTHONHASHSEED": "0",
+        "PYTHONUTF8": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "IPYTHONDIR": str(folder / "ipython"),  # a user's start-up files must not alter a report
+    }
+    metadata: dict[str, Any] = {"supported_encryption": ["curve"]}
+    if warm:
+        metadata["kernel_provisioner"] = {"provisioner_name": "kepu-warm"}
+    kernel = {"argv": argv, "display_name": "Python", "language": "python", "env": env}
+    (spec / "kernel.json").write_text(json.dumps({**kernel, "metadata": metadata}), "utf-8")
+
