@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from evaluation import remote
 from evaluation.warm.client import ADDRESS, THREADS, Process, Server, unsafe
 from evaluation.worker import FAILED, KERNEL, OUTCOME, Outcome, Task
 
@@ -102,10 +103,21 @@ def attempt(task: Task, launcher: Launcher, tries: int = 2) -> Outcome:
     """Make one report in ``task.folder``; try again where the cause of a failure can pass."""
     for number in range(1, tries + 1):
         shutil.rmtree(task.folder, ignore_errors=True)
-        outcome = replace(_try(task, launcher), attempts=number)
+        outcome = replace(_stored(_try(task, launcher), task), attempts=number)
         if not outcome.passing:
             break
     return outcome
+
+
+def _stored(outcome: Outcome, task: Task) -> Outcome:
+    """Write a report that was made to the address it is to be kept at."""
+    if not task.store or outcome.status == FAILED:
+        return outcome
+    try:
+        return remote.put(outcome, Path(task.folder), task.store)
+    except OSError as error:
+        told = f"{task.store} could not be written ({error.strerror or error})"
+        return replace(outcome, status=FAILED, error=told, passing=True, files={})
 
 
 def _try(task: Task, launcher: Launcher) -> Outcome:
@@ -162,4 +174,3 @@ def write_kernel(folder: Path, *, warm: bool) -> None:
         metadata["kernel_provisioner"] = {"provisioner_name": "kepu-warm"}
     kernel = {"argv": argv, "display_name": "Python", "language": "python", "env": env}
     (spec / "kernel.json").write_text(json.dumps({**kernel, "metadata": metadata}), "utf-8")
-

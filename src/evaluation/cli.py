@@ -66,6 +66,7 @@ FRESH = Annotated[bool, typer.Option("--fresh", help="Make again what is up to d
 EXPLAIN = Annotated[bool, typer.Option("--explain", help="Say why each report is made.")]
 QUIET = Annotated[bool, typer.Option("--quiet", help="Say only what failed.")]
 SCHEDULER = Annotated[str, typer.Option(help="Dask scheduler whose workers make the reports.")]
+STORE = Annotated[str, typer.Option(help="Address the reports are kept at, as s3://bucket/a.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -103,6 +104,7 @@ def batch(
     workers: WORKERS = None,
     timeout: TIMEOUT = 300.0,
     scheduler: SCHEDULER = "",
+    store: STORE = "",
     set_: SET = None,
     data: DATA = None,
     out: OUT = None,
@@ -121,7 +123,7 @@ def batch(
         "overrides": making.pairs(set_),
     }
     place = making.folders(data, notebooks, out)
-    options = making.Options(workers, timeout, fresh, scheduler, dry_run, explain, quiet)
+    options = making.Options(workers, timeout, fresh, scheduler, store, dry_run, explain, quiet)
     if not making.make(project.read_batch(file), place, choice, options):
         raise typer.Exit(FAILED)
 

@@ -65,6 +65,8 @@ def file(outcome: Outcome, stem: str, made: Path, out: Path) -> None:
     unfinished = out / FAILED_NOTEBOOKS / f"{stem}.ipynb"
     if outcome.status == MADE:
         for entry in outcome.files.values():
+            if "url" in entry:  # kept there and not here
+                continue
             target = out / entry["name"]
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(made / target.name, target)

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from evaluation import fingerprint, slices
+from evaluation import fingerprint, remote, slices
 from evaluation.data import Dataset
 from evaluation.plan import Job
 
@@ -81,7 +81,8 @@ def reason(job: Job, key: Mapping[str, str], entry: Mapping[str, Any] | None, ou
     if missing:
         return f"no {missing[0]} yet"
     for file in files.values():
-        if not _whole(out / file["name"], file["sha256"]):
+        there = remote.there(file) if "url" in file else _whole(out / file["name"], file["sha256"])
+        if not there:
             return f"{file['name']} is missing or was changed"
     return ""
 

@@ -39,6 +39,7 @@ class Options:
     timeout: float = 300.0
     fresh: bool = False
     scheduler: str = ""
+    store: str = ""
     dry_run: bool = False
     explain: bool = False
     quiet: bool = False
@@ -103,6 +104,7 @@ def _plan(
         timeout=options.timeout,
         fresh=options.fresh,
         scheduler=options.scheduler,
+        store=options.store,
     )  # fmt: skip
     return jobs, how
 
@@ -127,7 +129,9 @@ def today() -> date:
     if not fixed:
         return date.today()
     if not fixed.isdigit():
-        raise KepuError(f"SOURCE_DATE_EPOCH is {fixed!r}, no number of seconds — correct or unset it")
+        raise KepuError(
+            f"SOURCE_DATE_EPOCH is {fixed!r}, no number of seconds — correct or unset it"
+        )
     return datetime.fromtimestamp(int(fixed), UTC).date()
 
 

@@ -79,8 +79,12 @@ def entry(
     }
 
 
-def write(out: Path, reports: Mapping[str, Mapping[str, Any]], run: Mapping[str, Any]) -> None:
-    """Write manifest.json and index.html; a report is listed while its page is there.
+def write(
+    out: Path, reports: Mapping[str, Mapping[str, Any]], run: Mapping[str, Any]
+) -> dict[str, str]:
+    """Write manifest.json and index.html and give their texts by name.
+
+    A report is listed while its page is there.
 
     Parameters
     ----------
@@ -90,11 +94,21 @@ def write(out: Path, reports: Mapping[str, Mapping[str, Any]], run: Mapping[str,
     kept = [
         {key: value for key, value in reports[stem].items() if key != "unlisted"}
         for stem in sorted(reports)
-        if reports[stem]["status"] == FAILED or (out / reports[stem]["file"]).exists()
+        if reports[stem]["status"] == FAILED or _there(reports[stem], out)
     ]
     manifest = {"run": dict(run), "reports": kept}
-    replace(out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
-    replace(out / "index.html", index(manifest))
+    texts = {
+        "manifest.json": json.dumps(manifest, ensure_ascii=False, indent=2) + "\n",
+        "index.html": index(manifest),
+    }
+    for name, text in texts.items():
+        replace(out / name, text)
+    return texts
+
+
+def _there(entry: Mapping[str, Any], out: Path) -> bool:
+    stored = any("url" in file for file in entry.get("files", {}).values())
+    return stored or (out / entry["file"]).exists()
 
 
 def _version(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,4 +146,3 @@ def _groups(reports: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for name, cards in groups.items()
         if cards
     ]
-

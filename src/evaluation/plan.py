@@ -10,7 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from evaluation.batch import FORMATS, BatchError, Block, Catalogue, check_block, split, unknown_region
+from evaluation.batch import (
+    FORMATS,
+    BatchError,
+    Block,
+    Catalogue,
+    check_block,
+    split,
+    unknown_region,
+)
 from evaluation.parameters import Parameter, Problem, check_parameters, convert
 from evaluation.text import LANGUAGES
 

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from evaluation import folder, journal, keys, manifest
+from evaluation import folder, journal, keys, manifest, remote
 from evaluation.errors import KepuError
 from evaluation.fingerprint import DISTRIBUTION
 from evaluation.plan import Job
@@ -49,6 +49,7 @@ class Run:
     timeout : seconds one report may take.
     fresh : make every report again, whatever is there.
     scheduler : address of a Dask scheduler whose workers make the reports.
+    store : address, of any kind fsspec knows, the files are kept at in place of ``out``.
     """
 
     out: Path
@@ -61,6 +62,7 @@ class Run:
     timeout: float = 300.0
     fresh: bool = False
     scheduler: str = ""
+    store: str = ""
 
 
 @dataclass
@@ -117,6 +119,8 @@ def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outco
     KepuError : when another run writes into the folder, or it cannot be written.
     """
     watch = watch or Watch()
+    if how.store:
+        remote.check(how.store)
     with folder.locked(how.out), _told(how.out):
         why = reasons(plan, how)
         entries = manifest.entries(how.out)
@@ -163,6 +167,7 @@ def _task(job: Job, how: Run, staging: Path) -> Task:
         str(staging / job.stem),
         how.timeout,
         folder.hidden(how.data, how.notebooks),
+        how.store,
     )
 
 
@@ -191,7 +196,9 @@ def _kept(record: _Record) -> Iterator[None]:
         told["seconds"] = round(time.monotonic() - clock, 1)
         counts = [outcome.status for outcome in record.outcomes.values()]
         told |= {status: counts.count(status) for status in (MADE, CACHED, FAILED)}
-        manifest.write(how.out, record.entries, {**told, **vars(how.state)})
+        texts = manifest.write(how.out, record.entries, {**told, **vars(how.state)})
+        for name, text in texts.items() if how.store else ():
+            remote.put_text(how.store, name, text)
         record.log.write("finished")
 
 

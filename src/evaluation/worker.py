@@ -28,7 +28,10 @@ OUTCOME = "outcome.json"
 
 @dataclass(frozen=True)
 class Task:
-    """One report to make in ``folder``, from notebooks and data, within ``timeout`` seconds."""
+    """One report to make in ``folder``, from notebooks and data, within ``timeout`` seconds.
+
+    ``store`` is an address the files are written to once they are whole, ``""`` for none.
+    """
 
     job: Job
     notebooks: str
@@ -36,6 +39,7 @@ class Task:
     folder: str
     timeout: float
     hidden: tuple[tuple[str, str], ...] = ()
+    store: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Outcome:
     passing: bool = False
     attempts: int = 1
     warnings: tuple[str, ...] = ()
-    files: dict[str, dict[str, str]] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def main(task: dict[str, Any]) -> None:

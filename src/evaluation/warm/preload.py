@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evaluation.study import Study
 
 # Imported by nearly every notebook; those that start threads at import are left out.
 MODULES = (
@@ -64,5 +68,16 @@ def reports(data: str, data_hash: str, studies: list[list[int]]) -> None:
     for draws, seed in studies:
         try:
             store.hold(dataset, draws=draws, seed=seed)
+            _rehearse(store.load_study(dataset, draws=draws, seed=seed))
         except KepuError as error:  # each notebook meets it again and its report says so
             print(f"no study of {draws} draws: {error}", file=sys.stderr)
+
+
+def _rehearse(study: Study) -> None:
+    """Draw a report and drop it: fonts, glyphs, templates and late imports are there afterwards."""
+    from evaluation import report
+    from evaluation.observations import model_regions
+
+    context = report.open_report(study, model_regions(study.dataset)[0], "zh", date="2025-01-01")
+    for section in report.SECTIONS.values():
+        section(context).html()
