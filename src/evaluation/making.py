@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import data as packages
-from evaluation import keys, plan, project, runner, screen, store
+from evaluation import keys, plan, project, record, runner, screen, store
 from evaluation.errors import KepuError
 from evaluation.plan import Job
 from evaluation.tables import package_hash
@@ -84,7 +84,7 @@ def _plan(
     """Plan against the checked data and the notebooks as they are now."""
     dataset = _checked(place.data)
     root = place.notebooks.resolve().parent
-    state = runner.State(
+    state = record.State(
         data=project.data_label(place.data, place.notebooks, root),
         data_hash=dataset.hash,
         commit=project.commit(root),

@@ -14,6 +14,7 @@ from evaluation.folder import replace
 from evaluation.plan import OVERVIEW, Job
 from evaluation.worker import FAILED, MADE, Outcome
 
+NAME = "manifest.json"
 GROUPS = {
     OVERVIEW: ("全国总览", "National overview"),
     "province": ("省、自治区、直辖市", "Provinces"),
@@ -25,14 +26,27 @@ LEVELS = {"prefecture_city": "league", "nation": OVERVIEW}
 
 
 def entries(out: Path) -> dict[str, dict[str, Any]]:
-    """What a folder holds by file stem, with what a killed run had made and could not list.
+    """What a folder holds by file stem, with what a killed run had made and could not list."""
+    listed = {entry["stem"]: entry for entry in _read(out)["reports"]}
+    return listed | {entry["stem"]: entry for entry in journal.unfinished(out)}
 
-    The latter carry ``unlisted``: the next run puts them into its own log first.
-    """
-    path = out / "manifest.json"
-    listed = json.loads(path.read_text("utf-8"))["reports"] if path.exists() else []
-    found = {entry["stem"]: entry for entry in listed}
-    return found | {e["stem"]: {**e, "unlisted": True} for e in journal.unfinished(out)}
+
+def recover(out: Path) -> dict[str, dict[str, Any]]:
+    """Give the entries of a folder, and list those a killed run had made before its log goes."""
+    found = entries(out)
+    if journal.unfinished(out):
+        reports = [found[stem] for stem in sorted(found)]
+        replace(out / NAME, _text({**_read(out), "reports": reports}))
+    return found
+
+
+def _read(out: Path) -> dict[str, Any]:
+    path = out / NAME
+    return json.loads(path.read_text("utf-8")) if path.exists() else {"run": {}, "reports": []}
+
+
+def _text(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
 
 
 def entry(
@@ -92,13 +106,13 @@ def write(
     run : what is told of this run: start, duration, versions, data.
     """
     kept = [
-        {key: value for key, value in reports[stem].items() if key != "unlisted"}
+        reports[stem]
         for stem in sorted(reports)
         if reports[stem]["status"] == FAILED or _there(reports[stem], out)
     ]
     manifest = {"run": dict(run), "reports": kept}
     texts = {
-        "manifest.json": json.dumps(manifest, ensure_ascii=False, indent=2) + "\n",
+        NAME: _text(manifest),
         "index.html": index(manifest),
     }
     for name, text in texts.items():

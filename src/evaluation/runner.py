@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib import metadata
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from evaluation import folder, journal, keys, manifest, remote
 from evaluation.errors import KepuError
-from evaluation.fingerprint import DISTRIBUTION
 from evaluation.plan import Job
-from evaluation.worker import CACHED, FAILED, MADE, Outcome, Task
-
-PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert")
-
-
-@dataclass(frozen=True)
-class State:
-    """The data and the code a run rests on, as its manifest records them."""
-
-    data: str
-    data_hash: str
-    commit: str
-    date: str
-    simulated: bool = False
+from evaluation.record import Record, State
+from evaluation.worker import CACHED, Outcome, Task
 
 
 @dataclass(frozen=True)
@@ -73,28 +55,6 @@ class Watch:
     ended: Callable[[Outcome], None] = lambda outcome: None
 
 
-@dataclass
-class _Record:
-    """What became of the reports of one run, as it grows."""
-
-    jobs: dict[str, Job]
-    entries: dict[str, dict[str, Any]]
-    log: journal.Journal
-    run: Run
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-
-    def add(self, outcome: Outcome, key: Mapping[str, str]) -> None:
-        job = self.jobs[outcome.id]
-        self.outcomes[job.id] = outcome
-        if outcome.status == CACHED:
-            self.log.write("cached", id=job.id)
-            return
-        before = self.entries.get(job.stem)
-        entry = manifest.entry(job, outcome, self.run.state, key, before, self.run.out)
-        self.entries[job.stem] = entry
-        self.log.write("report", entry=entry)
-
-
 def reasons(plan: Sequence[Job], run: Run) -> dict[str, str]:
     """Say for each job why it must be made, ``""`` where what is in the folder is still true."""
     entries = manifest.entries(run.out)
@@ -123,29 +83,20 @@ def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outco
         remote.check(how.store)
     with folder.locked(how.out), _told(how.out):
         why = reasons(plan, how)
-        entries = manifest.entries(how.out)
+        entries = manifest.recover(how.out)
         with contextlib.closing(journal.Journal(how.out)) as log:
-            record = _Record({job.id: job for job in plan}, entries, log, how)
-            _carry_over(entries, log)
-            with _kept(record):
+            record = Record(how.out, how.state, entries, log)
+            with _kept(record, how):
                 for job in plan:
                     if not why[job.id]:
                         done = Outcome(job.id, CACHED, 0.0, files=entries[job.stem]["files"])
-                        record.add(done, {})
+                        record.add(job, done, {})
                         watch.ended(done)
                 _make([job for job in plan if why[job.id]], how, record, watch)
     return [record.outcomes[job.id] for job in plan]
 
 
-def _carry_over(entries: Mapping[str, Mapping[str, Any]], log: journal.Journal) -> None:
-    """Tell the new log what a killed run had made, so that another kill cannot lose it."""
-    log.write("started")
-    for entry in entries.values():
-        if entry.get("unlisted"):
-            log.write("report", entry=entry)
-
-
-def _make(plan: Sequence[Job], how: Run, record: _Record, watch: Watch) -> None:
+def _make(plan: Sequence[Job], how: Run, record: Record, watch: Watch) -> None:
     if not plan:
         return
     with folder.staging(how.out) as staging:
@@ -155,7 +106,7 @@ def _make(plan: Sequence[Job], how: Run, record: _Record, watch: Watch) -> None:
             for outcome in arriving:
                 task = by_id[outcome.id]
                 folder.file(outcome, task.job.stem, Path(task.folder), how.out)
-                record.add(outcome, how.key(task.job))
+                record.add(task.job, outcome, how.key(task.job))
                 watch.ended(outcome)
 
 
@@ -186,17 +137,12 @@ def _outcomes(tasks: Sequence[Task], how: Run, watch: Watch) -> Iterator[Outcome
 
 
 @contextlib.contextmanager
-def _kept(record: _Record) -> Iterator[None]:
+def _kept(record: Record, how: Run) -> Iterator[None]:
     """Write manifest and index when the run ends, however it ends."""
-    begun, clock, how = datetime.now(UTC), time.monotonic(), record.run
     try:
         yield
     finally:
-        told = {"started": begun.isoformat(timespec="seconds"), **_versions()}
-        told["seconds"] = round(time.monotonic() - clock, 1)
-        counts = [outcome.status for outcome in record.outcomes.values()]
-        told |= {status: counts.count(status) for status in (MADE, CACHED, FAILED)}
-        texts = manifest.write(how.out, record.entries, {**told, **vars(how.state)})
+        texts = manifest.write(how.out, record.entries, record.told())
         for name, text in texts.items() if how.store else ():
             remote.put_text(how.store, name, text)
         record.log.write("finished")
@@ -212,12 +158,3 @@ def _told(out: Path) -> Iterator[None]:
             f"{out} can no longer be written ({error.strerror or error}) — the reports made so far "
             "are whole; make room and run again: it goes on from there"
         ) from None
-
-
-def _versions() -> dict[str, object]:
-    """Versions a reader needs to make the same reports again."""
-    return {
-        "package": metadata.version(DISTRIBUTION),
-        "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
-    }

@@ -1,8 +1,8 @@
 """The part of a data package one report rests on; pure.
 
-A report is drawn from its slice alone, so nothing outside can enter it, and it needs to be made again
-only when the slice changes. All provinces give what is compared between regions; of a region and those
-it belongs to everything is kept; of all others only the surveyed rates.
+A report is drawn from its slice alone: nothing outside can enter it, and it needs to be made
+again only when the slice changes. Of the provinces what is compared between regions is kept, of a
+region and those it belongs to everything, of all others the surveyed rates.
 """
 
 from __future__ import annotations

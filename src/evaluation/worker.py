@@ -46,8 +46,8 @@ class Task:
 class Outcome:
     """What became of one job.
 
-    ``error`` is one line; ``passing`` says that its cause may be gone by another try. ``files`` holds,
-    by kind (a format, or notebook), the name in the folder of reports and the SHA-256.
+    ``error`` is one line; ``passing`` says that its cause may be gone by another try. ``files``
+    holds, by kind (a format, or notebook), the name in the folder of reports and the SHA-256.
     """
 
     id: str
@@ -61,7 +61,7 @@ class Outcome:
 
 
 def main(task: dict[str, Any]) -> None:
-    """Do one task, given as the mapping of :class:`Task`, and write its outcome beside its files."""
+    """Do one task, the mapping of a :class:`Task`, and write its outcome beside its files."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     warnings.simplefilter("ignore")
     for name in ("papermill", "nbconvert", "traitlets", "asyncio", "root"):

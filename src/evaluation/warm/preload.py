@@ -63,6 +63,8 @@ def reports(data: str, data_hash: str, studies: list[list[int]]) -> None:
     from evaluation import store
     from evaluation.errors import KepuError
 
+    if not studies:
+        return
     dataset = packages.load(data, data_hash)
     packages.hold(dataset)
     for draws, seed in studies:

@@ -4,9 +4,9 @@ One thread, so that forking is safe. A connection is a process: it opens with a 
 signals, and closes with the exit code. When a client goes away its process is killed; when the
 owner goes away, which closes our standard input, every process is.
 
-Protocol, one JSON object a line. From the client: ``{"target", "arguments", "environment", "folder",
-"log"}``, then any number of ``{"signal": 2}``. To the client: ``{"pid": 4711}``, then ``{"code": 0}``
-(negative: the signal that killed it).
+Protocol, one JSON object a line. From the client: ``{"target", "arguments", "environment",
+"folder", "log"}``, then any number of ``{"signal": 2}``. To the client: ``{"pid": 4711}``, then
+``{"code": 0}`` (negative: the signal that killed it).
 """
 
 from __future__ import annotations
