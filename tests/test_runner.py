@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -13,9 +14,12 @@ from filelock import FileLock
 
 from evaluation.errors import KepuError
 from evaluation.export import ExportError, loaded, to_html
-from evaluation.manifest import index, write
+from evaluation.journal import Journal
+from evaluation.keys import PARTS
+from evaluation.manifest import entries, index, write
 from evaluation.plan import Job
-from evaluation.runner import State, run
+from evaluation.record import Record, State
+from evaluation.runner import Run, run
 from evaluation.tidy import hide
 from evaluation.worker import FAILED, MADE, Outcome
 
@@ -61,14 +65,20 @@ def project(tmp_path_factory) -> Path:
     return root
 
 
+def how(project: Path, out: Path, **options) -> Run:
+    """A run over the notebooks of ``project`` whose reports all rest on the same."""
+    key = dict.fromkeys(PARTS, "same")
+    place = (out, project / "notebooks", project / "data")
+    return Run(*place, STATE, key=lambda job: key, **options)
+
+
 @pytest.fixture(scope="module")
 def finished(project) -> tuple[Path, list[Outcome]]:
     """Two runs: a report that is made and one that raises; then one that takes too long."""
     out = project / "out"
     jobs = [job("150000", level="province"), job("150100")]
-    folders = {"notebooks": project / "notebooks", "data": project / "data"}
-    outcomes = run(jobs, out, **folders, state=STATE, workers=2)
-    return out, outcomes + run([job("150200")], out, **folders, state=STATE, timeout=2)
+    outcomes = run(jobs, how(project, out, workers=2))
+    return out, outcomes + run([job("150200")], how(project, out, timeout=2))
 
 
 def test_failures_stop_no_other_report_and_say_why(finished):
@@ -80,6 +90,7 @@ def test_failures_stop_no_other_report_and_say_why(finished):
     ]
     assert outcomes[1].error == "ValueError: no survey of 150100 in data"
     assert outcomes[2].error == "took longer than 2 s (--timeout allows more)"
+    assert [o.attempts for o in outcomes] == [1, 1, 1]  # neither cause passes by waiting
 
 
 def test_only_whole_reports_lie_in_the_folder(finished):
@@ -90,6 +101,7 @@ def test_only_whole_reports_lie_in_the_folder(finished):
         "notebooks/150000_en.ipynb",
         "failed/150100_en.ipynb",
         "failed/150200_en.ipynb",
+        "events.jsonl",
         "index.html",
         "manifest.json",
     }
@@ -130,39 +142,34 @@ def test_no_path_of_this_machine_is_recorded(finished, project):
             assert str(project) not in text and str(Path.home()) + os.sep not in text, path
 
 
-def test_interrupted_run_ends_at_once_and_lists_what_was_made(project):
-    out = project / "interrupted"
-
-    def interrupt(outcome):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):  # 150200 would run for a minute
-        folders = {"notebooks": project / "notebooks", "data": project / "data"}
-        jobs = [job("150000"), job("150200")]
-        run(jobs, out, **folders, state=STATE, workers=2, done=interrupt)
-    manifest = json.loads((out / "manifest.json").read_text("utf-8"))
-    assert [entry["id"] for entry in manifest["reports"]] == ["150000_en"]
-    assert {path.name for path in out.glob("*.html")} == {"150000_en.html", "index.html"}
-    assert not list(out.glob(".staging-*"))
-
-
 def test_second_run_is_refused_while_one_writes(project):
     out = project / "busy"
     out.mkdir()
     with FileLock(out / ".lock"), pytest.raises(KepuError, match="another run is writing into"):
-        folders = {"notebooks": project / "notebooks", "data": project / "data"}
-        run([job("150000")], out, **folders, state=STATE)
+        run([job("150000")], how(project, out))
     assert [path.name for path in out.iterdir()] in ([], [".lock"])
+
+
+def test_events_tell_what_happened_as_it_happened(finished):
+    events = [json.loads(line) for line in (finished[0] / "events.jsonl").read_text().splitlines()]
+    assert [event["event"] for event in events] == ["started", "report", "finished"]
+    assert events[0]["data_hash"] == STATE.data_hash
+    assert events[1]["entry"]["id"] == "150200_en" and events[1]["entry"]["status"] == FAILED
 
 
 def record(out: Path, jobs: list[Job], failing: tuple[str, ...] = (), state: State = STATE) -> dict:
     """Write a manifest as a run would, with pages standing in for the made reports."""
-    outcomes = {j.id: Outcome(j.id, MADE, 1.0) for j in jobs}
-    outcomes |= {key: Outcome(key, FAILED, 1.0, "ValueError: odd") for key in failing}
-    for each in jobs:
-        if each.id not in failing:
-            (out / f"{each.stem}.html").write_text("<h1>x</h1>", "utf-8")
-    write(out, jobs, outcomes, state, {"started": "2026-01-31T00:00:00+00:00"})
+    with contextlib.closing(Journal(out)) as log:
+        kept = Record(out, state, entries(out), log)
+        for each in jobs:
+            outcome = Outcome(each.id, MADE, 1.0)
+            if each.id in failing:
+                outcome = Outcome(each.id, FAILED, 1.0, "ValueError: odd")
+            else:
+                (out / f"{each.stem}.html").write_text("<h1>x</h1>", "utf-8")
+            kept.add(each, outcome, {})
+        write(out, kept.entries, kept.told())
+        log.write("finished")
     return json.loads((out / "manifest.json").read_text("utf-8"))
 
 

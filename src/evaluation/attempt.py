@@ -17,11 +17,10 @@ from typing import Any
 
 from evaluation import remote
 from evaluation.warm.client import ADDRESS, THREADS, Process, Server, unsafe
-from evaluation.worker import FAILED, KERNEL, OUTCOME, Outcome, Task
+from evaluation.worker import FAILED, KERNEL, Outcome, Task
 
 # Beyond the time of a report: to end its kernel and to write its files.
 GRACE = 60.0
-LOG = "log.txt"
 
 
 class Launcher:
@@ -49,8 +48,8 @@ class Launcher:
             "JUPYTER_PATH": str(self._folder),
             "JUPYTER_RUNTIME_DIR": str(self._folder / "runtime"),
         }
-        arguments = {"task": asdict(task)}
-        log = str(Path(task.folder, LOG))
+        arguments = {"task": asdict(task), "told": str(self.told(task))}
+        log = str(self.log(task))
         if self.notice:
             return self._keep(_fresh(arguments, environment, log))
         environment[ADDRESS] = self.server().address
@@ -69,6 +68,14 @@ class Launcher:
                     "evaluation.warm.preload:reports", self._prepare, {"PYTHONHASHSEED": "0"}
                 )
             return self._server
+
+    def told(self, task: Task) -> Path:
+        """The file a process tells its outcome in; the disk of the reports may be full."""
+        return self._folder / f"{task.job.stem}.json"
+
+    def log(self, task: Task) -> Path:
+        """What the process of a task wrote to its standard output and error."""
+        return self._folder / f"{task.job.stem}.log"
 
     def _keep(self, process: Any) -> Any:
         self._running.add(process)
@@ -91,7 +98,7 @@ class Launcher:
 
 
 def _fresh(arguments: dict[str, Any], environment: dict[str, str], log: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "evaluation.worker", json.dumps(arguments["task"])]
+    command = [sys.executable, "-m", "evaluation.worker", json.dumps(arguments)]
     with open(log, "ab") as stream:
         return subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
@@ -139,9 +146,12 @@ def _try(task: Task, launcher: Launcher) -> Outcome:
         process.kill()
         launcher.done(process)
     try:
-        found = json.loads(Path(task.folder, OUTCOME).read_text("utf-8"))
+        found = json.loads(launcher.told(task).read_text("utf-8"))
     except FileNotFoundError:
-        return failed(_death(code, Path(task.folder, LOG)), True)
+        return failed(_death(code, launcher.log(task)), True)
+    finally:
+        for path in (launcher.told(task), launcher.log(task)):
+            path.unlink(missing_ok=True)
     return Outcome(**{**found, "warnings": tuple(found["warnings"])})
 
 

@@ -1,7 +1,7 @@
 """Reports made by the workers of a Dask cluster: same plan, same processes, other machines.
 
-Workers need this package in the same state and nothing else: data and notebooks travel to them once.
-Each keeps a fork server of its own and makes a report as :mod:`evaluation.local` would.
+Workers need this package in the same state and nothing else: data and notebooks travel to them
+once. Each keeps a fork server of its own and makes a report as :mod:`evaluation.local` would.
 """
 
 from __future__ import annotations

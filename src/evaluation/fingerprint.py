@@ -76,6 +76,11 @@ def _asset(path: Path) -> bool:
     return path.is_file() and path.suffix not in (".py", ".pyc")
 
 
+def modules_of(notebook_path: Path) -> list[str]:
+    """Modules of this package that the code of a notebook imports, sorted."""
+    return [name for name in notebook(notebook_path)[1] if _file(name) is not None]
+
+
 @cache
 def environment() -> str:
     """SHA-256 over the versions of Python and of every package this one requires."""

@@ -1,7 +1,8 @@
-"""The log of a run: one JSON object a line, written as things happen, so that nothing done is lost.
+"""The log of a run: one JSON object a line, written as things happen: nothing done is lost.
 
-``events.jsonl`` holds the last run of a folder: ``started``, then ``cached`` with the id of a report
-that was left, or ``report`` with the entry the manifest will have, and ``finished`` at the end. A run that was killed leaves no last line; the next run takes over what it had made.
+``events.jsonl`` holds the last run of a folder: ``started``, then ``cached`` with the id of a
+report that was left, or ``report`` with the entry the manifest will have, and ``finished`` at the
+end. A killed run leaves no last line; the next run takes over what it had made.
 """
 
 from __future__ import annotations

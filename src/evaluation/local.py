@@ -19,6 +19,7 @@ def outcomes(
     workers: int,
     prepare: Mapping[str, Any],
     begun: Callable[[str], None],
+    noted: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Outcome]:
     """Yield outcomes as they arrive; the files of each lie in the folder of its task.
 
@@ -27,12 +28,15 @@ def outcomes(
     workers : reports made at once.
     prepare : see :class:`evaluation.attempt.Launcher`.
     begun : called with the id of each report as it is started, from any thread.
+    noted : called once where every report pays for a fresh interpreter.
     """
     with (
         tempfile.TemporaryDirectory(prefix="kepu-", ignore_cleanup_errors=True) as jupyter,
         contextlib.closing(Launcher(Path(jupyter), prepare)) as launcher,
         ThreadPoolExecutor(min(workers, len(tasks))) as pool,
     ):
+        if launcher.notice:
+            noted(f"each report starts an interpreter of its own: {launcher.notice}")
 
         def one(task: Task) -> Outcome:
             begun(task.job.id)

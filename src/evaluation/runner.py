@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation import folder, journal, keys, manifest, remote
+from evaluation import fingerprint, folder, journal, keys, manifest, remote
 from evaluation.errors import KepuError
 from evaluation.plan import Job
 from evaluation.record import Record, State
@@ -49,10 +49,11 @@ class Run:
 
 @dataclass
 class Watch:
-    """What a run tells as it goes; each is called with the id of a report or with its outcome."""
+    """What a run tells as it goes: the id of a report begun, its outcome, a word on the run."""
 
     begun: Callable[[str], None] = lambda job: None
     ended: Callable[[Outcome], None] = lambda outcome: None
+    noted: Callable[[str], None] = lambda text: None
 
 
 def reasons(plan: Sequence[Job], run: Run) -> dict[str, str]:
@@ -124,8 +125,13 @@ def _task(job: Job, how: Run, staging: Path) -> Task:
 
 def _outcomes(tasks: Sequence[Task], how: Run, watch: Watch) -> Iterator[Outcome]:
     """Choose who makes the reports: this machine or the workers of a cluster."""
-    prepare = {"data": str(how.data.resolve()), "data_hash": how.state.data_hash,
-               "studies": how.studies}  # fmt: skip
+    notebooks = {how.notebooks / f"{task.job.notebook}.ipynb" for task in tasks}
+    prepare = {
+        "data": str(how.data.resolve()),
+        "data_hash": how.state.data_hash,
+        "studies": how.studies,
+        "modules": sorted({name for path in notebooks for name in fingerprint.modules_of(path)}),
+    }
     if how.scheduler:
         from evaluation import cluster
 
@@ -133,7 +139,9 @@ def _outcomes(tasks: Sequence[Task], how: Run, watch: Watch) -> Iterator[Outcome
     from evaluation import local
 
     workers = how.workers or os.cpu_count() or 1
-    return local.outcomes(tasks, workers=workers, prepare=prepare, begun=watch.begun)
+    return local.outcomes(
+        tasks, workers=workers, prepare=prepare, begun=watch.begun, noted=watch.noted
+    )
 
 
 @contextlib.contextmanager

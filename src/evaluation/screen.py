@@ -61,9 +61,9 @@ def progress(console: Console, total: int, *, quiet: bool = False) -> Iterator[W
         yield Watch()
     elif console.is_terminal:
         with Live(total, console) as live:
-            yield Watch(live.begun, live.ended)
+            yield Watch(live.begun, live.ended, console.print)
     else:
-        yield Watch(ended=_lines(console, total))
+        yield Watch(ended=_lines(console, total), noted=console.print)
 
 
 def _lines(console: Console, total: int) -> Callable[[Outcome], None]:

@@ -23,7 +23,6 @@ from evaluation.tidy import hide, tidy
 
 KERNEL = "kepu-report"
 MADE, FAILED, CACHED = "made", "failed", "cached"
-OUTCOME = "outcome.json"
 
 
 @dataclass(frozen=True)
@@ -60,17 +59,16 @@ class Outcome:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def main(task: dict[str, Any]) -> None:
-    """Do one task, the mapping of a :class:`Task`, and write its outcome beside its files."""
+def main(task: dict[str, Any], told: str) -> None:
+    """Do one task, the mapping of a :class:`Task`, and write its outcome into the file ``told``."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     warnings.simplefilter("ignore")
     for name in ("papermill", "nbconvert", "traitlets", "asyncio", "root"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     outcome = make(Task(**{**task, "job": Job(**task["job"])}))
-    path = Path(task["folder"], OUTCOME)
-    part = path.with_suffix(".part")
+    part = Path(f"{told}.part")
     part.write_text(json.dumps(asdict(outcome), ensure_ascii=False), "utf-8")
-    os.replace(part, path)
+    os.replace(part, told)
 
 
 def make(task: Task) -> Outcome:
@@ -84,10 +82,18 @@ def make(task: Task) -> Outcome:
         seconds = time.monotonic() - begun
         return Outcome(task.job.id, MADE, seconds, warnings=_complaints(executed), files=files)
     except Exception as error:  # noqa: BLE001 - one region's failure must not stop the others
-        if notebook.exists():
-            tidy(notebook, hidden)
+        _keep_unfinished(notebook, hidden)
         reason = hide(describe(error, task.timeout), hidden)
         return Outcome(task.job.id, FAILED, time.monotonic() - begun, reason, passing(error))
+
+
+def _keep_unfinished(notebook: Path, hidden: tuple[tuple[str, str], ...]) -> None:
+    """Tidy the notebook of a failed report; one that cannot be rewritten would show paths."""
+    try:
+        if notebook.exists():
+            tidy(notebook, hidden)
+    except (OSError, ValueError):
+        notebook.unlink()
 
 
 def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) -> Any:
@@ -181,8 +187,10 @@ def describe(error: BaseException, timeout: float) -> str:
 def passing(error: BaseException) -> bool:
     """Whether the cause may be gone by another try: a killed kernel, a full disk, a slow start."""
     name = type(error).__name__
+    if name == "CellTimeoutError":  # an OSError by descent
+        return False
     return isinstance(error, OSError) or name == "DeadKernelError" or "Kernel died" in str(error)
 
 
 if __name__ == "__main__":  # where processes cannot be forked
-    main(json.loads(sys.argv[1]))
+    main(**json.loads(sys.argv[1]))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from evaluation.study import Study
 
-# Imported by nearly every notebook; those that start threads at import are left out.
-MODULES = (
+# What a kernel itself consists of; all of it late imports of ipykernel.
+KERNEL = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "ipykernel.debugger",
@@ -22,32 +22,37 @@ MODULES = (
     "IPython.display",
     "IPython.extensions.storemagic",
     "tornado.platform.asyncio",
-    "matplotlib.backends.backend_agg",
+)
+# What a person's notebooks import.
+NOTEBOOKS = (
     "pandas",
     "seaborn",
     "scipy.stats",
+    "sklearn.linear_model",
     "statsmodels.api",
     "statsmodels.formula.api",
     "evaluation.report",
     "evaluation.store",
     "evaluation.views",
 )
-# What turns a notebook into a report, beside what the notebook itself imports.
-REPORTS = ("papermill", "nbconvert.exporters.html", "evaluation.engine", "evaluation.worker",
-           "evaluation.export", "sklearn.linear_model")  # fmt: skip
+# What turns an executed notebook into a report.
+REPORTS = (
+    "papermill",
+    "nbconvert.exporters.html",
+    "evaluation.engine",
+    "evaluation.export",
+    "evaluation.worker",
+)
 # At import this package connects Matplotlib to the running kernel: each kernel must do so itself.
 OWN = "matplotlib_inline"
 
 
 def kernels() -> None:
-    """Import what notebooks import."""
-    for name in MODULES:
-        importlib.import_module(name)
-    for name in [name for name in sys.modules if name.partition(".")[0] == OWN]:
-        del sys.modules[name]
+    """Import what kernels and a person's notebooks need."""
+    _imported(*KERNEL, *NOTEBOOKS)
 
 
-def reports(data: str, data_hash: str, studies: list[list[int]]) -> None:
+def reports(data: str, data_hash: str, studies: list[list[int]], modules: list[str]) -> None:
     """Import and load what the processes of a batch need: reports and their kernels alike.
 
     Parameters
@@ -55,16 +60,15 @@ def reports(data: str, data_hash: str, studies: list[list[int]]) -> None:
     data : folder of the data package.
     data_hash : its hash, as it was checked.
     studies : draws and seed of each study the reports rest on.
+    modules : what their notebooks import of this package.
     """
-    kernels()
-    for name in REPORTS:
-        importlib.import_module(name)
+    _imported(*KERNEL, *REPORTS, *modules)
+    if not studies:
+        return
     from evaluation import data as packages
     from evaluation import store
     from evaluation.errors import KepuError
 
-    if not studies:
-        return
     dataset = packages.load(data, data_hash)
     packages.hold(dataset)
     for draws, seed in studies:
@@ -73,6 +77,13 @@ def reports(data: str, data_hash: str, studies: list[list[int]]) -> None:
             _rehearse(store.load_study(dataset, draws=draws, seed=seed))
         except KepuError as error:  # each notebook meets it again and its report says so
             print(f"no study of {draws} draws: {error}", file=sys.stderr)
+
+
+def _imported(*names: str) -> None:
+    for name in names:
+        importlib.import_module(name)
+    for name in [name for name in sys.modules if name.partition(".")[0] == OWN]:
+        del sys.modules[name]
 
 
 def _rehearse(study: Study) -> None:

@@ -21,7 +21,7 @@ class WarmProvisioner(LocalProvisioner):
 
     The fork server named by the environment variable ``KEPU_WARM_SERVER`` is used, else one of this
     process's own, started with its first kernel. Where forking is unsafe the kernel is started
-    as any other, and the log says so once.
+    as any other, and the log says so.
     """
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:

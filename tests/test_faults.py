@@ -1,0 +1,244 @@
+"""What can go wrong in a batch goes wrong here for real; then it is finished, nothing lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from evaluation.errors import KepuError
+from evaluation.keys import PARTS
+from evaluation.plan import Job
+from evaluation.record import State
+from evaluation.runner import Run, Watch, run
+from evaluation.warm import client
+from evaluation.worker import CACHED, FAILED, MADE
+
+pytestmark = pytest.mark.skipif(bool(client.unsafe()), reason=client.unsafe())
+
+STATE = State(data="../data", data_hash="f00d" * 16, commit="1a2b3c4", date="2026-01-31")
+# A report that dies in the way its region says, the first time or always, with a mark of each try.
+BODY = """
+import os, signal, time
+from pathlib import Path
+from IPython.display import HTML
+marks = Path("marks")
+
+def siblings():
+    "Children of the fork server beside this kernel: with one worker, the process of the report."
+    for folder in Path("/proc").glob("[0-9]*"):
+        fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        if int(fields[1]) == os.getppid() and int(folder.name) != os.getpid():
+            yield int(folder.name)
+
+tried = len(list(marks.glob(f"{region}-*")))
+(marks / f"{region}-{tried}-{os.getpid()}").touch()
+how, _, when = region.partition(".")
+if when == "always" or tried == 0:
+    if how == "kernel":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "worker":
+        for other in siblings():
+            os.kill(other, signal.SIGKILL)
+        time.sleep(60)
+    if how == "server":
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    if how == "slow":
+        time.sleep(600)
+size = 3_000_000 if how == "big" else 10
+HTML(f"<h1>Report {region}</h1><p>{'x' * size}</p>")
+"""
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "notebooks" / "marks").mkdir(parents=True)
+    cells = [nbformat.v4.new_code_cell('region: str = ""')]
+    cells += [nbformat.v4.new_code_cell(BODY)]
+    cells[0].metadata["tags"] = ["parameters"]
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    page = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec})
+    nbformat.write(page, tmp_path / "notebooks" / "page.ipynb")
+    return tmp_path
+
+
+def jobs(*regions: str) -> list[Job]:
+    names = {"zh": "地区", "en": "Region"}
+    return [
+        Job(f"{r}_en", "page", r, "league", names, "en", {"region": r}, f"{r}_en") for r in regions
+    ]
+
+
+def how(project: Path, out: Path, **options) -> Run:
+    key = dict.fromkeys(PARTS, "same")
+    place = (out, project / "notebooks", project / "data")
+    return Run(*place, STATE, key=lambda job: key, **{"workers": 2, "timeout": 60.0, **options})
+
+
+def statuses(outcomes) -> dict[str, tuple[str, int]]:
+    return {outcome.id: (outcome.status, outcome.attempts) for outcome in outcomes}
+
+
+def whole(out: Path, *regions: str) -> None:
+    """Every page is whole, listed as made, and nothing else lies in the folder."""
+    listed = json.loads((out / "manifest.json").read_text("utf-8"))["reports"]
+    made = {entry["region"] for entry in listed if entry["status"] == MADE}
+    assert made == set(regions)
+    pages = {path.name for path in out.glob("*.html")} - {"index.html"}
+    assert pages == {f"{region}_en.html" for region in regions}
+    for page in pages:
+        assert (out / page).read_text("utf-8").rstrip().endswith("</html>")
+    assert not list(out.glob(".staging-*"))
+
+
+def no_process_of(project: Path) -> None:
+    """No kernel a report of ``project`` ran in is alive."""
+    pids = [path.name.rpartition("-")[2] for path in (project / "notebooks/marks").iterdir()]
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        alive = [pid for pid in pids if _runs(Path("/proc", pid, "stat"))]
+        if not alive:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"still alive: {alive}")
+
+
+def _runs(stat: Path) -> bool:
+    """A process that has ended and is not reaped yet runs no more."""
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_killed_kernel_worker_and_server_are_replaced_and_all_reports_made(project):
+    out = project / "out"
+    plan = jobs("fine", "kernel", "kernel.always", "worker", "server")
+    found = statuses(run(plan, how(project, out, workers=1)))
+    assert found == {
+        "fine_en": (MADE, 1),
+        "kernel_en": (MADE, 2),
+        "kernel.always_en": (FAILED, 2),
+        "worker_en": (MADE, 2),
+        "server_en": (MADE, 2),
+    }
+    whole(out, "fine", "kernel", "worker", "server")
+    listed = json.loads((out / "manifest.json").read_text("utf-8"))["reports"]
+    (failed,) = [entry for entry in listed if entry["status"] == FAILED]
+    assert failed["error"] == "its kernel was killed, for want of memory or from outside"
+    broken = nbformat.read(out / "failed" / "kernel.always_en.ipynb", 4)
+    assert 'region = "kernel.always"' in broken.cells[1].source
+    no_process_of(project)
+
+
+BATCH = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_faults import how, jobs, run
+project = Path({project!r})
+run(jobs("a", "b", "slow.always", "c"), how(project, project / "out"))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_batch_that_is_killed_goes_on_from_where_it_was(project, number):
+    out, tests = project / "out", str(Path(__file__).parent)
+    script = BATCH.format(tests=tests, project=str(project))
+    batch = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(list(out.glob("?_en.html"))) < 3:  # the fourth report sleeps
+        assert time.monotonic() < deadline and batch.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.3)
+    batch.send_signal(number)
+    assert batch.wait(30) != 0
+    no_process_of(project)
+    for path in (project / "notebooks/marks").glob("slow.always-*"):
+        path.unlink()
+    again = run(jobs("a", "b", "c", "d"), how(project, out))
+    assert [o.status for o in again] == [CACHED, CACHED, CACHED, MADE]
+    whole(out, "a", "b", "c", "d")
+
+
+def test_page_that_was_cut_off_is_never_taken_for_finished(project):
+    out = project / "out"
+    run(jobs("a", "b"), how(project, out))
+    page = out / "a_en.html"
+    page.write_bytes(page.read_bytes()[:-20])
+    (out / "notebooks" / "b_en.ipynb").unlink()
+    assert [o.status for o in run(jobs("a", "b"), how(project, out))] == [MADE, MADE]
+    whole(out, "a", "b")
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A file system of four megabytes; skipped where this user may not mount one."""
+    place = tmp_path / "small"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a file system")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_full_disk_fails_what_does_not_fit_and_the_rest_is_made_when_there_is_room(project, small):
+    out = small / "out"
+    first = statuses(run(jobs("a", "big.one", "b"), how(project, out, workers=1)))
+    assert first["big.one_en"] == (FAILED, 2)
+    assert first["a_en"] == first["b_en"] == (MADE, 1)
+    whole(out, "a", "b")
+    listed = json.loads((out / "manifest.json").read_text("utf-8"))["reports"]
+    assert "No space left on device" in str([entry["error"] for entry in listed])
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
+    again = statuses(run(jobs("a", "big.one", "b"), how(project, out, workers=1)))
+    assert again == {"a_en": (CACHED, 1), "big.one_en": (MADE, 1), "b_en": (CACHED, 1)}
+    whole(out, "a", "b", "big.one")
+
+
+def test_read_only_folder_is_told_and_nothing_is_lost(project, small):
+    out = small / "out"
+    run(jobs("a"), how(project, out))
+    subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+    with pytest.raises(KepuError, match=r"cannot be written \(Read-only file system\)"):
+        run(jobs("a", "b"), how(project, out))
+    subprocess.run(["mount", "-o", "remount,rw", str(small)], check=True)
+
+    again = run(jobs("a", "b"), how(project, out))
+    assert [o.status for o in again] == [CACHED, MADE]
+    whole(out, "a", "b")
+
+
+def test_disk_that_fills_up_under_a_run_ends_it_and_what_was_told_stays(project, small):
+    out, filler = small / "out", small / "filler"
+
+    def fill(outcome) -> None:
+        with contextlib.suppress(OSError), filler.open("ab", buffering=0) as stream:
+            while True:
+                stream.write(b"x" * 4096)
+
+    with pytest.raises(KepuError, match=r"can no longer be written .* it goes on from there"):
+        run(jobs("a", "b", "c"), how(project, out, workers=1), Watch(ended=fill))
+    filler.unlink()
+    again = run(jobs("a", "b", "c"), how(project, out))
+    assert [o.status for o in again] == [CACHED, MADE, MADE]
+    whole(out, "a", "b", "c")
+
+
+def test_results_are_the_same_with_fresh_interpreters_where_forking_is_unsafe(project, monkeypatch):
+    run(jobs("a"), how(project, project / "warm"))
+    monkeypatch.setattr("evaluation.attempt.unsafe", lambda: "this system cannot fork processes")
+    notes: list[str] = []
+    watch = Watch(noted=notes.append)
+    assert [o.status for o in run(jobs("a"), how(project, project / "cold"), watch)] == [MADE]
+    reason = "this system cannot fork processes"
+    assert notes == [f"each report starts an interpreter of its own: {reason}"]
+    pages = [(project / kind / "a_en.html").read_bytes() for kind in ("warm", "cold")]
+    assert pages[0] == pages[1]
