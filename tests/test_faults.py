@@ -30,6 +30,7 @@ import os, signal, time
 from pathlib import Path
 from IPython.display import HTML
 marks = Path("marks")
+marks.mkdir(exist_ok=True)
 
 def siblings():
     "Children of the fork server beside this kernel: with one worker, the process of the report."

@@ -105,12 +105,17 @@ def pack(task: Task, prepare: Mapping[str, Any]) -> Bundle:
     """Gather the files a task's notebooks and data consist of."""
     data, notebooks = Path(task.data), Path(task.notebooks)
     files = {f"data/{p.relative_to(data).as_posix()}": p for p in package_files(data)}
-    files |= {f"notebooks/{p.name}": p for p in sorted(notebooks.glob("*.ipynb"))}
+    beside = [p for p in sorted(notebooks.rglob("*")) if p.is_file() and not _private(p, notebooks)]
+    files |= {f"notebooks/{p.relative_to(notebooks).as_posix()}": p for p in beside}
     read = {name: path.read_bytes() for name, path in files.items()}
     digest = hashlib.sha256()
     for name, content in read.items():
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return Bundle(digest.hexdigest(), read, dict(prepare))
+
+
+def _private(path: Path, root: Path) -> bool:
+    return any(part.startswith((".", "__")) for part in path.relative_to(root).parts)
 
 
 def report(task: Task, bundle: Bundle) -> tuple[Outcome, dict[str, bytes]]:

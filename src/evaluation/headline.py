@@ -97,11 +97,13 @@ def headline(
     ladder = tuple(_rung(model, frames[named(model).outcome], run) for model in LADDER)
     if ladder[0].result is None:
         return ladder[0].reason
+    # Only what the panel reads is drawn again: other regions must not shift the random numbers.
+    read = panels.rates["region_code"].isin(gains["region_code"])
     context = Estimated(
         gains,
         ladder[0].result,
         {**roles(MAIN), "model": MAIN, "doses": [TERM], **run},
-        rates=panels.rates[panels.rates["variance"].notna()],
+        rates=panels.rates[read & panels.rates["variance"].notna()],
         rebuild=rebuilder(dataset, gains),
     )
     checks = run_checks(context)

@@ -1,0 +1,129 @@
+"""A report drawn from its slice is the report drawn from everything; keys change with the slice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from conftest import DATE, PROVENANCE, REGIONS, draw
+from evaluation import keys, slices, study
+from evaluation.plan import Job
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+
+
+@pytest.fixture(scope="module")
+def core(dataset):
+    return study.build(slices.of_study(dataset), draws=499, seed=1)
+
+
+def test_estimates_from_their_slice_are_the_estimates_from_everything(core, request, dataset):
+    whole = request.getfixturevalue("study")
+    for name in ("provinces", "levels", "bands"):
+        pd.testing.assert_frame_equal(getattr(core, name), getattr(whole, name))
+    for ours, theirs in zip(core.estimates, whole.estimates, strict=True):
+        assert (ours.dose, ours.model, ours.reason) == (theirs.dose, theirs.model, theirs.reason)
+        if ours.result is not None:
+            assert ours.result.to_json() == theirs.result.to_json()
+    assert core.headline.grade == whole.headline.grade
+    assert core.headline.result.to_json() == whole.headline.result.to_json()
+    wide = study.widen(core, dataset)
+    pd.testing.assert_frame_equal(wide.rates, whole.rates)
+    pd.testing.assert_frame_equal(wide.gains, whole.gains)
+    pd.testing.assert_frame_equal(wide.targets, whole.targets)
+
+
+@pytest.mark.parametrize("code", [*REGIONS, "provinces", "im_leagues"])
+def test_page_from_a_slice_is_the_page_from_everything(core, dataset, pages, code):
+    from evaluation import report
+
+    if not code.isdigit() and code not in set(dataset.region_sets["set"]):
+        code = next(s for s in dataset.region_sets["set"].unique() if s != "provinces")
+    region = code.isdigit()
+    part = slices.of_region(dataset, code) if region else slices.of_set(dataset, code)
+    assert len(part.facts) < len(dataset.facts)
+    opened = report.open_report if region else report.open_overview
+    arguments = {"date": DATE, "provenance": PROVENANCE}
+    context = opened(study.widen(core, part), code, "zh", **arguments)
+    ending = {name: report.SECTIONS[name] for name in ("sources", "method")}
+    parts = report.SECTIONS if region else report.OVERVIEW | ending
+    assert draw(context, parts) == pages(code, "zh").html
+
+
+def job(region: str, **parameters) -> Job:
+    given = {"region": region, "date": "2026-03-01", "commit": "a", "data_hash": "b"}
+    return Job(region, "region_report", region, "league", {}, "zh", given | parameters)
+
+
+OVERVIEW = Job("overview", "overview", "", "overview", {}, "zh", {"region_set": "provinces"})
+HOHHOT, BAOTOU, INNER_MONGOLIA, BEIJING = "150100", "150200", "150000", "110000"
+
+
+def remade(dataset, **change) -> set[str]:
+    """Which of some reports are made again when one fact is changed."""
+    facts = dataset.facts.copy()
+    mask = pd.Series(True, index=facts.index)
+    for column, value in change.items():
+        mask &= facts[column] == value
+    facts.loc[facts.index[mask][-1], "value"] += 0.5
+    jobs = [job(code) for code in (HOHHOT, BAOTOU, INNER_MONGOLIA, BEIJING)] + [OVERVIEW]
+    before = keys.keyed(dataset, NOTEBOOKS, DATE)
+    after = keys.keyed(replace(dataset, facts=facts, hash="changed"), NOTEBOOKS, DATE)
+    found = {each.id for each in jobs if before(each) != after(each)}
+    for each in jobs:
+        differing = {name for name in keys.PARTS if before(each)[name] != after(each)[name]}
+        assert differing <= {"data"}
+    return found
+
+
+def test_changed_fact_concerns_only_the_reports_that_rest_on_it(dataset):
+    gdp = {"indicator": "gdp", "region_code": HOHHOT}
+    assert remade(dataset, **gdp) == {HOHHOT}
+    rate = {"indicator": "science_literacy_rate", "region_code": HOHHOT}
+    assert remade(dataset, **rate) == {HOHHOT, BAOTOU, "overview"}
+    norm = {"kind": "norm", "region_code": INNER_MONGOLIA}
+    assert remade(dataset, **norm) == {HOHHOT, BAOTOU, INNER_MONGOLIA}
+    dose = {"indicator": "museum_count", "region_code": BEIJING}
+    assert remade(dataset, **dose) == {HOHHOT, BAOTOU, INNER_MONGOLIA, BEIJING, "overview"}
+
+
+def test_parameters_count_but_for_what_is_only_recorded(dataset):
+    key = keys.keyed(dataset, NOTEBOOKS, "2026-03-01")
+    same = key(job(HOHHOT))
+    assert key(job(HOHHOT, commit="c", data_hash="d")) == same
+    later = keys.keyed(dataset, NOTEBOOKS, "2026-03-02")
+    assert later(job(HOHHOT, date="2026-03-02")) == same  # another day, the same targets due
+    next_year = keys.keyed(dataset, NOTEBOOKS, "2027-01-01")
+    for other in (
+        next_year(job(HOHHOT, date="2027-01-01")),
+        key(job(HOHHOT, date="2026-02-01")),  # a day that was asked for
+        key(job(HOHHOT, draws=99)),
+        key(job(HOHHOT, language="en")),
+    ):
+        assert {name for name in keys.PARTS if other[name] != same[name]} == {"parameters"}
+
+
+def test_reason_says_what_changed_or_is_missing(dataset, tmp_path):
+    key = dict.fromkeys(keys.PARTS, "0")
+    page = tmp_path / "a.html"
+    page.write_text("page")
+    sha256 = "6b7e0c8bd7bba5d4d2e5f6ba8bd1ce5e"
+    files = {kind: {"name": "a.html", "sha256": sha256} for kind in ("html", "notebook")}
+    entry = {"status": "made", "key": key, "files": files}
+    report = job(HOHHOT)
+    assert keys.reason(report, key, None, tmp_path) == "not made yet"
+    assert keys.reason(report, key, {**entry, "status": "failed"}, tmp_path) == "failed before"
+    other = {**key, "data": "1", "code": "1"}
+    assert keys.reason(report, other, entry, tmp_path) == "changed: data, code"
+    assert keys.reason(report, key, {**entry, "files": {}}, tmp_path) == "no html yet"
+    assert keys.reason(report, key, entry, tmp_path) == "a.html is missing or was changed"
+    import hashlib
+
+    for file in files.values():
+        file["sha256"] = hashlib.sha256(b"page").hexdigest()
+    assert keys.reason(report, key, entry, tmp_path) == ""
+    page.unlink()
+    assert keys.reason(report, key, entry, tmp_path) == "a.html is missing or was changed"
