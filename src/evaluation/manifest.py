@@ -8,19 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from evaluation.plan import OVERVIEW, Job
+from evaluation import front
+from evaluation.front import summary
+from evaluation.plan import Job
 from evaluation.worker import FAILED, MADE, Outcome
-
-GROUPS = {
-    OVERVIEW: ("全国总览", "National overview"),
-    "province": ("省、自治区、直辖市", "Provinces"),
-    "league": ("盟市", "Leagues and prefecture cities"),
-    "city": ("城市", "Cities"),
-    "county": ("旗县区", "Counties, banners and districts"),
-}
-LEVELS = {"prefecture_city": "league", "nation": OVERVIEW}
 
 
 def read(out: Path) -> dict[str, Any]:
@@ -56,6 +47,8 @@ def write(
         entry = entries[job.stem] = _entry(job, outcomes[job.id], state)
         if entry["status"] == FAILED and (out / f"{job.stem}.html").exists():
             entry["earlier"] = before.get("earlier") or _version(before)
+        if entry["file"]:
+            entry["summary"] = summary.read((out / entry["file"]).read_text("utf-8"))
     manifest = {
         "run": {**run, **vars(state)},
         "reports": sorted(entries.values(), key=lambda entry: entry["stem"]),
@@ -93,35 +86,9 @@ def _entry(job: Job, outcome: Outcome, state: Any) -> dict[str, Any]:
 
 
 def index(manifest: Mapping[str, Any]) -> str:
-    """Render the bilingual list of a folder's reports, one card a region, grouped by level."""
-    templates = Environment(
-        loader=PackageLoader("evaluation"), autoescape=True, undefined=StrictUndefined
-    )
-    style = templates.loader.get_source(templates, "style.css")[0]
-    reports = manifest["reports"]
-    return templates.get_template("index.html.j2").render(
-        groups=_groups(reports),
-        run=manifest["run"],
-        style=style,
-        failed=sum(entry["status"] == FAILED for entry in reports),
-        made=sum(entry["status"] == MADE for entry in reports),
-        simulated=any(entry["simulated"] for entry in reports),
-    )
-
-
-def _groups(reports: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Gather the reports by group and then by region; groups in the order of ``GROUPS``."""
-    groups: dict[str, dict[tuple, dict[str, Any]]] = {name: {} for name in GROUPS}
-    for entry in reports:
-        level = LEVELS.get(entry["level"], entry["level"])
-        cards = groups[level if level in GROUPS else "county"]
-        key = (entry["region"], entry["notebook"], entry["simulated"])
-        cards.setdefault(key, {**entry, "languages": {}})["languages"][entry["language"]] = entry
-    return [
-        {"level": name, "zh": GROUPS[name][0], "en": GROUPS[name][1], "cards": list(cards.values())}
-        for name, cards in groups.items()
-        if cards
-    ]
+    """Render the front page of a folder from the summaries its manifest holds."""
+    entries = manifest["reports"]
+    return front.page(manifest, {entry["stem"]: entry.get("summary") or {} for entry in entries})
 
 
 def _replace(path: Path, text: str) -> None:

@@ -86,7 +86,9 @@ def _rings(feature: Mapping[str, Any], number: int) -> Iterator[list[Point]]:
     geometry = feature.get("geometry") or {}
     kinds = {"Polygon": lambda c: [c], "MultiPolygon": lambda c: c}
     if geometry.get("type") not in kinds:
-        raise KepuError(f"Feature {number} is no Polygon or MultiPolygon but {geometry.get('type')}.")
+        raise KepuError(
+            f"Feature {number} is no Polygon or MultiPolygon but {geometry.get('type')}."
+        )
     for polygon in kinds[geometry["type"]](geometry.get("coordinates") or []):
         for ring in polygon:
             yield [_point(pair, number) for pair in ring]

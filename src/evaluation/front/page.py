@@ -11,24 +11,33 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from evaluation.front.boundaries import Boundaries
-from evaluation.front.cells import Cell, cells, inputs, rate
+from evaluation.front.cells import cells, inputs, rate
 from evaluation.front.maps import drawn
 from evaluation.front.measures import MEASURES, legend, paints
-from evaluation.front.rows import FORMATS, LEVELS, Row, failures, rows
+from evaluation.front.rows import FORMATS, Row, failures, rows
 from evaluation.front.spark import bounds, sparkline
 from evaluation.front.words import Pair, both, label, pair
 
 COLUMNS = ("latest", "standing", "gain", "target", "locks")
 NAMES = {"pdf": {"zh": "PDF", "en": "PDF"}, "docx": {"zh": "Word", "en": "Word"}}
 TONGUES = {"zh": "中文", "en": "English"}
+PAIRED = ("year", "a", "b", "gap", "low", "high")
 # What the script says; each text has the places that the script fills.
 SPOKEN = {
-    "count": ("shown", "all"), "nomatch": (), "sort.up": ("column",), "sort.down": ("column",),
-    "compare.chart": ("regions",), "compare.full": (), "compare.higher": ("year", "a", "b", "gap", "low", "high"),
-    "compare.near": ("year", "a", "b", "gap", "low", "high"), "compare.never": ("a", "b"),
-    "compare.remove": ("region",), "compare.table": (), "wave": ("year",), "title": (),
-    **{f"column.{name}": () for name in COLUMNS},
-}  # fmt: skip
+    "count": ("shown", "all"),
+    "nomatch": (),
+    "sort.up": ("column",),
+    "sort.down": ("column",),
+    "compare.chart": ("regions",),
+    "compare.full": (),
+    "compare.higher": PAIRED,
+    "compare.near": PAIRED,
+    "compare.never": ("a", "b"),
+    "compare.remove": ("region",),
+    "compare.table": (),
+    "wave": ("year",),
+    "title": (),
+}
 
 
 def page(
@@ -80,10 +89,16 @@ def _environment() -> Environment:
     # Our own files: no data reaches them, so they stand in the page as they are.
     static = {name: Markup((folder / f"front.{name}").read_text("utf-8")) for name in ("css", "js")}
     environment.globals |= {
-        "both": both, "label": label, "pair": pair, "formats": FORMATS,
-        "format_name": _format_name, "tongues": TONGUES, "static": static, "columns": {name: pair(f"front.column.{name}") for name in COLUMNS},
+        "both": both,
+        "label": label,
+        "pair": pair,
+        "formats": FORMATS,
+        "format_name": _format_name,
+        "tongues": TONGUES,
+        "static": static,
+        "columns": {name: pair(f"front.column.{name}") for name in COLUMNS},
         "measures": {name: pair(f"front.measure.{name}") for name in MEASURES},
-    }  # fmt: skip
+    }
     return environment
 
 
@@ -163,7 +178,9 @@ def _record(row: Row) -> dict[str, Any]:
         "code": row.code,
         "short": _flagged(row),
         "simulated": row.simulated,
-        "lines": {name: {"name": name_pair, "text": text} for name, (name_pair, text) in lines.items()},
+        "lines": {
+            name: {"name": name_pair, "text": text} for name, (name_pair, text) in lines.items()
+        },
         "rates": [{**item, "text": rate(item)} for item in summary.get("rates") or []],
         "nation": summary.get("nation") or [],
         "breaks": summary.get("breaks") or [],
@@ -176,5 +193,3 @@ def _flagged(row: Row) -> Pair:
         return row.short
     flag = pair("front.simulated.flag")
     return {name: f"{row.short[name]} ({flag[name]})" for name in row.short}
-
-

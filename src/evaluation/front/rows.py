@@ -101,7 +101,7 @@ def links(entry: Mapping[str, Any]) -> list[Link]:
     files = dict(entry.get("files") or {})
     if entry.get("file"):
         files.setdefault("html", entry["file"])
-    named = sorted(files.items(), key=lambda item: (FORMATS + (item[0],)).index(item[0]))
+    named = sorted(files.items(), key=lambda item: (*FORMATS, item[0]).index(item[0]))
     # Quoted, so that no name, whatever it is, becomes an address elsewhere.
     found = [Link(entry["language"], kind, quote(name)) for kind, name in named]
     earlier = entry.get("earlier") or {}

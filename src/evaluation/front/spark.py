@@ -52,7 +52,8 @@ def sparkline(summary: Mapping[str, Any], names: Mapping[str, str], box: tuple) 
     }
     stands_for = label(pair("front.spark", region=names, rates=words))
     return Markup(
-        '<svg class="spark" role="img" viewBox="0 0 {:g} {:g}" width="{:g}" height="{:g}" {}>{}</svg>'
+        '<svg class="spark" role="img" viewBox="0 0 {:g} {:g}" width="{:g}" '
+        'height="{:g}" {}>{}</svg>'
     ).format(WIDTH, HEIGHT, WIDTH, HEIGHT, stands_for, Markup("".join(parts)))
 
 

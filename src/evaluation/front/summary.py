@@ -56,7 +56,9 @@ def read(html: str) -> dict[str, Any]:
     try:
         found = json.loads("".join(parser.parts))
     except ValueError as error:
-        raise KepuError(f"The page's summary is not JSON ({error}); make the report anew.") from None
+        raise KepuError(
+            f"The page's summary is not JSON ({error}); make the report anew."
+        ) from None
     if not isinstance(found, dict):
         raise KepuError("The page's summary is no JSON object; make the report anew.")
     return found

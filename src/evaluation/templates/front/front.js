@@ -109,11 +109,16 @@
       place.dataset.wordsEn = words.en;
       name(place);
     }
-    byId("told").textContent = "";
+    show("");
+  }
+  function show(text) {
+    byId("told").textContent = text;
+    byId("told").hidden = !text;
+    byId("hint").hidden = Boolean(text);
   }
   const tell = (event) => {
     const place = event.target.closest?.(".place");
-    if (place) byId("told").textContent = place.getAttribute("aria-label");
+    if (place) show(place.getAttribute("aria-label"));
   };
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   function move(event) {
@@ -145,7 +150,10 @@
   function pick(key) {
     if (chosen.includes(key)) chosen = chosen.filter((other) => other !== key);
     else if (chosen.length < MOST) chosen.push(key);
-    else byId("status").textContent = byId("told").textContent = say("compare.full");
+    else {
+      byId("status").textContent = say("compare.full");
+      show(say("compare.full"));
+    }
     mark();
     compare();
   }
@@ -170,9 +178,7 @@
     const head = make("tr", {}, make("td"), ...chosen.map((key) => make("th", { scope: "col" }, short(key))));
     const body = make("tbody");
     const lines = new Map(chosen.flatMap((key) => Object.entries(data.rows[key].lines).map(([id, line]) => [id, line.name])));
-    const first = Object.keys(data.words).filter((word) => word.startsWith("column.")).map((word) => word.slice(7));
-    const rank = (id) => (first.includes(id) ? first.indexOf(id) : first.length);
-    for (const [id, title] of [...lines].sort(([a], [b]) => rank(a) - rank(b))) {
+    for (const [id, title] of lines) {
       const texts = chosen.map((key) => data.rows[key].lines[id]?.text[language] ?? "—");
       body.append(make("tr", {}, make("th", { scope: "row" }, title[language]), ...texts.map((text) => make("td", {}, text))));
     }
