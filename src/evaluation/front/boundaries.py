@@ -20,7 +20,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Shape:
-    """One region: its code, the path of its rings, and the middle of its extent."""
+    """One region: its code and the path of its rings."""
 
     code: str
     path: str
