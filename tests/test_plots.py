@@ -115,6 +115,16 @@ def inputs() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["panel", "year", "value", "series"])
 
 
+def gains() -> pd.DataFrame:
+    rows = [("2015–2018", 0.83, 1.0, 0.2, 1.8), ("2018–2020", -0.4, 1.1, 0.1, 2.1),
+            ("2020–2022", 0.66, np.nan, np.nan, np.nan)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["label", "observed", "expected", "low", "high"])
+
+
+def _expected(frame: pd.DataFrame):
+    return plots.expected(frame, xlabel="百分点", names={"observed": "实际", "expected": "预期"})
+
+
 def _profile(frame: pd.DataFrame):
     return plots.profile(frame, xlabel="百分位", names=PARTS, others=standing()[1])
 
@@ -131,6 +141,7 @@ FIGURES = {
         points,
     ),
     "coverage": (lambda f: plots.coverage(f, states=STATES, highlight="亳州"), waves),
+    "expected": (_expected, gains),
     "small_multiples": (lambda f: plots.small_multiples(f, ylabel="水平"), inputs),
 }  # fmt: skip
 
@@ -295,6 +306,20 @@ def test_profile_marks_stand_at_their_percentiles():
     np.testing.assert_allclose(marks_of["region"], [[88, 0], [12.5, 1]])
     np.testing.assert_allclose(marks_of["band"][0], [50, 0])
     assert len(marks_of["others"]) == 6
+
+
+def test_expected_bar_spans_its_interval_and_rows_without_one_are_left_out():
+    ax = draw("expected").axes[0]
+    (bars,) = [c for c in ax.collections if isinstance(c, LineCollection) and c.get_gid()]
+    assert [part[:, 0].tolist() for part in bars.get_segments()] == [[0.2, 1.8], [0.1, 2.1]]
+    (dots,) = [line for line in ax.lines if line.get_gid() == "observed"]
+    assert dots.get_xdata().tolist() == [0.83, -0.4]
+    assert ax.get_xlim()[0] < -0.4 and [t.get_text() for t in ax.get_yticklabels()] == [
+        "2015–2018",
+        "2018–2020",
+    ]
+    with pytest.raises(ValueError, match="names lacks expected"):
+        plots.expected(gains(), xlabel="", names={"observed": "x"})
 
 
 def test_strip_keeps_every_value_and_hides_none():

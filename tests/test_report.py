@@ -180,6 +180,19 @@ def test_key_findings_of_inner_mongolia(pages, language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_figures_of_a_province_show_gains_expectations_and_specifications(pages, language):
+    page = pages("150000", language)
+    words = {
+        "zh": ("各省份年均增幅", "按其他省份情况应有的增幅", "设定的估计值"),
+        "en": ("Yearly gains of provinces", "expect", "specifications"),
+    }[language]
+    for section, word in zip(("level", "effect", "effect"), words, strict=True):
+        captions = [figure.figcaption for figure in page.section(section).find_all("figure")]
+        assert any(word in caption.get_text() for caption in captions), word
+    assert len(page.section("level").find_all("figure")) == 3  # trend, gains, rates
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_hohhot_has_no_survey_and_is_not_given_the_regions_rate(pages, language):
     page = pages("150100", language)
     text = visible(page.section("findings"))

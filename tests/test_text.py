@@ -110,25 +110,41 @@ def trees() -> list[tuple[Path, ast.Module]]:
     return [(path, ast.parse(code)) for path, code in found]
 
 
+# Functions whose first argument is a key of the table.
+SPEAKING = ("t", "missing", "pair", "both")
+
+
 def asked() -> list[tuple[str, ast.expr]]:
-    """First argument of every call of ``t`` and ``missing``, with the file it stands in."""
+    """First argument of every call that speaks, with the file it stands in."""
     calls = []
     for path, tree in trees():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and node.args:
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                if name in ("t", "missing"):
+                if name in SPEAKING:
                     calls.append((path.name, node.args[0]))
     return calls
 
 
+def templated() -> set[str]:
+    """Keys that the page templates name."""
+    pages = [path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.j2")]
+    return {key for page in pages for key in re.findall(r"""["']([a-z_]+(?:\.\w+)+)["']""", page)}
+
+
 def literals() -> set[str]:
-    return {
+    return templated() | {
         node.value
         for _, tree in trees()
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
+
+
+def test_every_key_a_template_names_exists():
+    keys = {key for key in templated() if not key.endswith((".html", ".j2", ".css"))}
+    assert len(keys) > 20
+    assert keys - set(texts()) == set()
 
 
 def pattern(node: ast.JoinedStr) -> str:

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from evaluation import journal
+from evaluation import front, journal
 from evaluation.folder import replace
-from evaluation.plan import OVERVIEW, Job
+from evaluation.plan import Job
 from evaluation.worker import FAILED, MADE, Outcome
 
 NAME = "manifest.json"
-GROUPS = {
-    OVERVIEW: ("全国总览", "National overview"),
-    "province": ("省、自治区、直辖市", "Provinces"),
-    "league": ("盟市", "Leagues and prefecture cities"),
-    "city": ("城市", "Cities"),
-    "county": ("旗县区", "Counties, banners and districts"),
-}
-LEVELS = {"prefecture_city": "league", "nation": OVERVIEW}
 
 
 def entries(out: Path) -> dict[str, dict[str, Any]]:
@@ -87,6 +77,7 @@ def entry(
         "error": outcome.error,
         "earlier": earlier,
         "warnings": list(outcome.warnings),
+        "summary": outcome.summary,
         "date": state.date,
         "data_hash": state.data_hash,
         "simulated": state.simulated,
@@ -131,32 +122,6 @@ def _version(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def index(manifest: Mapping[str, Any]) -> str:
-    """Render the bilingual list of a folder's reports, one card a region, grouped by level."""
-    templates = Environment(
-        loader=PackageLoader("evaluation"), autoescape=True, undefined=StrictUndefined
-    )
-    style = templates.loader.get_source(templates, "style.css")[0]
+    """Render the front page of a folder from the summaries its manifest holds."""
     reports = manifest["reports"]
-    return templates.get_template("index.html.j2").render(
-        groups=_groups(reports),
-        run=manifest["run"],
-        style=style,
-        failed=sum(entry["status"] == FAILED for entry in reports),
-        made=sum(entry["status"] == MADE for entry in reports),
-        simulated=any(entry["simulated"] for entry in reports),
-    )
-
-
-def _groups(reports: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Gather the reports by group and then by region; groups in the order of ``GROUPS``."""
-    groups: dict[str, dict[tuple, dict[str, Any]]] = {name: {} for name in GROUPS}
-    for entry in reports:
-        level = LEVELS.get(entry["level"], entry["level"])
-        cards = groups[level if level in GROUPS else "county"]
-        key = (entry["region"], entry["notebook"], entry["simulated"])
-        cards.setdefault(key, {**entry, "languages": {}})["languages"][entry["language"]] = entry
-    return [
-        {"level": name, "zh": GROUPS[name][0], "en": GROUPS[name][1], "cards": list(cards.values())}
-        for name, cards in groups.items()
-        if cards
-    ]
+    return front.page(manifest, {entry["stem"]: entry.get("summary") or {} for entry in reports})

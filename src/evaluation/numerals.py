@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import math
+from decimal import ROUND_HALF_UP, Decimal
 
 SMALLEST_P = 0.001
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number with so many decimals, halves away from zero as a reader would round them.
+
+    >>> fixed(1.31 / 2, 2), fixed(-1234.5, 0), fixed(-0.001, 1)
+    ('0.66', '−1,235', '0.0')
+    """
+    exact = Decimal(f"{value:.12g}").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    text = f"{exact:,f}"
+    return text.replace("-", "−") if exact else text.lstrip("-")
 
 
 def rounded(value: float, error: float, unbounded: str = "∞") -> str:

@@ -17,11 +17,13 @@ from evaluation import style
 from evaluation.plot_axes import ROW, doubling_axis, flags, stack
 from evaluation.plot_labels import Label, place
 from evaluation.plot_text import key, known, one_a, plain, require, row_names
+from evaluation.plots_expected import expected
 from evaluation.plots_rows import forest, profile, ranking
 from evaluation.plots_time import small_multiples, trend
 
 __all__ = [
-    "coverage", "forest", "profile", "ranking", "scatter", "small_multiples", "strip", "trend",
+    "coverage", "expected", "forest", "profile", "ranking", "scatter", "small_multiples", "strip",
+    "trend",
 ]  # fmt: skip
 
 DOT = 7.5  # diameter of a peer's dot with its rim, points

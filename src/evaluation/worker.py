@@ -46,7 +46,8 @@ class Outcome:
     """What became of one job.
 
     ``error`` is one line; ``passing`` says that its cause may be gone by another try. ``files``
-    holds, by kind (a format, or notebook), the name in the folder of reports and the SHA-256.
+    holds, by kind (a format, or notebook), the name in the folder of reports and the SHA-256;
+    ``summary`` is what the front page shows of the report.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Outcome:
     attempts: int = 1
     warnings: tuple[str, ...] = ()
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
 
 
 def main(task: dict[str, Any], told: str) -> None:
@@ -78,9 +80,10 @@ def make(task: Task) -> Outcome:
     hidden = tuple((folder, stand_in) for folder, stand_in in task.hidden)
     try:
         executed = _execute(task, notebook, hidden)
-        files = _write(task, executed, notebook)
+        files, told = _write(task, executed, notebook)
         seconds = time.monotonic() - begun
-        return Outcome(task.job.id, MADE, seconds, warnings=_complaints(executed), files=files)
+        noise = _complaints(executed)
+        return Outcome(task.job.id, MADE, seconds, warnings=noise, files=files, summary=told)
     except Exception as error:  # noqa: BLE001 - one region's failure must not stop the others
         _keep_unfinished(notebook, hidden)
         reason = hide(describe(error, task.timeout), hidden)
@@ -124,18 +127,23 @@ def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) ->
     return tidy(notebook, hidden)
 
 
-def _write(task: Task, executed: Any, notebook: Path) -> dict[str, dict[str, str]]:
-    """Write every format; give name and hash of each file."""
+def _write(
+    task: Task, executed: Any, notebook: Path
+) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
+    """Write every format; give name and hash of each file, and the summary the page carries."""
     from evaluation.export import to_html
+    from evaluation.front import summary
 
     simulated = task.job.stem.endswith("_simulated")
     page = notebook.with_suffix(".html")
-    page.write_text(to_html(executed, task.job.language, simulated=simulated), "utf-8")
+    html = to_html(executed, task.job.language, simulated=simulated)
+    page.write_text(html, "utf-8")
     named = {"html": (page, page.name), "notebook": (notebook, f"notebooks/{notebook.name}")}
-    return {
+    files = {
         kind: {"name": name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
         for kind, (path, name) in named.items()
     }
+    return files, summary.read(html)
 
 
 def _complaints(executed: Any) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from markupsafe import Markup
 from evaluation import plots, style
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import Context
+from evaluation.report.expectation import here as expected
 from evaluation.report.strength import digits, quotable, strength
-from evaluation.report.strength import here as expected
 from evaluation.study import Estimate
 
 MAIN = "gain_regression"

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import Context
+from evaluation.report.summary import element
 
 
 def sources(context: Context) -> Section:
@@ -64,6 +65,10 @@ def method(context: Context) -> Section:
 
 
 def record(context: Context) -> Markup:
-    """Every computed number of the report as JSON in an inert element, for programs that read."""
+    """Every computed number of the report as JSON in an inert element, for programs that read.
+
+    A regional report adds its summary for the front page, see :mod:`evaluation.report.summary`.
+    """
     data = json.dumps(context.writer.computed, sort_keys=True)
-    return Markup('<template id="results">{}</template>').format(data)
+    results = Markup('<template id="results">{}</template>').format(data)
+    return results if context.codes else Markup("{}\n{}").format(results, element(context))

@@ -45,7 +45,37 @@ def gain_blocks(context: Context) -> list:
     )
     table = Table(w.t("level.gains.table"), columns, tuple(rows), frozenset(range(1, 5)))
     note = Paragraph(w.t("level.gains.note"), "note")
-    return [Heading(w.t("level.gains")), table, note, *_printed(context)]
+    drawn = _gain_ranking(context, own.iloc[-1]) if context.is_province else []
+    return [Heading(w.t("level.gains")), table, note, *drawn, *_printed(context)]
+
+
+def _gain_ranking(context: Context, own: pd.Series) -> list[Figure]:
+    """Yearly gains of the provinces over the region's latest period, as intervals.
+
+    Only gains over the very same period stand together: others cross other instruments.
+    """
+    w, gains = context.writer, context.study.gains
+    provinces = context.study.dataset.regions.set_index("code")["level"] == "province"
+    rows = gains[(gains["interval"] == own["interval"]) & gains["region_code"].map(provinces)]
+    if len(rows) < 3:  # one or two intervals are read in the table
+        return []
+    frame = pd.DataFrame(
+        {
+            "name": [w.short(code) for code in rows["region_code"]],
+            "value": rows["annual"],
+            "low": rows["low"] / rows["years"],
+            "high": rows["high"] / rows["years"],
+            "highlight": rows["region_code"] == context.code,
+        }
+    )
+    first, last = (context.rate(NATION, own[end]) for end in ("wave_from", "wave_to"))
+    reference = None
+    if first is not None and last is not None:
+        reference = ((last["rate"] - first["rate"]) / own["years"], w.short(NATION))
+    figure = plots.ranking(frame, xlabel=str(w.t("axis.gain")), reference=reference)
+    years = {"first": w.year(own["wave_from"]), "last": w.year(own["wave_to"])}
+    alt = w.t("level.gains.alt", region=context.name, **years).striptags()
+    return [Figure(style.figure_png(figure), w.t("level.gains.caption", **years), str(alt))]
 
 
 def _printed(context: Context) -> list:

@@ -12,6 +12,7 @@ from evaluation.evidence import Component, permitted
 from evaluation.headline import Headline
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Table
 from evaluation.report.context import Context
+from evaluation.report.specifications import specifications
 from evaluation.report.writer import plain
 from evaluation.results import Check, Result
 
@@ -47,6 +48,7 @@ def strength(context: Context) -> tuple:
         Items(tuple(_component(context, item) for item in found.grade.components)),
         Heading(w.t("checks.title")),
         _checks(context, found),
+        *specifications(context, found),
     )
 
 
@@ -162,32 +164,3 @@ def _value(context: Context, key: str, name: str, value: float) -> Markup:
     if name in CHANCES:
         return w.t("number.p", p=w.probability(key, value))
     return w.number(key, value, "", 3 if abs(value) < 1 else 1)
-
-
-def here(context: Context) -> list:
-    """The region's latest gain against what the other provinces lead one to expect."""
-    found = context.study.headline
-    if not isinstance(found, Headline):
-        return []
-    own = found.expected[found.expected["region_code"] == context.code]
-    own = own[own["expected"].notna()]
-    if own.empty:
-        return [context.missing("expected.missing")]
-    row = own.sort_values("wave_to").iloc[-1]
-    side = "above" if row["low"] > 0 else "below" if row["high"] < 0 else "near"
-    return [Paragraph(_expected(context, row, side))]
-
-
-def _expected(context: Context, row: pd.Series, side: str) -> Markup:
-    w = context.writer
-    key = f"expected.{context.code}.{row['interval']}"
-    return w.t(
-        f"expected.{side}",
-        region=context.name,
-        first=w.year(row["wave_from"]),
-        last=w.year(row["wave_to"]),
-        observed=w.number(f"{key}.observed", row["observed"], "", 2, signed=True),
-        expected=w.number(f"{key}.expected", row["expected"], "", 2, signed=True),
-        residual=w.number(f"{key}.residual", row["residual"], "", 2, signed=True),
-        interval=w.interval(key, row["low"], row["high"], "", 2),
-    )

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Decimal
 
 import pandas as pd
 from markupsafe import Markup, escape
 
 from evaluation.data import Dataset
 from evaluation.errors import KepuError
+from evaluation.numerals import fixed
 from evaluation.text import t
 
 LEVEL = 95.0
@@ -36,10 +36,7 @@ def plain(value: float, language: str, digits: int | None = None) -> str:
     ('18.7万', '187,000', '118 million', '10.04')
     """
     if digits is not None:
-        # Decimal figures such as 1.31 / 2 must round as a reader would round them, half away.
-        exact = Decimal(f"{value:.12g}").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-        text = f"{exact:,f}"
-        return text.replace("-", "−") if float(text.replace(",", "")) != 0 else text.lstrip("-")
+        return fixed(value, digits)
     scales = [(1e8, "亿"), (1e4, "万")] if language == "zh" else [(1e6, " million")]
     for scale, word in scales:
         short = f"{value / scale:,.10g}"

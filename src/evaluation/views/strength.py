@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from evaluation import style
 from evaluation.headline import Headline
-from evaluation.plots_specification import specification_curve
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Table
 from evaluation.report.context import Context
+from evaluation.report.specifications import curve
 from evaluation.report.strength import quotable, strength
 from evaluation.views import View, show
 
 # The blocks of the report's strength section by the kind of question they answer.
 PARTS = {"forest": 0, "ladder": 0, "locks": 1, "checks": 2}
-# Choices of the specification curve that are drawn, each with its values.
-CHOICES = {
-    "covariates": ("opening", "log2_gdp_per_capita", "college_share"),
-    "weights": ("known_variance", "none"),
-    "breaks": ("in", "out"),
-}
 
 
 def part(page: Context, name: str) -> View:
@@ -44,23 +35,11 @@ def sentence(page: Context) -> View:
 
 def specifications(page: Context) -> View:
     """Every reasonable specification of the headline, sorted, with the choices it made."""
-    w, found = page.writer, page.study.headline
+    found = page.study.headline
     if not isinstance(found, Headline):
         return show(page, Paragraph(quotable(page)))
     check = next(item for item in found.checks if item.name == "specification_curve")
-    table = pd.DataFrame(list(check.rows))
-    choices = {
-        column: {value: str(w.t(f"specification.{column}.{value}")) for value in known}
-        for column, known in CHOICES.items()
-    }
-    drawn = specification_curve(
-        table,
-        ylabel=str(w.t("axis.specification")),
-        choices=choices,
-        headline_sign=1 if found.result.estimate >= 0 else -1,
-    )
-    caption = w.t("specification.caption")
-    return show(page, Figure(style.figure_png(drawn), caption, str(w.t("specification.alt"))))
+    return show(page, curve(page, found, check))
 
 
 def expected(page: Context) -> View:

@@ -1,0 +1,456 @@
+"""The pages in a real browser: what a reader does, with mouse, keyboard, phone and printer."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nbformat
+import pytest
+
+from evaluation import front
+from evaluation.export import to_html
+from evaluation.front import measures, rows
+from front_samples import HOSTILE, NATION, batch, regions, squares, summary
+
+sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is missing")
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
+)  # fmt: skip
+WIDTHS = (360, 768, 1440)
+SERIOUS = ("serious", "critical")
+HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """A folder as a batch leaves it: front pages of several kinds, read from the file system."""
+    folder = tmp_path_factory.mktemp("site")
+    own = front.boundaries(squares(), approval="GS(2024)0650")
+    some = [row for row in regions() if row["code"] in ("110000", "120000", "150000")]
+    pages = {
+        "index": front.page(*batch()),
+        "few": front.page(*batch([*regions()[:9], *regions()[31:34]])),
+        "own": front.page(*batch(some), own=own),
+        "hostile": front.page(*batch(HOSTILE)),
+    }
+    for name, html in pages.items():
+        (folder / f"{name}.html").write_text(html, "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report_page(site, pages) -> str:
+    """A regional report as the batch writes it."""
+    cell = nbformat.v4.new_code_cell("report")
+    shown = {"text/html": pages("150000", "zh").html}
+    cell.outputs = [nbformat.v4.new_output("display_data", shown)]
+    html = to_html(nbformat.v4.new_notebook(cells=[cell]), "zh")
+    (site / "150000_zh.html").write_text(html, "utf-8")
+    return "150000_zh"
+
+
+@pytest.fixture
+def opened(browser, site):
+    """Open a page of the folder; in the end nothing was complained of, nothing left the machine."""
+    contexts, complaints, asked = [], [], []
+
+    def check(route):
+        address = urlsplit(route.request.url)
+        if address.scheme == "file" and address.netloc == "":
+            return route.continue_()
+        asked.append(route.request.url)
+        return route.abort()
+
+    def open_page(name="index", *, width=1440, script="", **options):
+        settings = {"locale": "en-GB", "color_scheme": "light"} | options
+        context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
+        contexts.append(context)
+        context.set_default_timeout(5000)
+        context.route("**/*", check)
+        if script:
+            context.add_init_script(script)
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        page.goto((site / f"{name}.html").as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert asked == []
+
+
+def shown(page) -> list[str]:
+    """Codes of the rows a reader sees, in their order."""
+    return page.locator("#table tbody tr:visible th code").all_inner_texts()
+
+
+def place(page, code: str):
+    return page.locator(f'.place[data-code="{code}"]')
+
+
+# --- the table -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "codes"),
+    [("内蒙古", ["150000"]), ("inner mong", ["150000"]), ("150500", ["150500"]),
+     ("HOHHOT", ["150100"]), ("Ordos ", ["150600"])],
+)  # fmt: skip
+def test_search_finds_by_code_and_by_either_name(opened, typed, codes):
+    page = opened()
+    page.get_by_label("Find a region").fill(typed)
+    assert shown(page) == codes
+    assert page.locator("#status").inner_text().startswith(f"{len(codes)} of {len(regions())}")
+
+
+def test_search_without_a_match_says_so_and_level_narrows(opened):
+    page = opened()
+    page.get_by_label("Find a region").fill("Atlantis")
+    assert shown(page) == [] and "No region matches" in page.locator("#status").inner_text()
+    page.get_by_label("Find a region").fill("")
+    page.get_by_role("radio", name="Leagues and cities").check(force=True)
+    assert len(shown(page)) == 12
+
+
+def values(page, column: str) -> list[float | None]:
+    found = page.eval_on_selector_all(
+        f"#table tbody td.{column}", "cells => cells.map(cell => cell.dataset.order ?? null)"
+    )
+    return [None if value is None else float(value) for value in found]
+
+
+def test_sort_orders_both_ways_keeps_the_missing_last_and_tells(opened):
+    page = opened()
+    button = page.get_by_role("button", name="Latest share", exact=True)
+    for state, reverse in (("descending", True), ("ascending", False)):
+        button.click()
+        found = values(page, "latest")
+        known = [value for value in found if value is not None]
+        assert known == sorted(known, reverse=reverse) and len(set(known)) > 5
+        assert set(found[len(known) :]) == {None}
+        assert page.locator("th[data-column=latest]").get_attribute("aria-sort") == state
+        assert f"Sorted by Latest share, {state}" in page.locator("#status").inner_text()
+    # No number is a place: beside each stands its interval, and a note says what sorting is not.
+    texts = page.locator("#table tbody td.latest .main:visible").all_inner_texts()
+    assert all(re.search(r"%\)$|no usable survey", text) for text in texts)
+    assert "does not rank" in page.locator(".controls").inner_text()
+
+
+def test_names_sort_in_the_order_of_the_language(opened):
+    page = opened()
+    page.locator("th[data-column=name] button").click()
+    english = page.locator("#table tbody th bdi .t[lang=en]").all_inner_texts()
+    assert english == sorted(english, key=str.casefold)
+    page.get_by_role("button", name="中文").click()
+    page.locator("th[data-column=name] button").click()
+    page.locator("th[data-column=name] button").click()
+    chinese = page.locator("#table tbody th bdi .t[lang=zh-CN]").all_inner_texts()
+    assert chinese.index("阿拉善盟") < chinese.index("北京市") < chinese.index("浙江省")  # pinyin
+
+
+# --- the comparison --------------------------------------------------------------------------
+
+
+def tick(page, *codes: str) -> None:
+    for code in codes:
+        page.locator(f'#table tr:has(code:text-is("{code}")) input').check()
+
+
+def test_compare_sets_results_side_by_side_with_intervals(opened):
+    page = opened()
+    assert page.locator("#compare").is_hidden()
+    tick(page, "110000", "150000")
+    table = page.locator("#compared table")
+    assert table.locator("thead th").all_inner_texts() == ["Beijing", "Inner Mongolia"]
+    row = table.locator('tr:has(th:text-is("Survey of 2022")) td').all_inner_texts()
+    assert len(row) == 2 and re.fullmatch(r"9\.93% \(8\.8 to 11\.1%\)|—", row[0])
+    chart = page.locator("#compared svg.chart")
+    assert "Beijing, Inner Mongolia" in chart.get_attribute("aria-label")
+    surveyed = [code for code in ("110000", "150000") if numbered()[code] % 5 != 4]
+    assert chart.locator(".whisker").count() == 4 * len(surveyed)
+
+
+def numbered() -> dict[str, int]:
+    return {row["code"]: number for number, row in enumerate(regions())}
+
+
+@pytest.mark.parametrize("pair", [("110000", "220000"), ("110000", "120000")])
+def test_a_difference_is_told_only_where_its_interval_leaves_out_zero(opened, pair):
+    page = opened()
+    tick(page, *pair)
+    one, other = (summary(regions()[numbered()[code]], numbered()[code]) for code in pair)
+    gap = one["latest"]["value"] - other["latest"]["value"]
+    half = 1.959963984540054 * math.hypot(0.6, 0.6)
+    told = page.locator("#compared li").inner_text()
+    names = one["short"]["en"], other["short"]["en"]
+    if abs(gap) <= half:
+        assert told.startswith(f"2022: {names[0]} and {names[1]} cannot be told apart")
+        return
+    upper, lower = names if gap > 0 else names[::-1]
+    ends = f"({abs(gap) - half:.1f} to {abs(gap) + half:.1f})"
+    assert told == f"2022: {upper} is {abs(gap):.1f} points above {lower} {ends}."
+
+
+def test_both_kinds_of_difference_are_among_the_cases_above():
+    rows_of = {row["code"]: summary(row, number) for number, row in enumerate(regions())}
+    found = {code: rows_of[code]["latest"]["value"] for code in ("110000", "120000", "220000")}
+    half = 1.96 * math.hypot(0.6, 0.6)
+    assert abs(found["110000"] - found["120000"]) < half < abs(found["110000"] - found["220000"])
+
+
+def test_a_fifth_region_is_refused_and_one_can_be_taken_out(opened):
+    page = opened()
+    tick(page, "110000", "120000", "130000", "150000")
+    page.locator('#table tr:has(code:text-is("310000")) input').click()
+    assert not page.locator('#table tr:has(code:text-is("310000")) input').is_checked()
+    assert "At most four" in page.locator("#status").inner_text()
+    page.get_by_role("button", name="Remove Tianjin").click()
+    assert page.locator("#compared thead th").count() == 3
+    assert place(page, "120000").get_attribute("aria-pressed") == "false"
+    page.get_by_role("button", name="Clear all").click()
+    assert page.locator("#compare").is_hidden() and page.locator("#tray").is_hidden()
+
+
+# --- the maps --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("measure", measures.MEASURES)
+def test_map_shows_the_chosen_measure_with_its_legend(opened, measure):
+    page = opened()
+    page.locator(f"input[name=measure][value={measure}]").check(force=True)
+    found, _ = rows.rows(*batch())
+    painted = measures.paints(found)[measure]
+    drawn = page.eval_on_selector_all(
+        ".tiles .place[data-key]",
+        "tiles => tiles.map(t => [t.dataset.code, t.dataset.kind, t.classList.contains('hatched'),"
+        " t.querySelector('.mark').textContent, t.getAttribute('aria-label')])",
+    )
+    assert len(drawn) == 43
+    for code, kind, hatched, mark, said in drawn:
+        paint = painted[code]
+        assert (kind, hatched, mark) == (paint.kind, paint.hatched, paint.mark)
+        assert said.endswith(paint.words["en"])
+    assert page.locator(".legend:visible").count() == 1
+    assert page.locator(f'.legend[data-legend="{measure}"]').is_visible()
+
+
+def test_tiles_of_different_classes_differ_in_colour(opened):
+    page = opened()
+    fills = page.eval_on_selector_all(
+        ".tiles .place", "t => t.map(e => [e.dataset.kind, getComputedStyle(e).backgroundColor])"
+    )
+    colours = dict(fills)
+    assert len(set(colours.values())) >= 5
+    assert len({colours[kind] for kind in colours if kind.startswith("q")}) == len(
+        [kind for kind in colours if kind.startswith("q")]
+    )
+
+
+def test_map_is_walked_and_picked_with_the_keyboard(opened):
+    page = opened()
+    stops = page.locator('#map-provinces .place[tabindex="0"]')
+    assert stops.count() == 1
+    stops.focus()
+    place(page, "150000").focus()
+    page.keyboard.press("ArrowRight")
+    focused = "document.activeElement.dataset.code"
+    assert page.evaluate(focused) == "110000"
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(focused) == "130000"
+    assert "Hebei" in page.locator("#told").inner_text()
+    page.keyboard.press("Enter")
+    assert page.locator("#compared thead th").all_inner_texts() == ["Hebei"]
+    assert place(page, "130000").get_attribute("aria-pressed") == "true"
+    assert place(page, "130000").get_attribute("tabindex") == "0" and stops.count() == 1
+
+
+def test_own_boundaries_are_painted_and_picked(opened):
+    page = opened("own")
+    ground = place(page, "110000").locator(".ground")
+    kind = ground.get_attribute("data-kind")
+    page.locator("input[name=measure][value=target]").check(force=True)
+    assert ground.get_attribute("data-kind") != kind
+    place(page, "110000").focus()
+    page.keyboard.press("Enter")
+    assert place(page, "110000").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.dataset.code") == "120000"
+    assert place(page, "990000").get_attribute("tabindex") is None
+
+
+# --- language, colours, paper, sizes ---------------------------------------------------------
+
+
+def test_language_switch_speaks_one_language_and_remembers(opened):
+    page = opened(locale="zh-CN")
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+    assert not page.get_by_text("Latest share", exact=True).first.is_visible()
+    page.get_by_role("button", name="English").click()
+    tick(page, "110000", "150000")
+    page.locator("th[data-column=gain] button").click()
+    text = page.evaluate("document.body.innerText")
+    assert set(HAN.findall(text)) <= set(
+        "中文网页"
+    )  # the switch itself, and links to Chinese pages
+    labels = page.eval_on_selector_all("[aria-label]", "e => e.map(x => x.ariaLabel)")
+    assert [label for label in labels if HAN.search(label)] == []
+    assert page.title() == "Science popularisation and scientific literacy: evaluation reports"
+    page.reload()
+    assert page.evaluate("document.documentElement.lang") == "en"
+    page.get_by_role("button", name="中文").click()
+    assert (
+        page.title().startswith("科普投入") and "比较地区" in page.locator("#compare").inner_html()
+    )
+
+
+def test_the_page_works_where_nothing_may_be_remembered(opened):
+    deny = "Object.defineProperty(window, 'localStorage', {get() { throw new Error('denied'); }})"
+    page = opened(script=deny)
+    page.get_by_role("button", name="中文").click()
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+
+
+def luminance(page, selector: str, what: str) -> float:
+    css = page.eval_on_selector(selector, f"e => getComputedStyle(e).{what}")
+    channels = [int(number) / 255 for number in re.findall(r"\d+", css)[:3]]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(share * c for share, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_dark_mode_follows_the_reader(opened, scheme, dark):
+    page = opened(color_scheme=scheme)
+    paper, ink = (luminance(page, "body", what) for what in ("backgroundColor", "color"))
+    assert (paper < 0.05) == dark and (ink > 0.5) == dark
+
+
+def test_print_gives_a_pdf_without_controls(opened):
+    page = opened()
+    tick(page, "110000", "150000")
+    pdf = page.pdf(prefer_css_page_size=True)
+    assert pdf.startswith(b"%PDF") and 3 <= len(re.findall(rb"/Type /Page\b", pdf)) <= 12
+    page.emulate_media(media="print")
+    for selector in (".controls", ".languages", "#tray", ".chips"):
+        assert not page.locator(selector).first.is_visible()
+    assert page.locator("#table").is_visible() and page.locator("#compared svg").is_visible()
+    assert luminance(page, "body", "backgroundColor") > 0.95
+
+
+def overflow(page) -> int:
+    return page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_no_width_needs_sideways_scrolling(opened, width, locale):
+    page = opened(width=width, locale=locale)
+    tick(page, "110000", "120000", "130000", "150000")
+    assert overflow(page) <= 0
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_a_report_needs_no_sideways_scrolling(opened, report_page, width):
+    assert overflow(opened(report_page, width=width)) <= 0
+
+
+def test_hostile_names_run_nothing_and_break_no_layout(opened):
+    page = opened("hostile", width=360)
+    page.locator("#table input").first.check()
+    page.locator("#table input").nth(2).check()
+    assert overflow(page) <= 0
+    assert "<script>" in page.locator("#table tbody th bdi [lang=zh-CN]").first.text_content()
+    assert "</script><img" in page.locator("#compared thead th").first.inner_text()
+
+
+def test_without_script_the_table_is_read_in_both_languages(opened):
+    page = opened(java_script_enabled=False)
+    first = page.locator("#table tbody tr").first
+    assert "北京市" in first.inner_text() and "Beijing" in first.inner_text()
+    assert page.locator("#map").is_hidden() and page.locator(".controls").is_hidden()
+    assert page.locator(".files a").first.is_visible()
+
+
+# --- accessibility ---------------------------------------------------------------------------
+
+
+def violations(page, *only: str) -> list[str]:
+    """Serious and critical violations of all rules, or of some."""
+    options = {"resultTypes": ["violations"]}
+    if only:
+        options["runOnly"] = list(only)
+    return [
+        f"{item['id']}: {node['html'][:160]}"
+        for item in axe.Axe().run(page, options=options).response["violations"]
+        if item["impact"] in SERIOUS
+        for node in item["nodes"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "locale", "width"),
+    [
+        ("few", "light", "en-GB", 1440),
+        ("own", "dark", "zh-CN", 1440),
+        ("own", "light", "zh-CN", 360),
+    ],
+)
+def test_axe_finds_no_serious_violation_on_the_front_page(opened, name, scheme, locale, width):
+    page = opened(name, color_scheme=scheme, locale=locale, width=width)
+    tick(page, "110000", "150000")
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("measure", ["target", "gain"])
+def test_colours_of_the_maps_leave_their_texts_legible(opened, measure):
+    page = opened("few", color_scheme="dark")
+    page.locator(f"input[name=measure][value={measure}]").check(force=True)
+    assert violations(page, "color-contrast") == []
+
+
+def test_axe_finds_no_serious_violation_on_a_report(opened, report_page):
+    assert violations(opened(report_page, locale="zh-CN")) == []
+
+
+def test_colours_of_a_dark_report_are_legible(opened, report_page):
+    page = opened(report_page, color_scheme="dark", width=360)
+    assert violations(page, "color-contrast") == []
+
+
+@pytest.mark.xfail(reason="tables of a report cannot be scrolled with the keyboard", strict=False)
+def test_a_report_on_a_phone_is_scrolled_with_the_keyboard(opened, report_page):
+    assert violations(opened(report_page, width=360), "scrollable-region-focusable") == []
+
+
+def test_axe_would_find_one(opened):
+    """The checks above would say little if axe saw nothing."""
+    page = opened()
+    page.evaluate(
+        "document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=\"\">')"
+    )
+    assert [item.partition(":")[0] for item in violations(page, "image-alt")] == ["image-alt"]
+
+
+def test_the_sample_holds_what_the_tests_rest_on():
+    assert NATION[2022] == 12.93 and len(regions()) == 44

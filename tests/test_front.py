@@ -1,0 +1,398 @@
+"""The front page's data: what is read from reports, what is coloured, what is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from itertools import pairwise
+
+import pytest
+from bs4 import BeautifulSoup
+
+from conftest import DATE, REGIONS, draw
+from evaluation import front, report
+from evaluation.errors import KepuError
+from evaluation.evidence_words import said
+from evaluation.export import loaded
+from evaluation.front import cells, maps, measures, rows, spark, tiles
+from evaluation.front.summary import clean, read
+from evaluation.report.summary import summarise
+from evaluation.text import LANGUAGES
+from front_samples import HOSTILE, STATUSES, batch, entry, named, regions, squares, summary
+
+HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+@pytest.fixture(scope="module")
+def sample() -> tuple[dict, dict]:
+    return batch()
+
+
+@pytest.fixture(scope="module")
+def soup(sample) -> BeautifulSoup:
+    return BeautifulSoup(front.page(*sample), "html.parser")
+
+
+def listed(manifest, summaries) -> list[rows.Row]:
+    return rows.rows(manifest, summaries)[0]
+
+
+# --- summaries -------------------------------------------------------------------------------
+
+FILES = {
+    kind: {"name": name, "sha256": "0"}
+    for kind, name in (("docx", "a.docx"), ("html", "a b.html"), ("pdf", "a.pdf"))
+} | {"notebook": {"name": "notebooks/a.ipynb", "sha256": "0"}}
+
+
+@pytest.mark.parametrize("code", REGIONS)
+def test_summary_of_a_page_is_the_same_in_both_languages_and_that_of_the_study(pages, study, code):
+    found = [read(pages(code, language).html) for language in LANGUAGES]
+    context = report.open_report(study, code, "en", date=DATE)
+    assert found[0] == found[1] == summarise(context)
+    assert found[0]["code"] == code
+    rates = study.rates[(study.rates["region_code"] == code) & (study.rates["wave"] >= 2010)]
+    shown = [(row["wave"], row["value"]) for row in found[0]["rates"]]
+    assert shown == list(zip(rates["wave"], rates["rate"], strict=True))
+    if rates["variance"].notna().any():
+        last = rates[rates["variance"].notna()].iloc[-1]
+        assert found[0]["latest"]["low"] == pytest.approx(last["low"], abs=1e-6)
+    else:
+        assert found[0]["latest"] is None and found[0]["standing"] == {"side": "none"}
+
+
+def test_summary_tells_what_the_report_of_inner_mongolia_tells(pages):
+    page = pages("150000", "zh")
+    found = read(page.html)
+    assert found["standing"]["side"] == "below"  # findings.level.below, see test_report.py
+    record = page.record
+    assert found["standing"]["low"] == pytest.approx(record["gap.150000.2022.low"], abs=1e-5)
+    gain = found["gain"]
+    assert gain["value"] == pytest.approx(record["gain.150000.2020-2022"], abs=1e-6)
+    assert gain["annual_low"] == pytest.approx(record["gain.150000.2020-2022.low"] / 2, abs=1e-6)
+    assert [item["status"] for item in found["targets"]] == ["undecided", "missed"]
+    assert found["evidence"]["locks"] == record["evidence.locks"]
+    assert {item["dose"] for item in found["inputs"]} == {
+        "facility", "personnel", "activity", "fund",
+    }  # fmt: skip
+    assert found["expected"]["residual"] == pytest.approx(
+        record["expected.150000.2020-2022.residual"], abs=1e-5
+    )
+
+
+def test_summary_of_simulated_figures_says_so_and_an_overview_has_none(simulated, pages):
+    context = report.open_report(simulated, "150100", "zh", date=DATE)
+    assert read(draw(context, {}))["simulated"] is True
+    assert read(pages("provinces", "en").html) == {}
+
+
+@pytest.mark.parametrize("broken", ["not json", "[1]", ""])
+def test_a_summary_that_is_none_is_refused_with_the_remedy(broken):
+    with pytest.raises(KepuError, match="make the report anew"):
+        read(f'<p></p><template id="summary">{broken}</template>')
+
+
+def test_summary_survives_the_markup_around_it():
+    text = {"names": {"en": '</template><b>"&amp;'}}
+    written = f'<template id="x">1</template><template id="summary">{json.dumps(text)}</template>'
+    with pytest.raises(KepuError):  # unescaped, the element ends early
+        read(written)
+    from markupsafe import escape
+
+    assert read(f'<template id="summary">{escape(json.dumps(text))}</template>') == text
+
+
+# --- what a row says -------------------------------------------------------------------------
+
+
+def test_every_number_stands_with_its_interval_or_says_that_it_has_none():
+    given = summary(regions()[0], 0)
+    found = cells.cells(given)
+    assert found["latest"].main == {"zh": "9.93%（8.8至11.1%）", "en": "9.93% (8.8 to 11.1%)"}
+    assert found["standing"].text["en"] == "below the nation, −3.00 (−4.2 to −1.8)"
+    assert found["gain"].main["en"] == "+1.19 (0.3 to 2.0)"
+    assert found["gain"].beside["zh"] == "2020—2022年，其间口径有变"
+    assert cells.rate({"value": 10.0, "low": None, "high": None})["en"] == "10% (no interval)"
+
+
+def test_empty_summary_says_what_is_missing():
+    found = cells.cells({})
+    assert found["latest"].main["en"] == "no usable survey"
+    assert found["target"].main["zh"] == "没有目标"
+    assert found["locks"].main["en"] == "not in the comparison"
+    assert {cell.order for cell in found.values()} == {None}
+
+
+def test_the_target_shown_is_the_last_within_sight():
+    goals = [{"year": year, "value": 15.0, "comparator": "="} for year in (2035, 2020, 2025)]
+    assert cells.goal({"targets": goals})["year"] == 2025
+    assert cells.goal({"targets": goals[:1]})["year"] == 2035
+    assert cells.goal({"targets": []}) is None
+
+
+def test_reports_of_one_region_are_one_row_with_every_file():
+    row = regions()[0]
+    both = [entry(row, "zh", files=FILES)]
+    both.append(entry(row, "en", status="failed", file="", error="x" * 999,
+                      earlier={"file": "old.html", "date": "2025-01-01"}))  # fmt: skip
+    (found,) = listed({"reports": both}, {})
+    assert [(link.format, link.href) for link in found.links] == [
+        ("html", "a%20b.html"), ("pdf", "a.pdf"), ("docx", "a.docx"), ("html", "old.html"),
+    ]  # fmt: skip
+    assert found.links[-1].earlier == "2025-01-01"
+    assert len(found.failures[0].error) == 200
+
+
+def test_a_file_name_never_becomes_an_address():
+    (found,) = listed({"reports": [entry(regions()[0], "zh", file="javascript:alert(1)")]}, {})
+    assert found.links[0].href == "javascript%3Aalert%281%29"
+
+
+def test_simulated_and_real_reports_of_a_region_are_two_rows():
+    some = [row for row in regions() if row["code"] in ("110000", "120000")]
+    manifest, summaries = batch(some[:1])
+    simulated, more = batch(some, simulated=True)
+    manifest["reports"] += simulated["reports"]
+    html = front.page(manifest, summaries | more)
+    found = listed(manifest, summaries | more)
+    assert [(row.code, row.simulated) for row in found] == [
+        ("110000", False), ("110000", True), ("120000", True),
+    ]  # fmt: skip
+    page = BeautifulSoup(html, "html.parser")
+    assert len(page.select("#table .flag")) == 2
+    assert page.select_one("p.banner") and "simulated" in page.title.get_text()
+    # The map holds real figures only: the region with simulated ones alone is blank.
+    assert page.select_one('.place[data-code="120000"]')["data-kind"] == "absent"
+    assert page.select_one('.place[data-code="110000"]')["data-kind"] != "absent"
+
+
+# --- maps ------------------------------------------------------------------------------------
+
+
+def test_tiles_hold_every_region_of_their_set_once_and_no_square_twice():
+    levels = {row["code"]: row["level"] for row in regions()}
+    provinces = {code for code, level in levels.items() if level == "province"}
+    expected = {
+        "provinces": provinces | {"710000", "810000", "820000"},
+        "inner_mongolia_leagues": LEAGUES,
+    }
+    for name, codes in expected.items():
+        found = tiles.layout(name)
+        assert sorted(tile.code for tile in found) == sorted(codes)
+        assert len({(tile.row, tile.column) for tile in found}) == len(found)
+        assert len({tile.letters for tile in found}) == len(found)
+    named_here = {tile.code for tile in tiles.layout("provinces") if tile.names}
+    assert named_here == {"710000", "810000", "820000"}
+
+
+@pytest.mark.parametrize(
+    ("north_or_west", "south_or_east", "axis"),
+    [("230000", "460000", "row"), ("650000", "310000", "column"), ("130000", "410000", "row"),
+     ("510000", "340000", "column"), ("440000", "810000", "row"), ("150700", "150600", "row"),
+     ("152900", "150400", "column")],
+)  # fmt: skip
+def test_tiles_lie_roughly_as_the_regions_do(north_or_west, south_or_east, axis):
+    places = {t.code: t for name in maps.SETS for t in tiles.layout(name)}
+    assert getattr(places[north_or_west], axis) < getattr(places[south_or_east], axis)
+
+
+def test_colour_holds_the_value_and_hatching_what_cannot_be_told(sample):
+    found = listed(*sample)
+    edges = measures._edges([r.summary["latest"]["value"] for r in found if r.summary["latest"]])
+    assert edges == sorted(edges) and len(edges) == measures.STEPS + 1
+    painted = measures.paints(found)["rate"]
+    for row in found:
+        paint, latest = painted[row.code], row.summary["latest"]
+        if latest is None:
+            assert (paint.kind, paint.mark) == ("none", "")
+            continue
+        number = int(paint.kind[1])
+        assert edges[number] <= latest["value"]
+        assert latest["value"] < edges[number + 1] or number == measures.STEPS - 1
+        assert paint.hatched == (row.summary["standing"]["side"] == "near")
+    gains = measures.paints(found)["gain"]
+    for row in found:
+        if gain := row.summary["gain"]:
+            open_ended = gain["annual_low"] <= 0 <= gain["annual_high"]
+            assert gains[row.code].hatched == open_ended
+    assert {paint.hatched for paint in gains.values()} == {True, False}
+
+
+@pytest.mark.parametrize("values", [[0.0], [1e-9, 2e-9], [0.3, 99.0], [-3.0, 4.0], [5.0] * 9])
+def test_classes_hold_every_value_with_round_edges(values):
+    edges = measures._edges(values)
+    assert edges[0] <= min(values) and len(edges) == 6
+    steps = {round(b - a, 9) for a, b in pairwise(edges)}
+    assert len(steps) == 1
+    power = math.floor(math.log10(steps.pop() * 1.000001))
+    assert round((edges[1] - edges[0]) / 10.0**power, 6) in (1, 2, 2.5, 5)
+
+
+@pytest.mark.parametrize("measure", measures.MEASURES)
+def test_legend_names_every_colour_drawn_in_both_languages(sample, measure):
+    found = listed(*sample)
+    drawn = {paint.kind for paint in measures.paints(found)[measure].values()}
+    entries = measures.legend(found, measure)
+    assert drawn <= {item.kind for item in entries}
+    for item in entries:
+        assert HAN.search(item.words["zh"]) and not HAN.search(item.words["en"])
+    if measure == "target":
+        assert {item.kind for item in entries} == {*STATUSES, "none"}
+        assert len({item.mark for item in entries}) >= 6  # signs, not colours alone
+
+
+def test_maps_without_a_report_are_left_out_and_hong_kong_has_no_figure():
+    some = [row for row in regions() if row["level"] == "province"][:3]
+    drawn = maps.drawn(listed(*batch(some)))
+    assert [drawing.name for drawing in drawn] == ["provinces"]
+    kinds = {place.code: place.paint.kind for place in drawn[0].places}
+    assert kinds["810000"] == kinds["710000"] == kinds["820000"] == "outside"
+    assert kinds["650000"] == "absent"
+
+
+def test_own_boundaries_are_projected_and_matched_by_code():
+    own = front.boundaries(squares(), approval="GS(2024)0650")
+    manifest, summaries = batch([row for row in regions() if row["code"][:2] in ("11", "12")])
+    page = BeautifulSoup(front.page(manifest, summaries, own=own), "html.parser")
+    assert "GS(2024)0650" in page.select_one("#map-own .note").get_text()
+    assert page.select_one("#map-provinces") is None
+    shapes = {place["data-code"]: place for place in page.select(".shapes .place")}
+    assert set(shapes) == {"110000", "120000", "990000"}
+    assert shapes["990000"].get("role") == "img" and shapes["110000"]["role"] == "button"
+
+    def area(path: str) -> float:
+        points = [tuple(map(float, p.split())) for p in path.strip("MZ").split("L")]
+        turns = zip(points, points[1:] + points[:1], strict=True)
+        return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in turns)) / 2
+
+    areas = {shape.code: area(shape.path) for shape in own.shapes}
+    # Equal-area: a square of two degrees between 38 and 40 N is larger than one between 40 and
+    # 42 N by the ratio of the differences of sines; drawn straight, its edges cut off the same.
+    sines = [math.sin(math.radians(degree)) for degree in (38, 40, 42)]
+    expected = (sines[1] - sines[0]) / (sines[2] - sines[1])
+    assert areas["990000"] / areas["120000"] == pytest.approx(expected, rel=2e-3)
+    assert areas["110000"] == pytest.approx(areas["120000"], rel=1e-3)
+    x = {shape.code: float(shape.path[1:].split()[0]) for shape in own.shapes}
+    assert x["110000"] < x["120000"]  # east is to the right
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"type": "Topology"}, "no GeoJSON FeatureCollection"),
+        ({"features": []}, "no GeoJSON FeatureCollection"),
+        ({"features": [{"properties": {}}]}, "Feature 0 has no property 'adcode'"),
+        ({"features": [{"properties": {"adcode": 1}, "geometry": {"type": "Point"}}]},
+         "Feature 0 is no Polygon or MultiPolygon but Point"),
+        ({"features": [{"properties": {"adcode": 1}, "geometry": {
+            "type": "Polygon", "coordinates": [[[12e6, 4e6], [12e6, 5e6]]]}}]},
+         "degrees are needed"),
+        ({"features": [{"properties": {"adcode": 1}, "geometry": {
+            "type": "Polygon", "coordinates": [["ab"]]}}]}, "a coordinate that is none"),
+    ],
+)  # fmt: skip
+def test_boundaries_that_cannot_be_drawn_are_refused_by_feature(change, message):
+    with pytest.raises(KepuError, match=re.escape(message)):
+        front.boundaries({**squares(), **change}, approval="GS(2024)0650")
+
+
+def test_boundaries_without_approval_are_refused():
+    with pytest.raises(KepuError, match="approval number"):
+        front.boundaries(squares(), approval=" ")
+
+
+# --- the page --------------------------------------------------------------------------------
+
+
+def test_page_loads_nothing_and_lists_every_region_with_its_files(sample, soup):
+    html = front.page(*sample)
+    assert set(loaded(html)) == {"<script>"}
+    assert soup.find_all("script", src=True) == []
+    assert (
+        "http://" not in html.replace("http://www.w3.org/2000/svg", "") and "https://" not in html
+    )
+    found = soup.select("#table tbody tr")
+    assert [row.select_one("code").get_text() for row in found] == sorted(
+        (row["code"] for row in regions()),
+        key=lambda code: (code == "150102", code in LEAGUES, code),
+    )
+    for row in found:
+        code = row.select_one("code").get_text()
+        assert {a["href"] for a in row.select(".files a")} == {
+            f"{code}_{t}.html" for t in LANGUAGES
+        }
+
+
+LEAGUES = {row["code"] for row in regions() if row["level"] in ("league", "prefecture_city")}
+
+
+def test_every_text_of_the_page_has_both_languages(soup):
+    for text in soup.select("span.t[lang=zh-CN]"):
+        other = text.find_next_sibling("span")
+        assert other and other["lang"] == "en" and "t" in other["class"]
+    english = " ".join(node.get_text() for node in soup.select("span.t[lang=en]"))
+    assert not HAN.search(english)
+    for element in soup.select("[data-label-zh]"):
+        assert not HAN.search(element["data-label-en"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_claims_nothing_that_no_lock_permits(soup, language):
+    tag = {"zh": "zh-CN", "en": "en"}[language]
+    text = "\n".join(node.get_text() for node in soup.select(f"span.t[lang={tag}]"))
+    assert said(text, language, 0) == []
+
+
+def test_sparkline_says_every_survey_and_breaks_its_line_at_a_change():
+    given = summary(regions()[0], 0)
+    drawn = spark.sparkline(given, given["names"], spark.bounds([given]))
+    image = BeautifulSoup(drawn, "html.parser").svg
+    assert image["role"] == "img"
+    for row in given["rates"]:
+        assert f"{row['wave']}: {row['value']}% (" in image["data-label-en"]
+    assert len(image.select(".whisker")) == len(image.select("circle")) == 4
+    # 2015-2018 solid, 2018-2020 and 2020-2022 across a change.
+    assert [("broken" in path["class"]) for path in image.select(".own")] == [False, True, True]
+    heights = [float(circle["cy"]) for circle in image.select("circle")]
+    assert heights == sorted(heights, reverse=True)
+    assert spark.sparkline({}, given["names"], (2010, 2022, 30.0)) == ""
+
+
+def test_failed_reports_are_named_with_cause_and_notebook():
+    row = regions()[0]
+    broken = entry(row, "en", status="failed", file="", error="DataError: facts.csv, row 3")
+    page = BeautifulSoup(front.page({**batch([row])[0], "reports": [broken]}, {}), "html.parser")
+    cells_shown = [cell.get_text() for cell in page.select("#failed tbody td")]
+    assert cells_shown == ["English", "region_report", "DataError: facts.csv, row 3"]
+    assert page.select_one("#failed tbody th").get_text() == "北京市Beijing"
+
+
+def test_hostile_names_are_harmless_text():
+    html = front.page(*batch(HOSTILE))
+    html.encode("utf-8")  # a lone surrogate would refuse
+    page = BeautifulSoup(html, "html.parser")
+    assert len(page.find_all("script")) == 2 and page.find_all("img") == []
+    payload = page.find("script", id="data").string
+    assert "<" not in payload and json.loads(payload)["rows"]["r0"]["short"]["zh"].startswith("<s")
+    assert page.find(onerror=True) is None and page.find(onload=True) is None
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", html)
+    name = page.select_one("#table tbody th bdi span").get_text()
+    assert name == "<script>alert(1)</script>"
+    assert max(len(th.get_text()) for th in page.select("#table tbody th")) < 500
+
+
+def test_texts_from_outside_are_made_fit_to_show():
+    assert clean("a\u202eb\x00c") == "abc" and clean("\ud800") == "\ufffd"
+    assert clean("y" * 201) == "y" * 199 + "…" and clean("y" * 200) == "y" * 200
+
+
+def test_an_empty_folder_still_has_a_page():
+    run = {"data": "d", "data_hash": "", "commit": "", "date": "2026-03-01"}
+    page = front.page({"run": run, "reports": []}, {})
+    assert "<h1>" in page and 'id="map"' not in page
+
+
+def test_reports_without_summary_are_listed_without_figures():
+    page = front.page(batch([named("110000", "甲", "A")])[0], {})
+    assert "no usable survey" in page and "110000_en.html" in page
