@@ -8,6 +8,7 @@ from functools import cached_property
 import pandas as pd
 from markupsafe import Markup
 
+from evaluation import slices
 from evaluation.report.blocks import Paragraph
 from evaluation.report.writer import Writer
 from evaluation.study import Study
@@ -59,6 +60,13 @@ class Context:
     @property
     def parent(self) -> str:
         return self.region["parent_code"] or NATION
+
+    @property
+    def surveyed_above(self) -> str:
+        """The nearest unit the region belongs to that has a surveyed rate."""
+        surveyed = set(self.study.rates["region_code"])
+        above = slices.lineage(self.study.dataset, self.code)[1:]
+        return next((code for code in above if code in surveyed), NATION)
 
     @property
     def name(self) -> str:

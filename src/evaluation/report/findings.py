@@ -20,11 +20,12 @@ def _level(context: Context) -> Markup:
     w, own = context.writer, context.rates_of(context.code)
     known = own[own["variance"].notna()]
     if known.empty:
-        above = context.rates_of(context.parent).iloc[-1]
+        code = context.surveyed_above
+        above = context.rates_of(code).iloc[-1]
         return w.t(
             "findings.level.missing",
             region=context.name,
-            parent=w.name(context.parent),
+            parent=w.name(code),
             rate=context.rate_text(above),
             year=w.year(above["wave"]),
         )
