@@ -11,10 +11,10 @@ from evaluation.errors import KepuError
 from evaluation.evidence import gate
 from evaluation.report.blocks import Heading, Items, Paragraph
 from evaluation.report.context import Context
+from evaluation.report.sums import chance, money
 from evaluation.report.writer import Writer
 from evaluation.value.scenario import Change, Outlook, scenario
 
-MILLION = 1e6
 # What a document must print for the chain: money obtained, facilities it opened, all there are.
 MONEY = "central_fund_free_museum_opening"
 FUNDED = "science_museums_funded_free_opening"
@@ -29,39 +29,39 @@ def _last(context: Context, indicator: str) -> pd.Series | None:
 def chain(context: Context) -> list:
     """From the money in the region's documents to what its plan would go with, or nothing."""
     w = context.writer
-    money, funded, every = (_last(context, name) for name in (MONEY, FUNDED, ALL))
-    if money is None or funded is None or every is None or every["value"] <= funded["value"]:
+    paid, funded, every = (_last(context, name) for name in (MONEY, FUNDED, ALL))
+    if paid is None or funded is None or every is None or every["value"] <= funded["value"]:
         return []
     factor = float(every["value"] / funded["value"])
     try:
         found = scenario(
-            context.study, context.code, [Change("facility", factor)], budget=float(money["value"])
+            context.study, context.code, [Change("facility", factor)], budget=float(paid["value"])
         )
     except KepuError:
         return []
     return [
         Heading(w.t("chain.title")),
-        Items(tuple(_documents(context, money, funded, every))),
-        Paragraph(_plan(context, found, factor, money), "lead"),
-        *[Paragraph(text) for text in _judged(w, f"chain.{context.code}", found)],
+        Items(tuple(_documents(context, paid, funded, every))),
+        Paragraph(_plan(context, found, factor, paid)),
+        *[Paragraph(text, "lead") for text in _judged(w, f"chain.{context.code}", found)],
         Paragraph(w.t("chain.note"), "note"),
     ]
 
 
 def _documents(
-    context: Context, money: pd.Series, funded: pd.Series, every: pd.Series
+    context: Context, paid: pd.Series, funded: pd.Series, every: pd.Series
 ) -> list[Markup]:
     w, funds = context.writer, context.study.value.funds
-    row = funds.set_index("fact_id").loc[money["fact_id"]]
+    row = funds.set_index("fact_id").loc[paid["fact_id"]]
     key = f"chain.{context.code}"
     spent = w.t(
         "chain.money",
-        money=context.fact(money["fact_id"]),
+        money=context.fact(paid["fact_id"]),
         funded=context.fact(funded["fact_id"]),
-        period=w.period(money["period_start"], money["period_end"]),
-        a_museum=w.number(f"{key}.a_museum", row["real"] / funded["value"] / MILLION, "", 2),
-        per_head=w.number(f"funds.{money['fact_id']}.per_head", row["per_head"], "", 2),
-        source=w.cite(money["source_id"]),
+        period=w.period(paid["period_start"], paid["period_end"]),
+        a_museum=money(w, f"{key}.a_museum", row["real"] / funded["value"], 2),
+        per_head=w.number(f"funds.{paid['fact_id']}.per_head", row["per_head"], "", 2),
+        source=w.cite(paid["source_id"]),
     )
     there = w.t("chain.museums", every=context.fact(every["fact_id"]),
                 source=w.cite(every["source_id"]))  # fmt: skip
@@ -83,13 +83,13 @@ def _documents(
     return [spent, there, rose]
 
 
-def _plan(context: Context, found: Outlook, factor: float, money: pd.Series) -> Markup:
+def _plan(context: Context, found: Outlook, factor: float, paid: pd.Series) -> Markup:
     w, key = context.writer, f"chain.{context.code}"
     told = found.result.summary()
     return w.t(
         "chain.plan",
         rise=w.number(f"{key}.rise", 100 * (factor - 1), "percent", 0),
-        money=context.fact(money["fact_id"]),
+        money=context.fact(paid["fact_id"]),
         low=w.number(f"{key}.points.low", told["points.low"], "", 3, signed=True),
         high=w.number(f"{key}.points.high", told["points.high"], "", 3, signed=True),
         fewest=w.number(f"{key}.adults.low", told["adults.low"], "", 0),
@@ -122,7 +122,7 @@ def _judged(w: Writer, key: str, found: Outlook) -> list[Markup]:
             w.t(
                 "outlook.worth",
                 wtp=w.number("value.wtp", found.result.wtp, "yuan", 0),
-                p=w.number(f"{key}.probability", 100 * told["probability"], "percent", 0),
+                p=chance(w, f"{key}.probability", told["probability"]),
             )
         )
     for sentence in sentences:

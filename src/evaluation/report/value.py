@@ -10,11 +10,11 @@ from evaluation.errors import ModelError
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import NATION, Context
 from evaluation.report.outlook import chain
+from evaluation.report.sums import MILLION, chance, money, money_interval
 from evaluation.report.value_moves import moves
 from evaluation.value.prices import INDEX, price_level
 from evaluation.value.region import Assessment, assess
 
-MILLION = 1e6
 SEED = 20250101
 
 
@@ -36,10 +36,8 @@ def _spent(context: Context) -> list:
     own = value.funds[value.funds["region_code"] == context.code]
     nation = value.funds[value.funds["region_code"] == NATION]
     nation = nation[nation["item"] == "raised"].dropna(subset="per_head").tail(1)
-    if own.empty:
-        blocks = [context.missing("value.spent.missing")]
-    else:
-        blocks = [_funds_table(context, own)]
+    lacking = context.missing("value.spent.missing")
+    blocks = [lacking if own.empty else _funds_table(context, own)]
     if not nation.empty:
         blocks.append(Paragraph(_nation(context, nation.iloc[0])))
     blocks.append(Paragraph(_prices(context), "note"))
@@ -135,10 +133,8 @@ def _step(context: Context, found: Assessment) -> Markup:
             "value.step",
             region=context.name,
             share=w.number("value.step", 100 * found.share, "percent", 0),
-            cost=w.number(f"{key}.cost", told["cost"] / MILLION, "", 0),
-            interval=w.interval(
-                f"{key}.cost", told["cost.low"] / MILLION, told["cost.high"] / MILLION, "", 0
-            ),
+            cost=money(w, f"{key}.cost", told["cost"]),
+            interval=money_interval(w, f"{key}.cost", told["cost.low"], told["cost.high"]),
             low=w.number(f"{key}.points.low", told["points.low"], "", 3, signed=True),
             high=w.number(f"{key}.points.high", told["points.high"], "", 3, signed=True),
             fewest=adults[0],
@@ -163,14 +159,15 @@ def _worth(context: Context, found: Assessment) -> list[Markup]:
     wtp = w.number("value.wtp", found.wtp, "yuan", 0)
     sign = "loss" if told["benefit"] < 0 else "gain"
     return [
-        w.t("value.positive",
-            p=w.number(f"{key}.positive", 100 * told["positive"], "percent", 0)),
-        w.t("value.probability", wtp=wtp,
-            p=w.number(f"{key}.probability", 100 * told["probability"], "percent", 0)),
-        w.t(f"value.benefit.{sign}", wtp=wtp,
-            benefit=w.number(f"{key}.benefit", abs(told["benefit"]) / MILLION, "", 0)),
-        w.t("value.information", wtp=wtp,
-            value=w.number(f"{key}.information", told["information"] / MILLION, "", 2)),
+        w.t("value.positive", p=chance(w, f"{key}.positive", told["positive"])),
+        w.t("value.probability", wtp=wtp, p=chance(w, f"{key}.probability", told["probability"])),
+        w.t(
+            f"value.benefit.{sign}",
+            wtp=wtp,
+            benefit=money(w, f"{key}.benefit", abs(told["benefit"])),
+        ),
+        w.t("value.information", wtp=wtp, value=money(w, f"{key}.information",
+                                                      told["information"], 2)),
     ]  # fmt: skip
 
 

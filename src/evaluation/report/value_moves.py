@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from evaluation.report.blocks import Heading, Items, Paragraph, Table
 from evaluation.report.context import Context
+from evaluation.report.sums import chance
 from evaluation.value.reallocate import Reallocation
 
 
@@ -63,7 +64,7 @@ def _table(context: Context, given: list[tuple[str, Reallocation]]) -> Table:
                 w.t(f"value.moves.{name}"),
                 w.number(f"{key}.gain", part.gain, "", digits, signed=True),
                 w.interval(key, part.low, part.high, "", digits),
-                w.number(f"{key}.probability", 100 * part.probability, "percent", 0),
+                chance(w, f"{key}.probability", part.probability),
                 w.probability(f"{key}.p", part.p),
                 w.number(f"{key}.regret", part.regret, "", digits),
                 w.t(f"value.moves.unit.{name}"),
@@ -109,6 +110,7 @@ def curves(context: Context) -> list:
 
 
 def _efficiency(context: Context) -> Paragraph:
+    """The region's score with its interval; no other region is named without one."""
     w, found = context.writer, context.study.value.efficiency
     if found is None:
         return context.missing("value.efficiency.missing")
@@ -118,14 +120,19 @@ def _efficiency(context: Context) -> Paragraph:
     row, key = own.iloc[0], f"efficiency.{context.code}"
     lower = int((found.table["high"] < row["low"]).sum())
     higher = int((found.table["low"] > row["high"]).sum())
+    counts = {
+        name: w.number(f"{key}.{name}", count, "", 0)
+        for name, count in (("lower", lower), ("higher", higher))
+        if lower or higher
+    }
+    told = "apart" if lower or higher else "alike"
     text = w.t(
-        "value.efficiency.text",
+        f"value.efficiency.{told}",
         region=context.name,
         wave=w.year(found.wave),
         score=w.number(key, 100 * row["corrected"], "percent", 0),
         interval=w.interval(key, 100 * row["low"], 100 * row["high"], "percent", 0),
         regions=w.number("efficiency.regions", len(found.table), "", 0),
-        lower=w.number(f"{key}.lower", lower, "", 0),
-        higher=w.number(f"{key}.higher", higher, "", 0),
+        **counts,
     )
-    return Paragraph(text)
+    return Paragraph(w.joined(text, w.t("value.efficiency.inputs")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,7 @@ def _between_levers(
     seen = panel[[f"dose_{name}" for name in LEVERS]].dropna()
     limits = bounds(seen.median(), seen.min(), seen.max(), rule(dataset))
     return reallocate(
-        LEVERS, levers.estimate, levers.draws, levers.null, shares[list(LEVERS)], limits,
+        LEVERS, levers, np.eye(len(LEVERS)), shares[list(LEVERS)], limits,
         rule=rule(dataset), locks=locks, told_apart=_told_apart(levers),
     )  # fmt: skip
 
@@ -120,11 +120,11 @@ def _between_regions(
     adults = people * declared(dataset, "adult_share") / 100
     seen = panel[f"dose_{MONEY}"].dropna()
     single = joint(panel, _spec([f"log2_{MONEY}"], **run), seed=run["seed"])
+    # The draws that agree with the printed interval of this effect.
+    single = replace(single, draws=draws[:, None])
     limits = bounds(levels["value"], seen.min(), seen.max(), rule(dataset))
-    weights = adults / 100
     return reallocate(
-        levels.index.tolist(), single.estimate[0] * weights, draws[:, None] * weights,
-        single.null * weights, levels["value"].to_numpy() * people, limits,
+        levels.index.tolist(), single, adults[:, None] / 100, levels["value"].to_numpy() * people, limits,
         rule=rule(dataset), locks=locks,
     )  # fmt: skip
 

@@ -104,9 +104,7 @@ def perfect_information(decision: Decision, wtp: Any) -> np.ndarray:
     return benefit.max(axis=2).mean(axis=1) - benefit.mean(axis=1).max(axis=1)
 
 
-def partial_information(
-    decision: Decision, parameter: Any, wtp: Any, knots: int = 8
-) -> np.ndarray:
+def partial_information(decision: Decision, parameter: Any, wtp: Any, knots: int = 8) -> np.ndarray:
     """Expected value of knowing one parameter, (values of k,).
 
     Regresses each option's net benefit on a spline of the parameter's draws, the regression

@@ -119,7 +119,7 @@ def funds(dataset: Dataset) -> pd.DataFrame:
     keys = pd.MultiIndex.from_frame(rows[["region_code", "end"]])
     rows = rows.assign(real=rows["a_year"] / prices)
     rows["per_head"] = rows["real"] / people.reindex(keys).to_numpy()
-    return rows.sort_values(["region_code", "item", "end"])[COLUMNS].reset_index(drop=True)
+    return rows.sort_values(["region_code", "order", "end"])[COLUMNS].reset_index(drop=True)
 
 
 def lever_shares(table: pd.DataFrame) -> tuple[int, pd.Series]:

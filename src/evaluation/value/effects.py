@@ -24,6 +24,7 @@ from evaluation.least_squares import (
     cluster_sums,
     crv1,
     least_squares,
+    root_weights,
     small_sample,
 )
 from evaluation.linear_system import System, fgls_weights, system
@@ -41,15 +42,18 @@ class Joint:
     Attributes
     ----------
     names : K doses. estimate : (K,). draws : (D, K) around the estimate, unrestricted wild cluster
-        bootstrap. null : (B, K) of the estimates if no dose mattered. condition : condition number
-        of the doses scaled to unit length. vif : largest variance inflation factor.
+        bootstrap. covariance : (K, K), CRV1. null, null_covariance : (D, K) and (D, K, K), both
+        redrawn as if no dose mattered. condition : condition number of the doses scaled to unit
+        length. vif : largest variance inflation factor.
     observations, clusters : used.
     """
 
     names: tuple[str, ...]
     estimate: np.ndarray
     draws: np.ndarray
+    covariance: np.ndarray
     null: np.ndarray
+    null_covariance: np.ndarray
     condition: float
     vif: float
     observations: int
@@ -106,39 +110,49 @@ def _coefficients(
     return (turned @ v)[first:].T
 
 
-def joint(
-    panel: pd.DataFrame, spec: Mapping[str, Any], *, size: int = 1999, seed: int
-) -> Joint:
+def joint(panel: pd.DataFrame, spec: Mapping[str, Any], *, size: int = 1999, seed: int) -> Joint:
     """Estimate several doses in one equation and draw their joint uncertainty.
 
     Weights are held fixed. Residuals of the draws around the estimate are enlarged by the CRV1
     factor, for least squares leaves them too small; those of the null draws come from the equation
-    without any of the doses.
+    without any of the doses, and each null draw gets its own CRV1 covariance.
     """
     eqs, fit = _fitted(panel, spec)
     codes, count = cluster_codes(eqs.regions, len(eqs.y))
-    weights = fgls_weights(eqs)
+    root = root_weights(fgls_weights(eqs), len(eqs.y))
     v = np.concatenate(list(weight_batches("rademacher", count, size, seed)), axis=1)
-    root = np.sqrt(weights / weights.mean())
-    X = eqs.X * root[:, None]
-    own, scale = X[:, eqs.first :], np.sqrt(small_sample(count, *X.shape))
-    q0, _ = np.linalg.qr(X[:, : eqs.first])
-    left = own - q0 @ (q0.T @ own)
+    factor, first = small_sample(count, *fit.q.shape), eqs.first
+    q0 = fit.q[:, :first]
     y = eqs.y * root
     restricted = y - q0 @ (q0.T @ y)
-    unit = left / np.sqrt((left**2).sum(axis=0))
-    inverse = np.linalg.inv(unit.T @ unit)
+    own = eqs.X[:, first:] * root[:, None]
+    unit = own - q0 @ (q0.T @ own)
+    unit = unit / np.sqrt((unit**2).sum(axis=0))
+    around = np.sqrt(factor) * _coefficients(fit, fit.residuals, codes, v, first)
     return Joint(
         names=tuple(spec["doses"]),
-        estimate=fit.coefficients[eqs.first :],
-        draws=fit.coefficients[eqs.first :]
-        + scale * _coefficients(fit, fit.residuals, codes, v, eqs.first),
-        null=scale * _coefficients(fit, restricted, codes, v, eqs.first),
+        estimate=fit.coefficients[first:],
+        draws=fit.coefficients[first:] + around,
+        covariance=crv1(fit, codes)[first:, first:],
+        null=_coefficients(fit, restricted, codes, v, first),
+        null_covariance=_null_covariance(fit, restricted, codes, v, first),
         condition=float(np.linalg.cond(unit)),
-        vif=float(np.diag(inverse).max()),
+        vif=float(np.diag(np.linalg.inv(unit.T @ unit)).max()),
         observations=len(eqs.y),
         clusters=count,
     )
+
+
+def _null_covariance(
+    fit: LeastSquares, restricted: np.ndarray, codes: np.ndarray, v: np.ndarray, first: int
+) -> np.ndarray:
+    """CRV1 covariances (D, K, K) of the last columns in each null draw."""
+    drawn = restricted[:, None] * v[codes]
+    left = drawn - fit.q @ (fit.q.T @ drawn)
+    turned = np.linalg.solve(fit.r, fit.q.T)[first:].T  # (N, K)
+    scores = cluster_sums(turned[:, :, None] * left[:, None, :], codes)  # (G, K, D)
+    n, k = fit.q.shape
+    return small_sample(len(scores), n, k) * np.einsum("gkd,gld->dkl", scores, scores)
 
 
 def composite_slope(panel: pd.DataFrame, parts: Sequence[str]) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 
 from evaluation.errors import ModelError
 from evaluation.value.declared import Rule
+from evaluation.value.effects import Joint
 
 BISECTIONS = 50
 
@@ -30,7 +31,8 @@ class Reallocation:
     probability : share of the draws in which it beats today's.
     regret, regret_high : mean and 95 % quantile over the draws of what the allocation best in that
         draw would have gained beyond it. today_regret : the same mean for today's allocation.
-    p : chance of an optimised gain as large if no entry mattered, so it allows for the choice.
+    p : chance of an optimised gain as large, over its standard error, if no entry mattered: it
+        allows for the choice.
     unspent : share of the budget it leaves over.
     failed : rules it fails, of ``probability, chance, locks, told_apart``; none if it is
         recommended.
@@ -100,6 +102,16 @@ def gained(gains: np.ndarray, multiples: np.ndarray) -> np.ndarray:
     return (gains * np.log2(multiples)).sum(axis=-1)
 
 
+def _studentised(
+    gains: np.ndarray, multiples: np.ndarray, loading: np.ndarray, covariance: np.ndarray
+) -> np.ndarray:
+    """Gain of each draw's allocation over its standard error; 0 where nothing is moved."""
+    weights = np.log2(multiples) @ loading
+    variance = np.einsum("dk,dkl,dl->d", weights, covariance, weights)
+    gain = gained(gains, multiples)
+    return np.divide(gain, np.sqrt(variance), out=np.zeros_like(gain), where=variance > 0)
+
+
 def bounds(levels: Any, lowest: Any, highest: Any, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
     """Multiples within the rule's bound and inside the observed levels; today is always inside."""
     level, low, high = (np.asarray(part, dtype=float) for part in (levels, lowest, highest))
@@ -110,9 +122,8 @@ def bounds(levels: Any, lowest: Any, highest: Any, rule: Rule) -> tuple[np.ndarr
 
 def reallocate(
     names: Sequence[str],
-    estimate: Any,
-    draws: Any,
-    null: Any,
+    effects: Joint,
+    loading: Any,
     costs: Any,
     limits: tuple[np.ndarray, np.ndarray],
     *,
@@ -124,24 +135,27 @@ def reallocate(
 
     Parameters
     ----------
-    estimate : (n,) gain of doubling an entry. draws : (D, n) of it. null : (B, n), estimates drawn
-        as if no entry mattered. costs : (n,) spent today. limits : lower and upper multiples.
+    effects : K estimated effects with their draws. loading : (n, K), what a doubling of each entry
+        gains for a unit of each effect. costs : (n,) spent today. limits : lower and upper
+        multiples.
     locks : strength of the evidence behind the effects.
     told_apart : whether the data can tell the entries' effects apart.
 
     Notes
     -----
     The gain of an allocation chosen as the best looks good by construction. ``p`` therefore
-    optimises every null draw as well and counts how often that gains as much.
+    optimises every null draw as well and counts how often its gain, over its standard error, is
+    as large: a wild bootstrap test of the best of all allocations.
     """
-    a, drawn, under = (np.asarray(part, dtype=float) for part in (estimate, draws, null))
-    c = np.asarray(costs, dtype=float)
-    chosen = best_multiples(a, c, *limits)[0]
-    gain, gains = float(gained(a, chosen)), gained(drawn, chosen)
+    turn, c = np.asarray(loading, dtype=float), np.asarray(costs, dtype=float)
+    a, drawn, under = (part @ turn.T for part in (effects.estimate, effects.draws, effects.null))
+    chosen = best_multiples(a, c, *limits)
+    gain, gains = float(gained(a, chosen)[0]), gained(drawn, chosen)
     possible = gained(drawn, best_multiples(drawn, c, *limits))
-    chance = gained(under, best_multiples(under, c, *limits))
-    p = float((1 + np.count_nonzero(chance >= gain - 1e-12)) / (1 + len(chance)))
-    share, regret = float((gains > 0).mean()), possible - gains
+    observed = _studentised(a[None, :], chosen, turn, effects.covariance[None])
+    chance = _studentised(under, best_multiples(under, c, *limits), turn, effects.null_covariance)
+    p = float((1 + np.count_nonzero(chance >= observed - 1e-9)) / (1 + len(chance)))
+    share, regret, chosen = float((gains > 0).mean()), possible - gains, chosen[0]
     checks = {
         "probability": share >= rule.probability,
         "chance": p <= 1 - rule.probability,

@@ -55,13 +55,10 @@ class Assessment:
 
     def summary(self) -> dict[str, float]:
         """The numbers a page prints, by name; intervals are those of the draws at 95 %."""
-        point, adult, cost = (
-            {"": float(x.mean()), ".low": float(np.quantile(x, TAILS[0])),
-             ".high": float(np.quantile(x, TAILS[1]))}
-            for x in (self.points, self.gained, self.spent)
-        )  # fmt: skip
-        found = {f"{name}{end}": part[end] for name, part in
-                 (("points", point), ("adults", adult), ("cost", cost)) for end in part}  # fmt: skip
+        parts = {"points": self.points, "adults": self.gained, "cost": self.spent}
+        found = {name: float(drawn.mean()) for name, drawn in parts.items()}
+        for end, share in zip(("low", "high"), TAILS, strict=True):
+            found |= {f"{name}.{end}": float(np.quantile(x, share)) for name, x in parts.items()}
         at = np.array([self.wtp])
         worth = self.decision
         return found | {
