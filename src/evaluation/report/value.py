@@ -40,7 +40,7 @@ def _spent(context: Context) -> list:
     blocks = [lacking if own.empty else _funds_table(context, own)]
     if not nation.empty:
         blocks.append(Paragraph(_nation(context, nation.iloc[0])))
-    blocks.append(Paragraph(_prices(context), "note"))
+    blocks.append(Paragraph(prices(context), "note"))
     return blocks
 
 
@@ -86,7 +86,8 @@ def _nation(context: Context, row: pd.Series) -> Markup:
     return w.joined(text, w.t("value.spent.shares", year=w.year(value.share_year), **parts))
 
 
-def _prices(context: Context) -> Markup:
+def prices(context: Context) -> Markup:
+    """In which year's prices figures stand, by which deflator."""
     w, facts = context.writer, context.study.dataset.facts
     last = facts[facts["indicator"] == INDEX].sort_values("period_end").iloc[-1]
     year = int(price_level(context.study.dataset).index[-1])
@@ -106,7 +107,7 @@ def _bought(context: Context) -> list:
         Paragraph(_lead(context, found), "lead"),
         Paragraph(_step(context, found)),
         Items(tuple(_worth(context, found))),
-        _figure(context, found),
+        figure(context, found),
         Paragraph(w.t("value.bought.note"), "note"),
     ]
 
@@ -171,7 +172,8 @@ def _worth(context: Context, found: Assessment) -> list[Markup]:
     ]  # fmt: skip
 
 
-def _figure(context: Context, found: Assessment) -> Figure:
+def figure(context: Context, found: Assessment) -> Figure:
+    """The plane of cost and effect, and the acceptability curve beside it."""
     w, curves = context.writer, found.curves()
     # A quarter of the draws shows the cloud; all of them would only make the file larger.
     draws = pd.DataFrame({"effect": found.gained[::4], "cost": found.spent[::4] / MILLION})

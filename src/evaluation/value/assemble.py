@@ -124,8 +124,8 @@ def _between_regions(
     single = replace(single, draws=draws[:, None])
     limits = bounds(levels["value"], seen.min(), seen.max(), rule(dataset))
     return reallocate(
-        levels.index.tolist(), single, adults[:, None] / 100, levels["value"].to_numpy() * people, limits,
-        rule=rule(dataset), locks=locks,
+        levels.index.tolist(), single, adults[:, None] / 100,
+        levels["value"].to_numpy() * people, limits, rule=rule(dataset), locks=locks,
     )  # fmt: skip
 
 

@@ -75,8 +75,8 @@ def bootstrap_scores(
     Each draw takes outputs with sampling error, finds their factors, moves every unit along its
     ray by a smoothed draw of factors, and measures the distance to that frontier: twice the
     factor less the redrawn one is the corrected factor of the draw. The upper end is never below
-    the uncorrected score: in small samples the correction overshoots, and an interval of the
-    bootstrap alone, which always leaves the score out, covered 60 % on simulated units, this one 89 %.
+    the uncorrected score: in small samples the correction overshoots, and the interval of the
+    bootstrap alone, which always leaves the score out, covered 60 % of simulated units, this 89 %.
 
     Source
     ------
