@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from evaluation import style
 from evaluation.plot_text import plain, require, wrap
@@ -57,6 +57,7 @@ def _plane(ax: Axes, draws: pd.DataFrame, labels: Mapping[str, str]) -> None:
     ax.axvline(0, color=style.DARK, lw=0.9)
     ax.set_ylim(0, float(draws["cost"].max()) * 1.1)
     ax.set(xlabel=wrap(labels["effect"], 40), ylabel=labels["cost"])
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter(plain)
     ax.yaxis.set_major_formatter(plain)
 

@@ -1,33 +1,32 @@
-"""Sums of money and chances in words: in 万元 or million yuan, and never a chance of nought."""
+"""Sums of money and chances in words: in 万 or millions of yuan, and never a chance of nought."""
 
 from __future__ import annotations
 
 from markupsafe import Markup
 
-from evaluation.report.writer import Writer
+from evaluation.report.writer import Writer, plain
 
 MILLION, WAN = 1e6, 1e4
 # Chances from draws are printed in whole percent; beyond these they are only said to be there.
 LEAST, MOST = 0.01, 0.99
 
 
-def _scaled(w: Writer, key: str) -> tuple[str, float]:
-    return (f"{key}.wan", WAN) if w.language == "zh" else (f"{key}.million", MILLION)
-
-
 def money(w: Writer, key: str, yuan: float, digits: int = 0) -> Markup:
-    """A sum in the unit its language counts in; the text around it names the unit.
+    """A sum without its unit's name: in 万 where Chinese counts in them, else in millions.
 
-    ``digits`` are those of millions; 万元 are a hundredth of that and need two fewer.
+    ``digits`` are those of millions; 万 are a hundredth of that and need two fewer.
     """
-    name, unit = _scaled(w, key)
-    return w.number(name, yuan / unit, "", max(0, digits - 2) if w.language == "zh" else digits)
+    w.number(key, yuan)  # keeps the result, and refuses a second value under its name
+    scale, word, places = (WAN, "万", max(0, digits - 2)) if w.language == "zh" else (
+        MILLION, " million", digits)  # fmt: skip
+    text = plain(yuan / scale, w.language, places) + word
+    return Markup('<data value="{}" data-result="{}">{}</data>').format(f"{yuan:.10g}", key, text)
 
 
 def money_interval(w: Writer, key: str, low: float, high: float) -> Markup:
     """The interval of a sum in the same unit."""
-    name, unit = _scaled(w, key)
-    return w.interval(name, low / unit, high / unit, "", 0)
+    ends = {"low": money(w, f"{key}.low", low), "high": money(w, f"{key}.high", high)}
+    return w.t("number.interval", unit="", **ends)
 
 
 def chance(w: Writer, key: str, p: float) -> Markup:

@@ -49,7 +49,7 @@ def _rule(context: Context) -> Markup:
     return w.t(
         "value.moves.rule",
         bound=w.number("value.rule.bound", table["reallocation_bound"], "percent", 0),
-        chance=w.number("value.rule.probability", table["recommend_probability"], "percent", 0),
+        chance=w.number("value.rule.probability", table["recommend_probability"], "percent", 1),
         locks=w.number("value.rule.locks", table["recommend_locks"], "", 0),
         own=w.number("evidence.locks", context.study.headline.grade.locks, "", 0),
     )

@@ -17,7 +17,7 @@ SPEC = {
     "covariates": ("x",), "region": "region", "wave": "interval", "variance": "variance",
     "draws": 99, "seed": 1,
 }  # fmt: skip
-RULE = Rule(bound=0.3, probability=0.95, locks=3)
+RULE = Rule(bound=0.3, probability=0.975, locks=3)
 COSTS = np.array([0.25, 0.4, 0.35])
 
 

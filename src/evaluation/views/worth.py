@@ -71,7 +71,7 @@ def worth(page: Context, region: str, seed: int) -> View:
     w, found = page.writer, _assessed(page, region, seed)
     decision, k = found.decision, np.array(SHOWN)
     columns = {
-        "p": 100 * cea.acceptability(decision, k)[:, 1],
+        "p": cea.acceptability(decision, k)[:, 1],
         "benefit": cea.expected_incremental_benefit(decision, k) / found.people,
         "all": cea.perfect_information(decision, k) / found.people,
         "effect": cea.partial_information(decision, found.gained, k) / found.people,
@@ -80,7 +80,7 @@ def worth(page: Context, region: str, seed: int) -> View:
     rows = [
         (
             w.number(f"worth.{i}", k[i], "", 0),
-            w.number(f"worth.{i}.p", columns["p"][i], "percent", 1),
+            chance(w, f"worth.{i}.p", columns["p"][i]),
             w.number(f"worth.{i}.benefit", columns["benefit"][i], "", 2, signed=True),
             *(w.number(f"worth.{i}.{name}", columns[name][i], "", 3)
               for name in ("all", "effect", "cost")),
@@ -138,9 +138,9 @@ def responses(page: Context) -> View:
 
 
 def efficiency(page: Context) -> View:
-    """Scores of all regions compared with their intervals, highest lower end first."""
+    """Scores of all regions compared with their intervals, in the order of their codes."""
     w, found = page.writer, page.study.value.efficiency
-    rows = found.table.sort_values(["low", "region_code"], ascending=[False, True])
+    rows = found.table.sort_values("region_code")
     frame = pd.DataFrame(
         {
             "label": [w.short(code) for code in rows["region_code"]],
