@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from evaluation import commands
+from evaluation import commands, commands_value
 from evaluation.errors import KepuError
 
 FAILED, USAGE = 1, 2
@@ -175,6 +175,7 @@ def list_(kind: Annotated[Kind, typer.Argument()] = Kind.regions, data: DATA = N
 app.command()(commands.estimate)
 app.command()(commands.calibrate)
 app.command()(commands.recover)
+app.command()(commands_value.scenario)
 
 
 def _load(data: Path | None) -> Any:

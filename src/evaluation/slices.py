@@ -17,6 +17,8 @@ from evaluation.data import Dataset
 from evaluation.doses import COVARIATES
 from evaluation.observations import RATE, SAMPLE, model_regions
 from evaluation.tables import TABLES
+from evaluation.value.costs import ITEMS, PEOPLE
+from evaluation.value.prices import INDEX
 
 NATION = "100000"
 RATES = frozenset({RATE, SAMPLE})
@@ -25,7 +27,8 @@ RATES = frozenset({RATE, SAMPLE})
 def compared(dataset: Dataset) -> frozenset[str]:
     """Indicators that estimates compare between regions."""
     doses = dataset.doses
-    return RATES | {*doses["indicator"], *doses["denominator"], *COVARIATES.values()}
+    inputs = {*doses["indicator"], *doses["denominator"], *COVARIATES.values()}
+    return RATES | inputs | {*ITEMS, INDEX, PEOPLE}
 
 
 def of_study(dataset: Dataset) -> Dataset:

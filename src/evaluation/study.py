@@ -15,6 +15,7 @@ from evaluation.inference import holm
 from evaluation.model_panels import ROLES, fit_doses, panels
 from evaluation.observations import RATE, targets, usable
 from evaluation.results import Result
+from evaluation.value import Value, assemble
 
 BANDS = ("east", "central", "west")
 MAIN_MODELS = ("gain_regression", "two_way_fixed_effects")
@@ -47,6 +48,7 @@ class Study:
     ``provinces`` holds the gains of provinces with doses and covariates, the panel of the gain
     regression; ``levels`` the rates of provinces with doses, the panel of the fixed effects.
     ``headline`` is the composite on the whole ladder, or the reason why it cannot be estimated.
+    ``value`` is what the money bought and could be moved to, see :class:`evaluation.value.Value`.
     """
 
     dataset: Dataset
@@ -58,6 +60,7 @@ class Study:
     levels: pd.DataFrame
     estimates: tuple[Estimate, ...]
     headline: Headline | str
+    value: Value
 
     @property
     def simulated(self) -> bool:
@@ -131,6 +134,7 @@ def build(
     """Compute the whole study; the same seed gives the same study."""
     found = panels(dataset, assumed)
     run = {"draws": draws, "seed": seed}
+    composite = headline(dataset, found, **run)
     return Study(
         dataset=dataset,
         rates=found.rates,
@@ -140,7 +144,8 @@ def build(
         provinces=found.provinces,
         levels=found.levels,
         estimates=estimate(found.provinces, found.levels, dataset.doses["dose"], **run),
-        headline=headline(dataset, found, **run),
+        headline=composite,
+        value=assemble(dataset, found, composite, **run),
     )
 
 

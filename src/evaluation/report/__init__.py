@@ -17,6 +17,7 @@ from evaluation.report import (
     method,
     quality,
     targets,
+    value,
 )
 from evaluation.report.blocks import Section
 from evaluation.report.context import NATION, Context
@@ -34,6 +35,7 @@ SECTIONS: dict[str, Callable[[Context], Section]] = {
     "targets": targets.section,
     "inputs": inputs.section,
     "effect": effect.section,
+    "value": value.section,
     "groups": groups.section,
     "governance": governance.section,
     "quality": quality.section,

@@ -117,7 +117,7 @@ def _assumptions(context: Context) -> Table:
                 f"assumption.{row['assumption_id']}",
                 row["value"],
                 "",
-                0 if row["parameter"] == "sample_size" else 1,
+                0 if float(row["value"]).is_integer() else 2,
             ),
             w.recorded("assumptions", row["assumption_id"], w.column(row, "reason")),
         )

@@ -1,0 +1,53 @@
+"""``kepu scenario``: what a planned increase would go with, by the estimates."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
+# Those of the report notebooks: the answer is the one a report made by default rests on.
+DRAWS, START = 9999, 20250101
+
+
+def scenario(
+    region: Annotated[str, typer.Argument(help="Code of a province.")],
+    set_: Annotated[
+        list[str], typer.Option("--set", help="Change, e.g. facility=+40% or facility=60:84.")
+    ],
+    budget: Annotated[float, typer.Option(min=0, help="Yuan in one year; 0: not stated.")] = 0.0,
+    wtp: Annotated[
+        float | None, typer.Option(min=0, help="Yuan per additional literate adult.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Language of the text: zh or en.")] = "en",
+    draws: Annotated[int, typer.Option(min=99, help="Bootstrap draws.")] = DRAWS,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = START,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON in place of a text.")] = False,
+    data: DATA = None,
+) -> None:
+    """Say what a planned increase would go with: gain with interval, cost, strength of evidence."""
+    from evaluation.value.scenario import parse
+    from evaluation.value.scenario import scenario as outlook
+
+    changes = parse(set_)  # refuses a malformed plan before the data are read
+    study = _study(data, draws, seed)
+    found = outlook(study, region, changes, budget=budget, wtp=wtp)
+    if json_:
+        typer.echo(json.dumps(found.record(), ensure_ascii=False, allow_nan=False))
+        return
+    from evaluation.report.outlook import lines
+
+    for line in lines(study, found, language):
+        typer.echo(line)
+
+
+def _study(data: Path | None, draws: int, seed: int) -> Any:
+    from evaluation import data as packages
+    from evaluation.project import find_root
+    from evaluation.store import load_study
+
+    dataset = packages.load(find_root(Path.cwd()) / "data" if data is None else data)
+    return load_study(dataset, draws=draws, seed=seed)

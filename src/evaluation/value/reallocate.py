@@ -1,0 +1,180 @@
+"""Move a fixed budget between its entries: the best allocation, its regret, and whether to say so.
+
+An entry's gain rises with the log of what is spent on it: multiplied by m it adds a·log2(m), the
+form in which the effects were estimated. Money moves from where a doubling buys little to where
+it buys much until the marginal gains per yuan are equal or a bound is met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from evaluation.errors import ModelError
+from evaluation.value.declared import Rule
+from evaluation.value.effects import Joint
+
+BISECTIONS = 50
+
+
+@dataclass(frozen=True)
+class Reallocation:
+    """The best allocation of a budget and how far to trust it.
+
+    Attributes
+    ----------
+    names, today : entries and their shares of the budget today. multiples : of today's spending.
+    gain, low, high : gain over today's allocation at the estimate, and the interval of its draws.
+    probability : share of the draws in which it beats today's.
+    regret, regret_high : mean and 95 % quantile over the draws of what the allocation best in that
+        draw would have gained beyond it. today_regret : the same mean for today's allocation.
+    p : chance of an optimised gain as large, over its standard error, if no entry mattered: it
+        allows for the choice.
+    unspent : share of the budget it leaves over.
+    failed : rules it fails, of ``probability, chance, locks, told_apart``; none if it is
+        recommended.
+    """
+
+    names: tuple[str, ...]
+    today: tuple[float, ...]
+    multiples: tuple[float, ...]
+    gain: float
+    low: float
+    high: float
+    probability: float
+    regret: float
+    regret_high: float
+    today_regret: float
+    p: float
+    unspent: float
+    failed: tuple[str, ...]
+
+    @property
+    def recommended(self) -> bool:
+        """Whether the declared rule lets it be recommended."""
+        return not self.failed
+
+
+def best_multiples(gains: Any, costs: Any, lower: Any, upper: Any) -> np.ndarray:
+    """Maximise Σ a·log2(m) subject to Σ c·m <= Σ c and lower <= m <= upper, many problems at once.
+
+    Where a <= 0 the lower bound is best, for it loses nothing and frees money. The others solve a
+    concave problem: m = a/(λ c) inside its bounds, λ by bisection.
+
+    Parameters
+    ----------
+    gains : (D, n) or (n,), gain of a doubling. costs : (n,) spent today, above 0.
+    lower, upper : (n,), with lower <= 1 <= upper.
+
+    Returns
+    -------
+    (D, n) multiples of today's spending.
+    """
+    a = np.atleast_2d(np.asarray(gains, dtype=float))
+    c, lo, hi = (np.asarray(part, dtype=float) for part in (costs, lower, upper))
+    if not (np.all(c > 0) and np.all(lo > 0) and np.all(lo <= 1) and np.all(hi >= 1)):
+        raise ModelError("Costs must be above 0 and bounds must hold today: lower <= 1 <= upper.")
+    value = np.maximum(a, 0) / c
+    with np.errstate(divide="ignore"):
+        log = np.log(value)
+    top = np.where(np.isfinite(log), log - np.log(lo), -np.inf).max(axis=1, keepdims=True)
+    bottom = np.where(np.isfinite(log), log - np.log(hi), np.inf).min(axis=1, keepdims=True)
+    none = ~np.isfinite(top)
+    top, bottom = np.where(none, 0.0, top), np.where(none, 0.0, bottom)
+
+    def at(price: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            return np.clip(np.exp(log - price), lo, hi)
+
+    budget = c.sum()
+    for _ in range(BISECTIONS):
+        middle = (top + bottom) / 2
+        within = (at(middle) * c).sum(axis=1, keepdims=True) <= budget
+        top, bottom = np.where(within, middle, top), np.where(within, bottom, middle)
+    return at(top)
+
+
+def gained(gains: np.ndarray, multiples: np.ndarray) -> np.ndarray:
+    """Gain over today of one allocation, or of one a draw, by draw."""
+    return (gains * np.log2(multiples)).sum(axis=-1)
+
+
+def _studentised(
+    gains: np.ndarray, multiples: np.ndarray, loading: np.ndarray, covariance: np.ndarray
+) -> np.ndarray:
+    """Gain of each draw's allocation over its standard error; 0 where nothing is moved."""
+    weights = np.log2(multiples) @ loading
+    variance = np.einsum("dk,dkl,dl->d", weights, covariance, weights)
+    gain = gained(gains, multiples)
+    return np.divide(gain, np.sqrt(variance), out=np.zeros_like(gain), where=variance > 0)
+
+
+def bounds(levels: Any, lowest: Any, highest: Any, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
+    """Multiples within the rule's bound and inside the observed levels; today is always inside."""
+    level, low, high = (np.asarray(part, dtype=float) for part in (levels, lowest, highest))
+    lower = np.maximum(1 - rule.bound, low / level)
+    upper = np.minimum(1 + rule.bound, high / level)
+    return np.minimum(lower, 1.0), np.maximum(upper, 1.0)
+
+
+def reallocate(
+    names: Sequence[str],
+    effects: Joint,
+    loading: Any,
+    costs: Any,
+    limits: tuple[np.ndarray, np.ndarray],
+    *,
+    rule: Rule,
+    locks: int,
+    told_apart: bool = True,
+) -> Reallocation:
+    """Find the best allocation at the estimate and hold it against the declared rule.
+
+    Parameters
+    ----------
+    effects : K estimated effects with their draws. loading : (n, K), what a doubling of each entry
+        gains for a unit of each effect. costs : (n,) spent today. limits : lower and upper
+        multiples.
+    locks : strength of the evidence behind the effects.
+    told_apart : whether the data can tell the entries' effects apart.
+
+    Notes
+    -----
+    The gain of an allocation chosen as the best looks good by construction. ``p`` therefore
+    optimises every null draw as well and counts how often its gain, over its standard error, is
+    as large: a wild bootstrap test of the best of all allocations.
+    """
+    turn, c = np.asarray(loading, dtype=float), np.asarray(costs, dtype=float)
+    a, drawn, under = (part @ turn.T for part in (effects.estimate, effects.draws, effects.null))
+    chosen = best_multiples(a, c, *limits)
+    gain, gains = float(gained(a, chosen)[0]), gained(drawn, chosen)
+    possible = gained(drawn, best_multiples(drawn, c, *limits))
+    observed = _studentised(a[None, :], chosen, turn, effects.covariance[None])
+    chance = _studentised(under, best_multiples(under, c, *limits), turn, effects.null_covariance)
+    p = float((1 + np.count_nonzero(chance >= observed - 1e-9)) / (1 + len(chance)))
+    share, regret, chosen = float((gains > 0).mean()), possible - gains, chosen[0]
+    checks = {
+        "probability": share >= rule.probability,
+        "chance": p <= 1 - rule.probability,
+        "locks": locks >= rule.locks,
+        "told_apart": told_apart,
+    }
+    low, high = np.quantile(gains, [0.025, 0.975])
+    return Reallocation(
+        names=tuple(names),
+        today=tuple((c / c.sum()).tolist()),
+        multiples=tuple(chosen.tolist()),
+        gain=gain,
+        low=float(low),
+        high=float(high),
+        probability=share,
+        regret=float(regret.mean()),
+        regret_high=float(np.quantile(regret, 0.95)),
+        today_regret=float(possible.mean()),
+        p=p,
+        unspent=float(1 - (c * chosen).sum() / c.sum()),
+        failed=tuple(name for name, held in checks.items() if not held),
+    )
