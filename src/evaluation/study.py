@@ -15,6 +15,7 @@ from evaluation.inference import holm
 from evaluation.model_panels import ROLES, fit_doses, panels
 from evaluation.observations import RATE, targets, usable
 from evaluation.results import Result
+from evaluation.targets.outlook import Outlook, outlook
 
 BANDS = ("east", "central", "west")
 MAIN_MODELS = ("gain_regression", "two_way_fixed_effects")
@@ -46,7 +47,8 @@ class Study:
 
     ``provinces`` holds the gains of provinces with doses and covariates, the panel of the gain
     regression; ``levels`` the rates of provinces with doses, the panel of the fixed effects.
-    ``headline`` is the composite on the whole ladder, or the reason why it cannot be estimated.
+    ``headline`` is the composite on the whole ladder, ``outlook`` the forecasts with their
+    back-test, each or the reason why there is none.
     """
 
     dataset: Dataset
@@ -58,6 +60,7 @@ class Study:
     levels: pd.DataFrame
     estimates: tuple[Estimate, ...]
     headline: Headline | str
+    outlook: Outlook | str
 
     @property
     def simulated(self) -> bool:
@@ -141,4 +144,5 @@ def build(
         levels=found.levels,
         estimates=estimate(found.provinces, found.levels, dataset.doses["dose"], **run),
         headline=headline(dataset, found, **run),
+        outlook=outlook(dataset, found.rates),
     )
