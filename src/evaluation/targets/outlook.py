@@ -26,7 +26,7 @@ from evaluation.targets.backtest import (
 from evaluation.targets.series import logit_rates, percent, to_logit
 from evaluation.targets.trend import Trend, fit_trend, points_of
 
-HORIZON = 12  # years after the last wave
+ENOUGH = 5  # held-out rates that make a horizon count as checked
 # Words for a chance, from the lower bound of each; after Mastrandrea et al. (2010), Guidance note
 # for lead authors of the IPCC fifth assessment report on consistent treatment of uncertainties.
 WORDS = ((0.9, "very_likely"), (0.66, "likely"), (0.33, "even"), (0.1, "unlikely"), (0.0, "remote"))
@@ -62,6 +62,13 @@ class Outlook:
         """Regions with at least one survey, in order of code."""
         return sorted(self.series["region_code"].unique())
 
+    @property
+    def reach(self) -> int:
+        """Longest horizon in years over which the back-test held out at least ``ENOUGH`` rates."""
+        ahead = self.records.loc[self.records["model"] == self.model]
+        counts = (ahead["wave"] - ahead["origin"]).value_counts()
+        return int(max(counts.index[counts >= ENOUGH], default=0))
+
     def score(self, model: str = "") -> pd.Series:
         """The back-test of one model, of the trend by default."""
         return self.scores.set_index("model").loc[model or self.trend.name]
@@ -92,7 +99,10 @@ class Outlook:
         sd, table = np.sqrt(np.diag(covariance)), {"year": list(years), "median": percent(mean)}
         for level in LEVELS:
             half = normal_quantile(level / 100) * sd
-            table[f"low_{level}"], table[f"high_{level}"] = percent(mean - half), percent(mean + half)
+            table[f"low_{level}"], table[f"high_{level}"] = (
+                percent(mean - half),
+                percent(mean + half),
+            )
         return pd.DataFrame(table)
 
     def chance(self, region: str, year: int, target: float) -> float:

@@ -131,9 +131,7 @@ def fit_trend(series: pd.DataFrame, name: str, breaks: Sequence[int] = ()) -> Tr
     for life in LIVES if "distance" in names else LIVES[:1]:
         parts = {part: covariance(part, points, points, start, life, seen) for part in names}
         try:
-            fit = reml(
-                y, fixed(points), known, parts, tested=False, starts=starts, tolerance=1e-5
-            )
+            fit = reml(y, fixed(points), known, parts, tested=False, starts=starts, tolerance=1e-5)
         except np.linalg.LinAlgError as error:
             raise ModelError(
                 f"The waves from {start:.0f} to {points.year.max():.0f} cannot tell the parts of "

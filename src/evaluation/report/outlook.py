@@ -1,0 +1,270 @@
+"""Blocks on the future: fan chart, chance of each target, back-test, gain still needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+from markupsafe import Markup
+
+from evaluation import plots, style
+from evaluation.report.blocks import Figure, Heading, Paragraph, Table
+from evaluation.report.context import NATION, Context
+from evaluation.report.writer import plain
+from evaluation.targets.backtest import BENCHMARKS, LEVELS
+from evaluation.targets.outlook import Outlook, word
+from evaluation.targets.required import Required, required
+
+SHOWN = 80  # coverage of the interval printed beside a median, percent
+BAND = (0.7, 0.9)  # share of held-out rates an interval of 80 percent should hold
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A target held against a region: its own, or one of the levels above it."""
+
+    fact: pd.Series
+    own: bool
+
+    @property
+    def year(self) -> int:
+        return int(self.fact["year"])
+
+    @property
+    def value(self) -> float:
+        return float(self.fact["value"])
+
+
+def goals_of(context: Context, code: str) -> list[Goal]:
+    """Targets no survey of the region (or, without one, of what lies above it) has decided yet:
+    its own, then the nation's, by year."""
+    goals, rates = context.study.targets, context.rates_of(code)
+    if rates["variance"].notna().sum() == 0:
+        rates = context.rates_of(context.parent)
+    first = int(rates.loc[rates["variance"].notna(), "wave"].max()) + 1
+    found = []
+    for holder in dict.fromkeys([code, NATION]):
+        rows = goals[(goals["region_code"] == holder) & (goals["year"] >= first)]
+        found += [Goal(row, holder == code) for _, row in rows.iterrows()]
+    return found
+
+
+def outlook_blocks(context: Context) -> list:
+    """Fan, chances, back-test and needed gains of the region, or why there are none."""
+    w, found = context.writer, context.study.outlook
+    head: list = [Heading(w.t("outlook.title"))]
+    if not isinstance(found, Outlook):
+        return [*head, Paragraph(w.t("outlook.none"), "missing")]
+    goals = goals_of(context, context.code)
+    if context.code in found.regions:
+        blocks = [fan(context, found, context.code, goals), *chances(context, found, goals)]
+        return [*head, *blocks, *backtest(context, found), *needed(context, goals)]
+    # Without a survey of its own a region has no forecast; what lies above it is shown instead.
+    name = w.name(context.parent)
+    blocks = [context.missing("outlook.missing", parent=name)]
+    if context.parent in found.regions:
+        blocks.append(fan(context, found, context.parent, goals))
+    return [*head, *blocks, *backtest(context, found)]
+
+
+def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figure:
+    """Published rates of a region, the fan of its forecast, and the targets ahead."""
+    w, rates = context.writer, context.rates_of(code)
+    rates = rates[rates["variance"].notna() & (rates["wave"] >= context.first_year)]
+    start = int(rates["wave"].max())
+    end = max([start + 3, context.today, *(goal.year for goal in goals)])
+    published = rates.rename(columns={"wave": "year", "rate": "value"})
+    marks = pd.DataFrame(
+        [(g.year, g.value, _mark(context, g), g.own) for g in goals],
+        columns=["year", "value", "label", "own"],
+    )
+    waves = context.study.dataset.waves
+    changed = waves.loc[waves["break_before"], "wave"]
+    figure = plots.fan(
+        published[["year", "value", "low", "high"]],
+        found.fan(code, range(start, end + 1)),
+        marks,
+        [(int(year), str(w.t("figure.break"))) for year in changed],
+        ylabel=str(w.t("axis.rate")),
+        names={"median": str(w.t("figure.median"))} | {str(n): f"{n}%" for n in LEVELS},
+    )
+    caption = w.t("outlook.fan.caption", region=w.name(code))
+    return Figure(
+        style.figure_png(figure), caption, str(w.t("outlook.fan.alt", region=w.name(code)))
+    )
+
+
+def _mark(context: Context, goal: Goal) -> str:
+    w = context.writer
+    name = w.short(goal.fact["region_code"])
+    return str(w.t("figure.goal", name=name, value=f"{plain(goal.value, w.language)}%"))
+
+
+def chance_text(context: Context, found: Outlook, code: str, goal: Goal) -> Markup:
+    """The chance that a target is met in its year, never printed as certain."""
+    w, p = context.writer, found.chance(code, goal.year, goal.value)
+    if p < 0.01:
+        return w.t("chance.under", bound=w.number("chance.least", 1, "percent", 0))
+    if p > 0.99:
+        return w.t("chance.over", bound=w.number("chance.most", 99, "percent", 0))
+    return w.number(f"chance.{code}.{goal.fact['fact_id']}", 100 * p, "percent", 0)
+
+
+def chance_word(context: Context, found: Outlook, p: float, goal: Goal, last: pd.Series) -> Markup:
+    """The word for a chance, marked where no forecast that far ahead could be checked."""
+    w, said = context.writer, context.writer.t(f"chance.{word(p)}")
+    if goal.year - last["wave"] <= found.reach:
+        return said
+    years = w.number("backtest.reach", found.reach, "", 0)
+    return w.joined(said, w.t("outlook.beyond", years=years))
+
+
+def chances(context: Context, found: Outlook, goals: list[Goal]) -> list:
+    """One row a target: median of the share in the due year, interval, chance and its word."""
+    w, code = context.writer, context.code
+    if not goals:
+        return [Paragraph(w.t("outlook.no_goal"), "note")]
+    rows = tuple(_chance_row(context, found, code, goal) for goal in goals)
+    names = ("due", "whose", "target", "median", "interval80", "chance", "word")
+    columns = tuple(
+        w.t(f"column.{name}", cover=w.number("outlook.shown", SHOWN, "percent", 0))
+        for name in names
+    )
+    caption = w.t("outlook.table", region=w.name(code))
+    return [
+        Table(caption, columns, rows, frozenset({2, 3, 4, 5})),
+        Paragraph(w.t("outlook.note"), "note"),
+    ]
+
+
+def _chance_row(context: Context, found: Outlook, code: str, goal: Goal) -> tuple[Markup, ...]:
+    w, key = context.writer, f"outlook.{code}.{goal.year}"
+    row = found.fan(code, [goal.year]).iloc[0]
+    last = context.rates_of(code).dropna(subset="variance").iloc[-1]
+    whose = w.t("outlook.own") if goal.own else Markup(w.name(goal.fact["region_code"]))
+    told: tuple[Markup, ...] = (Markup("—"), w.t("status.met"))
+    if last["low"] < goal.value:
+        p = found.chance(code, goal.year, goal.value)
+        told = (chance_text(context, found, code, goal), chance_word(context, found, p, goal, last))
+    return (
+        w.year(goal.year),
+        whose,
+        context.fact(goal.fact["fact_id"]),
+        w.number(key, row["median"], "percent", 1),
+        w.interval(key, row[f"low_{SHOWN}"], row[f"high_{SHOWN}"], "percent", 1),
+        *told,
+    )
+
+
+def backtest_sentence(context: Context, found: Outlook) -> Markup:
+    """How forecasts made from earlier data fared, and which model is used for it."""
+    w, best = context.writer, found.score()
+    kind = "beats" if found.beats_benchmarks else "lost"
+    values = {
+        "origins": w.number("backtest.origins", found.records["origin"].nunique(), "", 0),
+        "rates": w.number("backtest.rates", best["rates"], "", 0),
+        "regions": w.number("backtest.regions", best["regions"], "", 0),
+        "cover": w.number("outlook.shown", SHOWN, "percent", 0),
+        "held": _cover(context, found.trend.name, SHOWN, best),
+        "mae": w.number(f"backtest.{found.trend.name}.mae", best["mae"], "percentage_point", 2),
+    }
+    for name in BENCHMARKS:
+        key = f"backtest.{name}.mae"
+        values[name] = w.number(key, found.score(name)["mae"], "percentage_point", 2)
+    share = best[f"cover_{SHOWN}"]
+    fit = "narrow" if share < BAND[0] else "wide" if share > BAND[1] else "fair"
+    return w.joined(w.t(f"backtest.{kind}", **values), w.t(f"backtest.{fit}"))
+
+
+def _cover(context: Context, model: str, level: int, score: pd.Series) -> Markup:
+    key, share = f"backtest.{model}.cover_{level}", 100 * score[f"cover_{level}"]
+    return context.writer.number(key, share, "percent", 0)
+
+
+def backtest(context: Context, found: Outlook) -> list:
+    """The sentence on the back-test and the table of every model tried."""
+    w, rows = context.writer, []
+    for _, score in found.scores.iterrows():
+        name = score["model"]
+        shares = tuple(
+            Markup("—") if pd.isna(score[f"cover_{n}"]) else _cover(context, name, n, score)
+            for n in LEVELS
+        )
+        used = w.t("backtest.used") if name == found.model else Markup("—")
+        mae = w.number(f"backtest.{name}.mae", score["mae"], "", 2)
+        rows.append((w.t(f"trend.{name}"), mae, *shares, used))
+    columns = [w.t("column.model"), w.t("column.mae")]
+    columns += [
+        w.t("column.cover", cover=w.number(f"backtest.level_{n}", n, "percent", 0)) for n in LEVELS
+    ]
+    columns.append(w.t("column.verdict"))
+    return [
+        Paragraph(backtest_sentence(context, found)),
+        Table(w.t("backtest.table"), tuple(columns), tuple(rows), frozenset({1, 2, 3, 4})),
+        Paragraph(w.t("backtest.note"), "note"),
+    ]
+
+
+def needed(context: Context, goals: list[Goal]) -> list:
+    """The yearly gain each target still needs against the fastest comparable gain."""
+    w, rates = context.writer, context.rates_of(context.code)
+    last = rates[rates["variance"].notna()].iloc[-1]
+    regions = context.study.dataset.regions
+    codes = set(regions.loc[regions["level"] == "province", "code"])
+    told = [(g, required(g.value, g.year, last, context.study.gains, codes)) for g in goals]
+    if not told:
+        return []
+    open_ = [(g, need) for g, need in told if need.verdict != "met"]
+    blocks: list = [Heading(w.t("needed.title"))]
+    blocks += [_needed_figure(context, open_)] if any(n.fastest for _, n in open_) else []
+    blocks += [Paragraph(_needed_sentence(context, goal, need)) for goal, need in told]
+    best = next((need.fastest for _, need in open_ if need.fastest), None)
+    if best is None:
+        return blocks
+    count = w.number(f"fastest.{context.code}.count", best.count, "", 0)
+    number = w.number(f"fastest.{context.code}.regions", best.regions, "", 0)
+    note = w.t("needed.note", region=context.name, count=count, regions=number)
+    return [*blocks, Paragraph(note, "note")]
+
+
+def _needed_figure(context: Context, told: list[tuple[Goal, Required]]) -> Figure:
+    w, rows = context.writer, []
+    for goal, need in told:
+        label = str(w.t("figure.needed", goal=_mark(context, goal), year=goal.year).striptags())
+        rows.append((label, need.value, need.low, need.high, True))
+    best = next(need.fastest for _, need in told if need.fastest)
+    name = {"name": w.short(best.region), "first": best.wave_from, "last": best.wave_to}
+    label = str(w.t("figure.fastest", **name))
+    rows.append((label, best.value, best.low, best.high, False))
+    rows.append((str(w.t("figure.shrunk")), best.shrunk, best.shrunk, best.shrunk, False))
+    frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "highlight"])
+    frame["note"] = [plain(value, w.language, 2) for value in frame["estimate"]]
+    drawn = plots.forest(frame, xlabel=str(w.t("axis.gain")))
+    caption, alt = w.t("needed.caption", region=context.name), str(w.t("needed.alt"))
+    return Figure(style.figure_png(drawn), caption, alt)
+
+
+def _needed_sentence(context: Context, goal: Goal, need: Required) -> Markup:
+    w, best = context.writer, need.fastest
+    key = f"need.{context.code}.{goal.fact['fact_id']}"
+    values: dict[str, object] = {
+        "target": context.fact(goal.fact["fact_id"]),
+        "year": w.year(goal.year),
+        "whose": w.t("outlook.own") if goal.own else w.name(goal.fact["region_code"]),
+    }
+    if need.verdict != "met":
+        values["need"] = w.number(key, need.value, "percentage_point", 2)
+        values["interval"] = w.interval(key, need.low, need.high, "", 2)
+    if best is not None:
+        stem = f"fastest.{context.code}"
+        values |= {
+            "name": w.name(best.region),
+            "period": w.span(best.wave_from, best.wave_to),
+            "fastest": w.number(stem, best.value, "percentage_point", 2),
+            "range": w.interval(stem, best.low, best.high, "", 2),
+            "shrunk": w.number(f"{stem}.shrunk", best.shrunk, "percentage_point", 2),
+        }
+    text = w.t(f"needed.{need.verdict}", **values)
+    if best is not None and best.crosses_break:
+        return w.joined(text, w.t("needed.break"))
+    return text
