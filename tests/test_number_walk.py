@@ -445,7 +445,7 @@ def graded(headline) -> dict[str, float]:
 
 
 def foreseen(study) -> dict[str, float]:
-    """Forecasts as the normal law of the fitted path gives them; test_targets.py checks the path."""
+    """Forecasts by the normal law of the fitted path; test_targets.py checks the path."""
     told = study.outlook
     found = {
         "outlook.shown": 80,

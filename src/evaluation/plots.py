@@ -22,7 +22,8 @@ from evaluation.plots_targets import fan
 from evaluation.plots_time import small_multiples, trend
 
 __all__ = [
-    "coverage", "fan", "forest", "profile", "ranking", "scatter", "small_multiples", "strip", "trend",
+    "coverage", "fan", "forest", "profile", "ranking", "scatter", "small_multiples", "strip",
+    "trend",
 ]  # fmt: skip
 
 DOT = 7.5  # diameter of a peer's dot with its rim, points

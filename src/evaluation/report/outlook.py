@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pandas as pd
 from markupsafe import Markup
 
 from evaluation import plots, style
 from evaluation.report.blocks import Figure, Heading, Paragraph, Table
-from evaluation.report.context import NATION, Context
-from evaluation.report.writer import plain
+from evaluation.report.context import Context
+from evaluation.report.goals import Goal, goals_of, mark
+from evaluation.report.needed import needed
 from evaluation.targets.backtest import BENCHMARKS, LEVELS
 from evaluation.targets.outlook import Outlook, word
-from evaluation.targets.required import Required, required
 
 SHOWN = 80  # coverage of the interval printed beside a median, percent
 BAND = (0.7, 0.9)  # share of held-out rates an interval of 80 percent should hold
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A target held against a region: its own, or one of the levels above it."""
-
-    fact: pd.Series
-    own: bool
-
-    @property
-    def year(self) -> int:
-        return int(self.fact["year"])
-
-    @property
-    def value(self) -> float:
-        return float(self.fact["value"])
-
-
-def goals_of(context: Context, code: str) -> list[Goal]:
-    """Targets no survey of the region (or, without one, of what lies above it) has decided yet:
-    its own, then the nation's, by year."""
-    goals, rates = context.study.targets, context.rates_of(code)
-    if rates["variance"].notna().sum() == 0:
-        rates = context.rates_of(context.parent)
-    first = int(rates.loc[rates["variance"].notna(), "wave"].max()) + 1
-    found = []
-    for holder in dict.fromkeys([code, NATION]):
-        rows = goals[(goals["region_code"] == holder) & (goals["year"] >= first)]
-        found += [Goal(row, holder == code) for _, row in rows.iterrows()]
-    return found
 
 
 def outlook_blocks(context: Context) -> list:
@@ -75,7 +43,7 @@ def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figur
     end = max([start + 3, context.today, *(goal.year for goal in goals)])
     published = rates.rename(columns={"wave": "year", "rate": "value"})
     marks = pd.DataFrame(
-        [(g.year, g.value, _mark(context, g), g.own) for g in goals],
+        [(g.year, g.value, mark(context, g), g.own) for g in goals],
         columns=["year", "value", "label", "own"],
     )
     waves = context.study.dataset.waves
@@ -92,12 +60,6 @@ def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figur
     return Figure(
         style.figure_png(figure), caption, str(w.t("outlook.fan.alt", region=w.name(code)))
     )
-
-
-def _mark(context: Context, goal: Goal) -> str:
-    w = context.writer
-    name = w.short(goal.fact["region_code"])
-    return str(w.t("figure.goal", name=name, value=f"{plain(goal.value, w.language)}%"))
 
 
 def chance_text(context: Context, found: Outlook, code: str, goal: Goal) -> Markup:
@@ -203,68 +165,3 @@ def backtest(context: Context, found: Outlook) -> list:
         Table(w.t("backtest.table"), tuple(columns), tuple(rows), frozenset({1, 2, 3, 4})),
         Paragraph(w.t("backtest.note"), "note"),
     ]
-
-
-def needed(context: Context, goals: list[Goal]) -> list:
-    """The yearly gain each target still needs against the fastest comparable gain."""
-    w, rates = context.writer, context.rates_of(context.code)
-    last = rates[rates["variance"].notna()].iloc[-1]
-    regions = context.study.dataset.regions
-    codes = set(regions.loc[regions["level"] == "province", "code"])
-    told = [(g, required(g.value, g.year, last, context.study.gains, codes)) for g in goals]
-    if not told:
-        return []
-    open_ = [(g, need) for g, need in told if need.verdict != "met"]
-    blocks: list = [Heading(w.t("needed.title"))]
-    blocks += [_needed_figure(context, open_)] if any(n.fastest for _, n in open_) else []
-    blocks += [Paragraph(_needed_sentence(context, goal, need)) for goal, need in told]
-    best = next((need.fastest for _, need in open_ if need.fastest), None)
-    if best is None:
-        return blocks
-    count = w.number(f"fastest.{context.code}.count", best.count, "", 0)
-    number = w.number(f"fastest.{context.code}.regions", best.regions, "", 0)
-    note = w.t("needed.note", region=context.name, count=count, regions=number)
-    return [*blocks, Paragraph(note, "note")]
-
-
-def _needed_figure(context: Context, told: list[tuple[Goal, Required]]) -> Figure:
-    w, rows = context.writer, []
-    for goal, need in told:
-        label = str(w.t("figure.needed", goal=_mark(context, goal), year=goal.year).striptags())
-        rows.append((label, need.value, need.low, need.high, True))
-    best = next(need.fastest for _, need in told if need.fastest)
-    name = {"name": w.short(best.region), "first": best.wave_from, "last": best.wave_to}
-    label = str(w.t("figure.fastest", **name))
-    rows.append((label, best.value, best.low, best.high, False))
-    rows.append((str(w.t("figure.shrunk")), best.shrunk, best.shrunk, best.shrunk, False))
-    frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "highlight"])
-    frame["note"] = [plain(value, w.language, 2) for value in frame["estimate"]]
-    drawn = plots.forest(frame, xlabel=str(w.t("axis.gain")))
-    caption, alt = w.t("needed.caption", region=context.name), str(w.t("needed.alt"))
-    return Figure(style.figure_png(drawn), caption, alt)
-
-
-def _needed_sentence(context: Context, goal: Goal, need: Required) -> Markup:
-    w, best = context.writer, need.fastest
-    key = f"need.{context.code}.{goal.fact['fact_id']}"
-    values: dict[str, object] = {
-        "target": context.fact(goal.fact["fact_id"]),
-        "year": w.year(goal.year),
-        "whose": w.t("outlook.own") if goal.own else w.name(goal.fact["region_code"]),
-    }
-    if need.verdict != "met":
-        values["need"] = w.number(key, need.value, "percentage_point", 2)
-        values["interval"] = w.interval(key, need.low, need.high, "", 2)
-    if best is not None:
-        stem = f"fastest.{context.code}"
-        values |= {
-            "name": w.name(best.region),
-            "period": w.span(best.wave_from, best.wave_to),
-            "fastest": w.number(stem, best.value, "percentage_point", 2),
-            "range": w.interval(stem, best.low, best.high, "", 2),
-            "shrunk": w.number(f"{stem}.shrunk", best.shrunk, "percentage_point", 2),
-        }
-    text = w.t(f"needed.{need.verdict}", **values)
-    if best is not None and best.crosses_break:
-        return w.joined(text, w.t("needed.break"))
-    return text

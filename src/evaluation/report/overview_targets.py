@@ -6,15 +6,14 @@ from markupsafe import Markup
 
 from evaluation.report.blocks import Paragraph, Section, Table
 from evaluation.report.context import NATION, Context
+from evaluation.report.goals import Goal, goals_of
 from evaluation.report.makeup import nation_sentence
 from evaluation.report.outlook import (
     SHOWN,
-    Goal,
     backtest_sentence,
     chance_text,
     chance_word,
     fan,
-    goals_of,
 )
 from evaluation.targets.outlook import Outlook
 

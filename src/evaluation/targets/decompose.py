@@ -138,7 +138,7 @@ def _national_share(dataset: Dataset, year: int) -> float:
 
 
 def _share(dataset: Dataset, name: str, region: str, year: int) -> float:
-    """A published share at most ``STALE`` years older than the wave; missing where there is none."""
+    """A published share at most ``STALE`` years older than the wave, missing without one."""
     table = by_year(dataset.facts, dataset.sources, SHARES[name])
     rows = table[(table["region_code"] == region) & table["year"].between(year - STALE, year)]
     return float(rows.sort_values("year")["value"].iloc[-1]) if len(rows) else np.nan

@@ -62,7 +62,7 @@ def _faded(a: Points, life: float) -> np.ndarray:
 
 def _jumps(a: Points, b: Points, breaks: Sequence[int]) -> np.ndarray:
     """How many changes of instrument lie behind both points."""
-    return sum((np.outer(a.year >= year, b.year >= year).astype(float) for year in breaks))
+    return sum(np.outer(a.year >= year, b.year >= year).astype(float) for year in breaks)
 
 
 def fixed(a: Points) -> np.ndarray:
