@@ -479,6 +479,9 @@ def foreseen(study) -> dict[str, float]:
             found[f"chance.{code}.{goal['fact_id']}"] = 100 * law.sf(logit)
             for end, q in (("", 0.5), (".low", 0.1), (".high", 0.9)):
                 found[f"outlook.{code}.{year}{end}"] = 100 / (1 + math.exp(-law.ppf(q)))
+            if year > (last := waves(code)[-1]):
+                gain_ahead = found[f"outlook.{code}.{year}"] - rate(code, last)
+                found[f"implied.{code}.{year}"] = gain_ahead / (year - last)
     return found | compared(study) | made_up(study)
 
 

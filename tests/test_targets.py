@@ -92,7 +92,7 @@ def test_chances_come_true_as_often_as_they_say(panels):
 
 def test_the_likelihood_knows_which_trend_made_the_data(panels):
     names = [
-        max(CANDIDATES, key=lambda name: fit_trend(series, name).fit.loglike)  # noqa: B023
+        max(CANDIDATES, key=lambda name: fit_trend(series, name).fit.loglike)
         for series, _ in panels[:4]
     ]
     assert names.count("converging") >= 3
@@ -175,7 +175,7 @@ def test_every_component_is_a_covariance(name):
 
 def test_what_carries_no_trend_is_refused(panels):
     series, _ = panels[0]
-    with pytest.raises(ModelError, match="needs 3 waves and 5 regions .* there are 2 and"):
+    with pytest.raises(ModelError, match=r"needs 3 waves and 5 regions .* there are 2 and"):
         fit_trend(series[series["wave"] <= 2010], "drift")
     with pytest.raises(ModelError, match="needs the rates of the whole"):
         fit_trend(series[series["own"]], "drift")
@@ -453,7 +453,7 @@ def test_shares_that_are_none_are_refused(shares, message):
 def test_the_implied_share_reproduces_the_total():
     share = implied_share(10.56, 13.75, 6.45)
     assert share * 13.75 + (1 - share) * 6.45 == pytest.approx(10.56)
-    with pytest.raises(KepuError, match="No mix of 13.75 and 6.45 averages to 20"):
+    with pytest.raises(KepuError, match=r"No mix of 13\.75 and 6\.45 averages to 20"):
         implied_share(20.0, 13.75, 6.45)
 
 

@@ -10,7 +10,8 @@ from evaluation.report.blocks import Figure, Heading, Paragraph
 from evaluation.report.context import Context
 from evaluation.report.goals import Goal, mark
 from evaluation.report.writer import plain
-from evaluation.targets.required import Required, required
+from evaluation.targets.outlook import Outlook
+from evaluation.targets.required import Fastest, Required, required
 
 
 def needed(context: Context, goals: list[Goal]) -> list:
@@ -29,10 +30,30 @@ def needed(context: Context, goals: list[Goal]) -> list:
     best = next((need.fastest for _, need in open_ if need.fastest), None)
     if best is None:
         return blocks
+    blocks += _implied(context, open_[-1][0], last, best)
     count = w.number(f"fastest.{context.code}.count", best.count, "", 0)
     number = w.number(f"fastest.{context.code}.regions", best.regions, "", 0)
     note = w.t("needed.note", region=context.name, count=count, regions=number)
     return [*blocks, Paragraph(note, "note")]
+
+
+def _implied(context: Context, goal: Goal, last: pd.Series, best: Fastest) -> list[Paragraph]:
+    """A warning where the forecast itself goes faster than any comparable province has."""
+    w, found = context.writer, context.study.outlook
+    if not isinstance(found, Outlook) or goal.year == last["wave"]:
+        return []
+    median = found.fan(context.code, [goal.year])["median"].iloc[0]
+    pace = (median - last["rate"]) / (goal.year - last["wave"])
+    if pace <= best.shrunk:
+        return []
+    key, stem = f"implied.{context.code}.{goal.year}", f"fastest.{context.code}.shrunk"
+    text = w.t(
+        "needed.implied",
+        year=w.year(goal.year),
+        pace=w.number(key, pace, "percentage_point", 2),
+        shrunk=w.number(stem, best.shrunk, "percentage_point", 2),
+    )
+    return [Paragraph(text)]
 
 
 def _needed_figure(context: Context, told: list[tuple[Goal, Required]]) -> Figure:
