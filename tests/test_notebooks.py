@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-READING_ORDER = ["01_data_and_evidence", "02_literacy", "03_investment", "04_effect"]
+READING_ORDER = ["01_data_and_evidence", "02_literacy", "03_investment", "04_effect", "07_targets"]
 EXPECTED = {
     ROOT / "notebooks" / f"{name}.ipynb" for name in (*READING_ORDER, "region_report", "overview")
 }

@@ -17,6 +17,8 @@ import pytest
 from scipy import stats
 
 from conftest import DATA, PROVENANCE, REGIONS
+from evaluation.targets import decompose as decomposition
+from evaluation.targets import required as required_gains
 from evaluation.text import LANGUAGES, texts
 
 Z = 1.959963984540054
@@ -537,7 +539,8 @@ def estimated(study) -> dict[str, float]:
         found |= {f"{key}.effective": result.details["effective_clusters"]}
     main = [item for item in study.estimates if item.model == "gain_regression"]
     told = sum(p < 0.05 for p in holm([item.result.p for item in main]))
-    return found | {"doses.tried": len(main), "doses.told": told} | graded(study.headline)
+    found |= {"doses.tried": len(main), "doses.told": told}
+    return found | graded(study.headline) | foreseen(study)
 
 
 def graded(headline) -> dict[str, float]:
@@ -639,6 +642,156 @@ def valued(study, code: str) -> dict[str, float]:
     if code not in set(study.provinces["region_code"]):
         return {}
     return moved(study) | bought(study, code) | (planned(study, code) if code == "150000" else {})
+def foreseen(study) -> dict[str, float]:
+    """Forecasts by the normal law of the fitted path; test_targets.py checks the path."""
+    told = study.outlook
+    found = {
+        "outlook.shown": 80,
+        "chance.least": 1,
+        "chance.most": 99,
+        "backtest.reach": told.reach,
+    }
+    found |= {f"backtest.level_{n}": n for n in (50, 80, 95)}
+    rows = told.records
+    found["backtest.origins"] = rows["origin"].nunique()
+    own = rows[rows["model"] == told.trend.name]
+    found |= {"backtest.rates": len(own), "backtest.regions": own["region_code"].nunique()}
+    for name, part in rows.groupby("model"):
+        found[f"backtest.{name}.mae"] = (part["point"] - part["rate"]).abs().mean()
+        for level in (50, 80, 95):
+            inside = part["z"].abs() < stats.norm.ppf(0.5 + level / 200)
+            found[f"backtest.{name}.cover_{level}"] = 100 * inside.mean()
+    goals = [row for row in table("facts") if (row["indicator"], row["kind"]) == (RATE, "target")]
+    for code in told.regions:
+        for goal in goals:
+            year = int(goal["period_end"][:4])
+            if (
+                goal["region_code"] not in (code, NATION)
+                or not waves(code)
+                or year < waves(code)[-1]
+            ):
+                continue
+            mean, covariance = told.path(code, [year])
+            law = stats.norm(mean[0], math.sqrt(covariance[0, 0]))
+            logit = math.log(float(goal["value"]) / (100 - float(goal["value"])))
+            found[f"chance.{code}.{goal['fact_id']}"] = 100 * law.sf(logit)
+            for end, q in (("", 0.5), (".low", 0.1), (".high", 0.9)):
+                found[f"outlook.{code}.{year}{end}"] = 100 / (1 + math.exp(-law.ppf(q)))
+            if year > (last := waves(code)[-1]):
+                gain_ahead = found[f"outlook.{code}.{year}"] - rate(code, last)
+                found[f"implied.{code}.{year}"] = gain_ahead / (year - last)
+    return found | compared(study) | made_up(study)
+
+
+def compared(study) -> dict[str, float]:
+    """Fastest comparable gains of the study; test_targets.py has their second implementation."""
+    found = {}
+    for code in (*REGIONS, *provinces()):
+        if not waves(code):
+            continue
+        near = required_gains.comparable(study.gains, rate(code, waves(code)[-1]), provinces())
+        best, key = required_gains.fastest(near), f"fastest.{code}"
+        if best is not None:
+            found |= {key: best.value, f"{key}.low": best.low, f"{key}.high": best.high}
+            found |= {f"{key}.shrunk": best.shrunk, f"{key}.count": best.count}
+            found[f"{key}.regions"] = best.regions
+    return found
+
+
+def made_up(study) -> dict[str, float]:
+    """Bounds of the decomposition of the study; the parts that are exact have answers below."""
+    found = {}
+    for code in (*REGIONS, *provinces()):
+        parts = decomposition.decompose(study.dataset, study.rates, code, NATION)
+        if parts is None:
+            continue
+        for name in ("joint", "rest"):
+            low, high = getattr(parts, name)
+            found |= {f"makeup.{code}.{name}.low": low, f"makeup.{code}.{name}.high": high}
+            found |= {f"makeup.{code}.{name}": low}
+        for part in parts.parts:
+            key = f"makeup.{code}.{part.name}"
+            found |= {f"{key}.low": part.low, f"{key}.high": part.high}
+    return found
+
+
+def need(code: str, fact: str, end: str) -> float:
+    goal, last = by("facts", "fact_id")[fact], waves(code)[-1]
+    years = int(goal["period_end"][:4]) - last
+    value = (float(goal["value"]) - rate(code, last)) / years
+    return ends(value, variance(code, last) / years**2)[end]
+
+
+SHARES = {"residence": "urbanisation_rate", "education": "college_share_6plus"}
+
+
+def share(code: str, name: str, when: str) -> float:
+    """A share of the population at the first or last survey, at most two years old."""
+    if code == NATION:
+        return 100 * urban_share(2010 if when == "before" else 2023)
+    wave = waves(code)[0 if when == "before" else -1]
+    found = (statistic(code, SHARES[name], wave - lag) for lag in range(3))
+    return next(value[0] for value in found if value)
+
+
+def group_rate(group: str, wave: int) -> float:
+    return next(
+        float(row["value"])
+        for row in table("facts")
+        if (row["region_code"], row["indicator"], row["group"], row["period_end"])
+        == (NATION, RATE, f"residence={group}", str(wave))
+    )
+
+
+def urban_share(wave: int) -> float:
+    urban, rural = group_rate("urban", wave), group_rate("rural", wave)
+    return (rate(NATION, wave) - rural) / (urban - rural)
+
+
+def residence_part(code: str) -> float:
+    """Change of the urban share times the mean gap between town and country."""
+    printed = (2010, 2015, 2018, 2020, 2022, 2023)
+    ends_ = (2010, 2023) if code == NATION else (waves(code)[0], waves(code)[-1])
+    gaps = []
+    for wave in ends_:
+        known = max(w for w in printed if w <= wave)
+        gaps.append(group_rate("urban", known) - group_rate("rural", known))
+    change = share(code, "residence", "after") - share(code, "residence", "before")
+    return change / 100 * sum(gaps) / 2
+
+
+def residence_rest(code: str) -> float:
+    return rate(code, 2023) - rate(code, 2010) - residence_part(code)
+
+
+ANSWERS = {
+    r"interval\.level": lambda: 95,
+    r"rate\.(\d{6})\.(\d{4})\.(low|high)": wilson,
+    r"n\.(\d{6})\.(\d{4})": lambda code, wave: sample(code, int(wave)),
+    r"gain\.(\d{6})\.(\d{4})-(\d{4})(|\.low|\.high|\.annual)": gain,
+    r"gap\.(\d{6})\.(\d{4})(|\.low|\.high)": gap,
+    r"observed\.(\d{6})\.(\d{4})(|\.low|\.high)": observed,
+    r"required\.(\d{6})\.(\d{4})": required,
+    r"rank\.(\d{6})\.(\d{4})\.(low|high)": rank,
+    r"rank\.count\.(\d{4})": lambda wave: len(published(int(wave), provinces())),
+    r"provinces|overview\.regions": lambda: len(provinces()),
+    r"overview\.published\.(\d{4})": overview_count,
+    r"dose\.(\d{6})\.(\w+)\.(\d{4})(?:\.(percentile|growth))?": dose_result,
+    r"dose\.(east|central|west)\.(\w+)\.(\d{4})": band_median,
+    r"facts\.(\d{6})(?:\.(\w+))?": facts_counted,
+    r"coverage\.(\d{6})": coverage,
+    r"assumption\.(A\d\d)": lambda i: float(by("assumptions", "assumption_id")[i]["value"]),
+    r"(C\d\d)\.(sum|difference)": contradiction,
+    r"cities\.below\.(\d{6})\.(rate|target)\.(\d{4})": cities_below,
+    r"panel\.gains": lambda: len(panel_gains(provinces())),
+    r"panel\.gains\.(\d{6})": lambda code: len(panel_gains([code])),
+    r"panel\.regions": lambda: len({code for code, _, _ in panel_gains(provinces())}),
+    r"panel\.breaks": panel_breaks,
+    r"need\.(\d{6})\.(F\d+)(|\.low|\.high)": need,
+    r"makeup\.(\d{6})\.(residence|education)\.(before|after)": share,
+    r"makeup\.(\d{6})\.residence": residence_part,
+    r"makeup\.(100000)\.rest": residence_rest,
+}
 
 
 def answer(key: str, page, models: dict[str, float]) -> float | None:

@@ -38,7 +38,7 @@ def scenario(
     if json_:
         typer.echo(json.dumps(found.record(), ensure_ascii=False, allow_nan=False))
         return
-    from evaluation.report.outlook import lines
+    from evaluation.report.planned import lines
 
     for line in lines(study, found, language):
         typer.echo(line)

@@ -19,11 +19,12 @@ from evaluation.plot_labels import Label, place
 from evaluation.plot_text import key, known, one_a, plain, require, row_names
 from evaluation.plots_expected import expected
 from evaluation.plots_rows import forest, profile, ranking
+from evaluation.plots_targets import fan
 from evaluation.plots_time import small_multiples, trend
 
 __all__ = [
-    "coverage", "expected", "forest", "profile", "ranking", "scatter", "small_multiples", "strip",
-    "trend",
+    "coverage", "expected", "fan", "forest", "profile", "ranking", "scatter", "small_multiples",
+    "strip", "trend",
 ]  # fmt: skip
 
 DOT = 7.5  # diameter of a peer's dot with its rim, points

@@ -15,6 +15,7 @@ from evaluation.inference import holm
 from evaluation.model_panels import ROLES, fit_doses, panels
 from evaluation.observations import RATE, targets, usable
 from evaluation.results import Result
+from evaluation.targets.outlook import Outlook, outlook
 from evaluation.value import Value, assemble
 
 BANDS = ("east", "central", "west")
@@ -47,8 +48,9 @@ class Study:
 
     ``provinces`` holds the gains of provinces with doses and covariates, the panel of the gain
     regression; ``levels`` the rates of provinces with doses, the panel of the fixed effects.
-    ``headline`` is the composite on the whole ladder, or the reason why it cannot be estimated.
-    ``value`` is what the money bought and could be moved to, see :class:`evaluation.value.Value`.
+    ``headline`` is the composite on the whole ladder, ``outlook`` the forecasts with their
+    back-test, each or the reason why there is none. ``value`` is what the money bought and could
+    be moved to, see :class:`evaluation.value.Value`.
     """
 
     dataset: Dataset
@@ -61,6 +63,7 @@ class Study:
     estimates: tuple[Estimate, ...]
     headline: Headline | str
     value: Value
+    outlook: Outlook | str
 
     @property
     def simulated(self) -> bool:
@@ -145,6 +148,7 @@ def build(
         levels=found.levels,
         estimates=estimate(found.provinces, found.levels, dataset.doses["dose"], **run),
         headline=composite,
+        outlook=outlook(dataset, found.rates),
         value=assemble(dataset, found, composite, **run),
     )
 

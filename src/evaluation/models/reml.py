@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +53,9 @@ class Reml:
 class _Likelihood:
     """Restricted log-likelihood of the outcome in units of its own standard deviation."""
 
-    def __init__(self, y, X, known, parts):
+    def __init__(self, y, X, known, parts, tolerance=CONVERGED):
         self.y, self.X, self.known, self.parts = y, X, known, parts
+        self.tolerance = tolerance
         identity = [np.array_equal(K, np.eye(len(y))) for K in parts]
         # Without sampling variances only the equation error keeps V invertible.
         needed = bool((known <= 0).any())
@@ -86,12 +88,12 @@ class _Likelihood:
         information = [[0.5 * (A * B.T).sum() for B in products] for A in products]
         return value, np.array(score), np.array(information)
 
-    def maximise(self, free: list[int]) -> tuple[np.ndarray, float]:
+    def maximise(self, free: list[int], starts=STARTS) -> tuple[np.ndarray, float]:
         """Best components with those not ``free`` at 0, by Fisher scoring from several starts."""
-        found = [self._climb(np.isin(range(len(self.parts)), free), start) for start in STARTS]
+        found = [self._climb(np.isin(range(len(self.parts)), free), start) for start in starts]
         return max(found, key=lambda pair: pair[1])
 
-    def _climb(self, free: np.ndarray, start: float) -> tuple[np.ndarray, float]:
+    def _climb(self, free: np.ndarray, start: float | np.ndarray) -> tuple[np.ndarray, float]:
         theta = np.where(free, start, self.floor)
         for _ in range(STEPS):
             value, score, information = self.derivatives(theta)
@@ -100,7 +102,7 @@ class _Likelihood:
             step = np.zeros(len(theta))
             step[move] = np.linalg.solve(information[np.ix_(move, move)], score[move])
             new, reached = self._along(theta, step, value)
-            if np.abs(new - theta).max() <= CONVERGED * theta.max():
+            if np.abs(new - theta).max() <= self.tolerance * theta.max():
                 break
             theta = new
         return new, reached
@@ -115,13 +117,25 @@ class _Likelihood:
         return theta, value
 
 
-def reml(y: np.ndarray, X: np.ndarray, known: np.ndarray, parts: dict[str, np.ndarray]) -> Reml:
+def reml(
+    y: np.ndarray,
+    X: np.ndarray,
+    known: np.ndarray,
+    parts: dict[str, np.ndarray],
+    *,
+    tested: bool = True,
+    starts: Sequence[float | np.ndarray] = STARTS,
+    tolerance: float = CONVERGED,
+) -> Reml:
     """Fit V = diag(known) + Σ θ_k K_k by restricted maximum likelihood, θ_k >= 0.
 
     Parameters
     ----------
     y : (N,). X : (N, k). known : (N,) sampling variances, 0 where there are none.
     parts : positive semidefinite (N, N) matrix K of each component by name.
+    tested : whether each component is tested against 0, at the price of one fit without it.
+    starts : points to climb from, as shares of the outcome's variance; one number, or one for each
+        component. tolerance : last step that counts as none, relative to the largest component.
 
     Raises
     ------
@@ -134,13 +148,13 @@ def reml(y: np.ndarray, X: np.ndarray, known: np.ndarray, parts: dict[str, np.nd
     Journal of the American Statistical Association 82:605-610.
     """
     scale = float(np.var(y)) or 1.0
-    scaled = _Likelihood(y / np.sqrt(scale), X, known / scale, list(parts.values()))
+    scaled = _Likelihood(y / np.sqrt(scale), X, known / scale, list(parts.values()), tolerance)
     everything = list(range(len(parts)))
-    theta, loglike = scaled.maximise(everything)
+    theta, loglike = scaled.maximise(everything, starts)
     L, b, covariance, _ = scaled.solve(theta)
     values = {name: float(t * scale) for name, t in zip(parts, theta, strict=True)}
-    tested = [(i, name) for i, name in enumerate(parts) if scaled.floor[i] == 0]
-    rest = {name: [k for k in everything if k != i] for i, name in tested}
+    testable = [(i, name) for i, name in enumerate(parts) if tested and scaled.floor[i] == 0]
+    rest = {name: [k for k in everything if k != i] for i, name in testable}
     nulls = {name: scaled.maximise(free)[1] for name, free in rest.items()}
     ratio = {name: max(0.0, float(2 * (loglike - null))) for name, null in nulls.items()}
     return Reml(

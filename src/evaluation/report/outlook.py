@@ -1,169 +1,167 @@
-"""A plan in words: the chain on a region's own documents, and the text of ``kepu scenario``."""
+"""Blocks on the future: fan chart, chance of each target, back-test, gain still needed."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation.errors import KepuError
-from evaluation.evidence import gate
-from evaluation.report.blocks import Heading, Items, Paragraph
+from evaluation import plots, style
+from evaluation.report.blocks import Figure, Heading, Paragraph, Table
 from evaluation.report.context import Context
-from evaluation.report.sums import chance, money
-from evaluation.report.writer import Writer
-from evaluation.value.scenario import Change, Outlook, scenario
+from evaluation.report.goals import Goal, goals_of, mark
+from evaluation.report.needed import needed
+from evaluation.targets.backtest import BENCHMARKS, LEVELS
+from evaluation.targets.outlook import Outlook, word
 
-# What a document must print for the chain: money obtained, facilities it opened, all there are.
-MONEY = "central_fund_free_museum_opening"
-FUNDED = "science_museums_funded_free_opening"
-ALL = "science_museums_banner_level_and_above"
-
-
-def _last(context: Context, indicator: str) -> pd.Series | None:
-    rows = context.facts[context.facts["indicator"] == indicator]
-    return None if rows.empty else rows.sort_values("period_end").iloc[-1]
+SHOWN = 80  # coverage of the interval printed beside a median, percent
+BAND = (0.7, 0.9)  # share of held-out rates an interval of 80 percent should hold
 
 
-def chain(context: Context) -> list:
-    """From the money in the region's documents to what its plan would go with, or nothing."""
-    w = context.writer
-    paid, funded, every = (_last(context, name) for name in (MONEY, FUNDED, ALL))
-    if paid is None or funded is None or every is None or every["value"] <= funded["value"]:
-        return []
-    factor = float(every["value"] / funded["value"])
-    try:
-        found = scenario(
-            context.study, context.code, [Change("facility", factor)], budget=float(paid["value"])
-        )
-    except KepuError:
-        return []
+def outlook_blocks(context: Context) -> list:
+    """Fan, chances, back-test and needed gains of the region, or why there are none."""
+    w, found = context.writer, context.study.outlook
+    head: list = [Heading(w.t("outlook.title"))]
+    if not isinstance(found, Outlook):
+        return [*head, Paragraph(w.t("outlook.none"), "missing")]
+    goals = goals_of(context, context.code)
+    if context.code in found.regions:
+        blocks = [fan(context, found, context.code, goals), *chances(context, found, goals)]
+        return [*head, *blocks, *backtest(context, found), *needed(context, goals)]
+    # Without a survey of its own a region has no forecast; what lies above it is shown instead.
+    name = w.name(context.parent)
+    blocks = [context.missing("outlook.missing", parent=name)]
+    if context.parent in found.regions:
+        blocks.append(fan(context, found, context.parent, goals))
+    return [*head, *blocks, *backtest(context, found)]
+
+
+def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figure:
+    """Published rates of a region, the fan of its forecast, and the targets ahead."""
+    w, rates = context.writer, context.rates_of(code)
+    rates = rates[rates["variance"].notna() & (rates["wave"] >= context.first_year)]
+    start = int(rates["wave"].max())
+    end = max([start + 3, context.today, *(goal.year for goal in goals)])
+    published = rates.rename(columns={"wave": "year", "rate": "value"})
+    marks = pd.DataFrame(
+        [(g.year, g.value, mark(context, g), g.own) for g in goals],
+        columns=["year", "value", "label", "own"],
+    )
+    waves = context.study.dataset.waves
+    changed = waves.loc[waves["break_before"], "wave"]
+    figure = plots.fan(
+        published[["year", "value", "low", "high"]],
+        found.fan(code, range(start, end + 1)),
+        marks,
+        [(int(year), str(w.t("figure.break"))) for year in changed],
+        ylabel=str(w.t("axis.rate")),
+        names={"median": str(w.t("figure.median"))} | {str(n): f"{n}%" for n in LEVELS},
+    )
+    caption = w.t("outlook.fan.caption", region=w.name(code))
+    return Figure(
+        style.figure_png(figure), caption, str(w.t("outlook.fan.alt", region=w.name(code)))
+    )
+
+
+def chance_text(context: Context, found: Outlook, code: str, goal: Goal) -> Markup:
+    """The chance that a target is met in its year, never printed as certain."""
+    w, p = context.writer, found.chance(code, goal.year, goal.value)
+    if p < 0.01:
+        return w.t("chance.under", bound=w.number("chance.least", 1, "percent", 0))
+    if p > 0.99:
+        return w.t("chance.over", bound=w.number("chance.most", 99, "percent", 0))
+    return w.number(f"chance.{code}.{goal.fact['fact_id']}", 100 * p, "percent", 0)
+
+
+def chance_word(context: Context, found: Outlook, p: float, goal: Goal, last: pd.Series) -> Markup:
+    """The word for a chance, marked where no forecast that far ahead could be checked."""
+    w, said = context.writer, context.writer.t(f"chance.{word(p)}")
+    if goal.year - last["wave"] <= found.reach:
+        return said
+    years = w.number("backtest.reach", found.reach, "", 0)
+    return w.joined(said, w.t("outlook.beyond", years=years))
+
+
+def chances(context: Context, found: Outlook, goals: list[Goal]) -> list:
+    """One row a target: median of the share in the due year, interval, chance and its word."""
+    w, code = context.writer, context.code
+    if not goals:
+        return [Paragraph(w.t("outlook.no_goal"), "note")]
+    rows = tuple(_chance_row(context, found, code, goal) for goal in goals)
+    names = ("due", "whose", "target", "median", "interval80", "chance", "word")
+    columns = tuple(
+        w.t(f"column.{name}", cover=w.number("outlook.shown", SHOWN, "percent", 0))
+        for name in names
+    )
+    caption = w.t("outlook.table", region=w.name(code))
     return [
-        Heading(w.t("chain.title")),
-        Items(tuple(_documents(context, paid, funded, every))),
-        Paragraph(_plan(context, found, factor, paid)),
-        *[Paragraph(text, "lead") for text in _judged(w, f"chain.{context.code}", found)],
-        Paragraph(w.t("chain.note"), "note"),
+        Table(caption, columns, rows, frozenset({2, 3, 4, 5})),
+        Paragraph(w.t("outlook.note"), "note"),
     ]
 
 
-def _documents(
-    context: Context, paid: pd.Series, funded: pd.Series, every: pd.Series
-) -> list[Markup]:
-    w, funds = context.writer, context.study.value.funds
-    row = funds.set_index("fact_id").loc[paid["fact_id"]]
-    key = f"chain.{context.code}"
-    spent = w.t(
-        "chain.money",
-        money=context.fact(paid["fact_id"]),
-        funded=context.fact(funded["fact_id"]),
-        period=w.period(paid["period_start"], paid["period_end"]),
-        a_museum=money(w, f"{key}.a_museum", row["real"] / funded["value"], 2),
-        per_head=w.number(f"funds.{paid['fact_id']}.per_head", row["per_head"], "", 2),
-        source=w.cite(paid["source_id"]),
-    )
-    there = w.t("chain.museums", every=context.fact(every["fact_id"]),
-                source=w.cite(every["source_id"]))  # fmt: skip
-    gains = context.study.gains
-    own = gains[(gains["region_code"] == context.code) & (gains["wave_to"] > row["start"])]
-    if own.empty:
-        return [spent, there]
-    gain = own.iloc[0]
-    name = f"gain.{context.code}.{gain['interval']}"
-    rose = w.t(
-        "chain.gain",
-        first=w.year(gain["wave_from"]),
-        last=w.year(gain["wave_to"]),
-        before=context.fact(gain["fact_from"]),
-        after=context.fact(gain["fact_to"]),
-        gain=w.number(name, gain["gain"], "percentage_point", 2),
-        interval=w.interval(name, gain["low"], gain["high"], "", 1),
-    )
-    return [spent, there, rose]
-
-
-def _plan(context: Context, found: Outlook, factor: float, paid: pd.Series) -> Markup:
-    w, key = context.writer, f"chain.{context.code}"
-    told = found.result.summary()
-    return w.t(
-        "chain.plan",
-        rise=w.number(f"{key}.rise", 100 * (factor - 1), "percent", 0),
-        money=context.fact(paid["fact_id"]),
-        low=w.number(f"{key}.points.low", told["points.low"], "", 3, signed=True),
-        high=w.number(f"{key}.points.high", told["points.high"], "", 3, signed=True),
-        fewest=w.number(f"{key}.adults.low", told["adults.low"], "", 0),
-        most=w.number(f"{key}.adults.high", told["adults.high"], "", 0),
+def _chance_row(context: Context, found: Outlook, code: str, goal: Goal) -> tuple[Markup, ...]:
+    w, key = context.writer, f"outlook.{code}.{goal.year}"
+    row = found.fan(code, [goal.year]).iloc[0]
+    last = context.rates_of(code).dropna(subset="variance").iloc[-1]
+    whose = w.t("outlook.own") if goal.own else Markup(w.name(goal.fact["region_code"]))
+    told: tuple[Markup, ...] = (Markup("—"), w.t("status.met"))
+    if last["low"] < goal.value:
+        p = found.chance(code, goal.year, goal.value)
+        told = (chance_text(context, found, code, goal), chance_word(context, found, p, goal, last))
+    return (
+        w.year(goal.year),
+        whose,
+        context.fact(goal.fact["fact_id"]),
+        w.number(key, row["median"], "percent", 1),
+        w.interval(key, row[f"low_{SHOWN}"], row[f"high_{SHOWN}"], "percent", 1),
+        *told,
     )
 
 
-def _judged(w: Writer, key: str, found: Outlook) -> list[Markup]:
-    """The verdict with its locks; with a budget also its worth. Every sentence passes the gate."""
-    told, strength = found.result.summary(), "none" if found.locks < 1 else "some"
-    sentences = [
-        w.t(f"outlook.{found.verdict}"),
-        w.t(
-            f"outlook.locks.{strength}",
-            locks=w.number("evidence.locks", found.locks, "", 0),
-            most=w.number("evidence.most", 5, "", 0),
-        ),
+def backtest_sentence(context: Context, found: Outlook) -> Markup:
+    """How forecasts made from earlier data fared, and which model is used for it."""
+    w, best = context.writer, found.score()
+    kind = "beats" if found.beats_benchmarks else "lost"
+    values = {
+        "origins": w.number("backtest.origins", found.records["origin"].nunique(), "", 0),
+        "rates": w.number("backtest.rates", best["rates"], "", 0),
+        "regions": w.number("backtest.regions", best["regions"], "", 0),
+        "cover": w.number("outlook.shown", SHOWN, "percent", 0),
+        "held": _cover(context, found.trend.name, SHOWN, best),
+        "mae": w.number(f"backtest.{found.trend.name}.mae", best["mae"], "percentage_point", 2),
+    }
+    for name in BENCHMARKS:
+        key = f"backtest.{name}.mae"
+        values[name] = w.number(key, found.score(name)["mae"], "percentage_point", 2)
+    share = best[f"cover_{SHOWN}"]
+    fit = "narrow" if share < BAND[0] else "wide" if share > BAND[1] else "fair"
+    return w.joined(w.t(f"backtest.{kind}", **values), w.t(f"backtest.{fit}"))
+
+
+def _cover(context: Context, model: str, level: int, score: pd.Series) -> Markup:
+    key, share = f"backtest.{model}.cover_{level}", 100 * score[f"cover_{level}"]
+    return context.writer.number(key, share, "percent", 0)
+
+
+def backtest(context: Context, found: Outlook) -> list:
+    """The sentence on the back-test and the table of every model tried."""
+    w, rows = context.writer, []
+    for _, score in found.scores.iterrows():
+        name = score["model"]
+        shares = tuple(
+            Markup("—") if pd.isna(score[f"cover_{n}"]) else _cover(context, name, n, score)
+            for n in LEVELS
+        )
+        used = w.t("backtest.used") if name == found.model else Markup("—")
+        mae = w.number(f"backtest.{name}.mae", score["mae"], "", 2)
+        rows.append((w.t(f"trend.{name}"), mae, *shares, used))
+    columns = [w.t("column.model"), w.t("column.mae")]
+    columns += [
+        w.t("column.cover", cover=w.number(f"backtest.level_{n}", n, "percent", 0)) for n in LEVELS
     ]
-    if found.result.ratio is not None and found.budget:
-        ratio = found.result.ratio
-        sentences.append(
-            w.t(
-                "outlook.ratio",
-                ratio=w.number(f"{key}.ratio", ratio.value, "yuan", 0),
-                interval=w.interval(f"{key}.ratio", ratio.low, ratio.high, "", 0),
-            )
-        )
-    elif found.budget:
-        sentences.append(
-            w.t(
-                "outlook.worth",
-                wtp=w.number("value.wtp", found.result.wtp, "yuan", 0),
-                p=chance(w, f"{key}.probability", told["probability"]),
-            )
-        )
-    for sentence in sentences:
-        gate(str(Markup(sentence).striptags()), w.language, found.locks)
-    return [w.joined(*sentences)]
-
-
-def lines(study: Any, found: Outlook, language: str) -> list[str]:
-    """The outlook as lines of plain text, for the command line."""
-    w, told = Writer(study.dataset, language), found.result.summary()
-    rows = [
-        w.t(
-            "outlook.change",
-            dose=w.t(f"dose.{item.lever}"),
-            year=w.year(found.levels[item.lever][0]),
-            today=w.number(f"{item.lever}.today", found.levels[item.lever][1], "", 2),
-            planned=w.number(
-                f"{item.lever}.planned", found.levels[item.lever][1] * item.factor, "", 2
-            ),
-            rise=w.number(f"{item.lever}.rise", 100 * (item.factor - 1), "percent", 0, signed=True),
-        )
-        for item in found.changes
+    columns.append(w.t("column.verdict"))
+    return [
+        Paragraph(backtest_sentence(context, found)),
+        Table(w.t("backtest.table"), tuple(columns), tuple(rows), frozenset({1, 2, 3, 4})),
+        Paragraph(w.t("backtest.note"), "note"),
     ]
-    rows.append(
-        w.t(
-            "outlook.gain",
-            region=w.name(found.region),
-            points=w.number("points", told["points"], "percentage_point", 3, signed=True),
-            interval=w.interval("points", told["points.low"], told["points.high"], "", 3),
-            adults=w.number("adults", told["adults"], "", 0, signed=True),
-            range=w.interval("adults", told["adults.low"], told["adults.high"], "", 0),
-        )
-    )
-    if found.budget:
-        rows.append(
-            w.t(
-                "outlook.budget",
-                budget=w.number("budget", found.budget, "yuan", 0),
-                per_head=w.number("per_head", found.budget / found.result.people, "", 2),
-            )
-        )
-    if study.simulated:
-        rows.insert(0, w.t("view.simulated"))
-    return [str(Markup(row).striptags()) for row in (*rows, *_judged(w, "outlook", found))]

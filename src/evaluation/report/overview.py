@@ -12,6 +12,7 @@ from evaluation.progress import assess
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import NATION, Context
 from evaluation.report.effect import association, limits, overall
+from evaluation.report.overview_targets import targets
 
 # Targets beyond this year are left to the regional reports.
 NEAR = 2030
@@ -202,5 +203,6 @@ OVERVIEW: dict[str, Callable[[Context], Section]] = {
     "findings": findings,
     "regions": regions,
     "ranking": ranking,
+    "targets": targets,
     "effect": effect,
 }

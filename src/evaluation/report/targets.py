@@ -1,4 +1,4 @@
-"""Section: progress to the region's own targets."""
+"""Section: progress to targets, outlook, other quantified targets, what the gain is made of."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation.progress import Progress, assess
-from evaluation.report.blocks import Heading, Paragraph, Section, Table
+from evaluation.report.blocks import Paragraph, Section, Table
 from evaluation.report.context import NATION, Context
+from evaluation.report.makeup import makeup_blocks
+from evaluation.report.outlook import outlook_blocks
+from evaluation.report.tracker import tracker_blocks
 
 
 def assessments(context: Context) -> list[Progress]:
@@ -29,7 +32,8 @@ def section(context: Context) -> Section:
     else:
         blocks.append(context.missing("targets.missing"))
         blocks += _above(context)
-    return Section("targets", w.t("targets.title"), (*blocks, *_quantified(context)))
+    blocks += [*outlook_blocks(context), *tracker_blocks(context), *makeup_blocks(context)]
+    return Section("targets", w.t("targets.title"), tuple(blocks))
 
 
 def _above(context: Context) -> list:
@@ -108,44 +112,3 @@ def _table(context: Context, found: list[Progress]) -> Table:
     )
     caption = w.t("targets.table", region=context.name)
     return Table(caption, columns, tuple(rows), frozenset({1, 2, 4, 5}))
-
-
-# Which published figure tells how far a quantified target that is not a literacy rate has come.
-KNOWN_BY = {
-    "county_science_museum_coverage_target": "science_museums_banner_level_and_above",
-    "kepu_bases_target": "kepu_education_bases_total",
-    "kepu_base_visits_per_year_target": "kepu_venue_visits",
-}
-
-
-def _quantified(context: Context) -> list:
-    w, facts = context.writer, context.facts
-    goals = facts[(facts["kind"] == "target") & (facts["indicator"] != "science_literacy_rate")]
-    if goals.empty:
-        return []
-    rows = []
-    for _, goal in goals.iterrows():
-        known = facts[
-            (facts["indicator"] == KNOWN_BY.get(goal["indicator"], ""))
-            & (facts["kind"] == "statistic")
-        ].sort_values("period_end")
-        last = w.t("missing.value")
-        if len(known):
-            row = known.iloc[-1]
-            last = w.joined(
-                w.fact(row), w.t("period.bracket", period=w.period("", row["period_end"]))
-            )
-        rows.append(
-            (
-                w.indicator(goal["indicator"]),
-                w.fact(goal),
-                w.year(goal["period_end"]),
-                last,
-                w.cite(goal["source_id"]),
-            )
-        )
-    columns = tuple(
-        w.t(f"column.{name}") for name in ("indicator", "target", "due", "last_known", "source")
-    )
-    table = Table(w.t("targets.quantified.table"), columns, tuple(rows), frozenset({1}))
-    return [Heading(w.t("targets.quantified")), table]

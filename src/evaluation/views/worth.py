@@ -11,7 +11,7 @@ from evaluation.report import value as section
 from evaluation.report import value_moves
 from evaluation.report.blocks import Figure, Items, Paragraph
 from evaluation.report.context import NATION, Context
-from evaluation.report.outlook import lines
+from evaluation.report.planned import lines
 from evaluation.report.sums import chance, money
 from evaluation.report.writer import plain
 from evaluation.value import cea

@@ -1,0 +1,153 @@
+"""The outlook: where each region's share is heading, and how likely it meets a target by a year."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from evaluation.data import Dataset
+from evaluation.errors import KepuError, ModelError
+from evaluation.model_panels import model_regions
+from evaluation.survey import normal_quantile
+from evaluation.targets.backtest import (
+    BENCHMARKS,
+    LEVELS,
+    backtest,
+    benchmark,
+    choose,
+    drift_variance,
+    preferred,
+    scores,
+)
+from evaluation.targets.series import logit_rates, percent, to_logit
+from evaluation.targets.trend import Trend, fit_trend, points_of
+
+ENOUGH = 5  # held-out rates that make a horizon count as checked
+# Words for a chance, from the lower bound of each; after Mastrandrea et al. (2010), Guidance note
+# for lead authors of the IPCC fifth assessment report on consistent treatment of uncertainties.
+WORDS = ((0.9, "very_likely"), (0.66, "likely"), (0.33, "even"), (0.1, "unlikely"), (0.0, "remote"))
+
+
+@dataclass(frozen=True, eq=False)
+class Outlook:
+    """Forecasts of every surveyed region with the back-test that speaks for or against them.
+
+    Attributes
+    ----------
+    model : forecasts are made with, a trend or a benchmark. trend : the fitted best trend.
+    records, scores : the back-test, see :mod:`evaluation.targets.backtest`.
+    agreed : origins at which the likelihood of the data up to then picks the same trend.
+    series : the logit rates of all regions. gain_variance : logits² a year, of a benchmark.
+    """
+
+    model: str
+    trend: Trend
+    records: pd.DataFrame
+    scores: pd.DataFrame
+    agreed: int
+    series: pd.DataFrame
+    gain_variance: float
+
+    @property
+    def beats_benchmarks(self) -> bool:
+        """Whether the trend's mean absolute error is below that of every benchmark."""
+        return self.model == self.trend.name
+
+    @property
+    def regions(self) -> list[str]:
+        """Regions with at least one survey, in order of code."""
+        return sorted(self.series["region_code"].unique())
+
+    @property
+    def reach(self) -> int:
+        """Longest horizon in years over which the back-test held out at least ``ENOUGH`` rates."""
+        ahead = self.records.loc[self.records["model"] == self.model]
+        counts = (ahead["wave"] - ahead["origin"]).value_counts()
+        return int(max(counts.index[counts >= ENOUGH], default=0))
+
+    def score(self, model: str = "") -> pd.Series:
+        """The back-test of one model, of the trend by default."""
+        return self.scores.set_index("model").loc[model or self.trend.name]
+
+    def path(self, region: str, years: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (years,) and covariance (years, years) of the logit share.
+
+        Raises
+        ------
+        KepuError : a region without a survey, or a year before its last one.
+        """
+        own = self.series[self.series["region_code"] == region]
+        if own.empty:
+            raise KepuError(f"No forecast of {region}: it has no survey with a sampling error.")
+        if min(years) < own["wave"].max():
+            raise KepuError(f"A forecast of {region} starts in {own['wave'].max()}, its last wave.")
+        if self.beats_benchmarks:
+            inside = region in self.trend.points.region
+            trend = self.trend if inside else self.trend.given(own)
+            return trend.predict(points_of(own.iloc[[0] * len(years)].assign(wave=list(years))))
+        ahead = np.asarray(years, dtype=float) - own["wave"].max()
+        mean = to_logit(benchmark(self.model, self.series, region, np.asarray(years, dtype=float)))
+        return mean, own["v"].iloc[-1] + self.gain_variance * np.minimum.outer(ahead, ahead)
+
+    def fan(self, region: str, years: Sequence[int]) -> pd.DataFrame:
+        """Median and intervals of the share in percent: ``year, median, low_50, high_50, …``."""
+        mean, covariance = self.path(region, years)
+        sd, table = np.sqrt(np.diag(covariance)), {"year": list(years), "median": percent(mean)}
+        for level in LEVELS:
+            half = normal_quantile(level / 100) * sd
+            table[f"low_{level}"], table[f"high_{level}"] = (
+                percent(mean - half),
+                percent(mean + half),
+            )
+        return pd.DataFrame(table)
+
+    def chance(self, region: str, year: int, target: float) -> float:
+        """Probability that the region's share is at least ``target`` percent in a year."""
+        mean, covariance = self.path(region, [year])
+        return float(norm.sf((to_logit(target) - mean[0]) / np.sqrt(covariance[0, 0])))
+
+    def draws(self, region: str, years: Sequence[int], draws: int, seed: int) -> np.ndarray:
+        """Draws (draws, years) of the share in percent, a whole path a row."""
+        mean, covariance = self.path(region, years)
+        rng = np.random.default_rng(seed)
+        return percent(rng.multivariate_normal(mean, covariance, size=draws, method="cholesky"))
+
+
+def word(chance: float) -> str:
+    """The word of :data:`WORDS` for a probability.
+
+    >>> word(0.7), word(0.02)
+    ('likely', 'remote')
+    """
+    return next(name for least, name in WORDS if chance >= least)
+
+
+def outlook(dataset: Dataset, rates: pd.DataFrame) -> Outlook | str:
+    """Fit, back-test and choose; the trend is fitted to the panel regions and the nation.
+
+    The other regions with a survey (cities) are read with the trend so found: their own rates
+    place them, the pooled path carries them on.
+
+    Returns
+    -------
+    Outlook, or the reason why these data carry no forecast.
+    """
+    nation = dataset.regions.loc[dataset.regions["level"] == "nation", "code"]
+    inside = {*model_regions(dataset), *nation}
+    breaks = dataset.waves.loc[dataset.waves["break_before"], "wave"].astype(int).tolist()
+    try:
+        series = logit_rates(rates, dataset.waves, frozenset(nation))
+        panel = series[series["region_code"].isin(inside)]
+        records = backtest(panel, breaks)
+        table = scores(records)
+        best, model = choose(table)
+        trend = fit_trend(panel, best, breaks)
+    except ModelError as error:
+        return str(error)
+    rival = table.loc[table["model"].isin(BENCHMARKS), "model"].iloc[0]
+    agreed = int((preferred(records) == best).sum())
+    return Outlook(model, trend, records, table, agreed, series, drift_variance(records, rival))

@@ -1,0 +1,536 @@
+"""Targets: a trend that recovers a known truth, its back-test, required gains, decompositions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import Kernel
+from statsmodels.stats.oaxaca import OaxacaBlinder
+
+from evaluation.errors import KepuError, ModelError
+from evaluation.least_squares import excess_variance
+from evaluation.targets.backtest import backtest, choose, preferred, scores
+from evaluation.targets.decompose import by_residence, decompose, education_gap, group_rates
+from evaluation.targets.inputs import Inputs, inputs_part
+from evaluation.targets.kernels import Points, covariance, fixed
+from evaluation.targets.kitagawa import gap_bounds, implied_share, joint_bounds, kitagawa
+from evaluation.targets.outlook import Outlook, outlook, word
+from evaluation.targets.required import WIDTH, comparable, fastest, required
+from evaluation.targets.series import logit_rates, percent, to_logit
+from evaluation.targets.tracker import track
+from evaluation.targets.trend import CANDIDATES, fit_trend, points_of
+
+NATION = "100000"
+WAVES = (2007, 2010, 2015, 2018, 2020, 2022, 2023)
+
+
+# --- a known truth -------------------------------------------------------------------------------
+
+
+def simulated(seed: int, last: int = 2022, regions: int = 30, life: float = 25.0):
+    """Shares that converge on a common path, observed with known error; and the true shares."""
+    rng = np.random.default_rng(seed)
+    codes = [f"{i:06d}" for i in range(1, regions + 1)]
+    years = np.arange(2007, 2031)
+    common = -2.7 + 0.11 * (years - 2015)
+    apart = rng.normal(0, 0.45, regions)[:, None] * np.exp(-(years - 2015) / life)
+    walk = np.cumsum(rng.normal(0, 0.02, (regions, len(years))), axis=1)
+    truth = pd.DataFrame(common + apart + walk, index=codes, columns=years)
+    truth.loc[NATION] = common
+    rows = []
+    for code in truth.index:
+        waves = WAVES if code == NATION else rng.choice(WAVES[1:], 5, replace=False)
+        for wave in sorted(waves):
+            size = 30_000 if code == NATION else 2_500
+            p = rng.binomial(size, percent(truth.at[code, wave]) / 100) / size
+            if p > 0:
+                rows.append((code, int(wave), 100 * p, 1e4 * p * (1 - p) / size))
+    rates = pd.DataFrame(rows, columns=["region_code", "wave", "rate", "variance"])
+    frames = pd.DataFrame({"wave": WAVES, "frame": "regions"})
+    series = logit_rates(rates[rates["wave"] <= last], frames, frozenset({NATION}))
+    return series, truth
+
+
+@pytest.fixture(scope="module")
+def panels():
+    return [simulated(seed) for seed in range(12)]
+
+
+def test_intervals_hold_the_true_share_as_often_as_they_say(panels):
+    """30 regions in 12 panels, two and eight years ahead; errors of one panel go together."""
+    inside = {50: [], 80: [], 95: []}
+    for series, truth in panels:
+        trend = fit_trend(series, "converging")
+        for year in (2024, 2030):
+            at = Points(truth.index[:-1].to_numpy(str), np.full(30, float(year)), np.full(30, True))
+            mean, spread = trend.predict(at)
+            z = (truth[year].to_numpy()[:-1] - mean) / np.sqrt(np.diag(spread))
+            for level in inside:
+                inside[level].append(np.abs(z) < stats.norm.ppf(0.5 + level / 200))
+    for level, found in inside.items():
+        assert np.mean(found) == pytest.approx(level / 100, abs=0.09), level
+
+
+def test_chances_come_true_as_often_as_they_say(panels):
+    chances, came = [], []
+    for series, truth in panels:
+        trend = fit_trend(series, "converging")
+        at = Points(truth.index[:-1].to_numpy(str), np.full(30, 2026.0), np.full(30, True))
+        mean, spread = trend.predict(at)
+        goal = truth[2026].median()
+        chances += list(stats.norm.sf((goal - mean) / np.sqrt(np.diag(spread))))
+        came += list(truth[2026].to_numpy()[:-1] >= goal)
+    chances, came = np.array(chances), np.array(came)
+    low, high = chances < 0.33, chances > 0.66
+    assert came[low].mean() < 0.2
+    assert came[high].mean() > 0.8
+    assert abs(came.mean() - chances.mean()) < 0.05
+
+
+def test_the_likelihood_knows_which_trend_made_the_data(panels):
+    names = [
+        max(CANDIDATES, key=lambda name: fit_trend(series, name).fit.loglike)
+        for series, _ in panels[:4]
+    ]
+    assert names.count("converging") >= 3
+
+
+def test_the_back_test_prefers_the_trend_that_made_the_data(panels):
+    rows = pd.concat([backtest(simulated(seed, last=2023)[0]) for seed in (1, 2)])
+    table = scores(rows)
+    best, used = choose(table)
+    assert best == used == "converging"
+    assert table.iloc[0]["mae"] < 0.6 * table.set_index("model").at["no_change", "mae"]
+
+
+class Known(Kernel):
+    """The covariance of a fitted trend with a diffuse prior on its coefficients."""
+
+    def __init__(self, trend):
+        self.trend = trend
+
+    def __call__(self, X, Y=None, eval_gradient=False):
+        a, b = self._points(X), self._points(X if Y is None else Y)
+        return self.trend._sum(a, b) + 1e5 * fixed(a) @ fixed(b).T
+
+    def _points(self, X):
+        return Points(X[:, 0].astype(int), X[:, 1], X[:, 2].astype(bool))
+
+    def diag(self, X):
+        return np.diag(self(X))
+
+    def is_stationary(self):
+        return False
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_paths_are_those_of_a_gaussian_process(panels, name):
+    """Second implementation: scikit-learn with the same covariance."""
+    series, _ = panels[0]
+    trend = fit_trend(series, name, (2018,))
+    numbers = {code: i for i, code in enumerate(sorted(series["region_code"].unique()))}
+
+    def columns(frame):
+        return np.column_stack(
+            [frame["region_code"].map(numbers), frame["wave"].astype(float), frame["own"]]
+        ).astype(float)
+
+    ask = series.iloc[[0, 3, 9, -1]].assign(wave=[2024, 2027, 2030, 2035])
+    process = GaussianProcessRegressor(Known(trend), alpha=series["v"].to_numpy(), optimizer=None)
+    mean, cov = process.fit(columns(series), series["y"]).predict(columns(ask), return_cov=True)
+    own_mean, own_cov = trend.predict(points_of(ask))
+    assert own_mean == pytest.approx(mean, abs=1e-4)
+    assert own_cov == pytest.approx(cov, abs=1e-3)
+
+
+def test_a_region_outside_the_panel_is_read_without_a_new_fit(panels):
+    series, _ = panels[0]
+    outside = series["region_code"] == "000007"
+    trend = fit_trend(series[~outside], "converging")
+    ask = points_of(series[outside].iloc[[-1]].assign(wave=2025))
+    far, near = trend.predict(ask), trend.given(series[outside]).predict(ask)
+    assert near[1][0, 0] < 0.2 * far[1][0, 0]
+    everything = fit_trend(series, "converging").predict(ask)
+    assert near[0] == pytest.approx(everything[0], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "name", ["level", "slope", "distance", "walk", "step", "wave", "shift", "common_slope"]
+)
+def test_every_component_is_a_covariance(name):
+    rng = np.random.default_rng(1)
+    points = Points(
+        rng.integers(0, 4, 20), rng.integers(2007, 2030, 20) * 1.0, rng.random(20) > 0.2
+    )
+    K = covariance(name, points, points, 2007, 25.0, (2020, 2022))
+    assert pytest.approx(K.T) == K
+    assert np.linalg.eigvalsh(K).min() > -1e-8
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+
+def test_what_carries_no_trend_is_refused(panels):
+    series, _ = panels[0]
+    with pytest.raises(ModelError, match=r"needs 3 waves and 5 regions .* there are 2 and"):
+        fit_trend(series[series["wave"] <= 2010], "drift")
+    with pytest.raises(ModelError, match="needs the rates of the whole"):
+        fit_trend(series[series["own"]], "drift")
+    with pytest.raises(ModelError, match="Unknown trend 'cubic'; known: drift, slopes, converging"):
+        fit_trend(series, "cubic")
+    with pytest.raises(ModelError, match="No wave can be held out"):
+        backtest(series[series["wave"] <= 2010])
+
+
+def test_rates_without_a_logit_are_refused(study):
+    waves = study.dataset.waves
+    with pytest.raises(KepuError, match="lack variance"):
+        logit_rates(study.rates.drop(columns="variance"), waves, frozenset())
+    with pytest.raises(KepuError, match="strictly between 0 and 100"):
+        logit_rates(study.rates.assign(rate=100.0), waves, frozenset())
+
+
+def test_a_region_without_a_survey_has_no_forecast(study):
+    with pytest.raises(KepuError, match="No forecast of 150100: it has no survey"):
+        study.outlook.path("150100", [2025])
+    with pytest.raises(KepuError, match="A forecast of 150000 starts in 2022"):
+        study.outlook.chance("150000", 2021, 10.0)
+
+
+# --- the real series -----------------------------------------------------------------------------
+
+
+def test_the_back_test_on_the_real_series_keeps_its_promises(study):
+    """Intervals of 80 % hold 70 to 90 % of held-out provincial rates; both benchmarks lose."""
+    found = study.outlook
+    assert isinstance(found, Outlook)
+    best = found.score()
+    assert best["rates"] > 100
+    assert 0.70 <= best["cover_80"] <= 0.90
+    assert best["cover_50"] < best["cover_80"] < best["cover_95"]
+    assert best["mae"] < min(found.score(name)["mae"] for name in ("no_change", "national_trend"))
+    assert found.beats_benchmarks
+    assert {2018, 2020, 2022, 2023} <= set(found.records["wave"])
+    assert {2015, 2018, 2020, 2022} <= set(found.records["origin"])
+
+
+def test_the_choice_needs_no_held_out_rate(study):
+    """At every wave the likelihood of the data up to it picks the trend that is used."""
+    picked = preferred(study.outlook.records)
+    assert set(picked) == {study.outlook.trend.name}
+    assert study.outlook.agreed == len(picked)
+
+
+def test_held_out_rates_are_never_seen(study):
+    """A forecast made up to a wave stays the same when later rates change."""
+    found = study.outlook
+    panel = found.series[found.series["region_code"].isin(found.trend.points.region)]
+    later = panel["wave"] > 2018
+    spoilt = panel.assign(y=panel["y"] + 2.0 * later, rate=panel["rate"] * np.where(later, 3, 1))
+    rows = {
+        name: frame[(frame["origin"] == 2018)].sort_values(["model", "region_code", "wave"])
+        for name, frame in (("true", found.records), ("spoilt", backtest(spoilt, (2020, 2022))))
+    }
+    assert list(rows["true"]["point"]) == pytest.approx(list(rows["spoilt"]["point"]), rel=1e-6)
+
+
+def test_benchmarks_are_what_they_are_called(study):
+    rows = study.outlook.records
+    row = rows[
+        (rows["region_code"] == "150000") & (rows["origin"] == 2018) & (rows["wave"] == 2022)
+    ].set_index("model")["point"]
+    assert row["no_change"] == pytest.approx(7.63)
+    assert row["national_trend"] == pytest.approx(7.63 + 4 * (8.47 - 6.20) / 3)
+
+
+def test_where_the_trend_loses_the_benchmark_makes_the_forecast(study):
+    table = study.outlook.scores.copy()
+    table.loc[table["model"] == "national_trend", "mae"] = 0.1
+    best, used = choose(table.sort_values("mae"))
+    assert (best, used) == (study.outlook.trend.name, "national_trend")
+    lost = Outlook(**{**vars(study.outlook), "model": used})
+    assert not lost.beats_benchmarks
+    fan = lost.fan("150000", [2022, 2024])
+    assert list(fan["median"]) == pytest.approx([10.04, 10.04 + 2 * (16.74 - 15.37)])
+    assert (np.diff(fan["high_80"] - fan["low_80"]) > 0).all()
+
+
+def test_draws_agree_with_the_fan_and_the_chance(study):
+    found, years = study.outlook, [2025, 2030, 2035]
+    drawn = found.draws("150000", years, 20_000, seed=3)
+    fan = found.fan("150000", years)
+    assert np.quantile(drawn, 0.1, axis=0) == pytest.approx(fan["low_80"], rel=0.01)
+    assert np.median(drawn, axis=0) == pytest.approx(fan["median"], rel=0.01)
+    p = (drawn[:, 0] >= 15).mean()
+    assert p == pytest.approx(found.chance("150000", 2025, 15.0), abs=0.01)
+    covariance = found.path("150000", years)[1]
+    assert np.cov(to_logit(drawn).T) == pytest.approx(covariance, rel=0.1, abs=1e-4)
+    assert (
+        found.draws("150000", years, 5, seed=3) == found.draws("150000", years, 5, seed=3)
+    ).all()
+
+
+def test_forecasts_of_the_shares_stay_shares(study):
+    for code in study.outlook.regions:
+        last = study.outlook.series.loc[study.outlook.series["region_code"] == code, "wave"].max()
+        fan = study.outlook.fan(code, range(int(last), 2036))
+        assert fan.drop(columns="year").stack().between(0, 100).all()
+        assert (fan["low_95"] <= fan["low_50"]).all() and (fan["high_50"] <= fan["high_95"]).all()
+
+
+def test_too_few_waves_give_a_reason(study):
+    few = study.rates[study.rates["wave"].isin([2010, 2015])]
+    assert "No wave can be held out" in outlook(study.dataset, few)
+
+
+@pytest.mark.parametrize(
+    ("chance", "said"),
+    [(0.95, "very_likely"), (0.9, "very_likely"), (0.7, "likely"), (0.5, "even"),
+     (0.2, "unlikely"), (0.05, "remote"), (0.0, "remote")],
+)  # fmt: skip
+def test_words_of_a_chance(chance, said):
+    assert word(chance) == said
+
+
+# --- needed gains --------------------------------------------------------------------------------
+
+
+def provinces(study) -> set[str]:
+    regions = study.dataset.regions
+    return set(regions.loc[regions["level"] == "province", "code"])
+
+
+def latest(study, code: str) -> pd.Series:
+    rows = study.rates[(study.rates["region_code"] == code) & study.rates["variance"].notna()]
+    return rows.sort_values("wave").iloc[-1]
+
+
+def test_comparable_gains_started_near_the_region(study):
+    near = comparable(study.gains, 10.04, provinces(study))
+    odds = near["opening"] / (100 - near["opening"])
+    own = 10.04 / (100 - 10.04)
+    assert odds.between(own * np.exp(-WIDTH), own * np.exp(WIDTH)).all()
+    assert NATION not in set(near["region_code"])
+    assert len(near) > 10
+
+
+def test_the_fastest_gain_is_shrunk_by_its_own_error(study):
+    near = comparable(study.gains, 10.04, provinces(study))
+    best = fastest(near)
+    g, v = near["annual"].to_numpy(), near["annual_variance"].to_numpy()
+    s2 = max(0.0, excess_variance(g, pd.DataFrame({"one": np.ones(len(g))}), v))
+    mean = (g / (s2 + v)).sum() / (1 / (s2 + v)).sum()
+    posterior = mean + s2 / (s2 + v) * (g - mean)
+    assert best.shrunk == pytest.approx(posterior.max())
+    assert best.shrunk <= best.value
+    assert best.low < best.value < best.high
+
+
+def test_equal_gains_shrink_to_their_mean():
+    gains = pd.DataFrame(
+        {"region_code": list("abc"), "wave_from": 2015, "wave_to": 2020, "annual": [1.0, 1.1, 0.9],
+         "annual_variance": 4.0, "crosses_break": False}
+    )  # fmt: skip
+    best = fastest(gains)
+    assert (best.region, best.shrunk) == ("b", pytest.approx(1.0))
+    assert fastest(gains.iloc[:2]) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "year", "verdict"),
+    [(9.0, 2030, "met"), (11.0, 2035, "seen"), (15.0, 2025, "open"), (40.0, 2025, "unseen")],
+)
+def test_needed_gains_of_inner_mongolia(study, target, year, verdict):
+    found = required(target, year, latest(study, "150000"), study.gains, provinces(study))
+    assert found.verdict == verdict
+    if verdict != "met":
+        assert found.value == pytest.approx((target - 10.04) / (year - 2022))
+        assert found.low < found.value < found.high
+
+
+def test_a_due_year_that_was_surveyed_asks_no_gain(study):
+    with pytest.raises(ModelError, match="The survey of 2022 decides a target due in 2020"):
+        required(20.0, 2020, latest(study, "150000"), study.gains, provinces(study))
+
+
+def test_without_comparable_gains_nothing_is_compared(study):
+    found = required(30.0, 2030, latest(study, "150000"), study.gains.iloc[:0], provinces(study))
+    assert (found.verdict, found.fastest) == ("alone", None)
+
+
+# --- tracker -------------------------------------------------------------------------------------
+
+
+def test_hohhots_targets_say_that_no_value_is_published(study):
+    found = {item.target["indicator"]: item for item in track(study.dataset.facts, "150100")}
+    assert found["county_science_museum_coverage_target"].target["value"] == 9
+    assert found["kepu_bases_target"].target["value"] == 100
+    assert found["kepu_base_visits_per_year_target"].target["value"] == 1e6
+    assert {item.status for item in found.values()} == {"unknown"}
+    assert all(item.last is None for item in found.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "year", "caveats", "status"),
+    [(120, "2024", "", "reached"), (80, "2025", "", "short"), (80, "2024", "", "below"),
+     (120, "2024", "suspect", "flagged")],
+)  # fmt: skip
+def test_a_published_value_is_judged(study, value, year, caveats, status):
+    facts = study.dataset.facts
+    known = facts[facts["indicator"] == "kepu_education_bases_total"].iloc[[0]]
+    known = known.assign(
+        region_code="150100", value=float(value), period_end=year, caveats=caveats, unit="count"
+    )
+    found = track(pd.concat([facts, known]), "150100")
+    told = {item.target["indicator"]: item for item in found}["kepu_bases_target"]
+    assert told.status == status
+    assert told.last["value"] == value
+
+
+# --- decomposition -------------------------------------------------------------------------------
+
+# Household headship rates per 100, United States, 1970 and 1985: Das Gupta (1993), Standardization
+# and Decomposition of Rates, Current Population Reports P23-186, example 5.1; the decomposition
+# as printed by the R package DasGuptR 2.1.0 (README).
+SIZE = {
+    1970: (12.9, 10.9, 9.5, 8.0, 7.8, 8.4, 8.6, 7.8, 7.0, 5.9, 4.7, 3.6, 4.9),
+    1985: (10.1, 11.2, 11.6, 10.9, 9.4, 7.7, 6.3, 6.0, 6.3, 5.9, 5.1, 4.0, 5.5),
+}
+HEADS = {
+    1970: (1.9, 25.8, 45.7, 49.6, 51.2, 51.6, 51.8, 54.9, 58.7, 60.4, 62.8, 66.6, 66.8),
+    1985: (2.2, 24.3, 45.8, 52.5, 56.1, 55.6, 56.0, 57.4, 57.2, 61.2, 63.9, 68.6, 72.2),
+}
+
+
+def headship():
+    shares = {year: np.array(size) / 100 for year, size in SIZE.items()}
+    return kitagawa(shares[1970], HEADS[1970], shares[1985], HEADS[1985])
+
+
+def test_a_published_decomposition_is_reproduced():
+    found = headship()
+    assert found.composition == pytest.approx(1.2269, abs=5e-5)
+    assert found.rates == pytest.approx(1.7403, abs=5e-5)
+    assert found.difference == pytest.approx(47.6940 - 44.7268, abs=5e-5)
+    assert 100 * found.composition / found.difference == pytest.approx(41.35, abs=0.005)
+    assert found.composition_by_group.sum() == pytest.approx(found.composition)
+    assert found.rates_by_group.sum() == pytest.approx(found.rates)
+
+
+def test_kitagawa_is_the_mean_of_two_oaxaca_blinder_decompositions():
+    """Second implementation: statsmodels on persons, group indicators as regressors."""
+    counts = {0: {"a": (60, 12), "b": (40, 2)}, 1: {"a": (45, 18), "b": (55, 11)}}
+    rows = [
+        (int(k < literate), int(group == "b"), when)
+        for when, groups in counts.items()
+        for group, (people, literate) in groups.items()
+        for k in range(people)
+    ]
+    y, b, when = np.array(rows, dtype=float).T
+    exog = np.column_stack([b, when, np.ones(len(y))])
+    model = OaxacaBlinder(y, exog, 1, swap=False)
+    endowment, coefficient, interaction, gap = model.three_fold().params
+    found = kitagawa((0.6, 0.4), (0.2, 0.05), (0.45, 0.55), (0.4, 0.2))
+    sign = np.sign(gap) * np.sign(found.difference)
+    assert sign * gap == pytest.approx(found.difference)
+    assert sign * (endowment + interaction / 2) == pytest.approx(found.composition)
+    assert sign * (coefficient + interaction / 2) == pytest.approx(found.rates)
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [((0.5, 0.4), "'shares0' must be at least 0 and add to 1; they add to 0.9"),
+     ((1.2, -0.2), "'shares0' must be at least 0"), ((1.0,), "one value for each group")],
+)  # fmt: skip
+def test_shares_that_are_none_are_refused(shares, message):
+    with pytest.raises(KepuError, match=message):
+        kitagawa(shares, (1, 2), (0.5, 0.5), (1, 2))
+
+
+def test_the_implied_share_reproduces_the_total():
+    share = implied_share(10.56, 13.75, 6.45)
+    assert share * 13.75 + (1 - share) * 6.45 == pytest.approx(10.56)
+    with pytest.raises(KepuError, match=r"No mix of 13\.75 and 6\.45 averages to 20"):
+        implied_share(20.0, 13.75, 6.45)
+
+
+def test_bounds_of_a_gap_hold_every_population_with_those_margins():
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        w = rng.dirichlet(np.ones(4))
+        r = np.sort(rng.uniform(0, 60, 4))
+        total, share = float(w @ r), w[2:].sum()
+        above, below = w[2:] @ r[2:] / share, w[:2] @ r[:2] / (1 - share)
+        low, high = gap_bounds(total, 0.6 * share, (r[2], r[3]), (r[0], r[1]))
+        assert low - 1e-3 <= above - below <= high + 1e-3
+    with pytest.raises(KepuError, match="No share of the group reconciles"):
+        gap_bounds(50.0, 0.1, (20, 30), (1, 5))
+
+
+def test_joint_bounds_hold_every_additive_population():
+    rng = np.random.default_rng(6)
+    for _ in range(100):
+        e, u = rng.uniform(0.1, 0.9, 2)
+        phi = rng.uniform(0, 0.95) * min(
+            np.sqrt(e * (1 - u) / (u * (1 - e))), np.sqrt(u * (1 - e) / (e * (1 - u)))
+        )
+        s = np.sqrt(u * (1 - u) / (e * (1 - e)))
+        b, c = rng.uniform(0, 20, 2)
+        gaps = ((b + c * phi * s,) * 2, (c + b * phi / s,) * 2)
+        changes = tuple(rng.uniform(-0.1, 0.2, 2))
+        low, high = joint_bounds(gaps, changes, (e, u))
+        assert low - 0.02 <= b * changes[0] + c * changes[1] <= high + 0.02
+
+
+def test_the_nations_gain_by_residence_is_exact(study):
+    found = by_residence(study.dataset, study.rates, NATION)
+    assert (found.first, found.last) == (2010, 2023)
+    assert found.gain == pytest.approx(14.14 - 3.27)
+    w0, w1 = (3.27 - 1.83) / (4.86 - 1.83), (14.14 - 9.16) / (17.25 - 9.16)
+    part = (w1 - w0) * ((4.86 - 1.83) + (17.25 - 9.16)) / 2
+    assert found.joint == pytest.approx((part, part))
+    assert found.rest[0] == pytest.approx(found.gain - part)
+    assert found.absent == ("age",)
+
+
+def test_a_regions_parts_and_rest_add_to_its_gain(study):
+    found = decompose(study.dataset, study.rates, "150000", NATION)
+    assert [part.name for part in found.parts] == ["residence", "education"]
+    assert found.gain == pytest.approx(7.00)
+    assert found.joint[0] + found.rest[1] == pytest.approx(found.gain)
+    assert found.joint[1] + found.rest[0] == pytest.approx(found.gain)
+    assert found.joint[1] <= sum(part.high for part in found.parts) + 1e-9
+    assert decompose(study.dataset, study.rates, "150100", NATION) is None
+
+
+def test_the_education_gap_reconciles_what_the_nation_prints(study):
+    low, high = education_gap(study.dataset, study.rates, NATION)
+    printed = group_rates(study.dataset, NATION, "education").loc[2023]
+    assert 0 < low < high <= printed["bachelor or above"] - printed["primary or below"] + 1e-3
+
+
+def test_inputs_are_bounded_only_where_the_locks_permit(study):
+    """Today's locks permit no statement; with one lock the interval times the change is given."""
+    assert study.headline.grade.locks == 0
+    assert inputs_part(study.headline, study.levels, "150000") == Inputs("silent")
+    assert inputs_part("no headline", study.levels, "150000").status == "refused"
+    grade = study.headline.grade.__class__(**{**vars(study.headline.grade), "locks": 1})
+    told = study.headline.__class__(**{**vars(study.headline), "grade": grade})
+    found = inputs_part(told, study.levels, "150000")
+    assert found.status == "bounded"
+    result = next(r.result for r in told.ladder if r.model == "two_way_fixed_effects")
+    assert found.high == pytest.approx(max(result.low * found.change, result.high * found.change))
+    assert found.most >= 0
+    assert inputs_part(told, study.levels, "150100").status == "missing"
+
+
+def test_the_logit_keeps_a_rate_from_a_handful_of_respondents():
+    rates = pd.DataFrame(
+        {"region_code": ["a"], "wave": [2010], "rate": [0.1], "variance": [0.1 * 99.9 / 1100]}
+    )
+    found = logit_rates(rates, pd.DataFrame({"wave": [2010], "frame": ["x"]}), frozenset()).iloc[0]
+    assert found["y"] == pytest.approx(np.log((1.1 + 0.5) / (1098.9 + 0.5)))
+    assert percent(to_logit(12.5)) == pytest.approx(12.5)
