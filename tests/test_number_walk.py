@@ -491,42 +491,6 @@ def a_museum(code: str) -> float:
     return spent_a_year("F14566") / 60
 
 
-ANSWERS = {
-    r"funds\.(F\d{5})\.per_head": spent_per_head,
-    r"value\.share\.(facility|activity|personnel)": share_of_funds,
-    r"value\.step|value\.rule\.bound": lambda: declared("reallocation_bound"),
-    r"value\.rule\.probability": lambda: declared("recommend_probability"),
-    r"value\.rule\.locks": lambda: declared("recommend_locks"),
-    r"value\.wtp": lambda: declared("willingness_to_pay"),
-    r"value\.least": lambda: 1,
-    r"value\.(\d{6})\.programme(|\.low|\.high)": programme,
-    r"chain\.(\d{6})\.rise": museums,
-    r"chain\.(\d{6})\.a_museum": a_museum,
-    r"interval\.level": lambda: 95,
-    r"rate\.(\d{6})\.(\d{4})\.(low|high)": wilson,
-    r"n\.(\d{6})\.(\d{4})": lambda code, wave: sample(code, int(wave)),
-    r"gain\.(\d{6})\.(\d{4})-(\d{4})(|\.low|\.high|\.annual)": gain,
-    r"gap\.(\d{6})\.(\d{4})(|\.low|\.high)": gap,
-    r"observed\.(\d{6})\.(\d{4})(|\.low|\.high)": observed,
-    r"required\.(\d{6})\.(\d{4})": required,
-    r"rank\.(\d{6})\.(\d{4})\.(low|high)": rank,
-    r"rank\.count\.(\d{4})": lambda wave: len(published(int(wave), provinces())),
-    r"provinces|overview\.regions": lambda: len(provinces()),
-    r"overview\.published\.(\d{4})": overview_count,
-    r"dose\.(\d{6})\.(\w+)\.(\d{4})(?:\.(percentile|growth))?": dose_result,
-    r"dose\.(east|central|west)\.(\w+)\.(\d{4})": band_median,
-    r"facts\.(\d{6})(?:\.(\w+))?": facts_counted,
-    r"coverage\.(\d{6})": coverage,
-    r"assumption\.(A\d\d)": lambda i: float(by("assumptions", "assumption_id")[i]["value"]),
-    r"(C\d\d)\.(sum|difference)": contradiction,
-    r"cities\.below\.(\d{6})\.(rate|target)\.(\d{4})": cities_below,
-    r"panel\.gains": lambda: len(panel_gains(provinces())),
-    r"panel\.gains\.(\d{6})": lambda code: len(panel_gains([code])),
-    r"panel\.regions": lambda: len({code for code, _, _ in panel_gains(provinces())}),
-    r"panel\.breaks": panel_breaks,
-}
-
-
 def estimated(study) -> dict[str, float]:
     """Results of the models, as the study holds them; test_models.py checks the models."""
     found = {}
@@ -642,6 +606,8 @@ def valued(study, code: str) -> dict[str, float]:
     if code not in set(study.provinces["region_code"]):
         return {}
     return moved(study) | bought(study, code) | (planned(study, code) if code == "150000" else {})
+
+
 def foreseen(study) -> dict[str, float]:
     """Forecasts by the normal law of the fitted path; test_targets.py checks the path."""
     told = study.outlook
@@ -765,6 +731,16 @@ def residence_rest(code: str) -> float:
 
 
 ANSWERS = {
+    r"funds\.(F\d{5})\.per_head": spent_per_head,
+    r"value\.share\.(facility|activity|personnel)": share_of_funds,
+    r"value\.step|value\.rule\.bound": lambda: declared("reallocation_bound"),
+    r"value\.rule\.probability": lambda: declared("recommend_probability"),
+    r"value\.rule\.locks": lambda: declared("recommend_locks"),
+    r"value\.wtp": lambda: declared("willingness_to_pay"),
+    r"value\.least": lambda: 1,
+    r"value\.(\d{6})\.programme(|\.low|\.high)": programme,
+    r"chain\.(\d{6})\.rise": museums,
+    r"chain\.(\d{6})\.a_museum": a_museum,
     r"interval\.level": lambda: 95,
     r"rate\.(\d{6})\.(\d{4})\.(low|high)": wilson,
     r"n\.(\d{6})\.(\d{4})": lambda code, wave: sample(code, int(wave)),

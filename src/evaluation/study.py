@@ -156,8 +156,10 @@ def build(
 def widen(study: Study, dataset: Dataset) -> Study:
     """The same estimates over all regions of ``dataset``, of which ``study`` read a part."""
     rates = panel.rates(dataset)
+    found = study.outlook
     return replace(
         study,
+        outlook=found if isinstance(found, str) else found.over(dataset, rates),
         dataset=dataset,
         rates=rates,
         gains=panel.gains(rates, dataset.waves),

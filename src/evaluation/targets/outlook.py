@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from evaluation.data import Dataset
 from evaluation.errors import KepuError, ModelError
-from evaluation.model_panels import model_regions
+from evaluation.observations import model_regions
 from evaluation.survey import normal_quantile
 from evaluation.targets.backtest import (
     BENCHMARKS,
@@ -56,6 +56,11 @@ class Outlook:
     def beats_benchmarks(self) -> bool:
         """Whether the trend's mean absolute error is below that of every benchmark."""
         return self.model == self.trend.name
+
+    def over(self, dataset: Dataset, rates: pd.DataFrame) -> Outlook:
+        """The same trend read with the rates of other regions than it was fitted to."""
+        nation = dataset.regions.loc[dataset.regions["level"] == "nation", "code"]
+        return replace(self, series=logit_rates(rates, dataset.waves, frozenset(nation)))
 
     @property
     def regions(self) -> list[str]:
