@@ -38,13 +38,20 @@ def size(fig: Figure, text: str, fontsize: float) -> np.ndarray:
     return np.array([box.width, box.height])
 
 
+def lay_out(fig: Figure) -> None:
+    """Give axes their final place, so that data coordinates have their pixels; draws nothing."""
+    engine = fig.get_layout_engine()
+    if engine is not None:
+        engine.execute(fig)
+
+
 def make_room(ax: Axes, labels: Sequence[Label], fontsize: float = SMALL) -> None:
     """Widen the x axis to the right until every label fits beside its point.
 
     A label takes at most half of the axes; beyond that :func:`place` finds another side for it.
     """
     fig = ax.figure
-    fig.draw_without_rendering()
+    lay_out(fig)
     start, end = ax.get_xlim()
     for label in labels:
         width = size(fig, label.text, fontsize)[0] + pixels(fig, 12)
@@ -60,7 +67,9 @@ def place(ax: Axes, labels: Sequence[Label], fontsize: float = SMALL) -> list[Te
     a label pushed away gets a thin leader. Call it last, with the axis limits final.
     """
     fig = ax.figure
-    fig.draw_without_rendering()
+    if not labels:
+        return []
+    lay_out(fig)
     marks, frame = _marks(ax), ax.get_window_extent()
     taken: list[tuple[np.ndarray, Bbox]] = []
     texts = []
