@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
-from evaluation.plot_labels import lay_out, pixels, size
+from evaluation.plot_labels import pixels, size
 from evaluation.plot_text import plain, wrap
-from evaluation.style import SMALL, TINY
+from evaluation.style import SMALL, TINY, lay_out
 
 ROW = 13  # height of a row of labels above the axes, points
 

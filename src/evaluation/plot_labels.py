@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from evaluation.style import INK, QUIET, SMALL
+from evaluation.style import INK, QUIET, SMALL, lay_out
 
 DISTINCT = 8  # pixels between two points below which their labels may swap
 NEAR = 15  # points; a label further off gets a leader
@@ -36,13 +36,6 @@ def size(fig: Figure, text: str, fontsize: float) -> np.ndarray:
     artist = Text(0, 0, text, fontsize=fontsize, figure=fig)
     box = artist.get_window_extent(fig.canvas.get_renderer())
     return np.array([box.width, box.height])
-
-
-def lay_out(fig: Figure) -> None:
-    """Give axes their final place, so that data coordinates have their pixels; draws nothing."""
-    engine = fig.get_layout_engine()
-    if engine is not None:
-        engine.execute(fig)
 
 
 def make_room(ax: Axes, labels: Sequence[Label], fontsize: float = SMALL) -> None:

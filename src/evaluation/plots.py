@@ -15,7 +15,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from evaluation import style
 from evaluation.plot_axes import ROW, doubling_axis, flags, stack
-from evaluation.plot_labels import Label, lay_out, place
+from evaluation.plot_labels import Label, place
 from evaluation.plot_text import key, known, one_a, plain, require, row_names
 from evaluation.plots_expected import expected
 from evaluation.plots_rows import forest, profile, ranking
@@ -76,7 +76,7 @@ def strip(
             dashes, colour, _ = MARKS[kind]
             ax.axvline(value, color=colour, ls=dashes, lw=1.6, zorder=2, gid=kind)
         flags(ax, [(m.value, m.label, MARKS[m.kind][2]) for m in lines.itertuples()])
-        lay_out(fig)
+        style.lay_out(fig)
         half = ax.bbox.height * 72 / fig.dpi / DOT / 2
         ax.set_ylim(-half, half)
         ax.plot(dots["value"], levels, "o", ms=DOT - 1.5, color=style.MID, mec="white", mew=0.6)

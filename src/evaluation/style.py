@@ -130,8 +130,15 @@ def figure(height: float) -> Iterator[PageFigure]:
         yield page
         for text in page.findobj(Text):
             text.set_text(slim(text.get_text()))
-        page.draw_without_rendering()  # ticks made later would take the caller's settings
+        lay_out(page)  # ticks made later would take the caller's settings
         page.set_layout_engine("none")
+
+
+def lay_out(fig: Figure) -> None:
+    """Give axes their final place, so that data coordinates have their pixels; draws nothing."""
+    engine = fig.get_layout_engine()
+    if engine is not None:
+        engine.execute(fig)
 
 
 def figure_png(fig: Figure, dpi: int = DPI) -> bytes:
