@@ -1,0 +1,72 @@
+"""How wide the columns of a printed table must be, estimated from its text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+
+WIDE, NARROW = 1.0, 0.56  # advance of a Chinese and of a Latin letter, in em
+PADDING = 1.0  # space beside the text of a cell, in em
+_BREAKS = re.compile(r"(?<=[\-–—/,;:\u200b])(?!\d)")
+
+
+def advance(text: str) -> float:
+    """Width of a text on one line, in em.
+
+    >>> advance("内蒙古"), round(advance("10.04%"), 2)
+    (3.0, 3.36)
+    """
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return WIDE * wide + NARROW * (len(text) - wide)
+
+
+def longest(text: str) -> float:
+    """Width of the widest piece that is not broken over lines, in em.
+
+    Chinese breaks between any two characters; a number, a Latin word and their unit hold together.
+    """
+    pieces = re.findall(r"[^ \n\u2e80-\u9fff\uff00-\uffef]+", text)
+    words = [part for piece in pieces for part in _BREAKS.split(piece) if part]
+    return max([advance(word) for word in words] + [2.0 if advance(text) > len(text) else 1.0])
+
+
+def natural(text: str, numeric: bool = False) -> float:
+    """Width at which a text stands on few lines: all of a short one, a share of a long one."""
+    width, short = advance(text), 24 if numeric else 12
+    return width if width <= short else short + (width - short) ** 0.72
+
+
+def columns(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    room: float,
+    numeric: Collection[int] = (),
+) -> tuple[list[float], float]:
+    """Widths of columns, in em, and by how much they exceed the room if they must.
+
+    Parameters
+    ----------
+    head, rows : texts of a table.
+    room : width of the page, in em of the table's type.
+    numeric : columns of numbers, which are better not broken over lines.
+
+    Returns
+    -------
+    widths, sum to ``room`` ; excess over ``room`` of the least widths, 0 where the table fits.
+    """
+    cells = [[head[j], *(row[j] for row in rows)] for j in range(len(head))]
+    least = [max(map(longest, column)) + PADDING for column in cells]
+    wanted = [
+        max(low, max(natural(text, j in numeric) for text in column[1:] or column) + PADDING)
+        for j, (low, column) in enumerate(zip(least, cells, strict=True))
+    ]
+    excess = max(0.0, sum(least) - room)
+    if excess:
+        return [room * low / sum(least) for low in least], excess
+    spare, wish = room - sum(least), sum(wanted) - sum(least)
+    if wish <= spare:
+        return [width * room / sum(wanted) for width in wanted], 0.0
+    return [
+        low + spare * (want - low) / wish for low, want in zip(least, wanted, strict=True)
+    ], 0.0
