@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from nbformat import NotebookNode
 
 from evaluation.errors import KepuError
-from evaluation.formats.inline import harmless, nodes, plain
-from evaluation.report.blocks import Section, Title
+from evaluation.formats.inline import Node, harmless, nodes, plain
+from evaluation.report.blocks import Items, Section, Table, Title
 from evaluation.report.bundle import unbundled
 from evaluation.text import t
 
@@ -71,6 +71,28 @@ def read(notebook: NotebookNode, language: str, *, simulated: bool = False) -> D
             "let cells end with report.title(page) and report.SECTIONS[…](page), or choose html"
         )
     return Document(language, titles[0], sections, simulated, moment(notebook), stem(notebook))
+
+
+def anchors(document: Document) -> list[str]:
+    """Sections and places that a reference inside the report may lead to, each once."""
+    found = dict.fromkeys(section.id for section in document.sections)
+    for section in document.sections:
+        for block in section.blocks:
+            rows = block.rows if isinstance(block, Table) else ()
+            lines = block.items if isinstance(block, Items) else ()
+            for markup in (*lines, *(cell for row in rows for cell in row)):
+                found |= dict.fromkeys(_named(nodes(markup)))
+    return list(found)
+
+
+def _named(part: list[Node]) -> list[str]:
+    """Identifiers of the anchors among nodes."""
+    inner = (node for node in part if isinstance(node, dict))
+    return [
+        name
+        for node in inner
+        for name in ([node["id"]] if node["k"] == "anchor" else []) + _named(node.get("c", []))
+    ]
 
 
 def moment(notebook: NotebookNode) -> datetime:

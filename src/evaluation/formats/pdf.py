@@ -17,7 +17,7 @@ import typst
 
 from evaluation import style
 from evaluation.formats import widths
-from evaluation.formats.document import Document, ExportError
+from evaluation.formats.document import Document, ExportError, anchors
 from evaluation.formats.inline import Node, nodes
 from evaluation.report.blocks import Block, Figure, Heading, Items, Locks, Paragraph, Table, Terms
 from evaluation.text import t
@@ -81,7 +81,7 @@ def to_pdf(document: Document) -> bytes:
 def _content(document: Document, place: Path) -> dict[str, Any]:
     """Everything the template draws; pictures are laid beside it."""
     language = document.language
-    known = _anchors(document)
+    known = set(anchors(document))
     sections = [
         {
             "id": section.id,
@@ -107,25 +107,6 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
         "opening": [_block(block, known, place) for block in document.title.blocks],
         "sections": sections,
     }
-
-
-def _anchors(document: Document) -> set[str]:
-    """What a reference inside the report may lead to."""
-    found = {section.id for section in document.sections}
-
-    def gather(part: list[Node]) -> None:
-        for node in part:
-            if isinstance(node, dict):
-                found.update({node["id"]} if node["k"] == "anchor" else ())
-                gather(node.get("c", []))
-
-    for section in document.sections:
-        for block in section.blocks:
-            rows = block.rows if isinstance(block, Table) else ()
-            lines = block.items if isinstance(block, Items) else ()
-            for markup in (*lines, *(cell for row in rows for cell in row)):
-                gather(nodes(markup))
-    return found
 
 
 def _flow(markup: str, known: set[str]) -> list[Node]:
@@ -181,23 +162,11 @@ def _block(block: Block, known: set[str], picture: Path) -> dict[str, Any]:
     raise ExportError(f"the PDF knows no block of type {type(block).__name__}")
 
 
-def _spaced(part: list[Node]) -> str:
-    """Words of a cell as wide as they are drawn: a badge has a frame, what stays together no break."""
-    texts = []
-    for node in part:
-        inner = node if isinstance(node, str) else _spaced(node["c"]) if "c" in node else " "
-        kind = "" if isinstance(node, str) else node["k"]
-        if kind in ("grade", "proxy", "flag"):
-            inner = f"\u00a0{inner}\u00a0"
-        texts.append(inner.replace("–", "\u2011") if kind == "span" else inner)
-    return "".join(texts)
-
-
 def _table(block: Table, flow) -> dict[str, Any]:
     """A table with the widths of its columns and the largest type in which they fit."""
     head = [flow(cell) for cell in block.columns]
     rows = [[flow(cell) for cell in row] for row in block.rows]
-    words = [_spaced(cell) for cell in head], [[_spaced(cell) for cell in row] for row in rows]
+    words = [widths.printed(cell) for cell in head], [[widths.printed(cell) for cell in row] for row in rows]
     for size in SIZES:
         found, excess = widths.columns(*words, room=ROOM / size, numeric=block.numeric)
         if not excess:

@@ -6,9 +6,28 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
+from evaluation.formats.inline import Node
+
 WIDE, NARROW = 1.0, 0.56  # advance of a Chinese and of a Latin letter, in em
 PADDING = 1.0  # space beside the text of a cell, in em
+BADGES = ("grade", "proxy", "flag")
 _BREAKS = re.compile(r"(?<=[\-–—/,;:\u200b])(?!\d)")
+
+
+def printed(part: Sequence[Node]) -> str:
+    """Words of nodes as wide as they are drawn: a badge has a frame, what stays together no break.
+
+    >>> printed(["x ", {"k": "span", "c": ["2018–2020"]}]).isascii()
+    False
+    """
+    texts = []
+    for node in part:
+        inner = node if isinstance(node, str) else printed(node["c"]) if "c" in node else " "
+        kind = "" if isinstance(node, str) else node["k"]
+        if kind in BADGES:
+            inner = f"\u00a0{inner}\u00a0"
+        texts.append(inner.replace("–", "\u2011") if kind == "span" else inner)
+    return "".join(texts)
 
 
 def advance(text: str) -> float:
@@ -58,7 +77,9 @@ def columns(
     cells = [[head[j], *(row[j] for row in rows)] for j in range(len(head))]
     least = [max(map(longest, column)) + PADDING for column in cells]
     wanted = [
-        max(low, max(natural(text, j in numeric) for text in column[1:] or column) + PADDING)
+        # A heading may take two lines, its column then takes the wider.
+        max(low, advance(column[0]) / 2, *(natural(text, j in numeric) for text in column[1:]))
+        + PADDING
         for j, (low, column) in enumerate(zip(least, cells, strict=True))
     ]
     excess = max(0.0, sum(least) - room)
