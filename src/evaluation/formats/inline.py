@@ -52,6 +52,8 @@ class _Inline(HTMLParser):
             self.nodes = []  # what follows, up to the end of the element, is kept nowhere
             return
         for node in _wrappers(tag, given):
+            if node["k"] == "bodies":  # a page shows it on a line of its own
+                self.nodes.append({"k": "br"})
             self.nodes.append(node)
             self.nodes = node["c"]
 

@@ -10,6 +10,8 @@ from evaluation.formats.inline import Node
 
 WIDE, NARROW = 1.0, 0.56  # advance of a Chinese and of a Latin letter, in em
 PADDING = 1.0  # space beside the text of a cell, in em
+URGENT = 6.0  # how much rather a column of numbers is widened than one of words
+SHORT = 4.0  # of a Chinese text, what stays on one line where it can, in em
 BADGES = ("grade", "proxy", "flag")
 _BREAKS = re.compile(r"(?<=[\-–—/,;:\u200b])(?!\d)")
 
@@ -47,7 +49,8 @@ def longest(text: str) -> float:
     """
     pieces = re.findall(r"[^ \n\u2e80-\u9fff\uff00-\uffef]+", text)
     words = [part for piece in pieces for part in _BREAKS.split(piece) if part]
-    return max([advance(word) for word in words] + [2.0 if advance(text) > len(text) else 1.0])
+    chinese = unicodedata.east_asian_width(text[:1] or "a") == "W"
+    return max([advance(word) for word in words] + [min(advance(text), SHORT) if chinese else 1.0])
 
 
 def natural(text: str, numeric: bool = False) -> float:
@@ -85,9 +88,27 @@ def columns(
     excess = max(0.0, sum(least) - room)
     if excess:
         return [room * low / sum(least) for low in least], excess
-    spare, wish = room - sum(least), sum(wanted) - sum(least)
-    if wish <= spare:
+    if sum(wanted) <= room:
         return [width * room / sum(wanted) for width in wanted], 0.0
-    return [
-        low + spare * (want - low) / wish for low, want in zip(least, wanted, strict=True)
-    ], 0.0
+    return _shared(least, wanted, room, numeric), 0.0
+
+
+def _shared(
+    least: Sequence[float], wanted: Sequence[float], room: float, numeric: Collection[int]
+) -> list[float]:
+    """Share the room: numbers are served before words, which read well on several lines."""
+    found = list(least)
+    for weight in (URGENT, 1.0):
+        for _ in range(len(found)):
+            need = [
+                (want - has) * (weight if j in numeric else 1.0)
+                for j, (want, has) in enumerate(zip(wanted, found, strict=True))
+            ]
+            spare = room - sum(found)
+            if spare < 1e-6 or not any(need):
+                break
+            found = [
+                min(want, has + spare * part / sum(need))
+                for want, has, part in zip(wanted, found, need, strict=True)
+            ]
+    return [width * room / sum(found) for width in found]
