@@ -118,5 +118,7 @@ def stem(notebook: NotebookNode) -> str:
     """Region or set and language of a notebook, as a file name may hold them."""
     given = notebook.metadata.get("kepu", {})
     parts = (given.get("region") or given.get("region_set"), given.get("language"))
-    words = ["".join(c for c in str(part) if c.isalnum() or c in "-_")[:40] for part in parts if part]
+    words = [
+        "".join(c for c in str(part) if c.isalnum() or c in "-_")[:40] for part in parts if part
+    ]
     return "_".join(words) or "kepu"

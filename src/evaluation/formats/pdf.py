@@ -18,7 +18,7 @@ import typst
 from evaluation import style
 from evaluation.formats import widths
 from evaluation.formats.document import Document, ExportError, anchors
-from evaluation.formats.inline import Node, nodes
+from evaluation.formats.inline import Node, harmless, nodes, plain
 from evaluation.report.blocks import Block, Figure, Heading, Items, Locks, Paragraph, Table, Terms
 from evaluation.text import t
 
@@ -31,7 +31,7 @@ FAMILIES = {
     "Libertinus Serif": "typst",
 }
 LONGEST_WORD, PIECE = 30, 12
-HEAD = 60
+HEAD, LONGEST_HEAD = 40, 200
 LABELS = ("contents", "figure", "table")
 
 
@@ -86,6 +86,7 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
         {
             "id": section.id,
             "title": _flow(section.title, known),
+            "head": _cut(plain(nodes(section.title))),
             "blocks": [
                 _block(block, known, place / f"{section.id}-{number}.png")
                 for number, block in enumerate(section.blocks)
@@ -93,12 +94,11 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
         }
         for section in document.sections
     ]
-    head = document.name if len(document.name) <= HEAD else document.name[: HEAD - 1] + "…"
     return {
         "lang": language,
         "region": {"zh": "cn", "en": "gb"}[language],
         "name": document.name,
-        "head": head,
+        "head": _cut(document.name),
         "foot": str(t("page.dated", language, date=f"{document.moment:%Y-%m-%d}")),
         "keywords": [str(t("page.keywords", language))],
         "labels": {name: str(t(f"page.{name}", language)) for name in LABELS},
@@ -107,6 +107,11 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
         "opening": [_block(block, known, place) for block in document.title.blocks],
         "sections": sections,
     }
+
+
+def _cut(text: str) -> str:
+    """What a running head has room for."""
+    return text if len(text) <= HEAD else text[: HEAD - 1] + "…"
 
 
 def _flow(markup: str, known: set[str]) -> list[Node]:
@@ -158,7 +163,12 @@ def _block(block: Block, known: set[str], picture: Path) -> dict[str, Any]:
             return _table(block, flow)
         case Figure(png, caption, alt):
             picture.write_bytes(png)
-            return {"kind": "figure", "file": picture.name, "caption": flow(caption), "alt": alt}
+            return {
+                "kind": "figure",
+                "file": picture.name,
+                "caption": flow(caption),
+                "alt": harmless(alt),
+            }
     raise ExportError(f"the PDF knows no block of type {type(block).__name__}")
 
 
@@ -166,7 +176,10 @@ def _table(block: Table, flow) -> dict[str, Any]:
     """A table with the widths of its columns and the largest type in which they fit."""
     head = [flow(cell) for cell in block.columns]
     rows = [[flow(cell) for cell in row] for row in block.rows]
-    words = [widths.printed(cell) for cell in head], [[widths.printed(cell) for cell in row] for row in rows]
+    words = (
+        [widths.printed(cell) for cell in head],
+        [[widths.printed(cell) for cell in row] for row in rows],
+    )
     for size in SIZES:
         found, excess = widths.columns(*words, room=ROOM / size, numeric=block.numeric)
         if not excess:
@@ -179,4 +192,6 @@ def _table(block: Table, flow) -> dict[str, Any]:
         "numeric": sorted(block.numeric),
         "widths": [round(width, 3) for width in found],
         "size": size,
+        # A head that fills half a page would leave no room to go on.
+        "repeated": max(len(text) for text in words[0]) <= LONGEST_HEAD,
     }

@@ -11,8 +11,6 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from markupsafe import Markup
-
 from evaluation.errors import KepuError
 from evaluation.report.blocks import (
     Block,

@@ -10,14 +10,15 @@ from evaluation.report.effect import overall
 from evaluation.report.strength import drawn_locks
 from evaluation.report.targets import assessments
 
-
 ANSWERS = ("level", "change", "target", "effect", "next")
 
 
 def section(context: Context) -> Section:
     w = context.writer
     items = (_level(context), _change(context), _target(context), overall(context), _next(context))
-    return Section("findings", w.t("findings.title"), (labelled(context, ANSWERS, items), *locks(context)))
+    return Section(
+        "findings", w.t("findings.title"), (labelled(context, ANSWERS, items), *locks(context))
+    )
 
 
 def labelled(context: Context, names: tuple[str, ...], items: tuple[Markup, ...]) -> Items:

@@ -145,6 +145,9 @@ def main() -> None:
     page.left_margin = page.right_margin = Mm(21)
     page.top_margin, page.bottom_margin = Mm(24), Mm(22)
     document.core_properties.author = document.core_properties.comments = ""
+    for key, relation in list(document.part.package.rels.items()):
+        if relation.reltype.endswith("/thumbnail"):  # a picture of another document
+            del document.part.package.rels[key]
     document.save(Path(__file__).with_name("reference.docx"))
 
 
