@@ -19,7 +19,7 @@ from markupsafe import Markup
 from pypdf import PdfReader
 
 from conftest import DATE
-from evaluation import report
+from evaluation import plots, report, style
 from evaluation.errors import KepuError
 from evaluation.export import loaded, policy, script
 from evaluation.formats import FORMATS, write
@@ -46,7 +46,7 @@ from evaluation.text import LANGUAGES
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
-HAN = re.compile(r"[\u4e00-\u9fff]{4,}")
+DATA = re.compile(r'<data value="([^"]*)" (data-[a-z]+="[^"]*")')
 
 
 def executed(parts, **metadata: str) -> nbformat.NotebookNode:
@@ -121,7 +121,7 @@ def test_parts_of_another_version_or_torn_apart_are_refused():
     data = bundle(Section("s", Markup("t"), (Paragraph(Markup("x")),)))
     with pytest.raises(KepuError, match="version 99, known is 1 — run the notebook again"):
         unbundled(data | {MIME: data[MIME] | {"version": 99}})
-    with pytest.raises(KepuError, match="do not go together .* run the notebook again"):
+    with pytest.raises(KepuError, match=r"do not go together .* run the notebook again"):
         unbundled(data | {"text/html": "<section><h2>t</h2></section>"})
 
 
@@ -179,6 +179,26 @@ def test_pdf_and_word_print_every_number_of_the_report(made):
         wanted = numbers(" ".join(texts))
         assert not wanted - numbers(written), section.id
         assert not set(wanted) - set(numbers(pages)), section.id
+
+
+@pytest.mark.parametrize("units", ["provinces", "inner_mongolia_leagues"])
+def test_every_region_prints_the_same_numbers_in_both_languages(study, units, monkeypatch):
+    for name in ("trend", "ranking", "profile", "small_multiples", "forest", "strip"):
+        monkeypatch.setattr(plots, name, lambda *given, **named: None)
+    monkeypatch.setattr(style, "figure_png", lambda figure: PNG)
+    sets = study.dataset.region_sets
+    codes = sets.loc[sets["set"] == units, "code"]
+    assert len(codes) >= 12
+    for code in codes:
+        found = []
+        for language in LANGUAGES:
+            context = report.open_report(study, code, language, date=DATE)
+            found.append([part(context) for part in report.SECTIONS.values()])
+        for chinese, english in zip(*found, strict=True):
+            shapes = [[type(b) for b in part.blocks] for part in (chinese, english)]
+            assert shapes[0] == shapes[1], (code, chinese.id)
+            values = [Counter(DATA.findall(str(part.html()))) for part in (chinese, english)]
+            assert values[0] == values[1], (code, chinese.id)
 
 
 # --- HTML ------------------------------------------------------------------------------------
@@ -329,9 +349,9 @@ def test_word_uses_styles_an_office_can_change(made):
         first = made_table._tbl.tr_lst[0]
         assert first.trPr.find(qn("w:tblHeader")) is not None
         assert len(made_table._tbl.tr_lst) == len(block.rows) + 1
-    for style in {p.style.name for p in word.paragraphs}:
-        fonts_of = word.styles[style].element.rPr.find(qn("w:rFonts"))
-        assert fonts_of.get(qn("w:eastAsia")) in ("SimSun", "SimHei"), style
+    for name in {p.style.name for p in word.paragraphs}:
+        fonts_of = word.styles[name].element.rPr.find(qn("w:rFonts"))
+        assert fonts_of.get(qn("w:eastAsia")) in ("SimSun", "SimHei"), name
     assert word.core_properties.title == document.name
     assert word.core_properties.language == {"zh": "zh-CN", "en": "en-GB"}[language]
     described = [shape._inline.docPr.get("descr") for shape in word.inline_shapes]
@@ -358,7 +378,7 @@ def test_an_office_brings_its_own_styles(made, tmp_path):
     assert word.styles["Heading 1"].font.name == "Office Sans"
     bare = docx.Document()
     bare.save(tmp_path / "bare.docx")
-    with pytest.raises(ExportError, match="has no style '.*' — keep the styles of reference.docx"):
+    with pytest.raises(ExportError, match=r"has no style '.*' — keep the styles of"):
         to_docx(read(notebook, language), (tmp_path / "bare.docx").read_bytes())
 
 
