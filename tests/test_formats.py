@@ -276,9 +276,9 @@ def test_a_value_with_its_interval_becomes_three_columns():
                    'data-result="r.low">9.2</data>至<data value="10.9" data-result="r.high">10.9'
                    "</data>%）")  # fmt: skip
     table = Table(Markup("c"), (Markup("n"), Markup("v")), ((Markup("=x"), value), ("y", "—")))
-    rows = list(csv.reader(io.StringIO(to_csv(table).decode("utf-8-sig"))))
+    rows = list(csv.reader(io.StringIO(to_csv(table, "en").decode("utf-8-sig"))))
     assert rows == [
-        ["n", "v", "v [", "v ]"],
+        ["n", "v", "v: lower end", "v: upper end"],
         ["'=x", "10.04%", "9.2%", "10.9%"],
         ["y", "—", "", ""],
     ]

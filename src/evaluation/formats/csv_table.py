@@ -13,13 +13,16 @@ import re
 
 from evaluation.formats.inline import harmless, nodes, plain
 from evaluation.report.blocks import Table
+from evaluation.text import t
 
 # Full-width forms are turned into the ASCII signs by East Asian spreadsheets.
 TRIGGERS = tuple("=+-@\t\r\n＝＋－＠−")
 NUMBER = re.compile(r"[+\-−]?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?%?")
+ENDS = ("low", "high", "more")
 _INTERVAL = re.compile(
     r'^<data [^>]*>(?P<value>[^<]*)</data>\s*[(（]<data [^>]*\.low">(?P<low>[^<]*)</data>[^<]*'
-    r'<data [^>]*\.high">(?P<high>[^<]*)</data>(?P<unit>[^<]*?)[)）]$'
+    r'<data [^>]*\.high">(?P<high>[^<]*)</data>(?P<unit>[^<]*?)[)）](?P<rest>.*)$',
+    re.DOTALL,
 )
 
 
@@ -35,22 +38,24 @@ def cell(text: str) -> str:
     return f"'{text}" if text.lstrip(" \u00a0\u3000").startswith(TRIGGERS) else text
 
 
-def to_csv(table: Table) -> bytes:
+def to_csv(table: Table, language: str) -> bytes:
     """The table as UTF-8 with a byte order mark (spreadsheets need it for Chinese), CRLF lines.
 
-    A column of values with their intervals becomes three: the value and both ends.
+    A column of values with their intervals becomes three, the value and both ends, and a fourth
+    where more stands beside some of them.
     """
     rows = [[_parts(markup) for markup in row] for row in table.rows]
-    split = [any(len(row[j]) == 3 for row in rows) for j in range(len(table.columns))]
+    width = [max((len(row[j]) for row in rows), default=1) for j in range(len(table.columns))]
     head: list[str] = []
     for j, column in enumerate(table.columns):
         name = _words(column)
-        head += [name, f"{name} [", f"{name} ]"] if split[j] else [name]
+        ends = (plain(nodes(t(f"table.{end}", language, column=name))) for end in ENDS)
+        head += [name, *ends][: width[j]]
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(map(cell, head))
     for row in rows:
-        parts = (p if len(p) == 3 or not split[j] else [*p, "", ""] for j, p in enumerate(row))
+        parts = ([*part, "", "", ""][: width[j]] for j, part in enumerate(row))
         writer.writerow(cell(text) for part in parts for text in part)
     return buffer.getvalue().encode("utf-8-sig")
 
@@ -60,9 +65,11 @@ def _words(markup: str) -> str:
 
 
 def _parts(markup: str) -> list[str]:
-    """The one text of a cell, or value, low and high where it is a number with its interval."""
+    """The one text of a cell; of a number with its interval: value, low, high and any more."""
     found = _INTERVAL.match(str(markup).strip())
     if not found:
         return [_words(markup)]
     unit = found["unit"].strip() if found["unit"].strip() == "%" else ""
-    return [_words(found["value"]), _words(found["low"] + unit), _words(found["high"] + unit)]
+    ends = (found["value"], found["low"] + unit, found["high"] + unit)
+    rest = _words(found["rest"])
+    return [_words(text) for text in ends] + ([rest] if rest else [])

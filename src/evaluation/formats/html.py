@@ -25,7 +25,7 @@ def _template():
     )
     environment.filters |= {
         "kind": lambda part: type(part).__name__.lower(),
-        "csv": lambda table: base64.b64encode(to_csv(table)).decode(),
+        "csv": lambda table, words: base64.b64encode(to_csv(table, words)).decode(),
         "png": lambda figure: base64.b64encode(figure.png).decode(),
         "size": size,
     }
@@ -40,7 +40,7 @@ def size(figure: Figure) -> tuple[int, int]:
 
 def part_html(part: Section | Title, language: str, stem: str) -> Markup:
     """One part of a report; ``stem`` begins the names of the CSV files a reader may save."""
-    words = {"csv": t("table.csv", language)}
+    words = {"csv": t("table.csv", language), "language": language}
     return Markup(_template().render(part=part, words=words, stem=stem))
 
 

@@ -14,6 +14,7 @@ Node = str | dict[str, Any]
 
 KINDS = {"code": "code", "strong": "strong", "cite": "cite"}
 SPANS = {"grade", "proxy", "flag", "when", "bodies", "span"}
+BADGES = ("grade", "proxy", "flag")
 SILENT = {"template", "style", "script"}
 # Marks that reorder what follows them; they are invisible and no text of a report needs them.
 REORDERING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -110,6 +111,10 @@ def _merged(found: list[Node]) -> list[Node]:
 
 
 def plain(found: list[Node]) -> str:
-    """The words of nodes, a line break as a space."""
-    parts = (n if isinstance(n, str) else plain(n["c"]) if "c" in n else " " for n in found)
+    """The words of nodes, a line break as a space, a badge in brackets."""
+    parts = []
+    for node in found:
+        inner = node if isinstance(node, str) else plain(node["c"]) if "c" in node else " "
+        badge = isinstance(node, dict) and node["k"] in BADGES
+        parts.append(f"[{inner}]" if badge else inner)
     return "".join(parts)

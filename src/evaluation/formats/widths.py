@@ -6,13 +6,12 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from evaluation.formats.inline import Node
+from evaluation.formats.inline import BADGES, Node
 
 WIDE, NARROW = 1.0, 0.56  # advance of a Chinese and of a Latin letter, in em
 PADDING = 1.0  # space beside the text of a cell, in em
 URGENT = 6.0  # how much rather a column of numbers is widened than one of words
 SHORT = 4.0  # of a Chinese text, what stays on one line where it can, in em
-BADGES = ("grade", "proxy", "flag")
 _BREAKS = re.compile(r"(?<=[\-–—/,;:\u200b])(?!\d)")
 
 

@@ -13,13 +13,12 @@ from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 
-from evaluation.formats.inline import Node
+from evaluation.formats.inline import BADGES, Node
 
 STYLES = {
     "cite": "Source", "when": "Source", "bodies": "Source", "code": "Source",
     "grade": "Grade", "proxy": "Grade", "flag": "Flag", "strong": "Strong",
 }  # fmt: skip
-FRAMED = ("grade", "proxy", "flag")
 
 
 def element(tag: str, /, **attributes: object):
@@ -70,7 +69,7 @@ class Ink:
                 parent.append(link)
         else:
             inner = STYLES.get(kind, style)
-            framed = ["[", *node["c"], "]"] if kind in FRAMED else node["c"]
+            framed = ["[", *node["c"], "]"] if kind in BADGES else node["c"]
             self.write(parent, framed, "Hyperlink" if style == "Hyperlink" else inner)
 
     def _link(self, node: dict[str, Any]):
