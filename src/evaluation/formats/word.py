@@ -12,13 +12,13 @@ import zipfile
 from importlib.resources import files
 
 import docx
-from docx.oxml.ns import qn
 from docx.shared import Emu
 
 from evaluation.formats import widths
-from evaluation.formats.document import TAGS, Document, ExportError, anchors
+from evaluation.formats.document import Document, ExportError, anchors
 from evaluation.formats.inline import Node, harmless, nodes, plain
-from evaluation.formats.word_xml import Ink, element, paragraph, table
+from evaluation.formats.word_frame import Styles, contents, margins, properties
+from evaluation.formats.word_xml import Ink, paragraph, table
 from evaluation.report.blocks import (
     Block,
     Figure,
@@ -63,18 +63,18 @@ class _Writer:
     def __init__(self, document: Document, reference: bytes):
         self.source = document
         self.file = docx.Document(io.BytesIO(reference))
-        self.styles = {style.name: style.style_id for style in self.file.styles}
+        self.styles = Styles({style.name: style.style_id for style in self.file.styles})
         self.body = self.file.element.body
         page = self.file.sections[0]
         self.room = page.page_width - page.left_margin - page.right_margin
         self.counts = {"figure": 0, "table": 0}
         self.anchors = {name: f"_kepu{i}" for i, name in enumerate(anchors(document))}
-        self.ink = Ink(self.file.part, _Known(self.styles), document.language == "zh", self.anchors)
+        self.ink = Ink(self.file.part, self.styles, document.language == "zh", self.anchors)
 
     def written(self) -> bytes:
         source = self.source
-        self._properties()
-        self._margins()
+        properties(self.file, source)
+        margins(self.file, source, self.ink)
         if source.simulated:
             self.add("Warning", nodes(t("page.banner", source.language)))
         self.add("Title", nodes(source.title.text))
@@ -83,7 +83,8 @@ class _Writer:
         for number, section in enumerate(source.sections):
             self._section(section)
             if number == 0:
-                self._contents()
+                for made in contents(source, self.ink, self.anchors, self.styles):
+                    self.place(made)
         buffer = io.BytesIO()
         self.file.save(buffer)
         return buffer.getvalue()
@@ -94,15 +95,12 @@ class _Writer:
         return made
 
     def add(self, style: str, part: list[Node], keep: bool = False):
-        made = self.place(paragraph(self.style(style), keep=keep))
+        made = self.place(paragraph(self.styles[style], keep=keep))
         self.ink.write(made, part)
         return made
 
-    def style(self, name: str) -> str:
-        return _Known(self.styles)[name]
-
     def _section(self, section: Section) -> None:
-        made = self.place(paragraph(self.style("Heading 1")))
+        made = self.place(paragraph(self.styles["Heading 1"]))
         self.ink.bookmark(made, section.id, lambda: self.ink.write(made, nodes(section.title)))
         for block in section.blocks:
             self.block(block)
@@ -135,7 +133,7 @@ class _Writer:
 
     def _caption(self, kind: str, text: str, keep: bool) -> None:
         self.counts[kind] += 1
-        made = self.place(paragraph(self.style("Caption"), keep=keep))
+        made = self.place(paragraph(self.styles["Caption"], keep=keep))
         made.append(self.ink.run(f"{t(f'page.{kind}', self.source.language)} "))
         self.ink.field(made, f"SEQ {kind.title()} \\* ARABIC", str(self.counts[kind]))
         made.append(self.ink.run("\u2002"))
@@ -149,15 +147,15 @@ class _Writer:
         share = self.room / 635 / sum(found)  # 635 English Metric Units are a twentieth of a point
         made = table(
             self.ink,
-            self.style("Report Table"),
-            self.style("Table Text"),
+            self.styles["Report Table"],
+            self.styles["Table Text"],
             cells,
             [width * share for width in found],
             block.numeric,
             plain(nodes(block.caption)),
         )
         self.place(made)
-        self.place(paragraph(self.style("Table Text")))  # two tables must not grow together
+        self.place(paragraph(self.styles["Table Text"]))  # two tables must not grow together
 
     def _figure(self, block: Figure) -> None:
         made = self.file.add_paragraph(style="Normal")
@@ -166,64 +164,6 @@ class _Writer:
         described.set("descr", harmless(block.alt))
         made.paragraph_format.keep_with_next = True
         self._caption("figure", block.caption, keep=False)
-
-    def _contents(self) -> None:
-        """Contents as a field: an office renews it with F9, and it is readable before."""
-        self.add("TOC Heading", [str(t("page.contents", self.source.language))])
-        last = len(self.source.sections) - 1
-        for number, section in enumerate(self.source.sections):
-            made = self.place(paragraph(self.style("TOC 1")))
-            if number == 0:
-                self._begin(made)
-            link = element("hyperlink", anchor=self.anchors[section.id])
-            link.append(self.ink.run(plain(nodes(section.title))))
-            made.append(link)
-            if number == last:
-                end = element("r")
-                end.append(element("fldChar", fldCharType="end"))
-                made.append(end)
-
-    def _begin(self, made) -> None:
-        for kind in ("begin", None, "separate"):
-            run = element("r")
-            if kind:
-                run.append(element("fldChar", fldCharType=kind))
-            else:
-                code = element("instrText")
-                code.text = ' TOC \\o "1-2" \\h \\z \\u '
-                run.append(code)
-            made.append(run)
-
-    def _properties(self) -> None:
-        known, source = self.file.core_properties, self.source
-        known.title, known.language = source.name, TAGS[source.language]
-        known.created = known.modified = source.moment.replace(tzinfo=None)
-        known.author = known.last_modified_by = known.comments = ""
-        known.keywords = str(t("page.keywords", source.language))
-        defaults = self.file.styles.element.find(qn("w:docDefaults"))
-        for old in defaults.iter(qn("w:lang")):
-            old.set(qn("w:val"), "en-GB")
-            old.set(qn("w:eastAsia"), "zh-CN")
-
-    def _margins(self) -> None:
-        """Running head with the title, foot with date and page number."""
-        section = self.file.sections[0]
-        dated = str(t("page.dated", self.source.language, date=f"{self.source.moment:%Y-%m-%d}"))
-        head, foot = section.header.paragraphs[0], section.footer.paragraphs[0]
-        head._p.append(self.ink.run(self.source.name))
-        foot._p.append(self.ink.run(f"{dated}\u2003"))
-        self.ink.field(foot._p, "PAGE", "1")
-        foot._p.append(self.ink.run(" / "))
-        self.ink.field(foot._p, "NUMPAGES", "1")
-
-
-class _Known(dict):
-    """Styles of the reference by name; a missing one is named."""
-
-    def __missing__(self, name: str) -> str:
-        raise ExportError(
-            f"the reference document has no style '{name}' — keep the styles of reference.docx"
-        )
 
 
 def _stamped(written: bytes, document: Document) -> bytes:

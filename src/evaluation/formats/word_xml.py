@@ -107,6 +107,12 @@ class Ink:
 
     def field(self, parent, instruction: str, shown: str) -> None:
         """A field with the result it had when the document was written."""
+        self.begin(parent, instruction)
+        parent.append(self.run(shown))
+        self.end(parent)
+
+    def begin(self, parent, instruction: str) -> None:
+        """Open a field whose result follows, in this paragraph or over several."""
         for kind in ("begin", None, "separate"):
             run = element("r")
             if kind:
@@ -117,8 +123,9 @@ class Ink:
                 code.set(qn("xml:space"), "preserve")
                 run.append(code)
             parent.append(run)
-        if shown:
-            parent.append(self.run(shown))
+
+    def end(self, parent) -> None:
+        """Close the field last opened."""
         end = element("r")
         end.append(element("fldChar", fldCharType="end"))
         parent.append(end)
