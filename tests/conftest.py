@@ -97,7 +97,7 @@ def pages(request, tmp_path_factory) -> Callable[[str, str], Page]:
             context = report.open_report(study, code, language, **arguments)
             return draw(context, report.SECTIONS)
         context = report.open_overview(study, code, language, **arguments)
-        ending = {name: report.SECTIONS[name] for name in ("sources", "method")}
+        ending = {name: report.SECTIONS[name] for name in ("sources", "method", "glossary")}
         return draw(context, report.OVERVIEW | ending)
 
     def page(code: str, language: str) -> Page:
