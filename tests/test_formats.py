@@ -309,6 +309,7 @@ def test_pdf_has_its_fonts_its_words_and_its_bookmarks(made):
     assert reader.metadata.title == document.name
     assert reader.trailer["/Root"]["/Lang"] == {"zh": "zh-CN", "en": "en-GB"}[language]
     assert reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    assert b"pdfuaid:part" in reader.trailer["/Root"]["/Metadata"].get_object().get_data()
     assert len(files["pdf"]) < 2_000_000
 
 

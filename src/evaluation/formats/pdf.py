@@ -72,6 +72,7 @@ def to_pdf(document: Document) -> bytes:
                 font_paths=fonts(),
                 format="pdf",
                 timestamp=int(document.moment.timestamp()),
+                pdf_standards="ua-1",  # tagged, titled, every picture described
                 ignore_system_fonts=True,
             )
         except typst.TypstError as error:
@@ -167,7 +168,7 @@ def _block(block: Block, known: set[str], picture: Path) -> dict[str, Any]:
                 "kind": "figure",
                 "file": picture.name,
                 "caption": flow(caption),
-                "alt": harmless(alt),
+                "alt": harmless(alt) or plain(nodes(caption)),
             }
     raise ExportError(f"the PDF knows no block of type {type(block).__name__}")
 
