@@ -30,7 +30,7 @@ $(STAMP):
 	@rm -f $(VENV)/.installed-*
 ifneq ($(UV),)
 	uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV)
-	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	uv pip install --quiet --python $(BIN)/python --no-deps -e .
 else
 	$(PYTHON) -m venv $(VENV)
