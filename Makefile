@@ -66,7 +66,7 @@ smoke: $(STAMP)
 lab: $(STAMP)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-bench: $(STAMP)  ## measure the times the README tells
+bench: $(STAMP)  ## measure a batch against a plain loop and the limit; writes docs/results.md
 	$(BIN)/python benchmarks/run.py
 
 notebooks: $(STAMP)  ## run every notebook again and store its outputs
