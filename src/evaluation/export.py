@@ -24,6 +24,7 @@ from evaluation.formats.html import with_parts
 from evaluation.formats.inline import harmless
 from evaluation.text import t
 
+_HELD = re.compile(r"<!--part (\d+)-->")
 LOADING = {"src", "srcset", "poster", "background", "action", "formaction"}
 LANG = {"zh": "zh-CN", "en": "en"}
 WORDS = ("contents", "all", "simulated", "banner", "skip")
@@ -56,6 +57,7 @@ def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -
         embed_images=False,
     )
     words = {name: str(t(f"page.{name}", language)) for name in WORDS}
+    held = _hold_back(notebook)
     page, _ = exporter.from_notebook_node(
         notebook,
         resources={
@@ -68,11 +70,27 @@ def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -
             "policy": policy(),
         },
     )
-    page = harmless(page)
+    page = harmless(_HELD.sub(lambda mark: held[int(mark[1])], page))
     found = loaded(page)
     if found:
         raise ExportError(f"the page would load {found[0][:200]} — embed it in the notebook")
     return page
+
+
+def _hold_back(notebook: NotebookNode) -> list[str]:
+    """Put a mark in place of each large piece of markup; give the pieces.
+
+    nbconvert reads and writes every page a second time, for pictures without alternative text. The
+    parts of a report have theirs, and make up nearly all of a page.
+    """
+    held: list[str] = []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            markup = "".join(output.get("data", {}).get("text/html", ""))
+            if markup.lstrip().startswith(("<section", "<template")):
+                output["data"] = {"text/html": f"<!--part {len(held)}-->"}
+                held.append(markup)
+    return held
 
 
 @cache

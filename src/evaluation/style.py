@@ -156,7 +156,7 @@ def figure_png(fig: Figure, dpi: int = DPI) -> bytes:
     plt.close(fig)
     pixels = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
     small = Image.fromarray(pixels).quantize(
-        256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+        256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
     )
     out = io.BytesIO()
     small.save(out, format="PNG", dpi=(dpi, dpi))
