@@ -66,16 +66,16 @@ def plain_loop(jobs: list[dict], out: Path) -> None:
 
 def same_cells(jobs: list[dict]) -> float:
     """The cells alone in one process that has drawn a report before; seconds for all jobs."""
-    import nbformat
     import papermill.parameterize
     from IPython.core.interactiveshell import InteractiveShell
+    from papermill.iorw import load_notebook_node
 
     os.chdir(ROOT / "notebooks")
     shell = InteractiveShell.instance(display_page=False)
     shell.display_formatter.active_types = ["text/html", "text/plain"]
 
     def run(job: dict) -> None:
-        notebook = nbformat.read(ROOT / f"notebooks/{job['notebook']}.ipynb", as_version=4)
+        notebook = load_notebook_node(str(ROOT / f"notebooks/{job['notebook']}.ipynb"))
         notebook = papermill.parameterize.parameterize_notebook(notebook, job["parameters"])
         shell.reset(new_session=False)
         for cell in notebook.cells:
