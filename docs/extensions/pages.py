@@ -1,0 +1,47 @@
+"""Pages made when the site is built: notebooks as stored, the data dictionary, the reference."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+import dictionary
+import reference
+
+MADE = "generated"
+
+
+def make(app: Sphinx, config: Config) -> None:
+    """Write every made page into the source folder; what has not changed is not touched."""
+    source = Path(app.srcdir)
+    root = source.parent
+    pages: dict[str, str] = {}
+    for path in sorted((root / "notebooks").glob("*.ipynb")):
+        pages[f"notebooks/{path.name}"] = path.read_text("utf-8")
+    pages |= dictionary.pages(root / "data")
+    pages |= reference.pages(root / "ARCHITECTURE.md", root / "src" / "evaluation")
+    write(source / MADE, pages)
+
+
+def write(folder: Path, pages: Mapping[str, str]) -> None:
+    """Bring ``folder`` to hold ``pages`` and nothing else."""
+    wanted = {folder / name: text for name, text in pages.items()}
+    if folder.is_dir():
+        for path in [p for p in folder.rglob("*") if p.is_file() and p not in wanted]:
+            path.unlink()
+        for path in [p for p in folder.iterdir() if p.is_dir() and not any(p.iterdir())]:
+            shutil.rmtree(path)
+    for path, text in wanted.items():
+        if not path.is_file() or path.read_text("utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8", newline="\n")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Make the pages before Sphinx looks for sources."""
+    app.connect("config-inited", make)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
