@@ -27,7 +27,7 @@ def described(lines: list[str]) -> list[str]:
     """
     found: list[str] = []
     section = ""
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
         if line and RULE.match(following):
             section = line
             found += [] if section == "Returns" else [line]
