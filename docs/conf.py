@@ -12,7 +12,7 @@ copyright = "2026, the kepu-evaluation authors"
 language = "en"
 exclude_patterns = ["extensions"]
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "prose", "sphinx.ext.napoleon", "mathml", "pages"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "prose", "mathml", "pages"]
 
 # Pages: Markdown, and notebooks with the outputs they are stored with.
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "fieldlist"]
@@ -25,10 +25,6 @@ nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json
 autodoc_member_order = "bysource"
 # ``set`` is made by matplotlib for its classes and documented there.
 autodoc_default_options = {"members": True, "ignore-module-all": True, "exclude-members": "set"}
-napoleon_google_docstring = False
-napoleon_use_rtype = False
-napoleon_use_ivar = True
-napoleon_custom_sections = ["Source"]
 
 html_theme = "furo"
 html_title = "kepu-evaluation · 科普成效评价"
