@@ -9,6 +9,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+import claims
 import dictionary
 import reference
 
@@ -23,6 +24,7 @@ def make(app: Sphinx, config: Config) -> None:
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         pages[f"notebooks/{path.name}"] = path.read_text("utf-8")
     pages |= dictionary.pages(root / "data")
+    pages |= claims.pages(root / "tests")
     pages |= reference.pages(root / "ARCHITECTURE.md", root / "src" / "evaluation")
     write(source / MADE, pages)
 

@@ -16,6 +16,7 @@ LISTS = ("Parameters", "Attributes", "Raises")
 RULE = re.compile(r"^-{3,}$")
 LITERAL = re.compile(r"(``.*?``|`.*?`)")
 ITEM = re.compile(r"^(\*{0,2}\w[\w*., ]*?) : (\S.*)$")
+NEXT = re.compile(r"(?<=[.;]) (?=\w+ : )")
 NAME = re.compile(r"^(\*{0,2}\w[\w., ]*)$")
 
 
@@ -42,6 +43,7 @@ def sections(lines: list[str]) -> list[tuple[str, list[str]]]:
 
 def listed(body: list[str]) -> list[str]:
     """Make a bullet list of the items; what comes after a blank line and is none stays as it is."""
+    body = [part for line in body for part in NEXT.split(line)]
     found: list[str] = []
     inside = False
     for line, following in zip(body, [*body[1:], ""], strict=False):
