@@ -78,9 +78,11 @@ notebooks: $(STAMP)  ## run every notebook again and store its outputs
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 	  --KernelManager.transport_encryption=auto --ExecutePreprocessor.record_timing=False \
 	  notebooks/*.ipynb
+	$(BIN)/nb-clean clean --preserve-cell-outputs --preserve-execution-counts \
+	  --preserve-cell-metadata notebooks
 
 lock: $(STAMP)  ## renew requirements.lock within the bounds of pyproject.toml; needs uv
-	uv pip compile pyproject.toml --extra test --extra docs --universal --python-version 3.11 --upgrade --quiet \
+	uv pip compile pyproject.toml --extra dev --extra docs --extra test --universal --python-version 3.11 --upgrade --quiet \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  -o requirements.lock
 

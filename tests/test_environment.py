@@ -19,7 +19,7 @@ CONDA_NAMES = {"matplotlib-base": "matplotlib"}
 def declared() -> dict[str, Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    lines = project["dependencies"] + extras["docs"] + extras["test"]
+    lines = project["dependencies"] + extras["dev"] + extras["docs"] + extras["test"]
     return {item.name: item for item in map(Requirement, lines)}
 
 
