@@ -26,6 +26,10 @@ autodoc_member_order = "bysource"
 # ``set`` is made by matplotlib for its classes and documented there.
 autodoc_default_options = {"members": True, "ignore-module-all": True, "exclude-members": "set"}
 
+# A role that names no module, function or test is an error; types of other packages are not ours.
+nitpicky = True
+nitpick_ignore_regex = [("py:(class|exc|meth|obj)", r"(?!evaluation\.).*")]
+
 html_theme = "furo"
 html_title = "kepu-evaluation · 科普成效评价"
 html_math_renderer = "mathml"
