@@ -23,12 +23,17 @@ nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json
 
 # The reference: docstrings of the package; types stand in the signatures.
 autodoc_member_order = "bysource"
+toc_object_entries = False  # a page's contents list its modules
 # ``set`` is made by matplotlib for its classes and documented there.
 autodoc_default_options = {"members": True, "ignore-module-all": True, "exclude-members": "set"}
 
 # A role that names no module, function or test is an error; types of other packages are not ours.
 nitpicky = True
-nitpick_ignore_regex = [("py:(class|exc|meth|obj)", r"(?!evaluation\.).*")]
+nitpick_ignore_regex = [
+    ("py:(class|exc|meth|obj)", r"(?!evaluation\.).*"),
+    ("py:class", r"evaluation\.cli\.Annotated.*"),
+    ("py:data", ".*"),  # constants have no entry of their own
+]
 
 html_theme = "furo"
 html_title = "kepu-evaluation · 科普成效评价"

@@ -18,7 +18,7 @@ def pages(data: Path) -> dict[str, str]:
     tables = {item["name"]: _read(data / item["path"]) for item in package["resources"]}
     return {
         "data/1_tables.md": _tables(package, tables),
-        "data/2_indicators.md": _indicators(tables),
+        "data/2_indicators.md": _indicators(package, tables),
         "data/3_doses_units.md": _doses(tables),
         "data/4_surveys.md": _surveys(tables),
         "data/5_sources.md": _sources(package, tables),
@@ -46,7 +46,8 @@ def _cell(value: object) -> str:
     text = " ".join(str(value).split())
     for mark in "\\|*_`[]<>${}":
         text = text.replace(mark, f"\\{mark}")
-    return text
+    # A long key may break after its underscores, and only there.
+    return text.replace("\\_", "\\_<wbr>")
 
 
 def _years(rows: Rows) -> str:
@@ -88,7 +89,7 @@ def _rule(field: dict[str, Any]) -> str:
     return ". ".join(part for part in told if part)
 
 
-def _indicators(tables: dict[str, Rows]) -> str:
+def _indicators(package: dict[str, Any], tables: dict[str, Rows]) -> str:
     facts = defaultdict(list)
     for row in tables["facts"]:
         facts[row["indicator"]].append(row)
@@ -96,21 +97,37 @@ def _indicators(tables: dict[str, Rows]) -> str:
         "# Indicators",
         "What is measured, by domain. A proxy stands in for something it does not measure itself.",
     ]
-    for domain in dict.fromkeys(row["domain"] for row in tables["indicators"]):
+    fields = next(r for r in package["resources"] if r["name"] == "indicators")["schema"]["fields"]
+    for domain in next(f for f in fields if f["name"] == "domain")["constraints"]["enum"]:
         mine = [row for row in tables["indicators"] if row["domain"] == domain]
-        rows = []
-        for row in mine:
-            own = facts[row["indicator"]]
-            label = f"{row['label_en']} · {row['label_zh']}"
-            kind = "proxy" if row["proxy"].lower() == "true" else ""
-            regions = len({fact["region_code"] for fact in own})
-            rows.append(
-                [row["indicator"], label, row["unit"], kind, row["definition_en"], f"{len(own):,}",
-                 regions, _years(own)]
-            )  # fmt: skip
-        heads = ["indicator", "label", "unit", "", "definition", "facts", "regions", "years"]
-        parts += [f"## {domain}", grid(heads, rows)]
+        rows = [_indicator(row, facts[row["indicator"]]) for row in mine]
+        heads = ["indicator", "label", "unit", "definition", "facts"]
+        parts += [f"## {domain.capitalize()}", grid(heads, rows)] if rows else []
     return "\n\n".join(parts) + "\n"
+
+
+def _listed(sources: Rows, facts: Rows) -> str:
+    """One row a source, a target of the links in notebooks."""
+    cited = Counter(name for row in facts for name in row["source_id"].split(";"))
+    lines = grid(
+        ["source", "title", "publisher", "date", "grade", "facts"],
+        [[r["source_id"], r["title"], r["publisher"], r["date"], r["grade"],
+          f"{cited[r['source_id']]:,}"] for r in sources],
+    ).split("\n")  # fmt: skip
+    marked = [
+        line.replace("| ", f'| <span id="source-{row["source_id"]}"></span>', 1)
+        for line, row in zip(lines[2:], sources, strict=True)
+    ]
+    return "\n".join([*lines[:2], *marked])
+
+
+def _indicator(row: dict[str, str], facts: Rows) -> list[str]:
+    proxy = ", proxy" if row["proxy"].lower() == "true" else ""
+    regions = len({fact["region_code"] for fact in facts})
+    noun = "region" if regions == 1 else "regions"
+    told = f"{len(facts):,}, {regions} {noun}, {_years(facts)}" if facts else "none"
+    label = f"{row['label_en']} · {row['label_zh']}"
+    return [row["indicator"], label, row["unit"] + proxy, row["definition_en"], told]
 
 
 def _doses(tables: dict[str, Rows]) -> str:
@@ -191,5 +208,7 @@ def _sources(package: dict[str, Any], tables: dict[str, Rows]) -> str:
             _counted(caveats, "caveat"),
             "## Contradictions by kind",
             _counted((row["kind"] for row in tables["contradictions"]), "kind"),
+            "## Every source",
+            _listed(sources, facts),
         ]
     ) + "\n"  # fmt: skip

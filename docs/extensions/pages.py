@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -22,11 +24,25 @@ def make(app: Sphinx, config: Config) -> None:
     root = source.parent
     pages: dict[str, str] = {}
     for path in sorted((root / "notebooks").glob("*.ipynb")):
-        pages[f"notebooks/{path.name}"] = path.read_text("utf-8")
+        pages[f"notebooks/{path.name}"] = cited(path.read_text("utf-8"))
     pages |= dictionary.pages(root / "data")
     pages |= claims.pages(root / "tests")
     pages |= reference.pages(root / "ARCHITECTURE.md", root / "src" / "evaluation")
     write(source / MADE, pages)
+
+
+def cited(notebook: str) -> str:
+    """Lead a source cited in an output to the dictionary, unless the notebook lists it itself.
+
+    >>> print(cited(r'<a href=\\"#source-S1\\">'))
+    <a href=\\"../data/5_sources.html#source-S1\\">
+    """
+
+    def address(found: re.Match) -> str:
+        own = f'id=\\"{found[1]}\\"' in notebook
+        return found[0] if own else f'href=\\"../data/5_sources.html#{found[1]}\\"'
+
+    return re.sub(r'href=\\"#(source-\w+)\\"', address, notebook)
 
 
 def write(folder: Path, pages: Mapping[str, str]) -> None:
@@ -43,7 +59,14 @@ def write(folder: Path, pages: Mapping[str, str]) -> None:
             path.write_text(text, "utf-8", newline="\n")
 
 
+def tongue(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Say on pages below ``zh/`` that they are Chinese: readers aloud and fonts go by it."""
+    if page.startswith("zh/"):
+        context["language"] = "zh-CN"
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Make the pages before Sphinx looks for sources."""
     app.connect("config-inited", make)
+    app.connect("html-page-context", tongue)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
