@@ -24,25 +24,28 @@ def make(app: Sphinx, config: Config) -> None:
     root = source.parent
     pages: dict[str, str] = {}
     for path in sorted((root / "notebooks").glob("*.ipynb")):
-        pages[f"notebooks/{path.name}"] = cited(path.read_text("utf-8"))
+        pages[f"notebooks/{path.name}"] = readable(path.read_text("utf-8"))
     pages |= dictionary.pages(root / "data")
     pages |= claims.pages(root / "tests")
     pages |= reference.pages(root / "ARCHITECTURE.md", root / "src" / "evaluation")
     write(source / MADE, pages)
 
 
-def cited(notebook: str) -> str:
-    """Lead a source cited in an output to the dictionary, unless the notebook lists it itself.
+def readable(notebook: str) -> str:
+    """Lead the links in outputs to what this site has, or let their words stand alone.
 
-    >>> print(cited(r'<a href=\\"#source-S1\\">'))
-    <a href=\\"../data/5_sources.html#source-S1\\">
+    A source goes to the dictionary unless the notebook lists it itself; another report has no page.
+
+    >>> print(readable(r'<a href=\\"#source-S1\\">S1</a>, <a href=\\"110000_zh.html\\">X</a>'))
+    <a href=\\"../data/5_sources.html#source-S1\\">S1</a>, X
     """
 
     def address(found: re.Match) -> str:
         own = f'id=\\"{found[1]}\\"' in notebook
         return found[0] if own else f'href=\\"../data/5_sources.html#{found[1]}\\"'
 
-    return re.sub(r'href=\\"#(source-\w+)\\"', address, notebook)
+    text = re.sub(r'href=\\"#(source-\w+)\\"', address, notebook)
+    return re.sub(r'<a href=\\"\w+\.html\\">(.*?)</a>', r"\1", text)
 
 
 def write(folder: Path, pages: Mapping[str, str]) -> None:
