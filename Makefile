@@ -87,4 +87,4 @@ lock: $(STAMP)  ## renew requirements.lock within the bounds of pyproject.toml; 
 	  -o requirements.lock
 
 clean:  ## remove .venv and everything made
-	rm -rf $(VENV) $(OUT) .make .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(OUT) .make docs/generated .pytest_cache .ruff_cache
