@@ -1,4 +1,4 @@
-# make reports · make test · make lab · make bench: each sets up what it needs in .venv.
+# make reports · make test · make lab · make docs · make bench: each sets up what it needs in .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,6 +7,7 @@ STAMP := $(VENV)/.installed-$(HASH)
 UV := $(shell command -v uv 2>/dev/null)
 OUT ?= reports/out
 SMOKE ?= .make/smoke
+SITE ?= .make/site
 NBVAL := $(wildcard notebooks/0*.ipynb)
 # Nothing of the caller's shell may change which packages or kernels run.
 unexport PYTHONPATH
@@ -14,7 +15,7 @@ unexport PYTHONHOME
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reports check test lint unit nbval smoke lab bench notebooks lock clean
+.PHONY: help setup reports check test lint unit nbval smoke lab docs bench notebooks lock clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
@@ -48,8 +49,8 @@ check: $(STAMP)  ## check the data package
 test: lint unit nbval smoke  ## lint, tests, notebooks, one small batch end to end
 
 lint: $(STAMP)
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests docs
+	$(BIN)/ruff format --check src tests docs
 
 unit: $(STAMP)
 	$(BIN)/pytest -n 2 src tests --ignore-glob="tests/reference/*.py"
@@ -66,6 +67,10 @@ smoke: $(STAMP)
 lab: $(STAMP)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
+docs: $(STAMP)  ## build the documentation into .make/site
+	$(BIN)/sphinx-build -q -W --keep-going -d .make/doctrees docs $(SITE)
+	@echo "open $(SITE)/index.html"
+
 bench: $(STAMP)  ## measure a batch against a plain loop and the limit; writes docs/results.md
 	$(BIN)/python benchmarks/run.py
 
@@ -73,11 +78,13 @@ notebooks: $(STAMP)  ## run every notebook again and store its outputs
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 	  --KernelManager.transport_encryption=auto --ExecutePreprocessor.record_timing=False \
 	  notebooks/*.ipynb
+	$(BIN)/nb-clean clean --preserve-cell-outputs --preserve-execution-counts \
+	  --preserve-cell-metadata notebooks
 
 lock: $(STAMP)  ## renew requirements.lock within the bounds of pyproject.toml; needs uv
-	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --upgrade --quiet \
+	uv pip compile pyproject.toml --extra dev --extra docs --extra test --universal --python-version 3.11 --upgrade --quiet \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  -o requirements.lock
 
 clean:  ## remove .venv and everything made
-	rm -rf $(VENV) $(OUT) .make .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(OUT) .make docs/generated .pytest_cache .ruff_cache

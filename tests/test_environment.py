@@ -18,7 +18,8 @@ CONDA_NAMES = {"matplotlib-base": "matplotlib"}
 
 def declared() -> dict[str, Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["test"]
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + extras["dev"] + extras["docs"] + extras["test"]
     return {item.name: item for item in map(Requirement, lines)}
 
 
@@ -66,7 +67,9 @@ def test_lock_holds_hashes_and_no_address():
     assert not re.search(r"://|^--|^-e| @ |^#|find-links", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("target", ["reports", "test", "lab", "bench", "notebooks", "check"])
+@pytest.mark.parametrize(
+    "target", ["reports", "test", "lab", "bench", "notebooks", "check", "docs"]
+)
 def test_every_target_sets_up_what_it_needs(target, tmp_path):
     plan = make("--dry-run", target, f"VENV={tmp_path}").stdout
     assert "--require-hashes -r requirements.lock" in plan

@@ -50,7 +50,7 @@ class Study:
     regression; ``levels`` the rates of provinces with doses, the panel of the fixed effects.
     ``headline`` is the composite on the whole ladder, ``outlook`` the forecasts with their
     back-test, each or the reason why there is none. ``value`` is what the money bought and could
-    be moved to, see :class:`evaluation.value.Value`.
+    be moved to, see :class:`evaluation.value.assemble.Value`.
     """
 
     dataset: Dataset

@@ -119,7 +119,7 @@ def fit(
     Raises
     ------
     ModelError : national trend without error, and what
-        :func:`evaluation.models.design.checked` refuses.
+        :func:`evaluation.models.columns.checked` refuses.
 
     Notes
     -----

@@ -113,7 +113,7 @@ def fit(
     Raises
     ------
     ModelError : a dose or covariate named, no variance, and what
-        :func:`evaluation.models.design.checked` and
+        :func:`evaluation.models.columns.checked` and
         :func:`evaluation.inference.wild_cluster_bootstrap` refuse.
 
     Notes
