@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation import plots, plots_value, style
+from evaluation import plots, plots_value, store, style
 from evaluation.report import value as section
 from evaluation.report import value_moves
 from evaluation.report.blocks import Figure, Items, Paragraph
@@ -100,7 +100,7 @@ def tried(page: Context, panels: int, seed: int) -> View:
     """The rule on simulated panels: without any effect, and with a known best allocation."""
     w, rows = page.writer, []
     for name, truth in TRUTHS.items():
-        found = trial(truth, panels=panels, seed=seed)
+        found = store.kept(trial, truth, panels=panels, seed=seed)
         numbers = {
             "rule": np.mean([item.found.recommended for item in found]),
             "naive": np.mean([item.found.probability >= RULE.probability for item in found]),
