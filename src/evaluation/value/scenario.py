@@ -121,7 +121,7 @@ def _supported(study: Any, region: str, item: Change) -> tuple[int, float]:
     return year, level
 
 
-def _points(study: Any, changes: tuple[Change, ...]) -> np.ndarray:
+def drawn_gain(study: Any, changes: tuple[Change, ...]) -> np.ndarray:
     """Draws of the yearly gain: a single lever's own, several levers' from one equation."""
     value, logs = study.value, {item.lever: np.log2(item.factor) for item in changes}
     if len(changes) == 1:
@@ -167,17 +167,17 @@ def scenario(
         raise KepuError("A budget and a willingness to pay cannot be negative.")
     _known(study, changes)
     levels = {item.lever: _supported(study, region, item) for item in changes}
-    points = _points(study, changes)
+    points = drawn_gain(study, changes)
     residents = costs.latest(study.value.people, region)
     result = assessed(points, float(budget), residents, study.dataset, wtp=wtp)
-    verdict, locks = _verdict(study, changes, points), found.grade.locks
+    verdict, locks = verdict_of(study, changes, points), found.grade.locks
     if verdict == "unknown" or locks < LEAST_LOCKS:
         # One input of several that stands out, or evidence for no comparison, carries no ratio.
         result = replace(result, ratio=None)
     return Outlook(region, changes, levels, verdict, locks, result, float(budget))
 
 
-def _verdict(study: Any, changes: tuple[Change, ...], points: np.ndarray) -> str:
+def verdict_of(study: Any, changes: tuple[Change, ...], points: np.ndarray) -> str:
     low, high = np.quantile(points, TAILS)
     told = told_from_zero(low, high)
     if len(changes) == 1:
