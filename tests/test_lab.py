@@ -113,7 +113,7 @@ def seen_figure(page, figure: str | Path) -> None:
     image = page.locator(".jp-OutputArea-output figure img").first
     image.scroll_into_view_if_needed()
     assert HAN.search(image.get_attribute("alt"))
-    assert HAN.search(page.locator("figcaption").first.inner_text())
+    assert HAN.search(page.locator("figcaption").first.text_content())
     assert image.evaluate("picture => picture.decode().then(() => picture.naturalWidth)") > 600
     page.wait_for_timeout(500)  # to be painted
     page.screenshot(path=figure)

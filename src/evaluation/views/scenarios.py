@@ -51,13 +51,14 @@ def presets(plans: Plans) -> list[dict[str, int]]:
 
 def named(w: Writer, plan: Plan, key: str) -> Markup:
     """The changes of a plan in a phrase."""
+    columns = {f"log2_{name}": name for name in plan.changes}
     return Markup("、" if w.language == "zh" else ", ").join(
         w.t(
             "explore.change",
-            dose=w.t(f"short.log2_{name}"),
-            rise=w.number(f"{key}.{name}", value, "percent", 0, signed=True),
+            dose=w.t(f"short.{column}"),
+            rise=w.number(f"{key}.{name}", plan.changes[name], "percent", 0, signed=True),
         )
-        for name, value in plan.changes.items()
+        for column, name in columns.items()
     )
 
 
