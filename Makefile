@@ -31,7 +31,7 @@ $(STAMP):
 	@rm -f $(VENV)/.installed-*
 ifneq ($(UV),)
 	uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV)
-	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	uv pip install --quiet --python $(BIN)/python --no-deps -e .
 else
 	$(PYTHON) -m venv $(VENV)
@@ -69,7 +69,7 @@ smoke: $(STAMP)
 lab: $(STAMP)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks/00_welcome.ipynb
 
-bench: $(STAMP)  ## measure the times the README tells
+bench: $(STAMP)  ## measure a batch against a plain loop and the limit; writes docs/results.md
 	$(BIN)/python benchmarks/run.py
 
 notebooks: $(STAMP)  ## run the notebooks that are out of date and store their outputs

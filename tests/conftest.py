@@ -71,6 +71,14 @@ def simulated() -> Study:
     return build(load(folder, checked_hash=package_hash(folder)), draws=199, seed=1)
 
 
+def overview_sections() -> dict:
+    """The sections of an overview in their order, as its notebook shows them."""
+    from evaluation import report
+
+    ending = {name: report.SECTIONS[name] for name in ("sources", "method", "glossary")}
+    return report.OVERVIEW | ending
+
+
 def draw(context: Context, sections: dict) -> str:
     """All sections of a page in their order, with title and record, pictures shortened."""
     from evaluation import report
@@ -97,8 +105,7 @@ def pages(request, tmp_path_factory) -> Callable[[str, str], Page]:
             context = report.open_report(study, code, language, **arguments)
             return draw(context, report.SECTIONS)
         context = report.open_overview(study, code, language, **arguments)
-        ending = {name: report.SECTIONS[name] for name in ("sources", "method")}
-        return draw(context, report.OVERVIEW | ending)
+        return draw(context, overview_sections())
 
     def page(code: str, language: str) -> Page:
         if (code, language) not in known:

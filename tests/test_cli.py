@@ -40,8 +40,8 @@ def kernels(monkeypatch):
     """Stand in for the run itself: report 150100 fails, all others are made."""
     seen = []
 
-    def run(plan, out, *, done, **options):
-        seen.append((plan, out, options))
+    def run(plan, how, watch):
+        seen.append((plan, how))
         outcomes = [
             Outcome(job.id, FAILED, 1.0, "ValueError: no survey")
             if job.region == "150100"
@@ -49,7 +49,7 @@ def kernels(monkeypatch):
             for job in plan
         ]
         for outcome in outcomes:
-            done(outcome)
+            watch.ended(outcome)
         return outcomes
 
     monkeypatch.setattr(runner, "run", run)
@@ -91,9 +91,9 @@ def test_options_reach_the_run(project, kernels):
     (project / "b.yml").write_text("notebook: region_report\nregion_set: provinces\n", "utf-8")
     arguments = ("--only", "110000,150000", "--language", "zh", "--workers", "3", "--timeout", "9")
     assert kepu("batch", "b.yml", *arguments, *FOLDER).exit_code == 0
-    plan, out, options = kernels[0]
+    plan, how = kernels[0]
     assert [job.id for job in plan] == ["110000_zh", "150000_zh"]
-    assert (out, options["workers"], options["timeout"]) == (Path("out"), 3, 9.0)
+    assert (how.out, how.workers, how.timeout) == (Path("out"), 3, 9.0)
 
 
 @pytest.mark.parametrize(

@@ -396,3 +396,11 @@ def test_an_empty_folder_still_has_a_page():
 def test_reports_without_summary_are_listed_without_figures():
     page = front.page(batch([named("110000", "甲", "A")])[0], {})
     assert "no usable survey" in page and "110000_en.html" in page
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3, 1.0, 1.9, 27.0, 29.9, 44.0, 46.0, 49.9, 99.9])
+def test_classes_are_round_and_hold_nine_values_in_ten_whatever_their_spread(spread):
+    values = [5 + spread * i / 10 for i in range(11)]
+    edges = measures._edges(values)
+    assert edges[0] <= 5 and len({round(b - a, 9) for a, b in pairwise(edges)}) == 1
+    assert sum(value <= edges[-1] for value in values) >= 9

@@ -163,6 +163,7 @@ def texts(fig) -> list[Text]:
 
 
 def boxes(fig) -> list[tuple[str, object]]:
+    fig.draw_without_rendering()  # legends take their place when they are drawn
     renderer = fig.canvas.get_renderer()
     return [(t.get_text(), Text.get_window_extent(t, renderer)) for t in texts(fig)]
 

@@ -44,7 +44,7 @@ def test_nothing_is_left_unfilled(page):
 def test_every_section_is_there_with_a_title_and_content(page):
     expected = [*report.SECTIONS]
     if page.code == OVERVIEW:
-        expected = [*report.OVERVIEW, "sources", "method"]
+        expected = [*report.OVERVIEW, "sources", "method", "glossary"]
     sections = page.soup.find_all("section")
     assert [section["id"] for section in sections] == expected
     for section in sections:

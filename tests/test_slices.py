@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import DATE, PROVENANCE, REGIONS, draw
+from conftest import DATE, PROVENANCE, REGIONS, draw, overview_sections
 from evaluation import keys, slices, study
 from evaluation.plan import Job
 
@@ -48,8 +48,7 @@ def test_page_from_a_slice_is_the_page_from_everything(core, dataset, pages, cod
     opened = report.open_report if region else report.open_overview
     arguments = {"date": DATE, "provenance": PROVENANCE}
     context = opened(study.widen(core, part), code, "zh", **arguments)
-    ending = {name: report.SECTIONS[name] for name in ("sources", "method")}
-    parts = report.SECTIONS if region else report.OVERVIEW | ending
+    parts = report.SECTIONS if region else overview_sections()
     assert draw(context, parts) == pages(code, "zh").html
 
 

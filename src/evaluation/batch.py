@@ -15,7 +15,7 @@ from evaluation.errors import KepuError
 from evaluation.parameters import Parameter, Problem, check_parameters, unknown
 from evaluation.text import LANGUAGES
 
-FORMATS = ("html",)
+FORMATS = ("html", "pdf", "docx")
 KEYS = ("title", "notebook", "region_set", "regions", "languages", "formats", "parameters")
 INHERITED = ("languages", "formats", "parameters")
 
@@ -40,7 +40,7 @@ class Block:
     languages: tuple[str, ...]
     parameters: dict[str, Any] = field(default_factory=dict)
     title: dict[str, str] = field(default_factory=dict)
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] = ("html",)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def check_block(
         unknown(f"{where}{k}", k, KEYS, "correct or remove the key") for k in raw if k not in KEYS
     ]
     languages = _chosen(where, "languages", raw.get("languages", list(LANGUAGES)), LANGUAGES)
-    formats = _chosen(where, "formats", raw.get("formats", list(FORMATS)), FORMATS)
+    formats = _chosen(where, "formats", raw.get("formats", ["html"]), FORMATS)
     problems += languages[1] + formats[1]
     regions, region_problems = _regions(where, raw, catalogue)
     problems += region_problems

@@ -1,4 +1,5 @@
-"""Turn an executed notebook into a page that stands alone: no code, no script, no address loaded.
+"""Turn an executed notebook into a page that stands alone: no code, no address loaded, no script
+but the one that sorts tables.
 
 A page shows what the code cells display; the notebook's own prose speaks to its readers and stays
 there, except for cells tagged ``page``.
@@ -6,38 +7,27 @@ there, except for cells tagged ``page``.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import re
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
 from importlib.resources import files
 
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from evaluation.errors import KepuError
+from evaluation.formats.document import ExportError, named
+from evaluation.formats.html import with_parts
+from evaluation.formats.inline import harmless
+from evaluation.text import t
 
+_HELD = re.compile(r"<!--part (\d+)-->")
 LOADING = {"src", "srcset", "poster", "background", "action", "formaction"}
-LABELS = {
-    "zh": {
-        "lang": "zh-CN",
-        "contents": "目录",
-        "all": "全部报告",
-        "simulated": "模拟数据",
-        "banner": "本页全部数字均为模拟(simulated),不描述任何真实地区。",
-    },
-    "en": {
-        "lang": "en",
-        "contents": "Contents",
-        "all": "All reports",
-        "simulated": "simulated data",
-        "banner": "Every figure on this page is simulated; no real region is described.",
-    },
-}
-
-
-class ExportError(KepuError):
-    """An executed notebook cannot become a page; the message says why."""
+LANG = {"zh": "zh-CN", "en": "en"}
+WORDS = ("contents", "all", "simulated", "banner", "skip")
 
 
 def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -> str:
@@ -51,36 +41,74 @@ def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -
 
     Raises
     ------
-    ExportError : when nothing was displayed, or something displayed would load an address.
+    ExportError : when nothing was displayed, or something displayed would load an address or run
+        a script that is not ours.
     """
     templates = files("evaluation") / "templates"
+    notebook, drawn = with_parts(notebook, language)
     shown = "\n".join(_shown(notebook))
     if not shown.strip():
         raise ExportError(f"the notebook displayed nothing — its {language} page would be empty")
-    labels = LABELS[language]
     title = notebook.metadata.get("title") or first_heading(shown) or "kepu"
-    if simulated and labels["simulated"] not in title.casefold():
-        title = f"{title} ({labels['simulated']})"
     exporter = HTMLExporter(
         extra_template_basedirs=[str(templates)],
         template_name="report",
         exclude_input=True,
         embed_images=False,
     )
+    words = {name: str(t(f"page.{name}", language)) for name in WORDS}
+    held = _hold_back(notebook)
     page, _ = exporter.from_notebook_node(
         notebook,
         resources={
-            "title": title,
-            "labels": labels,
+            "title": named(title, language, simulated),
+            "labels": words | {"lang": LANG[language]},
             "simulated": simulated,
             "sections": sections(shown),
-            "style": (templates / "style.css").read_text("utf-8"),
+            "style": (templates / "report" / "report.css").read_text("utf-8"),
+            "script": script() if drawn and 'class="kepu sortable"' in shown else "",
+            "policy": policy(),
         },
     )
+    page = harmless(_HELD.sub(lambda mark: held[int(mark[1])], page))
     found = loaded(page)
     if found:
         raise ExportError(f"the page would load {found[0][:200]} — embed it in the notebook")
     return page
+
+
+def _hold_back(notebook: NotebookNode) -> list[str]:
+    """Put a mark in place of each large piece of markup; give the pieces.
+
+    nbconvert reads and writes every page a second time, for pictures without alternative text. The
+    parts of a report have theirs, and make up nearly all of a page.
+    """
+    held: list[str] = []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            markup = "".join(output.get("data", {}).get("text/html", ""))
+            if markup.lstrip().startswith(("<section", "<template")):
+                output["data"] = {"text/html": f"<!--part {len(held)}-->"}
+                held.append(markup)
+    return held
+
+
+@cache
+def script() -> str:
+    """The one script a page may carry: it sorts tables."""
+    return (files("evaluation") / "templates" / "report" / "report.js").read_text("utf-8")
+
+
+def policy() -> str:
+    """What a browser may do with a page, in the words of its Content-Security-Policy.
+
+    Nothing is fetched, and no script runs but ours, even if one had slipped into the page.
+    """
+    digest = base64.b64encode(hashlib.sha256(script().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
 
 
 def _shown(notebook: NotebookNode) -> Iterator[str]:
@@ -109,7 +137,7 @@ def sections(markup: str) -> list[tuple[str, str]]:
     >>> sections('<section id="level"><h2>What is the level?</h2></section>')
     [('level', 'What is the level?')]
     """
-    pattern = r"""<section[^>]*\bid=["']([^"']+)["'][^>]*>\s*<h2[^>]*>(.*?)</h2>"""
+    pattern = r"""<section[^>]*?\bid=["']([^"']+)["'][^>]*>\s*<h2[^>]*>(.*?)</h2>"""
     return [(name, text_of(h2)) for name, h2 in re.findall(pattern, markup, re.DOTALL)]
 
 
@@ -125,10 +153,15 @@ class _Loads(HTMLParser):
         super().__init__()
         self.found: list[str] = []
         self._style = False
+        self._script: list[str] | None = None
 
     def handle_starttag(self, tag, attrs):
         self._style = self._style or tag == "style"
-        if tag in ("script", "link", "iframe", "object", "embed", "base"):
+        if tag == "script":
+            self._script = []
+            if attrs:
+                self.found.append(f"<{tag}>")
+        if tag in ("link", "iframe", "object", "embed", "base"):
             self.found.append(f"<{tag}>")
         for name, value in attrs:
             value = (value or "").strip()
@@ -142,10 +175,16 @@ class _Loads(HTMLParser):
     def handle_endtag(self, tag):
         if tag == "style":
             self._style = False
+        if tag == "script" and self._script is not None:
+            if "".join(self._script) != script():
+                self.found.append("<script>")
+            self._script = None
 
     def handle_data(self, data):
         if self._style:
             self._css(data)
+        if self._script is not None:
+            self._script.append(data)
 
     def _css(self, text):
         self.found += re.findall(r"@import[^;]*|url\(\s*['\"]?(?!data:|#)[^)]*\)", text)
@@ -159,4 +198,7 @@ def loaded(page: str) -> list[str]:
     """
     parser = _Loads()
     parser.feed(page)
+    parser.close()
+    if parser._script is not None:
+        parser.found.append("<script>")
     return parser.found

@@ -102,12 +102,10 @@ def write(
         if reports[stem]["status"] == FAILED or _there(reports[stem], out)
     ]
     manifest = {"run": dict(run), "reports": kept}
-    texts = {
-        NAME: _text(manifest),
-        "index.html": index(manifest),
-    }
-    for name, text in texts.items():
-        replace(out / name, text)
+    texts = {NAME: _text(manifest)}
+    replace(out / NAME, texts[NAME])
+    texts["index.html"] = index(manifest)
+    replace(out / "index.html", texts["index.html"])
     return texts
 
 

@@ -26,7 +26,7 @@ def has_caveat(facts: pd.DataFrame, barred: frozenset[str] = BARRED) -> pd.Serie
 
 def grade_of(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.Series:
     """Best grade (A before B before C) among the sources of each fact."""
-    grades = sources.set_index("source_id")["grade"]
+    grades = dict(zip(sources["source_id"], sources["grade"], strict=True))
     return facts["source_id"].map(lambda ids: min(grades[i] for i in ids.split(";")))
 
 
@@ -42,11 +42,15 @@ def usable(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     kept = kept.sort_values(
         ["grade", "corroborated", "fact_id"], ascending=[True, False, True], kind="stable"
     )
-    first = kept.drop_duplicates(keys).set_index(keys)
+    again = kept.duplicated(keys)
+    first = kept[~again]
+    if not again.any():
+        return first.assign(confirmed_by="").sort_values("fact_id", ignore_index=True)
     # Few facts have a second source: only those are grouped.
-    others = kept[kept.duplicated(keys)].groupby(keys)["fact_id"].agg(";".join)
-    confirmed = others.reindex(first.index).fillna("")
-    return first.assign(confirmed_by=confirmed).reset_index().sort_values("fact_id")
+    others = kept[again].groupby(keys, as_index=False)["fact_id"].agg(";".join)
+    others = others.rename(columns={"fact_id": "confirmed_by"})
+    found = first.merge(others, on=keys, how="left").fillna({"confirmed_by": ""})
+    return found.sort_values("fact_id", ignore_index=True)
 
 
 def surveyed_rates(facts: pd.DataFrame, sources: pd.DataFrame, flagged: bool = False):

@@ -50,7 +50,7 @@ class Job:
     language: str
     parameters: dict[str, Any] = field(default_factory=dict)
     stem: str = ""
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] = ("html",)
 
 
 def catalogue(dataset: Any, notebooks: Mapping[str, Mapping[str, Parameter]]) -> Catalogue:

@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from evaluation.style import INK, QUIET, SMALL
+from evaluation.style import INK, QUIET, SMALL, lay_out
 
 DISTINCT = 8  # pixels between two points below which their labels may swap
 NEAR = 15  # points; a label further off gets a leader
@@ -44,7 +44,7 @@ def make_room(ax: Axes, labels: Sequence[Label], fontsize: float = SMALL) -> Non
     A label takes at most half of the axes; beyond that :func:`place` finds another side for it.
     """
     fig = ax.figure
-    fig.draw_without_rendering()
+    lay_out(fig)
     start, end = ax.get_xlim()
     for label in labels:
         width = size(fig, label.text, fontsize)[0] + pixels(fig, 12)
@@ -60,7 +60,9 @@ def place(ax: Axes, labels: Sequence[Label], fontsize: float = SMALL) -> list[Te
     a label pushed away gets a thin leader. Call it last, with the axis limits final.
     """
     fig = ax.figure
-    fig.draw_without_rendering()
+    if not labels:
+        return []
+    lay_out(fig)
     marks, frame = _marks(ax), ax.get_window_extent()
     taken: list[tuple[np.ndarray, Bbox]] = []
     texts = []

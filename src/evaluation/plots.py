@@ -76,7 +76,7 @@ def strip(
             dashes, colour, _ = MARKS[kind]
             ax.axvline(value, color=colour, ls=dashes, lw=1.6, zorder=2, gid=kind)
         flags(ax, [(m.value, m.label, MARKS[m.kind][2]) for m in lines.itertuples()])
-        fig.draw_without_rendering()
+        style.lay_out(fig)
         half = ax.bbox.height * 72 / fig.dpi / DOT / 2
         ax.set_ylim(-half, half)
         ax.plot(dots["value"], levels, "o", ms=DOT - 1.5, color=style.MID, mec="white", mew=0.6)

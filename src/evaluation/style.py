@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -129,8 +130,15 @@ def figure(height: float) -> Iterator[PageFigure]:
         yield page
         for text in page.findobj(Text):
             text.set_text(slim(text.get_text()))
-        page.canvas.draw()  # ticks made later would take the caller's settings
+        lay_out(page)  # ticks made later would take the caller's settings
         page.set_layout_engine("none")
+
+
+def lay_out(fig: Figure) -> None:
+    """Give axes their final place, so that data coordinates have their pixels; draws nothing."""
+    engine = fig.get_layout_engine()
+    if engine is not None:
+        engine.execute(fig)
 
 
 def figure_png(fig: Figure, dpi: int = DPI) -> bytes:
@@ -140,14 +148,18 @@ def figure_png(fig: Figure, dpi: int = DPI) -> bytes:
     """
     import matplotlib.pyplot as plt  # only to close figures a caller made with pyplot
 
-    buffer = io.BytesIO()
     with settings():
-        fig.savefig(buffer, format="png", dpi=dpi)
+        canvas, before = FigureCanvasAgg(fig), fig.dpi
+        fig.set_dpi(dpi)
+        canvas.draw()
+        fig.set_dpi(before)
     plt.close(fig)
-    image = Image.open(buffer).convert("RGB")
-    small = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    pixels = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    small = Image.fromarray(pixels).quantize(
+        256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+    )
     out = io.BytesIO()
-    small.save(out, format="PNG", optimize=True, dpi=(dpi, dpi))
+    small.save(out, format="PNG", dpi=(dpi, dpi))
     return out.getvalue()
 
 

@@ -131,19 +131,22 @@ def _write(
     task: Task, executed: Any, notebook: Path
 ) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
     """Write every format; give name and hash of each file, and the summary the page carries."""
-    from evaluation.export import to_html
+    from evaluation import formats
     from evaluation.front import summary
 
-    simulated = task.job.stem.endswith("_simulated")
-    page = notebook.with_suffix(".html")
-    html = to_html(executed, task.job.language, simulated=simulated)
-    page.write_text(html, "utf-8")
-    named = {"html": (page, page.name), "notebook": (notebook, f"notebooks/{notebook.name}")}
-    files = {
-        kind: {"name": name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-        for kind, (path, name) in named.items()
-    }
-    return files, summary.read(html)
+    job, simulated = task.job, task.job.stem.endswith("_simulated")
+    # The page is always made: the front page links it and reads its summary.
+    written = formats.write(executed, job.language, ("html", *job.formats), simulated=simulated)
+    files = {"notebook": _entry(f"notebooks/{notebook.name}", notebook.read_bytes())}
+    for kind, content in written.items():
+        path = notebook.with_suffix(f".{kind}")
+        path.write_bytes(content)
+        files[kind] = _entry(path.name, content)
+    return files, summary.read(written["html"].decode())
+
+
+def _entry(name: str, content: bytes) -> dict[str, str]:
+    return {"name": name, "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _complaints(executed: Any) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ def _edges(values: Sequence[float]) -> list[float]:
     low, high = ordered[0], ordered[int(0.9 * (len(ordered) - 1))]
     wanted = max((high - low) / STEPS, 0.02)
     power = 10.0 ** math.floor(math.log10(wanted))
-    step = next(s for s in (power, 2 * power, 2.5 * power, 5 * power) if s >= 0.9 * wanted)
+    step = next(power * times for times in (1, 2, 2.5, 5, 10) if power * times >= 0.9 * wanted)
     first = math.floor(low / step)
     return [round(step * (first + i), 10) for i in range(STEPS + 1)]
 

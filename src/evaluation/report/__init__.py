@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from markupsafe import Markup
-
 from evaluation.errors import KepuError
 from evaluation.report import (
     effect,
     findings,
+    glossary,
     governance,
     groups,
     inputs,
@@ -19,7 +18,7 @@ from evaluation.report import (
     targets,
     value,
 )
-from evaluation.report.blocks import Section
+from evaluation.report.blocks import Paragraph, Section, Title
 from evaluation.report.context import NATION, Context
 from evaluation.report.method import record
 from evaluation.report.overview import OVERVIEW
@@ -41,6 +40,7 @@ SECTIONS: dict[str, Callable[[Context], Section]] = {
     "quality": quality.section,
     "sources": method.sources,
     "method": method.method,
+    "glossary": glossary.section,
 }
 
 
@@ -96,16 +96,15 @@ def open_overview(
     return Context(study, NATION, writer, date, first_year, provenance or {}, codes)
 
 
-def title(context: Context) -> Markup:
+def title(context: Context) -> Title:
     """Heading of the page, what the brackets mean, and a warning where figures are simulated."""
     w = context.writer
     kind = ".simulated" if context.study.simulated else ""
     frame = "overview" if context.codes else "report"
-    parts = [
-        Markup("<h1>{}</h1>").format(w.t(f"{frame}.title{kind}", region=context.name)),
-        Markup('<p class="subtitle">{}</p>').format(w.t("report.subtitle")),
-        Markup('<p class="note">{}</p>').format(w.t("report.intervals")),
+    blocks = [
+        Paragraph(w.t("report.subtitle"), "subtitle"),
+        Paragraph(w.t("report.intervals"), "note"),
     ]
     if context.study.simulated:
-        parts.insert(1, Markup('<p class="simulated">{}</p>').format(w.t("report.simulated")))
-    return Markup("\n").join(parts)
+        blocks.insert(0, Paragraph(w.t("report.simulated"), "simulated"))
+    return Title(w.t(f"{frame}.title{kind}", region=context.name), tuple(blocks))

@@ -1,7 +1,8 @@
 """What a report is made of: sections of paragraphs, lists, tables and figures.
 
 The blocks know nothing of statistics; they hold markup ready in one language and draw themselves
-as HTML, in a notebook (``_repr_html_``) and on a page alike.
+as HTML in a notebook. Beside the HTML a notebook keeps each part as JSON (``report.bundle``), from
+which every format is made.
 """
 
 from __future__ import annotations
@@ -36,14 +37,46 @@ class Heading:
 
 @dataclass(frozen=True)
 class Items:
-    """A list; ``key`` marks the box of key findings."""
+    """A list; ``key`` marks the box of key findings, ``labels`` name what each item answers."""
 
     items: tuple[Markup, ...]
     key: bool = False
+    labels: tuple[Markup, ...] = ()
 
     def html(self) -> Markup:
-        inner = Markup("").join(Markup("<li>{}</li>").format(item) for item in self.items)
+        labels = [Markup("<strong>{}</strong> ").format(label) for label in self.labels]
+        labels = labels or [Markup("")] * len(self.items)
+        inner = Markup("").join(
+            Markup("<li>{}{}</li>").format(label, item)
+            for label, item in zip(labels, self.items, strict=True)
+        )
         return Markup('<ul class="{}">{}</ul>').format("key" if self.key else "list", inner)
+
+
+@dataclass(frozen=True)
+class Locks:
+    """The strength of evidence: ``count`` closed locks of ``most``, and the words for it."""
+
+    count: int
+    most: int
+    text: Markup
+
+    def html(self) -> Markup:
+        drawn = "🔒" * self.count + "◌" * (self.most - self.count)
+        return Markup('<p><span class="locks" aria-hidden="true">{}</span> {}</p>').format(
+            drawn, self.text
+        )
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Technical terms with what they mean."""
+
+    terms: tuple[tuple[Markup, Markup], ...]
+
+    def html(self) -> Markup:
+        inner = (Markup("<dt>{}</dt><dd>{}</dd>").format(*pair) for pair in self.terms)
+        return Markup("<dl>{}</dl>").format(Markup("").join(inner))
 
 
 @dataclass(frozen=True)
@@ -89,22 +122,49 @@ class Figure:
         ).format(escape(self.alt), data, self.caption)
 
 
+Block = Paragraph | Heading | Items | Locks | Terms | Table | Figure
+
+
+class Part:
+    """A part of a report that shows itself in a notebook as HTML and keeps itself as JSON."""
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, object]:
+        from evaluation.report.bundle import bundle
+
+        return bundle(self)
+
+    def __str__(self) -> str:
+        return str(self.html())
+
+
 @dataclass(frozen=True)
-class Section:
+class Title(Part):
+    """Head of a report: its name, what it is about, and what a reader must know first."""
+
+    text: Markup
+    blocks: tuple[Paragraph, ...] = ()
+
+    def html(self) -> Markup:
+        heading = Markup("<h1>{}</h1>").format(self.text)
+        return Markup("\n").join([heading, *(block.html() for block in self.blocks)])
+
+    def __repr__(self) -> str:
+        return f"Title({Markup(self.text).striptags()})"
+
+
+@dataclass(frozen=True)
+class Section(Part):
     """A titled run of blocks; ``id`` is the same in every language."""
 
     id: str
     title: Markup
-    blocks: tuple[Paragraph | Heading | Items | Table | Figure, ...]
+    blocks: tuple[Block, ...]
 
     def html(self) -> Markup:
         inner = Markup("\n").join(block.html() for block in self.blocks)
         return Markup('<section id="{}"><h2>{}</h2>\n{}</section>').format(
             self.id, self.title, inner
         )
-
-    def _repr_html_(self) -> str:
-        return str(self.html())
 
     def __repr__(self) -> str:
         return f"Section({self.id}: {len(self.blocks)} blocks)"

@@ -117,6 +117,10 @@ class Context:
         )
         return value - half, value + half, text
 
+    def captioned(self, says: Markup, caption: Markup) -> Markup:
+        """A caption that opens with what the figure shows."""
+        return self.writer.joined(Markup("<strong>{}</strong>").format(says), caption)
+
     def missing(self, key: str, **values: object) -> Paragraph:
         """A sentence for what is not there and the rows that would fill it."""
         code = Markup("<code>{}</code>").format(self.code)

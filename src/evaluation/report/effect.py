@@ -10,6 +10,7 @@ from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section,
 from evaluation.report.context import Context
 from evaluation.report.expectation import here as expected
 from evaluation.report.strength import digits, quotable, strength
+from evaluation.report.writer import plain
 from evaluation.study import Estimate
 
 MAIN = "gain_regression"
@@ -132,13 +133,18 @@ def _forest(context: Context) -> Figure:
         if item.model != MAIN or item.result is None:
             continue
         result, places = item.result, digits(item.result.se)
-        note = f"{result.estimate:+.{places}f}".replace("-", "−")
+        note = plain(result.estimate, w.language, places, signed=True)
         rows.append((str(w.t(f"dose.{item.dose}")), result.estimate, result.low, result.high, note))
     frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
     figure = plots.forest(frame, xlabel=str(w.t("axis.effect")))
-    return Figure(
-        style.figure_png(figure), w.t("effect.forest.caption"), str(w.t("effect.forest.alt"))
+    told = len(_told(_main(context)))
+    says = w.t(
+        "figure.forest" if told else "figure.forest.none",
+        tried=w.number("doses.tried", len(rows), "", 0),
+        told=w.number("doses.told", told, "", 0),
     )
+    caption = context.captioned(says, w.t("effect.forest.caption"))
+    return Figure(style.figure_png(figure), caption, str(w.t("effect.forest.alt")))
 
 
 def _tables(context: Context) -> list[Table]:

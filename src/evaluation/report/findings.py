@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from evaluation.report.blocks import Items, Section
+from evaluation.report.blocks import Items, Locks, Section
 from evaluation.report.context import NATION, Context
 from evaluation.report.effect import overall
+from evaluation.report.strength import drawn_locks
 from evaluation.report.targets import assessments
+
+ANSWERS = ("level", "change", "target", "effect", "next")
 
 
 def section(context: Context) -> Section:
     w = context.writer
     items = (_level(context), _change(context), _target(context), overall(context), _next(context))
-    return Section("findings", w.t("findings.title"), (Items(items, key=True),))
+    return Section(
+        "findings", w.t("findings.title"), (labelled(context, ANSWERS, items), *locks(context))
+    )
+
+
+def labelled(context: Context, names: tuple[str, ...], items: tuple[Markup, ...]) -> Items:
+    """Key findings, each under the question it answers."""
+    labels = tuple(context.writer.t(f"findings.label.{name}") for name in names)
+    return Items(items, key=True, labels=labels)
+
+
+def locks(context: Context) -> tuple[Locks, ...]:
+    """The strength of the evidence on investment, where there is anything to grade."""
+    return tuple(drawn_locks(context, "findings.locks"))
 
 
 def _level(context: Context) -> Markup:

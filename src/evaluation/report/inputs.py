@@ -14,6 +14,7 @@ from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.context import Context
 from evaluation.report.figures import figure_table
 from evaluation.report.norms import norm_blocks
+from evaluation.report.writer import plain
 
 DOMAINS = (
     "facility", "personnel", "volunteer", "activity", "fund", "digital", "reach", "training",
@@ -97,7 +98,7 @@ def _profile(context: Context, found: list[Standing]) -> Figure:
             "label": [str(w.t(f"dose.{item.dose['dose']}")) for item in found],
             "percentile": [item.percentile for item in found],
             "value_text": [
-                f"{item.value:,.{_digits(item.value)}f}{w.unit(item.dose['unit'])}"
+                plain(item.value, w.language, _digits(item.value)) + w.unit(item.dose["unit"])
                 for item in found
             ],
             "band_percentile": [item.band_percentile for item in found],

@@ -64,9 +64,27 @@ def _trend(context: Context) -> Figure:
     figure = plots.trend(_lines(context), marks, breaks, ylabel=str(w.t("axis.rate")))
     return Figure(
         style.figure_png(figure),
-        w.t("level.trend.caption", region=context.name),
+        _says(context, w.t("level.trend.caption", region=context.name)),
         str(w.t("level.trend.alt", region=context.name).striptags()),
     )
+
+
+def _says(context: Context, caption: Markup) -> Markup:
+    """The caption of the trend under what the latest survey tells of region and nation."""
+    own = context.rates_of(context.code)
+    own = own[own["variance"].notna()]
+    if own.empty:
+        says = context.writer.t("figure.level.missing", region=context.name)
+        return context.captioned(says, caption)
+    last = own.iloc[-1]
+    nation = context.rate(NATION, last["wave"])
+    if nation is None or pd.isna(nation["variance"]):
+        return caption
+    low, high, _ = context.difference(f"gap.{context.code}.{last['wave']}", last, nation)
+    side = "above" if low > 0 else "below" if high < 0 else "near"
+    w = context.writer
+    says = w.t(f"figure.level.{side}", region=context.name, year=w.year(last["wave"]))
+    return context.captioned(says, caption)
 
 
 def _rate_table(context: Context, own: pd.DataFrame) -> Table:

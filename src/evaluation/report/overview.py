@@ -9,9 +9,10 @@ from markupsafe import Markup
 
 from evaluation import plots, style
 from evaluation.progress import assess
-from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
+from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.context import NATION, Context
 from evaluation.report.effect import association, limits, overall
+from evaluation.report.findings import labelled, locks
 from evaluation.report.overview_targets import targets
 
 # Targets beyond this year are left to the regional reports.
@@ -20,20 +21,19 @@ NEAR = 2030
 
 def findings(context: Context) -> Section:
     """Where the nation stands, how much is published, what can be said of investment."""
-    w, study = context.writer, context.study
+    w = context.writer
     nation = context.rates_of(NATION)
     nation = nation[nation["variance"].notna()]
-    items = []
+    items: dict[str, Markup] = {}
     if len(nation):
         last = nation.iloc[-1]
-        items.append(
-            w.t("overview.nation", rate=context.rate_text(last), year=w.year(last["wave"]))
-        )
-    items.append(_published(context))
-    items.append(overall(context))
-    if study.simulated:
-        items.insert(0, w.t("report.simulated"))
-    return Section("findings", w.t("findings.title"), (Items(tuple(items), key=True),))
+        year = w.year(last["wave"])
+        items["level"] = w.t("overview.nation", rate=context.rate_text(last), year=year)
+    items["published"] = _published(context)
+    items["effect"] = overall(context)
+    warning = (Paragraph(w.t("report.simulated"), "simulated"),) if context.study.simulated else ()
+    found = labelled(context, tuple(items), tuple(items.values()))
+    return Section("findings", w.t("findings.title"), (*warning, found, *locks(context)))
 
 
 def _published(context: Context) -> Markup:

@@ -140,7 +140,13 @@ def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
     nation = context.rate(NATION, wave)
     reference = None if nation is None else (nation["rate"], w.short(NATION))
     figure = plots.ranking(frame, xlabel=str(w.t("axis.rate")), reference=reference)
-    caption = w.t("level.ranking.caption", year=w.year(wave))
+    says = w.t(
+        "figure.rank.exact" if exact else "figure.rank",
+        region=context.name,
+        low=w.number(f"{key}.low", own["rank_low"], "", 0),
+        high=w.number(f"{key}.high", own["rank_high"], "", 0),
+    )
+    caption = context.captioned(says, w.t("level.ranking.caption", year=w.year(wave)))
     alt = str(w.t("level.ranking.alt", year=wave, region=context.name))
     return [Paragraph(sentence), Figure(style.figure_png(figure), caption, alt)]
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from evaluation import plots, style
 from evaluation.evidence import Component, permitted
 from evaluation.headline import Headline
-from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Table
+from evaluation.report.blocks import Figure, Heading, Items, Locks, Paragraph, Table
 from evaluation.report.context import Context
 from evaluation.report.specifications import specifications
 from evaluation.report.writer import plain
@@ -44,7 +44,7 @@ def strength(context: Context) -> tuple:
         _ladder(context, found),
         Paragraph(w.t("composite.note", parts=_parts(context, found.level_parts)), "note"),
         Heading(w.t("locks.title")),
-        Paragraph(_drawn(context, found.grade.locks)),
+        *drawn_locks(context, "locks.count"),
         Items(tuple(_component(context, item) for item in found.grade.components)),
         Heading(w.t("checks.title")),
         _checks(context, found),
@@ -82,6 +82,9 @@ def _drawn_ladder(context: Context, found: Headline) -> list[Figure]:
             frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
             drawn = plots.forest(frame, xlabel=str(w.t(f"axis.{unit}")))
             caption, alt = w.t(f"composite.caption.{unit}"), str(w.t("composite.alt"))
+            if any(rung.result is found.result for rung in rungs):
+                says = w.t(f"figure.headline.{found.result.verdict}")
+                caption = context.captioned(says, caption)
             figures.append(Figure(style.figure_png(drawn), caption, alt))
     return figures
 
@@ -112,13 +115,17 @@ def _rung(context: Context, model: str, result: Result | None) -> tuple[Markup, 
     )
 
 
-def _drawn(context: Context, locks: int) -> Markup:
-    w = context.writer
-    count = w.number("evidence.locks", locks, "", 0)
-    drawn = "🔒" * locks + "◌" * (LOCKS - locks)
-    return Markup('<span class="locks" aria-hidden="true">{}</span> {}').format(
-        drawn, w.t("locks.count", locks=count, most=w.number("evidence.most", LOCKS, "", 0))
+def drawn_locks(context: Context, key: str) -> list[Locks]:
+    """The locks drawn, with the text ``key`` beside them; none where nothing was graded."""
+    w, found = context.writer, context.study.headline
+    if not isinstance(found, Headline):
+        return []
+    text = w.t(
+        key,
+        locks=w.number("evidence.locks", found.grade.locks, "", 0),
+        most=w.number("evidence.most", LOCKS, "", 0),
     )
+    return [Locks(found.grade.locks, LOCKS, text)]
 
 
 def _component(context: Context, item: Component) -> Markup:

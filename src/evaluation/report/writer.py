@@ -27,7 +27,7 @@ _COMPARATORS = {
 }
 
 
-def plain(value: float, language: str, digits: int | None = None) -> str:
+def plain(value: float, language: str, digits: int | None = None, signed: bool = False) -> str:
     """A number as text: Chinese 万/亿 and English million where nothing is lost, else thousands.
 
     Examples
@@ -35,14 +35,15 @@ def plain(value: float, language: str, digits: int | None = None) -> str:
     >>> plain(187000, "zh"), plain(187000, "en"), plain(118e6, "en"), plain(10.04, "zh")
     ('18.7万', '187,000', '118 million', '10.04')
     """
+    sign = "+" if signed and value > 0 else ""
     if digits is not None:
-        return fixed(value, digits)
+        return sign + fixed(value, digits)
     scales = [(1e8, "亿"), (1e4, "万")] if language == "zh" else [(1e6, " million")]
     for scale, word in scales:
         short = f"{value / scale:,.10g}"
         if abs(value) >= scale and len(short.partition(".")[2]) <= 3:
-            return f"{short}{word}"
-    return f"{value:,.10g}".replace("-", "−")
+            return sign + f"{short}{word}".replace("-", "−")
+    return sign + f"{value:,.10g}".replace("-", "−")
 
 
 class Writer:
@@ -151,9 +152,7 @@ class Writer:
             return self.t("number.unbounded")
         if not math.isclose(self.computed.setdefault(key, value), value, rel_tol=1e-12):
             raise KepuError(f"Result '{key}' was written with two values; give each its own key.")
-        text = plain(value, self.language, digits)
-        if signed and value > 0:
-            text = f"+{text}"
+        text = plain(value, self.language, digits, signed)
         return Markup('<data value="{}" data-result="{}">{}</data>').format(
             f"{value:.10g}", key, text + (self.unit(unit) if unit else "")
         )

@@ -40,7 +40,8 @@ REPORTS = (
     "papermill",
     "nbconvert.exporters.html",
     "evaluation.engine",
-    "evaluation.export",
+    "evaluation.formats",
+    "evaluation.front.summary",
     "evaluation.worker",
 )
 # At import this package connects Matplotlib to the running kernel: each kernel must do so itself.

@@ -1,0 +1,123 @@
+"""Reports of many simulated counties: is the thousandth as quick as the first, in as much memory?
+
+Writes a simulated data package of all provinces and as many made-up counties, runs one batch over
+the counties and reads times from its log of events, memory from the system.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import yaml
+
+from evaluation.simulate import simulate_panel
+from evaluation.simulate_package import documents, write
+from evaluation.simulate_tables import to_tables
+from evaluation.tables import read_descriptor, read_table
+
+ROOT = Path(__file__).resolve().parent.parent
+EVERY = 2.0
+
+
+def package(folder: Path, counties: int) -> list[str]:
+    """Write the package; give the codes of its counties."""
+    descriptor = read_descriptor(ROOT / "data")
+    main = {r["name"]: read_table(ROOT / "data" / r["path"]) for r in descriptor["resources"]}
+    regions = main["regions"]
+    provinces = regions[regions["level"] == "province"]
+    codes = [f"9{number:05d}" for number in range(1, counties + 1)]
+    made = pd.DataFrame({"code": codes, "level": "county", "parent_code": "100000", "band": ""})
+    made["name_zh"] = [f"模拟{number}县" for number in range(1, counties + 1)]
+    made["name_en"] = [f"Simulated county {number}" for number in range(1, counties + 1)]
+    made["short_zh"] = made["name_zh"]
+    main["regions"] = pd.concat([regions, made.reindex(columns=regions.columns)])
+    simulated = pd.concat([provinces, made.reindex(columns=regions.columns)])
+    simulation = simulate_panel(simulated, seed=1)
+    folder.mkdir()
+    write(to_tables(simulation, main), documents(simulation, descriptor), folder)
+    return codes
+
+
+class Memory(threading.Thread):
+    """Samples what the batch and its fork server hold themselves, in MB."""
+
+    def __init__(self, batch: subprocess.Popen):
+        super().__init__(daemon=True)
+        self.batch, self.samples = psutil.Process(batch.pid), {"batch": [], "fork server": []}
+
+    def run(self) -> None:
+        while self.batch.is_running():
+            try:
+                self._sample("batch", self.batch)
+                for child in self.batch.children():
+                    if any("warm.server" in part for part in child.cmdline()):
+                        self._sample("fork server", child)
+            except psutil.NoSuchProcess:
+                return
+            time.sleep(EVERY)
+
+    def _sample(self, name: str, process: psutil.Process) -> None:
+        self.samples[name].append(process.memory_info().rss / 1e6)
+
+
+def quarters(values: list[float]) -> tuple[float, float]:
+    """Medians of the second tenth (the first warms up) and of the last tenth."""
+    tenth = max(len(values) // 10, 1)
+    return statistics.median(values[tenth : 2 * tenth]), statistics.median(values[-tenth:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--counties", type=int, default=1000)
+    counties = parser.parse_args().counties
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        codes = package(place / "data", counties)
+        batch = {
+            "title": {"zh": "模拟县", "en": "Simulated counties"},
+            "notebook": "region_report",
+            "regions": codes,
+            "languages": ["zh"],
+        }
+        (place / "batch.yml").write_text(yaml.safe_dump(batch, allow_unicode=True), "utf-8")
+        kepu = str(Path(sys.executable).with_name("kepu"))
+        command = [kepu, "batch", str(place / "batch.yml"), "--data", str(place / "data"),
+                   "--out", str(place / "out"), "--quiet"]  # fmt: skip
+        running = subprocess.Popen(command, cwd=ROOT)
+        memory = Memory(running)
+        memory.start()
+        code = running.wait()
+        tell(place / "out", memory, code)
+
+
+def tell(out: Path, memory: Memory, code: int) -> None:
+    """Print what was measured."""
+    events = [json.loads(line) for line in (out / "events.jsonl").read_text("utf-8").splitlines()]
+    reports = [event for event in events if event["event"] == "report"]
+    seconds = [event["entry"]["seconds"] for event in reports]
+    made = sum(event["entry"]["status"] == "made" for event in reports)
+    span = reports[-1]["time"] - reports[0]["time"]
+    print(
+        f"{made} of {len(reports)} reports made, exit code {code}, {span / len(reports):.2f} s each"
+    )
+    early, late = quarters(seconds)
+    print(
+        f"time per report: {early:.2f} s early, {late:.2f} s at the end, ratio {late / early:.3f}"
+    )
+    for name, values in memory.samples.items():
+        early, late = quarters(values)
+        print(f"resident memory of the {name}: {early:.0f} MB early, {late:.0f} MB at the end")
+
+
+if __name__ == "__main__":
+    main()
