@@ -66,8 +66,8 @@ smoke: $(STAMP)
 	rm -rf $(SMOKE)
 	$(BIN)/kepu batch reports/batches/smoke.yml --out $(SMOKE)
 
-lab: $(STAMP)  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks/00_welcome.ipynb
+lab: $(STAMP)  ## open JupyterLab on the welcome notebook
+	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/00_welcome.ipynb
 
 bench: $(STAMP)  ## measure a batch against a plain loop and the limit; writes docs/results.md
 	$(BIN)/python benchmarks/run.py
