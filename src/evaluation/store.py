@@ -19,11 +19,13 @@ import platformdirs
 from filelock import FileLock
 
 from evaluation import fingerprint
+from evaluation.errors import KepuError
 
 if TYPE_CHECKING:  # the command line remembers without importing what computes
     from evaluation.data import Dataset
     from evaluation.study import Study
 
+LEAST_DRAWS = 99  # with fewer, no interval at 95 % has an end
 _LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "scikit-learn")
 _held: dict[tuple[str, str, int, int], Study] = {}
 
@@ -83,10 +85,17 @@ def load_study(
 
     Parameters
     ----------
+    draws, seed : of the bootstraps; the same seed gives the same study.
     folder : where studies are kept, by default :func:`folder`.
+
+    Raises
+    ------
+    KepuError : fewer than ``LEAST_DRAWS`` draws.
     """
     from evaluation import slices, study
 
+    if draws < LEAST_DRAWS:
+        raise KepuError(f"A bootstrap of {draws} draws tells nothing; take {LEAST_DRAWS} or more.")
     core = slices.of_study(dataset)
     key = (core.hash, code_hash(), draws, seed)
     return study.widen(_held.get(key) or _kept(core, key, folder), dataset)

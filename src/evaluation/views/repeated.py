@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation import store
+from evaluation.errors import KepuError
 from evaluation.models import fit
 from evaluation.report.blocks import Paragraph
 from evaluation.report.context import Context
@@ -41,7 +42,14 @@ def observed_gains(simulation: Simulation) -> pd.DataFrame:
 
 
 def biased(page: Context, panels: int, seed: int) -> View:
-    """:func:`bias` of so many panels over the regions of the page, drawn at most once."""
+    """:func:`bias` of so many panels over the regions of the page, drawn at most once.
+
+    Raises
+    ------
+    KepuError : fewer than two panels, which have no spread.
+    """
+    if panels < 2:
+        raise KepuError(f"At least 2 simulated panels are needed to show a spread; got {panels}.")
     regions = page.study.dataset.regions
     drawn = store.kept(repeat, regions[regions["code"].isin(page.codes)], panels, seed)
     return bias(page, drawn)

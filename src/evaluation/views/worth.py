@@ -7,6 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation import plots, plots_value, store, style
+from evaluation.errors import KepuError
 from evaluation.report import value as section
 from evaluation.report import value_moves
 from evaluation.report.blocks import Figure, Items, Paragraph
@@ -97,7 +98,14 @@ def reallocations(page: Context) -> View:
 
 
 def tried(page: Context, panels: int, seed: int) -> View:
-    """The rule on simulated panels: without any effect, and with a known best allocation."""
+    """The rule on simulated panels: without any effect, and with a known best allocation.
+
+    Raises
+    ------
+    KepuError : no panel is asked for.
+    """
+    if panels < 1:
+        raise KepuError(f"The rule is tried on at least 1 of the simulated panels; got {panels}.")
     w, rows = page.writer, []
     for name, truth in TRUTHS.items():
         found = store.kept(trial, truth, panels=panels, seed=seed)
