@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from evaluation.errors import KepuError
 from evaluation.headline import MAIN, Headline
+from evaluation.spoken import MOST_LOCKS, Spoken, points, say
 from evaluation.value import costs
 from evaluation.value.assemble import LEVERS, MONEY, latest_levels
 from evaluation.value.ratio import told_from_zero
@@ -29,8 +31,8 @@ class Change:
     factor: float
 
 
-@dataclass(frozen=True)
-class Outlook:
+@dataclass(frozen=True, repr=False)
+class Outlook(Spoken):
     """What a plan would go with.
 
     Attributes
@@ -49,6 +51,25 @@ class Outlook:
     locks: int
     result: Assessment
     budget: float
+
+    def table(self) -> pd.DataFrame:
+        """The numbers by name: ``quantity, value``."""
+        return pd.DataFrame(self.record()["results"].items(), columns=["quantity", "value"])
+
+    def summary(self, language: str = "en") -> str:
+        """Difference of the yearly gain with its interval, and what may be said of it."""
+        told = self.result.summary()
+        ends = {"points": "points", "low": "points.low", "high": "points.high"}
+        values = {name: points(told[key]) for name, key in ends.items()}
+        says = say(f"outlook.{self.verdict}", language)
+        return say(
+            "speak.plan", language, region=self.region, says=says, level="95%",
+            locks=self.locks, most=MOST_LOCKS, **values,
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        plan = ", ".join(f"{item.lever} × {item.factor:.3g}" for item in self.changes)
+        return f"Outlook({self.region}: {plan}; {self.verdict}, {self.locks} locks)"
 
     def record(self) -> dict[str, Any]:
         """The numbers as strict JSON can hold them; no ratio where the interval holds zero."""
