@@ -9,6 +9,8 @@ OUT ?= reports/out
 SMOKE ?= .make/smoke
 NBVAL := $(wildcard notebooks/0*.ipynb)
 KERNEL ?= kepu-warm
+# Planted changes must fail the right cells; three other sets of parameters must run.
+NBTESTS := tests/test_nbval.py tests/test_notebook_parameters.py
 # Nothing of the caller's shell may change which packages or kernels run.
 unexport PYTHONPATH
 unexport PYTHONHOME
@@ -53,7 +55,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check src tests
 
 unit: $(STAMP)
-	$(BIN)/pytest -n 2 src tests --ignore-glob="tests/reference/*.py"
+	$(BIN)/pytest -n 2 src tests --ignore-glob="tests/reference/*.py" $(NBTESTS:%=--ignore=%)
 
 # Stale outputs first, which costs nothing; then every cell of 00 to 08 on the warm kernel. The
 # standard kernel: make nbval KERNEL=python3
@@ -61,6 +63,7 @@ nbval: $(STAMP)  ## run the notebooks, hold checked cells to their stored output
 	@test -n "$(NBVAL)" || { echo "no notebook matches notebooks/0*.ipynb"; exit 1; }
 	$(BIN)/kepu notebooks --check
 	$(BIN)/pytest --nbval-lax --nbval-kernel-name $(KERNEL) -n 2 $(NBVAL)
+	$(BIN)/pytest -n 2 $(NBTESTS)
 
 smoke: $(STAMP)
 	rm -rf $(SMOKE)
