@@ -11,15 +11,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-READING_ORDER = ["01_data_and_evidence", "02_literacy", "03_investment", "04_effect", "07_targets"]
+READING_ORDER = [
+    "00_welcome", "01_data_and_evidence", "02_literacy", "03_investment", "04_effect",
+    "05_robustness", "06_value", "07_targets", "08_scenarios",
+]  # fmt: skip
 EXPECTED = {
     ROOT / "notebooks" / f"{name}.ipynb" for name in (*READING_ORDER, "region_report", "overview")
 }
 NOTEBOOKS = sorted(EXPECTED.union((ROOT / "notebooks").glob("*.ipynb")))
 CHECKED = "nbval-check-output"
 MAXIMUM_BYTES = 400_000
+REPORT_BYTES = 600_000  # a report holds every figure of its region
 MAXIMUM_LINES = 10
 FIGURES_IN_WORDS = re.compile(r"\d+[.,]\d|\d\s*(%|per ?cent|个百分点|亿|万)")
+HAN = re.compile(r"[\u3400-\u9fff]")
 MACHINE_PATH = re.compile(r"(?<![\w.:/])/(home|tmp|root|work|Users|usr|opt|var|mnt)/|[A-Z]:\\\\")
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -155,7 +160,8 @@ def test_every_figure_has_a_caption_and_a_text_that_stands_for_it(path):
 
 
 def test_notebook_is_small_enough_to_open_at_once(path):
-    assert path.stat().st_size < MAXIMUM_BYTES
+    paper = path.stem in READING_ORDER
+    assert path.stat().st_size < (MAXIMUM_BYTES if paper else REPORT_BYTES)
 
 
 def test_simulated_numbers_are_announced(path):
@@ -164,6 +170,29 @@ def test_simulated_numbers_are_announced(path):
         if "toy_page" in source(cell):
             text = re.sub(r"<style>.*?</style>", "", "".join(map(text_of, cell["outputs"])))
             assert re.search(r"[Ss]imulated|模拟", re.split(r"<data", text)[0])
+
+
+def test_a_paper_ends_with_a_caveat_and_what_to_ask_next(path):
+    """Question, data, table or figure, the sentence that reads it, caveat, next question."""
+    if path.stem not in READING_ORDER:
+        return
+    text = "\n".join(source(cell) for cell in cells(path, "markdown"))
+    assert re.search(r"[Cc]aveat", text) and "限制" in text
+    last = source(cells(path)[-1])
+    assert re.search(r"\b(Next|Back)\b", last) and HAN.search(last)
+    kinds = {"<table", "<figure", "<ul"}
+    shown = ["".join(map(text_of, cell["outputs"])) for cell in cells(path, "code")]
+    assert sum("<p" in part and any(kind in part for kind in kinds) for part in shown) >= 2
+
+
+def test_notebooks_store_no_widget_and_nothing_of_the_machine(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    assert set(notebook["metadata"]) == {"kernelspec", "language_info", "kepu"}
+    assert set(notebook["metadata"]["kepu"]) == {"made_from"}
+    assert "version" not in notebook["metadata"]["language_info"]
+    for cell in cells(path, "code"):
+        assert set(cell["metadata"]) <= {"tags"}
+        assert all("widget" not in kind for o in cell["outputs"] for kind in o.get("data", {}))
 
 
 def test_links_lead_to_notebooks_that_exist(path):

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from evaluation import commands, commands_value
+from evaluation import commands, commands_notebooks, commands_value
 from evaluation.errors import KepuError
 
 FAILED, USAGE = 1, 2
@@ -182,6 +182,7 @@ app.command()(commands.estimate)
 app.command()(commands.calibrate)
 app.command()(commands.recover)
 app.command()(commands_value.scenario)
+app.command()(commands_notebooks.notebooks)
 
 
 def _load(data: Path | None) -> Any:

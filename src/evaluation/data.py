@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from evaluation import schema
 from evaluation.contract import RATE
 from evaluation.errors import DataError
+from evaluation.spoken import Spoken, drawn, say, whole
 from evaluation.tables import TABLES, package_hash, read_descriptor, read_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN_DIGITS = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(Spoken):
     """The tables of one checked data package.
 
     Attributes
@@ -56,6 +59,26 @@ class Dataset:
         """Number of rows of each table."""
         return {name: len(getattr(self, name)) for name in TABLES}
 
+    def table(self) -> pd.DataFrame:
+        """Rows of each table: ``table, rows``."""
+        return pd.DataFrame(list(self.counts().items()), columns=["table", "rows"])
+
+    def summary(self, language: str = "en") -> str:
+        """How much is in the package, in one sentence; a simulated one says so."""
+        facts = self.facts
+        rates = int(((facts["indicator"] == RATE) & (facts["kind"] == "survey")).sum())
+        counts = {
+            "facts": len(facts), "rates": rates, "regions": facts["region_code"].nunique(),
+            "indicators": facts["indicator"].nunique(), "sources": len(self.sources),
+        }  # fmt: skip
+        shown = {name: whole(count) for name, count in counts.items()}
+        warning = [say("speak.simulated", language)] if self.simulated else []
+        return " ".join([*warning, say("speak.dataset", language, **shown)])
+
+    def plot(self, language: str = "en") -> Figure:
+        """Which regions have a surveyed rate in which survey."""
+        return drawn("of_dataset", self, language)
+
     def __repr__(self) -> str:
         rates = int(((self.facts["indicator"] == RATE) & (self.facts["kind"] == "survey")).sum())
         kind = "simulated " if self.simulated else ""
@@ -65,18 +88,6 @@ class Dataset:
             f"{self.facts['region_code'].nunique()} regions and "
             f"{self.facts['indicator'].nunique()} indicators from {len(self.sources)} sources; "
             f"{len(self.waves)} waves)"
-        )
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{name}</td><td style='text-align:right'>{count:,}</td></tr>"
-            for name, count in self.counts().items()
-        )
-        kind = "simulated " if self.simulated else ""
-        caption = html.escape(f"{kind}data package {self.root.as_posix()}")
-        return (
-            f"<table><caption>{caption} <code>{self.hash[:SHOWN_DIGITS]}</code></caption>"
-            f"<thead><tr><th>table</th><th>rows</th></tr></thead><tbody>{rows}</tbody></table>"
         )
 
 

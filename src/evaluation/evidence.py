@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+import pandas as pd
 
 from evaluation.errors import KepuError
 from evaluation.evidence_design import START, Design
 from evaluation.evidence_words import forbidden, gate, said
+from evaluation.numerals import chance
 from evaluation.results import Check
+from evaluation.spoken import MOST_LOCKS, Spoken, say
 from evaluation.text import t
 
 __all__ = ["Component", "Design", "Grade", "forbidden", "gate", "grade", "permitted", "said"]
@@ -34,12 +38,44 @@ class Component:
     value: float
 
 
-@dataclass(frozen=True)
-class Grade:
-    """Locks, 0 to 5, with every component that moved them."""
+@dataclass(frozen=True, repr=False)
+class Grade(Spoken):
+    """Locks, 0 to 5, with every component that moved them.
+
+    Examples
+    --------
+    >>> Grade(3, (Component("start", "evidence.start.continuous", 3, 3.0),))
+    Grade(3 of 5 locks: start 3)
+    """
 
     locks: int
     components: tuple[Component, ...]
+
+    def table(self) -> pd.DataFrame:
+        """One component a row: ``kind, key, amount, value``."""
+        return pd.DataFrame([asdict(item) for item in self.components])
+
+    def summary(self, language: str = "en") -> str:
+        """The locks and every component that set or moved them, in plain sentences."""
+        end = "。" if language == "zh" else ". "
+        parts = "".join(_worded(item, language) + end for item in self.components).strip()
+        told = {"locks": self.locks, "most": MOST_LOCKS, "parts": parts}
+        return say("speak.grade", language, **told)
+
+    def __repr__(self) -> str:
+        moved = ", ".join(f"{item.kind} {item.amount}" for item in self.components)
+        return f"Grade({self.locks} of {MOST_LOCKS} locks: {moved})"
+
+
+def _worded(item: Component, language: str) -> str:
+    stem = item.key.removeprefix("evidence.")
+    if stem in ("minus.confounder", "minus.sign_specifications"):
+        value = f"{100 * item.value:.1f}%"
+    elif stem == "minus.pre_trend_found":
+        value = chance(item.value)
+    else:
+        value = f"{item.value:.0f}" if float(item.value).is_integer() else f"{item.value:.2f}"
+    return say(item.key, language, amount=item.amount, value=value)
 
 
 def _start(design: Design) -> Component:

@@ -11,13 +11,16 @@ import pandas as pd
 from evaluation.data import Dataset
 from evaluation.doses import composite
 from evaluation.errors import ModelError
-from evaluation.evidence import Grade, grade
+from evaluation.evidence import Grade, grade, permitted
 from evaluation.evidence_design import panel_design
 from evaluation.expected import COLUMNS, expected_gains
 from evaluation.model_panels import Panels, named, roles
 from evaluation.models import fit
+from evaluation.numerals import rounded
 from evaluation.results import Check, Result
 from evaluation.robustness import Estimated, rebuilder, run_checks
+from evaluation.spoken import Spoken, percent, say
+from evaluation.text import t
 
 MAIN = "gain_regression"
 LADDER = (
@@ -40,8 +43,8 @@ class Rung:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Headline:
+@dataclass(frozen=True, repr=False)
+class Headline(Spoken):
     """The composite estimate with everything that bears on how far to trust it.
 
     Attributes
@@ -63,6 +66,39 @@ class Headline:
     def result(self) -> Result:
         """The headline estimate, that of the gain regression."""
         return self.ladder[0].result
+
+    def table(self) -> pd.DataFrame:
+        """One rung a row: ``model, estimate, low, high, p, unit, reason``."""
+        names = ("estimate", "low", "high", "p", "unit")
+        return pd.DataFrame(
+            [
+                {"model": rung.model}
+                | {name: getattr(rung.result, name, None) for name in names}
+                | {"reason": rung.reason}
+                for rung in self.ladder
+            ]
+        )
+
+    def summary(self, language: str = "en") -> str:
+        """The headline estimate and the strength of the evidence, in sentences."""
+        result = self.result
+        shown = {
+            name: rounded(getattr(result, name), result.se) for name in ("estimate", "low", "high")
+        }
+        key = permitted(self.grade, result.verdict, language)
+        name = t("composite.name", language)
+        told = say(
+            "speak.headline", language, name=name, says=t(key, language, dose=name),
+            unit=t(f"result.unit.{result.unit}", language), level=percent(result.level), **shown,
+        )  # fmt: skip
+        return f"{told} {self.grade.summary(language)}"
+
+    def __repr__(self) -> str:
+        failed = sum(check.passed is False for check in self.checks)
+        return (
+            f"Headline({self.result!r}, {self.grade.locks} locks, "
+            f"{failed} of {len(self.checks)} checks failed)"
+        )
 
 
 def _with_composite(frame: pd.DataFrame, doses: list[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:

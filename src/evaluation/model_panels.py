@@ -15,6 +15,7 @@ from evaluation.errors import KepuError
 from evaluation.models import fit, named
 from evaluation.observations import model_regions
 from evaluation.results import Result
+from evaluation.spoken import Spoken, say, whole
 
 # Columns of the panel of gains and of the panel of levels, by the kind of outcome a model has.
 ROLES: dict[str, dict[str, Any]] = {
@@ -35,14 +36,41 @@ ROLES: dict[str, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class Panels:
-    """The panels of one data package, see :class:`evaluation.study.Study`."""
+@dataclass(frozen=True, repr=False)
+class Panels(Spoken):
+    """The panels of one data package, see :class:`evaluation.study.Study`.
+
+    ``rates`` and ``gains`` hold all regions, in per cent and percentage points with their
+    variances; ``provinces`` the gains, ``levels`` the rates of the panel with doses and covariates.
+    """
 
     rates: pd.DataFrame
     gains: pd.DataFrame
     provinces: pd.DataFrame
     levels: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """Rows, regions and columns of each panel: ``panel, rows, regions, columns``."""
+        frames = {name: getattr(self, name) for name in ("rates", "gains", "provinces", "levels")}
+        return pd.DataFrame(
+            [
+                (name, len(frame), frame["region_code"].nunique(), frame.shape[1])
+                for name, frame in frames.items()
+            ],
+            columns=["panel", "rows", "regions", "columns"],
+        )
+
+    def summary(self, language: str = "en") -> str:
+        """How much the panels hold, in one sentence."""
+        counts = {
+            "rates": len(self.rates), "gains": len(self.gains), "rows": len(self.provinces),
+            "regions": self.provinces["region_code"].nunique(), "levels": len(self.levels),
+        }  # fmt: skip
+        return say("speak.panels", language, **{k: whole(v) for k, v in counts.items()})
+
+    def __repr__(self) -> str:
+        rows = (f"{row.rows} {row.panel}" for row in self.table().itertuples())
+        return f"Panels({', '.join(rows)})"
 
     def of(self, model: str) -> pd.DataFrame:
         """The panel a registered model reads."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from evaluation.numerals import chance, rounded
+from evaluation.spoken import Spoken, check_values, drawn, say
 from evaluation.text import t
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMNS = ["term", "estimate", "se", "low", "high", "p"]
 # Procedures the summary names in the reader's language; others stand as the result calls them.
@@ -96,6 +100,10 @@ class Result:
         )  # fmt: skip
         return text.striptags()
 
+    def plot(self, language: str = "en") -> Figure:
+        """Tested coefficients with their intervals about zero."""
+        return drawn("of_result", self, language)
+
     def to_json(self) -> str:
         """Serialise without loss as strict JSON; see :meth:`from_json`.
 
@@ -155,8 +163,8 @@ def _rebuilt(record: dict[str, Any]) -> Any:
     return tuple(record["$tuple"]) if "$tuple" in record else record
 
 
-@dataclass(frozen=True)
-class Check:
+@dataclass(frozen=True, repr=False)
+class Check(Spoken):
     """One robustness check of an estimate.
 
     Attributes
@@ -177,3 +185,33 @@ class Check:
     def table(self) -> pd.DataFrame:
         """The numbers behind the verdict, one row each."""
         return pd.DataFrame(list(self.rows))
+
+    @property
+    def state(self) -> str:
+        """``passed``, ``failed``, ``informs`` or ``impossible`` (it cannot be made)."""
+        if self.key == "check.impossible":
+            return "impossible"
+        return {True: "passed", False: "failed", None: "informs"}[self.passed]
+
+    def summary(self, language: str = "en") -> str:
+        """Name, verdict and the sentence the check permits, in plain words.
+
+        Examples
+        --------
+        >>> values = {"left_out": 3, "estimate": 0.2, "low": -0.1, "high": 0.5}
+        >>> Check("breaks", True, "check.breaks.passed", values).summary()[:24]
+        'Instrument changes: pass'
+        """
+        words = t(self.key, language, **check_values(self.values, language))
+        name, state = (
+            t(f"check.{kind}", language) for kind in (f"name.{self.name}", f"state.{self.state}")
+        )
+        return say("speak.check", language, name=name, state=state, words=words)
+
+    def plot(self, language: str = "en") -> Figure:
+        """Estimates of the refits behind the verdict; raises ``KepuError`` where there are none."""
+        return drawn("of_check", self, language)
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(f"{name}={value:.3g}" for name, value in self.values.items())
+        return f"Check({self.name}: {self.state}; {numbers})"

@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
+from filelock import FileLock
 
 from evaluation import fingerprint
+from evaluation.errors import KepuError
 
 if TYPE_CHECKING:  # the command line remembers without importing what computes
     from evaluation.data import Dataset
     from evaluation.study import Study
 
+LEAST_DRAWS = 99  # with fewer, no interval at 95 % has an end
 _LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "scikit-learn")
 _held: dict[tuple[str, str, int, int], Study] = {}
 
@@ -39,8 +42,40 @@ def folder() -> Path:
 @cache
 def code_hash() -> str:
     """SHA-256 over the modules a study is computed by and the versions of what they use."""
-    libraries = " ".join(f"{name}={version(name)}" for name in _LIBRARIES)
-    return hashlib.sha256((fingerprint.code("evaluation.study") + libraries).encode()).hexdigest()
+    state = fingerprint.code("evaluation.study") + _libraries()
+    return hashlib.sha256(state.encode()).hexdigest()
+
+
+def _libraries() -> str:
+    return " ".join(f"{name}={version(name)}" for name in _LIBRARIES)
+
+
+def load(path: str | Path = "data") -> Dataset:
+    """Read the data package at ``path``; its contract is checked once for each of its states.
+
+    Parameters
+    ----------
+    path : folder with ``datapackage.json`` and its tables.
+
+    Raises
+    ------
+    DataError
+        Listing every breach of the contract, each with file, row, column, rule and remedy.
+
+    Examples
+    --------
+    >>> load("data/simulated").simulated
+    True
+    """
+    from evaluation import data
+    from evaluation.tables import package_hash
+
+    root = Path(path)
+    if not root.is_dir():
+        return data.load(root)  # which refuses it
+    found = package_hash(root)
+    remembered("checked", found, lambda: data.load(root).hash, "evaluation.schema")
+    return data.load(root, found)
 
 
 def load_study(
@@ -50,10 +85,17 @@ def load_study(
 
     Parameters
     ----------
+    draws, seed : of the bootstraps; the same seed gives the same study.
     folder : where studies are kept, by default :func:`folder`.
+
+    Raises
+    ------
+    KepuError : fewer than ``LEAST_DRAWS`` draws.
     """
     from evaluation import slices, study
 
+    if draws < LEAST_DRAWS:
+        raise KepuError(f"A bootstrap of {draws} draws tells nothing; take {LEAST_DRAWS} or more.")
     core = slices.of_study(dataset)
     key = (core.hash, code_hash(), draws, seed)
     return study.widen(_held.get(key) or _kept(core, key, folder), dataset)
@@ -68,11 +110,33 @@ def hold(dataset: Dataset, *, draws: int, seed: int) -> None:
     _held[key] = _kept(core, key, "")
 
 
+def kept(make: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """What ``make`` gives for these arguments, computed once for each state of its code.
+
+    For what is costly and the same whenever it is asked for: simulations with a seed. ``make`` is
+    a function of a module of this package.
+    """
+    import joblib
+
+    state = fingerprint.code(make.__module__) + _libraries()
+    name = f"{make.__module__}.{make.__qualname__}"
+    memory = joblib.Memory(folder(), verbose=0)
+    return memory.cache(_made, ignore=["make"])(make, name, state, given, named)
+
+
+def _made(make: Callable[..., Any], name: str, state: str, given: tuple, named: dict) -> Any:
+    return make(*given, **named)
+
+
 def _kept(core: Dataset, key: tuple[str, str, int, int], place: str | Path) -> Study:
     import joblib
 
-    memory = joblib.Memory(Path(place) if place else folder(), verbose=0)
-    return memory.cache(_build, ignore=["core"])(core, *key)
+    where = Path(place) if place else folder()
+    found = joblib.Memory(where, verbose=0).cache(_build, ignore=["core"])
+    if found.check_call_in_cache(core, *key):
+        return found(core, *key)
+    with FileLock(where / f"{key[0][:32]}.lock"):  # kernels started together wait for the first
+        return found(core, *key)
 
 
 def _build(core: Dataset, data: str, code: str, draws: int, seed: int) -> Study:

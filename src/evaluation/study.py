@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from evaluation import panel
 from evaluation.data import Dataset
 from evaluation.errors import ModelError
+from evaluation.evidence import permitted
 from evaluation.headline import Headline, headline
 from evaluation.inference import holm
 from evaluation.model_panels import ROLES, fit_doses, panels
 from evaluation.observations import RATE, targets, usable
 from evaluation.results import Result
+from evaluation.spoken import MOST_LOCKS, Spoken, drawn, say, whole
 from evaluation.targets.outlook import Outlook, outlook
+from evaluation.text import t
 from evaluation.value import Value, assemble
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BANDS = ("east", "central", "west")
 MAIN_MODELS = ("gain_regression", "two_way_fixed_effects")
@@ -41,9 +47,17 @@ class Estimate:
         """``positive``, ``negative``, ``unknown`` (interval holds zero) or ``not_estimable``."""
         return "not_estimable" if self.result is None else self.result.verdict
 
+    def summary(self, language: str = "en") -> str:
+        """The result in sentences, or why there is none."""
+        if self.result is not None:
+            return self.result.summary(language)
+        dose, model = t(f"dose.{self.dose}", language), t(f"rung.{self.model}", language)
+        told = {"dose": dose, "model": model, "reason": self.reason}
+        return say("speak.estimate.absent", language, **told)
 
-@dataclass(frozen=True)
-class Study:
+
+@dataclass(frozen=True, repr=False)
+class Study(Spoken):
     """Rates, gains, doses, targets and estimates of one data package.
 
     ``provinces`` holds the gains of provinces with doses and covariates, the panel of the gain
@@ -69,6 +83,47 @@ class Study:
     def simulated(self) -> bool:
         """Whether the package holds generated figures and every page must say so."""
         return self.dataset.simulated
+
+    def table(self) -> pd.DataFrame:
+        """One estimate a row: ``dose, model, estimate, low, high, p, p_holm, verdict, reason``."""
+        names = ("estimate", "low", "high", "p")
+        return pd.DataFrame(
+            [
+                {"dose": e.dose, "model": e.model}
+                | {name: getattr(e.result, name, float("nan")) for name in names}
+                | {"p_holm": e.p_holm, "verdict": e.verdict, "reason": e.reason}
+                for e in self.estimates
+            ]
+        )
+
+    def summary(self, language: str = "en") -> str:
+        """What the study rests on and the strongest sentence its evidence permits."""
+        counts = {"rates": whole(len(self.rates)), "gains": whole(len(self.gains))}
+        warning = [say("speak.simulated", language)] if self.simulated else []
+        if not isinstance(self.headline, Headline):
+            told = say("speak.ungraded", language, reason=self.headline, **counts)
+            return " ".join([*warning, told])
+        grade, verdict = self.headline.grade, self.headline.result.verdict
+        key = permitted(grade, verdict, language)
+        counts |= {
+            "rows": whole(len(self.provinces)), "locks": grade.locks, "most": MOST_LOCKS,
+            "provinces": self.provinces["region_code"].nunique(),
+            "says": t(key, language, dose=t("composite.name", language)),
+        }  # fmt: skip
+        return " ".join([*warning, say("speak.study", language, **counts)])
+
+    def plot(self, language: str = "en") -> Figure:
+        """Every dose of the gain regression with its interval about zero."""
+        return drawn("of_study", self, language)
+
+    def __repr__(self) -> str:
+        kind = "simulated, " if self.simulated else ""
+        head = self.headline
+        graded = f"{head.grade.locks} locks" if isinstance(head, Headline) else "no headline"
+        return (
+            f"Study({kind}{len(self.rates)} rates, {len(self.gains)} gains, "
+            f"{len(self.estimates)} estimates, {graded})"
+        )
 
 
 def band_rates(dataset: Dataset) -> pd.DataFrame:

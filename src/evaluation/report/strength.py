@@ -15,11 +15,9 @@ from evaluation.report.context import Context
 from evaluation.report.specifications import specifications
 from evaluation.report.writer import plain
 from evaluation.results import Check, Result
+from evaluation.spoken import CHANCES, COUNTS, SHARES
 
 LOCKS = 5
-COUNTS = {"count", "changes", "left_out", "draws", "doses", "differing", "not_estimable"}
-SHARES = {"opposite_share", "sign_share", "rv", "rv_alpha", "strongest"}
-CHANCES = {"p", "p_square"}
 
 
 def quotable(context: Context) -> Markup:

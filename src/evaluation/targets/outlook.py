@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,10 @@ from scipy.stats import norm
 
 from evaluation.data import Dataset
 from evaluation.errors import KepuError, ModelError
+from evaluation.numerals import fixed
 from evaluation.observations import model_regions
+from evaluation.spoken import Spoken, drawn, say, whole
+from evaluation.spoken import percent as share_text
 from evaluation.survey import normal_quantile
 from evaluation.targets.backtest import (
     BENCHMARKS,
@@ -25,6 +29,10 @@ from evaluation.targets.backtest import (
 )
 from evaluation.targets.series import logit_rates, percent, to_logit
 from evaluation.targets.trend import Trend, fit_trend, points_of
+from evaluation.text import t
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ENOUGH = 5  # held-out rates that make a horizon count as checked
 # Words for a chance, from the lower bound of each; after Mastrandrea et al. (2010), Guidance note
@@ -32,8 +40,8 @@ ENOUGH = 5  # held-out rates that make a horizon count as checked
 WORDS = ((0.9, "very_likely"), (0.66, "likely"), (0.33, "even"), (0.1, "unlikely"), (0.0, "remote"))
 
 
-@dataclass(frozen=True, eq=False)
-class Outlook:
+@dataclass(frozen=True, eq=False, repr=False)
+class Outlook(Spoken):
     """Forecasts of every surveyed region with the back-test that speaks for or against them.
 
     Attributes
@@ -51,6 +59,32 @@ class Outlook:
     agreed: int
     series: pd.DataFrame
     gain_variance: float
+
+    def table(self) -> pd.DataFrame:
+        """The back-test, one model a row: error in percentage points, shares covered."""
+        return self.scores
+
+    def summary(self, language: str = "en") -> str:
+        """The model forecasts are made with, and how it did on surveys held out."""
+        own = self.score()
+        told = {
+            "regions": len(self.regions), "trend": t(f"trend.{self.model}", language),
+            "rates": whole(own["rates"]), "error": fixed(own["mae"], 2),
+            "level": share_text(0.8), "cover": share_text(own["cover_80"]),
+        }  # fmt: skip
+        return say("speak.outlook", language, **told)
+
+    def plot(self, region: str, language: str = "en") -> Figure:
+        """Published rates of a region and the fan of its forecast.
+
+        Raises
+        ------
+        KepuError : a region without a survey.
+        """
+        return drawn("of_outlook", self, region, language)
+
+    def __repr__(self) -> str:
+        return f"Outlook({self.model}: {len(self.regions)} regions, {len(self.records)} records)"
 
     @property
     def beats_benchmarks(self) -> bool:

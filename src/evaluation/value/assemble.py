@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,12 +15,16 @@ from evaluation.draws import draw_rates
 from evaluation.errors import ModelError
 from evaluation.headline import MAIN, TERM, Headline
 from evaluation.model_panels import ROLES, Panels
+from evaluation.spoken import Spoken, drawn, say, whole
 from evaluation.value import costs
 from evaluation.value.declared import declared, rule
 from evaluation.value.effects import Joint, composite_slope, confidence_draws, joint
 from evaluation.value.efficiency import Efficiency, bootstrap_scores
 from evaluation.value.reallocate import Reallocation, bounds, reallocate
 from evaluation.value.response import Response, response
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LEVERS = ("facility", "personnel", "activity")
 INPUTS = ("facility", "personnel", "fund")
@@ -29,8 +33,8 @@ DRAWS = 2000
 LEAST_REGIONS = 20
 
 
-@dataclass(frozen=True, eq=False)
-class Value:
+@dataclass(frozen=True, eq=False, repr=False)
+class Value(Spoken):
     """The value analysis of a data package, for every region at once.
 
     Attributes
@@ -57,6 +61,31 @@ class Value:
     between_regions: Reallocation | None = None
     efficiency: Efficiency | None = None
     reasons: dict[str, str] = field(default_factory=dict)
+
+    def table(self) -> pd.DataFrame:
+        """Draws of each effect: ``effect, mean, low, high`` in percentage points a year, 95 %."""
+        names = ["effect", "mean", "low", "high"]
+        rows = [(k, d.mean(), *np.quantile(d, (0.025, 0.975))) for k, d in self.effects.items()]
+        return pd.DataFrame(rows, columns=names)
+
+    def summary(self, language: str = "en") -> str:
+        """What could be worked out, and what could not with its reason."""
+        counts = {
+            "effects": len(self.effects), "curves": len(self.responses),
+            "regions": 0 if self.people is None else self.people.index.unique(level=0).size,
+        }  # fmt: skip
+        told = [say("speak.value", language, **{k: whole(v) for k, v in counts.items()})]
+        for part, reason in self.reasons.items():
+            told.append(say("speak.value.absent", language, part=part, reason=reason))
+        return " ".join(told)
+
+    def plot(self, language: str = "en") -> Figure:
+        """Response curves of the levers with their bands."""
+        return drawn("of_value", self, language)
+
+    def __repr__(self) -> str:
+        absent = f", absent: {', '.join(self.reasons)}" if self.reasons else ""
+        return f"Value(effects of {', '.join(self.effects) or 'nothing'}{absent})"
 
 
 def _spec(doses: list[str], draws: int, seed: int) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from evaluation.errors import KepuError
 from evaluation.headline import MAIN, Headline
+from evaluation.spoken import MOST_LOCKS, Spoken, points, say
 from evaluation.value import costs
 from evaluation.value.assemble import LEVERS, MONEY, latest_levels
 from evaluation.value.ratio import told_from_zero
@@ -29,8 +31,8 @@ class Change:
     factor: float
 
 
-@dataclass(frozen=True)
-class Outlook:
+@dataclass(frozen=True, repr=False)
+class Outlook(Spoken):
     """What a plan would go with.
 
     Attributes
@@ -49,6 +51,25 @@ class Outlook:
     locks: int
     result: Assessment
     budget: float
+
+    def table(self) -> pd.DataFrame:
+        """The numbers by name: ``quantity, value``."""
+        return pd.DataFrame(self.record()["results"].items(), columns=["quantity", "value"])
+
+    def summary(self, language: str = "en") -> str:
+        """Difference of the yearly gain with its interval, and what may be said of it."""
+        told = self.result.summary()
+        ends = {"points": "points", "low": "points.low", "high": "points.high"}
+        values = {name: points(told[key]) for name, key in ends.items()}
+        says = say(f"outlook.{self.verdict}", language)
+        return say(
+            "speak.plan", language, region=self.region, says=says, level="95%",
+            locks=self.locks, most=MOST_LOCKS, **values,
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        plan = ", ".join(f"{item.lever} × {item.factor:.3g}" for item in self.changes)
+        return f"Outlook({self.region}: {plan}; {self.verdict}, {self.locks} locks)"
 
     def record(self) -> dict[str, Any]:
         """The numbers as strict JSON can hold them; no ratio where the interval holds zero."""
@@ -121,7 +142,7 @@ def _supported(study: Any, region: str, item: Change) -> tuple[int, float]:
     return year, level
 
 
-def _points(study: Any, changes: tuple[Change, ...]) -> np.ndarray:
+def drawn_gain(study: Any, changes: tuple[Change, ...]) -> np.ndarray:
     """Draws of the yearly gain: a single lever's own, several levers' from one equation."""
     value, logs = study.value, {item.lever: np.log2(item.factor) for item in changes}
     if len(changes) == 1:
@@ -167,17 +188,17 @@ def scenario(
         raise KepuError("A budget and a willingness to pay cannot be negative.")
     _known(study, changes)
     levels = {item.lever: _supported(study, region, item) for item in changes}
-    points = _points(study, changes)
+    points = drawn_gain(study, changes)
     residents = costs.latest(study.value.people, region)
     result = assessed(points, float(budget), residents, study.dataset, wtp=wtp)
-    verdict, locks = _verdict(study, changes, points), found.grade.locks
+    verdict, locks = verdict_of(study, changes, points), found.grade.locks
     if verdict == "unknown" or locks < LEAST_LOCKS:
         # One input of several that stands out, or evidence for no comparison, carries no ratio.
         result = replace(result, ratio=None)
     return Outlook(region, changes, levels, verdict, locks, result, float(budget))
 
 
-def _verdict(study: Any, changes: tuple[Change, ...], points: np.ndarray) -> str:
+def verdict_of(study: Any, changes: tuple[Change, ...], points: np.ndarray) -> str:
     low, high = np.quantile(points, TAILS)
     told = told_from_zero(low, high)
     if len(changes) == 1:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Table
+from evaluation.errors import KepuError
+from evaluation.report.blocks import Block, Paragraph, Table
 from evaluation.report.context import Context
 
-__all__ = ["View", "show", "table"]
+__all__ = ["View", "drawn", "existing", "show", "table"]
 
 # JupyterLab right-aligns and stripes every table: columns of words read better from the left.
 STYLE = Markup(
@@ -34,7 +35,7 @@ STYLE = Markup(
 class View:
     """Blocks that show themselves in a notebook; a simulated package announces itself."""
 
-    blocks: tuple[Paragraph | Heading | Items | Table | Figure, ...]
+    blocks: tuple[Block, ...]
     warning: Paragraph | None = None
 
     def _repr_html_(self) -> str:
@@ -45,11 +46,35 @@ class View:
         return f"View({', '.join(type(block).__name__ for block in self.blocks)})"
 
 
-def show(page: Context, *blocks: Paragraph | Heading | Items | Table | Figure) -> View:
+def show(page: Context, *blocks: Block) -> View:
     """Put blocks of a page on the screen, under a warning where its figures are simulated."""
     if not page.study.simulated:
         return View(blocks)
     return View(blocks, Paragraph(page.writer.t("view.simulated"), "simulated"))
+
+
+def existing(page: Context, region: str, codes: Iterable[str] | None = None) -> str:
+    """The code of a region, checked: it is in ``regions.csv``, and among ``codes`` if given.
+
+    Raises
+    ------
+    KepuError : an unknown region, or one that cannot be compared.
+    """
+    if region not in set(page.study.dataset.regions["code"]):
+        raise KepuError(f"Region '{region}' is not in regions.csv; 'kepu list regions' shows all.")
+    if codes is not None and region not in set(codes):
+        raise KepuError(
+            f"Region {region} is not among the provinces that are compared; name one of them."
+        )
+    return region
+
+
+def drawn(page: Context, section: Callable[[Context], Iterable[Block]]) -> list[Block]:
+    """Blocks of a report section, made once for a page: several views show parts of one."""
+    kept = vars(page).setdefault("_drawn", {})
+    if section not in kept:
+        kept[section] = list(section(page))
+    return kept[section]
 
 
 def table(

@@ -9,7 +9,7 @@ from evaluation.report.blocks import Figure, Items, Paragraph, Table
 from evaluation.report.context import Context
 from evaluation.report.effect import association
 from evaluation.study import Estimate
-from evaluation.views import View, show, table
+from evaluation.views import View, drawn, show, table
 
 MAIN = "gain_regression"
 DIGITS = 3
@@ -17,12 +17,12 @@ DIGITS = 3
 
 def parts(page: Context, *kinds: type) -> View:
     """Those blocks of the report's section on the association that are of the ``kinds``."""
-    return show(page, *(block for block in association(page) if isinstance(block, kinds)))
+    return show(page, *(block for block in drawn(page, association) if isinstance(block, kinds)))
 
 
 def sentences(page: Context) -> View:
     """The one-sentence answer and what the comparison rests on."""
-    return show(page, *association(page)[:2])
+    return show(page, *drawn(page, association)[:2])
 
 
 def forest(page: Context) -> View:

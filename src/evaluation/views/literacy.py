@@ -10,7 +10,7 @@ from evaluation.position import nearest, profile_of
 from evaluation.report.blocks import Figure, Paragraph
 from evaluation.report.context import NATION, Context
 from evaluation.study import BANDS
-from evaluation.views import View, show, table
+from evaluation.views import View, existing, show, table
 
 NONE = Markup("—")
 
@@ -98,6 +98,7 @@ def bands(page: Context) -> View:
 def peers(page: Context, region: str) -> View:
     """The regions most like ``region`` in income, education and cities, with their latest rate."""
     w, profile = page.writer, profile_of(page.study.provinces)
+    existing(page, region, profile.index)
     rows = []
     for code in [region, *nearest(profile, region)]:
         known, own = page.rates_of(code), profile.loc[code]

@@ -10,7 +10,7 @@ from evaluation.position import growth
 from evaluation.report.blocks import Figure, Paragraph
 from evaluation.report.context import NATION, Context
 from evaluation.report.figures import figure_table
-from evaluation.views import View, show, table
+from evaluation.views import View, existing, show, table
 
 # National series and the divisor of their axis; the texts view.national.<series> name its unit.
 SCALES = {
@@ -75,6 +75,7 @@ def national(page: Context) -> View:
 def documents(page: Context, region: str) -> View:
     """What a region's documents print in two definitions of one indicator, never joined."""
     w, data = page.writer, page.study.dataset
+    existing(page, region)
     facts = data.facts[(data.facts["region_code"] == region) & (data.facts["indicator"] != RATE)]
     facts = facts[(facts["kind"] == "statistic") & (facts["series"] != facts["indicator"])]
     facts = facts[~facts["indicator"].map(data.indicators.set_index("indicator")["proxy"])]

@@ -11,7 +11,7 @@ from evaluation.position import latest_common_year, percentile
 from evaluation.report.blocks import Figure, Paragraph
 from evaluation.report.context import Context
 from evaluation.study import BANDS
-from evaluation.views import View, show, table
+from evaluation.views import View, existing, show, table
 
 PUBLISHED = 0.9  # share of the regions a year needs before a median of it is drawn
 
@@ -81,6 +81,7 @@ def history(page: Context) -> View:
 def spread(page: Context, region: str) -> View:
     """Lowest, middle and highest region on each proxy, and where ``region`` stands."""
     w, rows = page.writer, []
+    existing(page, region)
     for _, dose in page.study.dataset.doses.iterrows():
         values = _values(page, dose)
         year = latest_common_year(values, region, PUBLISHED)

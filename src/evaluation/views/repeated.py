@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from evaluation import store
+from evaluation.errors import KepuError
 from evaluation.models import fit
 from evaluation.report.blocks import Paragraph
 from evaluation.report.context import Context
@@ -37,6 +39,20 @@ def observed_gains(simulation: Simulation) -> pd.DataFrame:
     doses = simulation.gains[["region_code", "wave_to", DOSE]]
     frame = frame.merge(doses, on=["region_code", "wave_to"], validate="one_to_one")
     return frame.assign(log2_dose=np.log2(frame[DOSE]))
+
+
+def biased(page: Context, panels: int, seed: int) -> View:
+    """:func:`bias` of so many panels over the regions of the page, drawn at most once.
+
+    Raises
+    ------
+    KepuError : fewer than two panels, which have no spread.
+    """
+    if panels < 2:
+        raise KepuError(f"At least 2 simulated panels are needed to show a spread; got {panels}.")
+    regions = page.study.dataset.regions
+    drawn = store.kept(repeat, regions[regions["code"].isin(page.codes)], panels, seed)
+    return bias(page, drawn)
 
 
 def repeat(regions: pd.DataFrame, panels: int, seed: int) -> pd.DataFrame:

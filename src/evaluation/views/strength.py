@@ -7,7 +7,7 @@ from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Table
 from evaluation.report.context import Context
 from evaluation.report.specifications import curve
 from evaluation.report.strength import quotable, strength
-from evaluation.views import View, show
+from evaluation.views import View, drawn, show
 
 # The blocks of the report's strength section by the kind of question they answer.
 PARTS = {"forest": 0, "ladder": 0, "locks": 1, "checks": 2}
@@ -16,7 +16,7 @@ PARTS = {"forest": 0, "ladder": 0, "locks": 1, "checks": 2}
 def part(page: Context, name: str) -> View:
     """A part of the report on strength: ``forest``, ``ladder``, ``locks`` or ``checks``."""
     groups: list[list[Paragraph | Items | Table | Figure]] = []
-    for block in strength(page):
+    for block in drawn(page, strength):
         if isinstance(block, Heading):
             groups.append([])
         else:
@@ -24,8 +24,8 @@ def part(page: Context, name: str) -> View:
     if not groups:
         return show(page, Paragraph(quotable(page)))
     blocks = groups[PARTS[name]]
-    drawn = [block for block in blocks if isinstance(block, Figure)]
-    return show(page, *(drawn if name == "forest" else [b for b in blocks if b not in drawn]))
+    figures = [block for block in blocks if isinstance(block, Figure)]
+    return show(page, *(figures if name == "forest" else [b for b in blocks if b not in figures]))
 
 
 def sentence(page: Context) -> View:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation import plots, plots_value, style
+from evaluation import plots, plots_value, store, style
+from evaluation.errors import KepuError
 from evaluation.report import value as section
 from evaluation.report import value_moves
 from evaluation.report.blocks import Figure, Items, Paragraph
@@ -97,10 +98,17 @@ def reallocations(page: Context) -> View:
 
 
 def tried(page: Context, panels: int, seed: int) -> View:
-    """The rule on simulated panels: without any effect, and with a known best allocation."""
+    """The rule on simulated panels: without any effect, and with a known best allocation.
+
+    Raises
+    ------
+    KepuError : no panel is asked for.
+    """
+    if panels < 1:
+        raise KepuError(f"The rule is tried on at least 1 of the simulated panels; got {panels}.")
     w, rows = page.writer, []
     for name, truth in TRUTHS.items():
-        found = trial(truth, panels=panels, seed=seed)
+        found = store.kept(trial, truth, panels=panels, seed=seed)
         numbers = {
             "rule": np.mean([item.found.recommended for item in found]),
             "naive": np.mean([item.found.probability >= RULE.probability for item in found]),

@@ -31,6 +31,8 @@ NOTEBOOKS = (
     "sklearn.linear_model",
     "statsmodels.api",
     "statsmodels.formula.api",
+    "ipywidgets",
+    "evaluation.explorer",
     "evaluation.report",
     "evaluation.store",
     "evaluation.views",
