@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,22 @@ def test_options_reach_the_run(project, kernels):
     plan, how = kernels[0]
     assert [job.id for job in plan] == ["110000_zh", "150000_zh"]
     assert (how.out, how.workers, how.timeout) == (Path("out"), 3, 9.0)
+
+
+def test_own_boundaries_reach_the_run_and_need_their_approval(project, kernels):
+    ring = [[110, 40], [112, 40], [112, 42], [110, 40]]
+    square = {"type": "Polygon", "coordinates": [ring]}
+    feature = {"type": "Feature", "properties": {"adcode": "150100"}, "geometry": square}
+    drawn = {"type": "FeatureCollection", "features": [feature]}
+    (project / "map.json").write_text(json.dumps(drawn), "utf-8")
+    (project / "b.yml").write_text("notebook: region_report\nregions: [150000]\n", "utf-8")
+    refused = kepu("batch", "b.yml", "--boundaries", "map.json", *FOLDER)
+    assert refused.exit_code == 2 and "approval number" in refused.output
+    arguments = ("--boundaries", "map.json", "--approval", "GS(2024)1")
+    assert kepu("batch", "b.yml", *arguments, *FOLDER).exit_code == 0
+    assert kernels[0][1].boundaries.approval == "GS(2024)1"
+    missing = kepu("batch", "b.yml", "--boundaries", "none.json", "--approval", "x", *FOLDER)
+    assert missing.exit_code == 2 and "none.json is no GeoJSON file" in missing.output
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class Launcher:
         self._server: Server | None = None
         self._running: set[Any] = set()
         self._lock = threading.Lock()
-        self._closed = False
+        self.closed = False
         write_kernel(folder, warm=not self.notice)
 
     def start(self, task: Task) -> Any:
@@ -61,6 +61,8 @@ class Launcher:
     def server(self) -> Server:
         """The fork server, started again where it was killed."""
         with self._lock:
+            if self.closed:
+                raise ConnectionError("the run was ended")
             if self._server is None or not self._server.alive:
                 if self._server is not None:
                     self._server.close()
@@ -79,7 +81,7 @@ class Launcher:
 
     def _keep(self, process: Any) -> Any:
         self._running.add(process)
-        if self._closed:
+        if self.closed:
             process.kill()
         return process
 
@@ -89,7 +91,7 @@ class Launcher:
 
     def close(self) -> None:
         """End every process and the server."""
-        self._closed = True
+        self.closed = True
         for process in list(self._running):
             process.kill()
         with self._lock:
@@ -111,7 +113,7 @@ def attempt(task: Task, launcher: Launcher, tries: int = 2) -> Outcome:
     for number in range(1, tries + 1):
         shutil.rmtree(task.folder, ignore_errors=True)
         outcome = replace(_stored(_try(task, launcher), task), attempts=number)
-        if not outcome.passing:
+        if not outcome.passing or launcher.closed:
             break
     return outcome
 

@@ -66,6 +66,8 @@ FRESH = Annotated[bool, typer.Option("--fresh", help="Make again what is up to d
 EXPLAIN = Annotated[bool, typer.Option("--explain", help="Say why each report is made.")]
 QUIET = Annotated[bool, typer.Option("--quiet", help="Say only what failed.")]
 SCHEDULER = Annotated[str, typer.Option(help="Dask scheduler whose workers make the reports.")]
+BOUNDARIES = Annotated[Path | None, typer.Option(help="GeoJSON of an approved map, by adcode.")]
+APPROVAL = Annotated[str, typer.Option(help="Approval number of that map (审图号).")]
 STORE = Annotated[str, typer.Option(help="Address the reports are kept at, as s3://bucket/a.")]
 
 
@@ -105,6 +107,8 @@ def batch(
     timeout: TIMEOUT = 300.0,
     scheduler: SCHEDULER = "",
     store: STORE = "",
+    boundaries: BOUNDARIES = None,
+    approval: APPROVAL = "",
     set_: SET = None,
     data: DATA = None,
     out: OUT = None,
@@ -123,7 +127,9 @@ def batch(
         "overrides": making.pairs(set_),
     }
     place = making.folders(data, notebooks, out)
-    options = making.Options(workers, timeout, fresh, scheduler, store, dry_run, explain, quiet)
+    options = making.Options(
+        workers, timeout, fresh, scheduler, store, boundaries, approval, dry_run, explain, quiet
+    )
     if not making.make(project.read_batch(file), place, choice, options):
         raise typer.Exit(FAILED)
 

@@ -25,7 +25,7 @@ from evaluation.errors import Violation
 # A gain is the difference of two levels, each printed with two decimals.
 GAIN_TOLERANCE = 0.011
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-FORMULA = re.compile(r"(?:(?:sum|diff):)?(F\d{5}(?:;F\d{5})*)")
+FORMULA = re.compile(r"(?:(?:sum|diff):)?(F\d{5,}(?:;F\d{5,})*)")
 FACT = "region_code period_start period_end indicator group kind series value caveats fact_id"
 
 

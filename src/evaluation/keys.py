@@ -33,11 +33,11 @@ def keyed(dataset: Dataset, notebooks: Path, date: str) -> Callable[[Job], dict[
         targets are due, the day is only printed.
     """
 
+    slicer = slices.Slicer(dataset)
+
     @cache
     def slice_hash(region: str, region_set: str) -> str:
-        if region:
-            return slices.of_region(dataset, region).hash
-        return slices.of_set(dataset, region_set).hash
+        return (slicer.of_region(region) if region else slicer.of_set(region_set)).hash
 
     def key(job: Job) -> dict[str, str]:
         text, modules = fingerprint.notebook(notebooks / f"{job.notebook}.ipynb")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from evaluation import data as packages
 from evaluation import keys, plan, project, record, runner, screen, store
 from evaluation.errors import KepuError
+from evaluation.front import Boundaries, boundaries
 from evaluation.plan import Job
 from evaluation.tables import package_hash
 from evaluation.worker import FAILED
@@ -32,7 +34,8 @@ class Options:
     """How a command is to run; see :class:`evaluation.runner.Run` for what is not said here.
 
     ``dry_run`` shows the plan and stops, ``explain`` says of each report why it is made, ``quiet``
-    says only what failed.
+    says only what failed. ``boundaries`` is a GeoJSON file with an approved map, ``approval`` its
+    number.
     """
 
     workers: int | None = None
@@ -40,6 +43,8 @@ class Options:
     fresh: bool = False
     scheduler: str = ""
     store: str = ""
+    boundaries: Path | None = None
+    approval: str = ""
     dry_run: bool = False
     explain: bool = False
     quiet: bool = False
@@ -105,8 +110,20 @@ def _plan(
         fresh=options.fresh,
         scheduler=options.scheduler,
         store=options.store,
+        boundaries=_boundaries(options),
     )  # fmt: skip
     return jobs, how
+
+
+def _boundaries(options: Options) -> Boundaries | None:
+    """Read a user's own map; regions are matched by ``adcode``."""
+    if options.boundaries is None:
+        return None
+    try:
+        drawn = json.loads(options.boundaries.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise KepuError(f"{options.boundaries} is no GeoJSON file ({error}) — correct it") from None
+    return boundaries(drawn, approval=options.approval)
 
 
 def _checked(data: Path) -> packages.Dataset:

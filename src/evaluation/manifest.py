@@ -85,7 +85,10 @@ def entry(
 
 
 def write(
-    out: Path, reports: Mapping[str, Mapping[str, Any]], run: Mapping[str, Any]
+    out: Path,
+    reports: Mapping[str, Mapping[str, Any]],
+    run: Mapping[str, Any],
+    own: front.Boundaries | None = None,
 ) -> dict[str, str]:
     """Write manifest.json and index.html and give their texts by name.
 
@@ -95,6 +98,7 @@ def write(
     ----------
     reports : entries by file stem.
     run : what is told of this run: start, duration, versions, data.
+    own : boundaries the map is drawn with in place of tiles.
     """
     kept = [
         reports[stem]
@@ -104,7 +108,7 @@ def write(
     manifest = {"run": dict(run), "reports": kept}
     texts = {NAME: _text(manifest)}
     replace(out / NAME, texts[NAME])
-    texts["index.html"] = index(manifest)
+    texts["index.html"] = index(manifest, own)
     replace(out / "index.html", texts["index.html"])
     return texts
 
@@ -119,7 +123,8 @@ def _version(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: entry.get(key, "") for key in ("file", "date", "data_hash")}
 
 
-def index(manifest: Mapping[str, Any]) -> str:
+def index(manifest: Mapping[str, Any], own: front.Boundaries | None = None) -> str:
     """Render the front page of a folder from the summaries its manifest holds."""
     reports = manifest["reports"]
-    return front.page(manifest, {entry["stem"]: entry.get("summary") or {} for entry in reports})
+    summaries = {entry["stem"]: entry.get("summary") or {} for entry in reports}
+    return front.page(manifest, summaries, own=own)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from evaluation import fingerprint, folder, journal, keys, manifest, remote
 from evaluation.errors import KepuError
+from evaluation.front import Boundaries
 from evaluation.plan import Job
 from evaluation.record import Record, State
 from evaluation.worker import CACHED, Outcome, Task
@@ -31,6 +32,7 @@ class Run:
     timeout : seconds one report may take.
     fresh : make every report again, whatever is there.
     scheduler : address of a Dask scheduler whose workers make the reports.
+    boundaries : a user's own map for the front page, ``None`` for tiles.
     store : address, of any kind fsspec knows, the files are kept at in place of ``out``.
     """
 
@@ -45,6 +47,7 @@ class Run:
     fresh: bool = False
     scheduler: str = ""
     store: str = ""
+    boundaries: Boundaries | None = None
 
 
 @dataclass
@@ -150,7 +153,7 @@ def _kept(record: Record, how: Run) -> Iterator[None]:
     try:
         yield
     finally:
-        texts = manifest.write(how.out, record.entries, record.told())
+        texts = manifest.write(how.out, record.entries, record.told(), how.boundaries)
         for name, text in texts.items() if how.store else ():
             remote.put_text(how.store, name, text)
         record.log.write("finished")

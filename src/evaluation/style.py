@@ -6,12 +6,15 @@ Nothing here changes matplotlib's global settings: each figure is made, drawn an
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import io
-from collections.abc import Iterator
+import pickle
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -74,6 +77,8 @@ RC = {
     "figure.constrained_layout.h_pad": 0.05,
     "figure.constrained_layout.w_pad": 0.05,
 }
+KEPT = 200  # pictures kept in memory, some 40 KB each
+_drawn: dict[bytes, bytes] = {}
 
 
 class PageFigure(Figure):
@@ -161,6 +166,21 @@ def figure_png(fig: Figure, dpi: int = DPI) -> bytes:
     out = io.BytesIO()
     small.save(out, format="PNG", dpi=(dpi, dpi))
     return out.getvalue()
+
+
+def drawn(plot: Callable[..., Figure], *args: Any, **options: Any) -> bytes:
+    """PNG bytes of ``plot(*args, **options)``, drawn once for the same arguments.
+
+    Figures about all regions are the same in every report of one language; a fork server that has
+    drawn them hands them to the processes it makes.
+    """
+    told = pickle.dumps((plot.__module__, plot.__qualname__, args, sorted(options.items())))
+    key = hashlib.sha256(told).digest()
+    if key not in _drawn:
+        if len(_drawn) >= KEPT:
+            _drawn.clear()
+        _drawn[key] = figure_png(plot(*args, **options))
+    return _drawn[key]
 
 
 @lru_cache(maxsize=1)

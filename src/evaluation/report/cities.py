@@ -76,6 +76,6 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
         if row is not None:
             lines.append((w.short(code), row["rate"], "nation" if code == NATION else "other"))
     frame = pd.DataFrame(lines, columns=["label", "value", "kind"])
-    figure = plots.strip(values, frame, xlabel=str(w.t("axis.rate")))
+    figure = style.drawn(plots.strip, values, frame, xlabel=str(w.t("axis.rate")))
     caption = w.t("level.cities.caption", year=w.year(wave))
-    return Figure(style.figure_png(figure), caption, str(w.t("level.cities.alt", year=wave)))
+    return Figure(figure, caption, str(w.t("level.cities.alt", year=wave)))

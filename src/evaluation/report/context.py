@@ -82,6 +82,15 @@ class Context:
         """All facts by identifier."""
         return self.study.dataset.facts.set_index("fact_id", drop=False)
 
+    @cached_property
+    def contradicted(self) -> dict[str, list[str]]:
+        """Identifiers of the recorded contradictions that name a fact, by fact."""
+        found: dict[str, list[str]] = {}
+        for item in self.study.dataset.contradictions.itertuples():
+            for fact in item.fact_ids.split(";"):
+                found.setdefault(fact, []).append(item.contradiction_id)
+        return found
+
     def rates_of(self, code: str) -> pd.DataFrame:
         rates = self.study.rates
         return rates[rates["region_code"] == code].sort_values("wave")

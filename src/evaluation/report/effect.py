@@ -136,7 +136,7 @@ def _forest(context: Context) -> Figure:
         note = plain(result.estimate, w.language, places, signed=True)
         rows.append((str(w.t(f"dose.{item.dose}")), result.estimate, result.low, result.high, note))
     frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
-    figure = plots.forest(frame, xlabel=str(w.t("axis.effect")))
+    figure = style.drawn(plots.forest, frame, xlabel=str(w.t("axis.effect")))
     told = len(_told(_main(context)))
     says = w.t(
         "figure.forest" if told else "figure.forest.none",
@@ -144,7 +144,7 @@ def _forest(context: Context) -> Figure:
         told=w.number("doses.told", told, "", 0),
     )
     caption = context.captioned(says, w.t("effect.forest.caption"))
-    return Figure(style.figure_png(figure), caption, str(w.t("effect.forest.alt")))
+    return Figure(figure, caption, str(w.t("effect.forest.alt")))
 
 
 def _tables(context: Context) -> list[Table]:

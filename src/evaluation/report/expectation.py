@@ -40,10 +40,10 @@ def _drawn_expected(context: Context, own: pd.DataFrame) -> Figure:
         }
     )
     names = {part: str(w.t(f"figure.{part}")) for part in ("observed", "expected")}
-    figure = plots.expected(frame, xlabel=str(w.t("axis.gain")), names=names)
+    figure = style.drawn(plots.expected, frame, xlabel=str(w.t("axis.gain")), names=names)
     alt = w.t("expected.alt", region=context.name).striptags()
     caption = w.t("expected.caption", region=context.name)
-    return Figure(style.figure_png(figure), caption, str(alt))
+    return Figure(figure, caption, str(alt))
 
 
 def _expected(context: Context, row: pd.Series, side: str) -> Markup:

@@ -13,14 +13,8 @@ def flags(context: Context, row: pd.Series) -> Markup:
     """What a reader must know of a fact: its caveats and the contradictions that name it."""
     w = context.writer
     marks = [w.t(f"caveat.{name}") for name in row["caveats"].split(";") if name]
-    table = context.study.dataset.contradictions
-    for _, item in table.iterrows():
-        if row["fact_id"] in item["fact_ids"].split(";"):
-            marks.append(
-                Markup('<a class="flag" href="#{0}"><cite>{0}</cite></a>').format(
-                    item["contradiction_id"]
-                )
-            )
+    link = Markup('<a class="flag" href="#{0}"><cite>{0}</cite></a>')
+    marks += [link.format(name) for name in context.contradicted.get(row["fact_id"], ())]
     return Markup("、" if w.language == "zh" else ", ").join(marks)
 
 

@@ -105,11 +105,11 @@ def _profile(context: Context, found: list[Standing]) -> Figure:
         }
     )
     names = {part: str(w.t(f"figure.{part}")) for part in ("region", "band")}
-    figure = plots.profile(frame, names=names, xlabel=str(w.t("axis.percentile")))
+    figure = style.drawn(plots.profile, frame, names=names, xlabel=str(w.t("axis.percentile")))
     band = w.t(f"band.{context.region['band']}")
     caption = w.t("inputs.profile.caption", region=context.name, band=band)
     alt = str(w.t("inputs.profile.alt", region=context.name).striptags())
-    return Figure(style.figure_png(figure), caption, alt)
+    return Figure(figure, caption, alt)
 
 
 def _table(context: Context, found: list[Standing]) -> Table:
@@ -158,10 +158,10 @@ def _history(context: Context) -> Figure:
         parts.append(own.assign(panel=panel)[["panel", "year", "value", "series"]])
     frame = pd.concat(parts, ignore_index=True)
     frame["year"] = frame["year"].astype(int)
-    figure = plots.small_multiples(frame, columns=2)
+    figure = style.drawn(plots.small_multiples, frame, columns=2)
     caption = w.t("inputs.history.caption", region=context.name)
     alt = str(w.t("inputs.history.alt", region=context.name).striptags())
-    return Figure(style.figure_png(figure), caption, alt)
+    return Figure(figure, caption, alt)
 
 
 def _published(context: Context) -> list:

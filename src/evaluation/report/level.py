@@ -61,9 +61,9 @@ def _trend(context: Context) -> Figure:
     waves = context.study.dataset.waves
     changed = waves.loc[waves["break_before"], "wave"]
     breaks = [(int(year), str(w.t("figure.break"))) for year in changed]
-    figure = plots.trend(_lines(context), marks, breaks, ylabel=str(w.t("axis.rate")))
+    figure = style.drawn(plots.trend, _lines(context), marks, breaks, ylabel=str(w.t("axis.rate")))
     return Figure(
-        style.figure_png(figure),
+        figure,
         _says(context, w.t("level.trend.caption", region=context.name)),
         str(w.t("level.trend.alt", region=context.name).striptags()),
     )

@@ -68,9 +68,9 @@ def _needed_figure(context: Context, told: list[tuple[Goal, Required]]) -> Figur
     rows.append((str(w.t("figure.shrunk")), best.shrunk, best.shrunk, best.shrunk, False))
     frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "highlight"])
     frame["note"] = [plain(value, w.language, 2) for value in frame["estimate"]]
-    drawn = plots.forest(frame, xlabel=str(w.t("axis.gain")))
+    drawn = style.drawn(plots.forest, frame, xlabel=str(w.t("axis.gain")))
     caption, alt = w.t("needed.caption", region=context.name), str(w.t("needed.alt"))
-    return Figure(style.figure_png(drawn), caption, alt)
+    return Figure(drawn, caption, alt)
 
 
 def _needed_sentence(context: Context, goal: Goal, need: Required) -> Markup:

@@ -48,7 +48,8 @@ def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figur
     )
     waves = context.study.dataset.waves
     changed = waves.loc[waves["break_before"], "wave"]
-    figure = plots.fan(
+    figure = style.drawn(
+        plots.fan,
         published[["year", "value", "low", "high"]],
         found.fan(code, range(start, end + 1)),
         marks,
@@ -57,9 +58,7 @@ def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figur
         names={"median": str(w.t("figure.median"))} | {str(n): f"{n}%" for n in LEVELS},
     )
     caption = w.t("outlook.fan.caption", region=w.name(code))
-    return Figure(
-        style.figure_png(figure), caption, str(w.t("outlook.fan.alt", region=w.name(code)))
-    )
+    return Figure(figure, caption, str(w.t("outlook.fan.alt", region=w.name(code))))
 
 
 def chance_text(context: Context, found: Outlook, code: str, goal: Goal) -> Markup:

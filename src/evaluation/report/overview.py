@@ -82,9 +82,9 @@ def _coverage(context: Context) -> Figure:
         for wave in waves
     ]
     frame = pd.DataFrame(rows, columns=["region", "year", "state"])
-    figure = plots.coverage(frame, states=states)
+    figure = style.drawn(plots.coverage, frame, states=states)
     return Figure(
-        style.figure_png(figure),
+        figure,
         w.t("overview.coverage.caption"),
         str(w.t("overview.coverage.alt")),
     )
@@ -189,8 +189,8 @@ def _dots(context, rows, column, axis, caption, alt, reference) -> Figure:
             "highlight": False,
         }
     )
-    figure = plots.ranking(frame, xlabel=str(w.t(axis)), reference=reference)
-    return Figure(style.figure_png(figure), caption, alt)
+    figure = style.drawn(plots.ranking, frame, xlabel=str(w.t(axis)), reference=reference)
+    return Figure(figure, caption, alt)
 
 
 def effect(context: Context) -> Section:

@@ -48,11 +48,12 @@ def curve(context: Context, found: Headline, check: Check) -> Figure:
         column: {value: str(w.t(f"specification.{column}.{value}")) for value in known}
         for column, known in CHOICES.items()
     }
-    drawn = specification_curve(
+    drawn = style.drawn(
+        specification_curve,
         pd.DataFrame(list(check.rows)),
         ylabel=str(w.t("axis.specification")),
         choices=choices,
         headline_sign=1 if found.result.estimate >= 0 else -1,
     )
     caption = w.t("specification.caption")
-    return Figure(style.figure_png(drawn), caption, str(w.t("specification.alt")))
+    return Figure(drawn, caption, str(w.t("specification.alt")))

@@ -72,10 +72,10 @@ def _gain_ranking(context: Context, own: pd.Series) -> list[Figure]:
     reference = None
     if first is not None and last is not None:
         reference = ((last["rate"] - first["rate"]) / own["years"], w.short(NATION))
-    figure = plots.ranking(frame, xlabel=str(w.t("axis.gain")), reference=reference)
+    figure = style.drawn(plots.ranking, frame, xlabel=str(w.t("axis.gain")), reference=reference)
     years = {"first": w.year(own["wave_from"]), "last": w.year(own["wave_to"])}
     alt = w.t("level.gains.alt", region=context.name, **years).striptags()
-    return [Figure(style.figure_png(figure), w.t("level.gains.caption", **years), str(alt))]
+    return [Figure(figure, w.t("level.gains.caption", **years), str(alt))]
 
 
 def _printed(context: Context) -> list:
@@ -139,7 +139,7 @@ def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
     )
     nation = context.rate(NATION, wave)
     reference = None if nation is None else (nation["rate"], w.short(NATION))
-    figure = plots.ranking(frame, xlabel=str(w.t("axis.rate")), reference=reference)
+    figure = style.drawn(plots.ranking, frame, xlabel=str(w.t("axis.rate")), reference=reference)
     says = w.t(
         "figure.rank.exact" if exact else "figure.rank",
         region=context.name,
@@ -148,7 +148,7 @@ def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
     )
     caption = context.captioned(says, w.t("level.ranking.caption", year=w.year(wave)))
     alt = str(w.t("level.ranking.alt", year=wave, region=context.name))
-    return [Paragraph(sentence), Figure(style.figure_png(figure), caption, alt)]
+    return [Paragraph(sentence), Figure(figure, caption, alt)]
 
 
 def _peer_table(context: Context, wave: int) -> list:

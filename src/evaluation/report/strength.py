@@ -78,12 +78,12 @@ def _drawn_ladder(context: Context, found: Headline) -> list[Figure]:
         ]
         if rows:
             frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
-            drawn = plots.forest(frame, xlabel=str(w.t(f"axis.{unit}")))
+            drawn = style.drawn(plots.forest, frame, xlabel=str(w.t(f"axis.{unit}")))
             caption, alt = w.t(f"composite.caption.{unit}"), str(w.t("composite.alt"))
             if any(rung.result is found.result for rung in rungs):
                 says = w.t(f"figure.headline.{found.result.verdict}")
                 caption = context.captioned(says, caption)
-            figures.append(Figure(style.figure_png(drawn), caption, alt))
+            figures.append(Figure(drawn, caption, alt))
     return figures
 
 

@@ -180,7 +180,7 @@ def figure(context: Context, found: Assessment) -> Figure:
     curve = pd.DataFrame({"wtp": curves["wtp"], "probability": curves["probability"]})
     labels = {name: str(w.t(f"axis.value.{name}"))
               for name in ("effect", "cost", "wtp", "probability")}  # fmt: skip
-    drawn = plots_value.plane_and_acceptability(draws, curve, wtp=found.wtp, labels=labels)
-    return Figure(
-        style.figure_png(drawn), w.t("value.figure.caption"), str(w.t("value.figure.alt"))
+    drawn = style.drawn(
+        plots_value.plane_and_acceptability, draws, curve, wtp=found.wtp, labels=labels
     )
+    return Figure(drawn, w.t("value.figure.caption"), str(w.t("value.figure.alt")))
