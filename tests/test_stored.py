@@ -105,7 +105,8 @@ def whole(tmp_path, monkeypatch):
 
 
 def test_kepu_notebooks_check_names_what_is_out_of_date_and_fails(whole):
-    paths = sorted((whole / "notebooks").glob("*.ipynb"))
+    paths = stored.papers(whole / "notebooks")
+    assert len(paths) == 9
     for path in paths:
         notebook = nbformat.read(path, 4)
         notebook.metadata["kepu"] = {"made_from": stored.origin(path, whole / "data")}
@@ -119,6 +120,13 @@ def test_kepu_notebooks_check_names_what_is_out_of_date_and_fails(whole):
     assert run.exit_code == 1
     assert run.output.count("out of date: notebooks/") == len(paths)
     assert "run make notebooks" in run.output
+
+
+def test_a_file_that_is_no_notebook_is_named(whole):
+    (whole / "notebooks" / "01_data_and_evidence.ipynb").write_text("<<<<<<<", "utf-8")
+    run = CliRunner().invoke(app, ["notebooks", "--check"])
+    assert run.exit_code == 2
+    assert "01_data_and_evidence.ipynb cannot be read" in run.output
 
 
 def test_kepu_notebooks_refuses_a_name_it_does_not_know(whole):

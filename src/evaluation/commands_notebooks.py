@@ -42,10 +42,10 @@ def notebooks(
 
 
 def _named(folder: Path, names: list[str] | None) -> list[Path]:
+    from evaluation import stored
     from evaluation.errors import KepuError
 
-    # The others are templates of reports: what they hold is in the reports made of them.
-    known = {path.stem: path for path in sorted(folder.glob("0*.ipynb"))}
+    known = {path.stem: path for path in stored.papers(folder)}
     if strange := [name for name in names or [] if name not in known]:
         raise KepuError(f"No notebook {', '.join(strange)}; known: {', '.join(known)}.")
     return [known[name] for name in names] if names else list(known.values())

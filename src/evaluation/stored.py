@@ -7,6 +7,7 @@ this package they use, and the data packages. Another hash today means that it i
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterable
@@ -30,6 +31,11 @@ LANGUAGE = {
 }  # fmt: skip
 
 
+def papers(folder: Path) -> list[Path]:
+    """The numbered notebooks, which keep their outputs; templates have none but their reports."""
+    return sorted(folder.glob("[0-9]*.ipynb"))
+
+
 def origin(notebook: Path, data: Path) -> str:
     """SHA-256, in hexadecimal, over what the outputs of a notebook come from.
 
@@ -45,14 +51,21 @@ def origin(notebook: Path, data: Path) -> str:
 
 
 def stale(notebooks: Iterable[Path], data: Path) -> list[Path]:
-    """Those notebooks whose stored outputs come from other cells, code or data than today's."""
+    """Those notebooks whose stored outputs come from other cells, code or data than today's.
+
+    Raises
+    ------
+    KepuError : a file that is no notebook.
+    """
     return [path for path in notebooks if _recorded(path) != origin(path, data)]
 
 
 def _recorded(path: Path) -> str:
-    import nbformat
-
-    return nbformat.read(path, as_version=4).metadata.get(NOTE, {}).get(MADE_FROM, "")
+    try:
+        notebook = json.loads(path.read_text("utf-8"))
+        return notebook["metadata"].get(NOTE, {}).get(MADE_FROM, "")
+    except (ValueError, KeyError) as error:
+        raise KepuError(f"{path.name} cannot be read ({error}) — save it from Jupyter") from None
 
 
 def refresh(notebooks: Iterable[Path], data: Path, *, kernel: str = WARM, workers: int = 2) -> None:
