@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import dictionary
 import reference
 
 MADE = "generated"
+MIME = "application/vnd.kepu.report+json"
 
 
 def make(app: Sphinx, config: Config) -> None:
@@ -24,7 +26,7 @@ def make(app: Sphinx, config: Config) -> None:
     root = source.parent
     pages: dict[str, str] = {}
     for path in sorted((root / "notebooks").glob("*.ipynb")):
-        pages[f"notebooks/{path.name}"] = readable(path.read_text("utf-8"))
+        pages[f"notebooks/{path.name}"] = readable(shown(path.read_text("utf-8")))
     pages |= dictionary.pages(root / "data")
     pages |= claims.pages(root / "tests")
     pages |= reference.pages(root / "ARCHITECTURE.md", root / "src" / "evaluation")
@@ -45,7 +47,17 @@ def readable(notebook: str) -> str:
         return found[0] if own else f'href=\\"../data/5_sources.html#{found[1]}\\"'
 
     text = re.sub(r'href=\\"#(source-\w+)\\"', address, notebook)
+    text = re.sub(r"\[([^]\n\"]+)\]\(\.\./[\w/]*README\.md\)", r"\1", text)
     return re.sub(r'<a href=\\"\w+\.html\\">(.*?)</a>', r"\1", text)
+
+
+def shown(notebook: str) -> str:
+    """A notebook without the data its outputs carry for the writers of other formats."""
+    book = json.loads(notebook)
+    for cell in book["cells"]:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(MIME, None)
+    return json.dumps(book, ensure_ascii=False, indent=1)
 
 
 def write(folder: Path, pages: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from evaluation.report.blocks import Heading, Items, Paragraph
 from evaluation.report.context import Context
 from evaluation.report.sums import chance, money
 from evaluation.report.writer import Writer
-from evaluation.value.scenario import Change, Outlook, scenario
+from evaluation.value.scenario import Change, Projection, scenario
 
 # What a document must print for the chain: money obtained, facilities it opened, all there are.
 MONEY = "central_fund_free_museum_opening"
@@ -83,7 +83,7 @@ def _documents(
     return [spent, there, rose]
 
 
-def _plan(context: Context, found: Outlook, factor: float, paid: pd.Series) -> Markup:
+def _plan(context: Context, found: Projection, factor: float, paid: pd.Series) -> Markup:
     w, key = context.writer, f"chain.{context.code}"
     told = found.result.summary()
     return w.t(
@@ -97,7 +97,7 @@ def _plan(context: Context, found: Outlook, factor: float, paid: pd.Series) -> M
     )
 
 
-def _judged(w: Writer, key: str, found: Outlook) -> list[Markup]:
+def _judged(w: Writer, key: str, found: Projection) -> list[Markup]:
     """The verdict with its locks; with a budget also its worth. Every sentence passes the gate."""
     told, strength = found.result.summary(), "none" if found.locks < 1 else "some"
     sentences = [
@@ -130,7 +130,7 @@ def _judged(w: Writer, key: str, found: Outlook) -> list[Markup]:
     return [w.joined(*sentences)]
 
 
-def lines(study: Any, found: Outlook, language: str) -> list[str]:
+def lines(study: Any, found: Projection, language: str) -> list[str]:
     """The outlook as lines of plain text, for the command line."""
     w, told = Writer(study.dataset, language), found.result.summary()
     rows = [

@@ -32,7 +32,7 @@ class Change:
 
 
 @dataclass(frozen=True, repr=False)
-class Outlook(Spoken):
+class Projection(Spoken):
     """What a plan would go with.
 
     Attributes
@@ -69,7 +69,7 @@ class Outlook(Spoken):
 
     def __repr__(self) -> str:
         plan = ", ".join(f"{item.lever} × {item.factor:.3g}" for item in self.changes)
-        return f"Outlook({self.region}: {plan}; {self.verdict}, {self.locks} locks)"
+        return f"Projection({self.region}: {plan}; {self.verdict}, {self.locks} locks)"
 
     def record(self) -> dict[str, Any]:
         """The numbers as strict JSON can hold them; no ratio where the interval holds zero."""
@@ -163,7 +163,7 @@ def scenario(
     *,
     budget: float = 0.0,
     wtp: float | None = None,
-) -> Outlook:
+) -> Projection:
     """Expected yearly gain of a plan with its interval, and what the budget makes of it.
 
     Parameters
@@ -195,7 +195,7 @@ def scenario(
     if verdict == "unknown" or locks < LEAST_LOCKS:
         # One input of several that stands out, or evidence for no comparison, carries no ratio.
         result = replace(result, ratio=None)
-    return Outlook(region, changes, levels, verdict, locks, result, float(budget))
+    return Projection(region, changes, levels, verdict, locks, result, float(budget))
 
 
 def verdict_of(study: Any, changes: tuple[Change, ...], points: np.ndarray) -> str:
