@@ -6,6 +6,7 @@ table of common plans.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -90,13 +91,11 @@ class Explorer:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         bundle = {"text/html": self._repr_html_(), "text/plain": repr(self)}
-        try:
+        with contextlib.suppress(ImportError):  # the table stands in, and says so
             from IPython import get_ipython
 
             if get_ipython() is not None:
                 bundle |= self.widget()._repr_mimebundle_() | bundle
-        except ImportError:
-            pass  # the table stands in, and says so
         return bundle
 
     def __repr__(self) -> str:
