@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -38,7 +40,7 @@ def frame(*rows: dict) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("caveat", BARRED)
-def test_a_barred_caveat_keeps_a_fact_out_of_every_selection(caveat):
+def test_a_barred_caveat_keeps_a_fact_out_of_every_selection(dataset, caveat):
     rows = frame(
         fact(1, caveats=caveat),
         fact(2, caveats=f"derived;{caveat}", region_code="110000"),
@@ -46,7 +48,7 @@ def test_a_barred_caveat_keeps_a_fact_out_of_every_selection(caveat):
     )
     assert observations.usable(rows, SOURCES).empty
     assert observations.surveyed_rates(rows, SOURCES).empty
-    assert observations.by_year(rows, SOURCES, "museum_count").empty
+    assert observations.by_year(replace(dataset, facts=rows, sources=SOURCES), "museum_count").empty
     flagged = observations.surveyed_rates(rows, SOURCES, flagged=True)
     assert list(flagged["fact_id"]) == ["F00001", "F00002"]
 
@@ -148,17 +150,17 @@ def test_each_region_has_one_target_a_year(dataset):
 
 
 def test_a_first_print_gives_way_to_the_revised_statistic(dataset):
-    out = observations.by_year(dataset.facts, dataset.sources, "gdp_per_capita")
+    out = observations.by_year(dataset, "gdp_per_capita")
     row = out[(out["region_code"] == "150000") & (out["year"] == 2021)]
     assert row[["value", "series"]].to_numpy().tolist() == [[89880.0, "gdp_per_capita"]]
     printed = dataset.facts.set_index("fact_id").loc["F14787"]
     assert printed["value"] == 85422.0, "the first print is on file and was not taken"
     only = dataset.facts[dataset.facts["fact_id"] == "F14787"]
-    alone = observations.by_year(only, dataset.sources, "gdp_per_capita")
+    alone = observations.by_year(replace(dataset, facts=only), "gdp_per_capita")
     assert alone["value"].tolist() == [85422.0], "without a revision the first print stands"
 
 
-def test_by_year_takes_statistics_of_the_whole_region_with_a_year():
+def test_by_year_takes_statistics_of_the_whole_region_with_a_year(dataset):
     base = {"indicator": "museum_count", "kind": "statistic"}
     rows = frame(
         fact(1, **base, value=5.0),
@@ -166,7 +168,7 @@ def test_by_year_takes_statistics_of_the_whole_region_with_a_year():
         fact(3, **base, region_code="2", year=pd.NA, period_end=""),
         fact(4, indicator="museum_count", region_code="3", kind="target"),
     )
-    out = observations.by_year(rows, SOURCES, "museum_count")
+    out = observations.by_year(replace(dataset, facts=rows, sources=SOURCES), "museum_count")
     assert out[["region_code", "value"]].to_numpy().tolist() == [["150000", 5.0]]
 
 
@@ -174,6 +176,6 @@ def test_selections_leave_the_facts_as_they_were(dataset):
     before = dataset.facts.copy()
     observations.usable(dataset.facts, dataset.sources)
     targets_of(dataset)
-    observations.by_year(dataset.facts, dataset.sources, "gdp_per_capita")
+    observations.by_year(dataset, "gdp_per_capita")
     observations.surveyed_rates(dataset.facts, dataset.sources, flagged=True)
     pd.testing.assert_frame_equal(dataset.facts, before)

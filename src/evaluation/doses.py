@@ -25,10 +25,10 @@ def per_capita(dataset: Dataset, dose: pd.Series) -> pd.DataFrame:
     Returns ``region_code, year, value, series, fact_id, base_fact`` (``base_fact`` is the
     population used, empty where the indicator is per head already).
     """
-    table = by_year(dataset.facts, dataset.sources, dose["indicator"])
+    table = by_year(dataset, dose["indicator"])
     if not dose["denominator"]:
         return table.assign(base_fact="")
-    base = by_year(dataset.facts, dataset.sources, dose["denominator"])
+    base = by_year(dataset, dose["denominator"])
     base = base.rename(columns={"value": "base", "fact_id": "base_fact"}).drop(columns="series")
     merged = table.merge(base, on=["region_code", "year"])
     factor = dataset.units.set_index("unit")["factor"]
@@ -94,7 +94,7 @@ def attach(dataset: Dataset, keys: pd.DataFrame) -> pd.DataFrame:
         frame[f"log2_{name}"] = np.log2(frame[f"dose_{name}"])
         frame[f"series_{name}"] = found["series"]
     for name, indicator in COVARIATES.items():
-        table = by_year(dataset.facts, dataset.sources, indicator)
+        table = by_year(dataset, indicator)
         value = _opening(table, keys)["value"].astype(float)
         frame[name] = np.log2(value) if name.startswith("log2_") else value
     return frame

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import pandas as pd
 
 from evaluation.data import Dataset
@@ -79,17 +81,31 @@ def targets(facts: pd.DataFrame, sources: pd.DataFrame, contradictions: pd.DataF
     return rows[columns].sort_values(["region_code", "year"], ignore_index=True)
 
 
-def by_year(facts: pd.DataFrame, sources: pd.DataFrame, indicator: str) -> pd.DataFrame:
+def by_year(dataset: Dataset, indicator: str) -> pd.DataFrame:
     """One indicator as ``region_code, year, value, series, fact_id``, unflagged facts only.
 
     A first print gives way to the revised statistic, which carries the plain series name.
     """
-    rows = usable(facts[(facts["indicator"] == indicator) & (facts["group"] == "")], sources)
-    rows = rows[rows["year"].notna() & (rows["kind"] == "statistic")]
-    rows = rows.assign(plain=rows["series"] != indicator).sort_values(["plain", "fact_id"])
-    rows = rows.drop_duplicates(["region_code", "year"])
+    if dataset not in _statistics:
+        rows = _statistic_facts(dataset.facts, dataset.sources)
+        _statistics[dataset] = rows, rows.groupby("indicator").indices
+    rows, places = _statistics[dataset]
     columns = ["region_code", "year", "value", "series", "fact_id"]
-    return rows[columns].sort_values(["region_code", "year"], ignore_index=True)
+    return rows.take(places.get(indicator, []))[columns].reset_index(drop=True)
+
+
+# A report asks for the same few indicators again and again; sorting them out is most of its work.
+_statistics: WeakKeyDictionary[Dataset, tuple[pd.DataFrame, dict]] = WeakKeyDictionary()
+
+
+def _statistic_facts(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
+    """One unflagged statistic of the whole region for each indicator, region and year."""
+    rows = facts[(facts["group"] == "") & (facts["kind"] == "statistic") & facts["year"].notna()]
+    rows = usable(rows, sources)
+    rows = rows.assign(plain=rows["series"] != rows["indicator"])
+    rows = rows.sort_values(["plain", "fact_id"])
+    rows = rows.drop_duplicates(["indicator", "region_code", "year"])
+    return rows.sort_values(["region_code", "year"], ignore_index=True)
 
 
 def model_regions(dataset: Dataset) -> pd.Index:

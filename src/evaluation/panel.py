@@ -34,7 +34,7 @@ def sample_sizes(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> pd.
 
     Returns columns ``n`` (missing where no assumption covers the wave) and ``n_assumed``.
     """
-    published = by_year(dataset.facts, dataset.sources, SAMPLE)
+    published = by_year(dataset, SAMPLE)
     published = published.set_index(["region_code", "year"])["value"]
     table = dataset.assumptions[dataset.assumptions["parameter"] == "sample_size"]
     declared = table.set_index(["level", "wave"])["value"] * assumed.sample_factor

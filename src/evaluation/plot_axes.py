@@ -1,4 +1,7 @@
-"""Axes of the figures: flags on vertical lines, year ticks, doubling scale, stacked dots."""
+"""Axes of the figures: flags on vertical lines, year ticks, doubling scale, stacked dots.
+
+Flags and year ticks go by the width of the axes, which a new figure has nearly.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from evaluation.plot_labels import pixels, size
 from evaluation.plot_text import plain, wrap
-from evaluation.style import SMALL, TINY, lay_out
+from evaluation.style import SMALL, TINY
 
 ROW = 13  # height of a row of labels above the axes, points
 
@@ -25,7 +28,6 @@ def flags(ax: Axes, labels: Sequence[tuple[float, str, str]], fontsize: float = 
         that would leave the axes runs left, as do those it would then meet.
     """
     fig = ax.figure
-    lay_out(fig)
     labels = [(x, wrap(text, 48), colour) for x, text, colour in labels]
     spots = [
         (ax.transData.transform((x, 0))[0], size(fig, text, fontsize)[0] + pixels(fig, 8), i)
@@ -65,7 +67,6 @@ def _flag(ax: Axes, label: tuple[float, str, str], row: int, side: int, fontsize
 
 def year_ticks(ax: Axes, years: Iterable[int]) -> None:
     """Ticks at the survey years; labels only where they fit, the latest year first."""
-    lay_out(ax.figure)
     wanted = sorted({int(year) for year in years}, reverse=True)
     gap = size(ax.figure, "2020 ", SMALL)[0]
     shown: list[int] = []

@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from evaluation.style import INK, QUIET, SMALL, lay_out
+from evaluation.style import INK, QUIET, SMALL, settle
 
 DISTINCT = 8  # pixels between two points below which their labels may swap
 NEAR = 15  # points; a label further off gets a leader
@@ -44,7 +44,6 @@ def make_room(ax: Axes, labels: Sequence[Label], fontsize: float = SMALL) -> Non
     A label takes at most half of the axes; beyond that :func:`place` finds another side for it.
     """
     fig = ax.figure
-    lay_out(fig)
     start, end = ax.get_xlim()
     for label in labels:
         width = size(fig, label.text, fontsize)[0] + pixels(fig, 12)
@@ -57,12 +56,12 @@ def place(ax: Axes, labels: Sequence[Label], fontsize: float = SMALL) -> list[Te
     """Write each label beside its point, clear of lines, marks and earlier labels.
 
     Candidate positions around the point, near ones first, are scored by what they would cover;
-    a label pushed away gets a thin leader. Call it last, with the axis limits final.
+    a label pushed away gets a thin leader. Call it last, with the axis limits final and the figure
+    laid out; where every label lies within the figure, that layout is kept.
     """
     fig = ax.figure
     if not labels:
         return []
-    lay_out(fig)
     marks, frame = _marks(ax), ax.get_window_extent()
     taken: list[tuple[np.ndarray, Bbox]] = []
     texts = []
@@ -78,6 +77,10 @@ def place(ax: Axes, labels: Sequence[Label], fontsize: float = SMALL) -> list[Te
         taken.append((anchor, box))
         marks = np.vstack([marks, leader])
         texts.append(_write(ax, label, option, fontsize))
+    if all(fig.bbox.x0 <= box.x0 and box.x1 <= fig.bbox.x1 for _, box in taken) and all(
+        fig.bbox.y0 <= box.y0 and box.y1 <= fig.bbox.y1 for _, box in taken
+    ):
+        settle(fig)
     return texts
 
 

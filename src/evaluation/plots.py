@@ -126,6 +126,7 @@ def scatter(
         else:
             ax.xaxis.set_major_formatter(plain)
         ax.yaxis.set_major_formatter(plain)
+        style.lay_out(fig)
         place(ax, _chosen(rows, [*rows.loc[rows["highlight"], "name"], *label_names]), style.TINY)
     return fig
 

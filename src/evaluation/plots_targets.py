@@ -72,6 +72,7 @@ def fan(
             ax.axvline(year, color=style.MID, lw=0.8, ls=":", zorder=1)
         year_ticks(ax, [*published["year"], *goals["year"], rows["year"].iloc[-1]])
         flags(ax, [(year, text, style.QUIET) for year, text in shown])
+        style.lay_out(fig)
         place(ax, labels, style.TINY)
     return fig
 

@@ -100,6 +100,7 @@ def _trend_axes(ax: Axes, labels: list[Label], years: list, breaks: Sequence) ->
         ax.axvline(year, color=style.MID, lw=0.8, ls=":", zorder=1)
     year_ticks(ax, years)
     flags(ax, [(year, text, style.QUIET) for year, text in shown])
+    style.lay_out(ax.figure)
     place(ax, labels)
 
 
@@ -139,6 +140,8 @@ def small_multiples(series: pd.DataFrame, *, ylabel: str = "", columns: int = 3)
         for ax in grid[len(panels) :]:
             ax.remove()
         year_ticks(grid[0], years)
+        if any(labels):
+            style.lay_out(fig)
         for ax, texts in zip(grid, labels, strict=False):
             place(ax, texts, style.TINY)
     return fig

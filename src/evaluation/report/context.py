@@ -16,7 +16,7 @@ from evaluation.study import Study
 NATION = "100000"
 
 
-@dataclass
+@dataclass(eq=False)
 class Context:
     """One region's report in one language.
 
@@ -91,9 +91,14 @@ class Context:
                 found.setdefault(fact, []).append(item.contradiction_id)
         return found
 
+    @cached_property
+    def _rates(self) -> tuple[pd.DataFrame, dict]:
+        ordered = self.study.rates.sort_values("wave", kind="stable")
+        return ordered, ordered.groupby("region_code").indices
+
     def rates_of(self, code: str) -> pd.DataFrame:
-        rates = self.study.rates
-        return rates[rates["region_code"] == code].sort_values("wave")
+        ordered, places = self._rates
+        return ordered.take(places.get(code, []))
 
     def rate(self, code: str, wave: int) -> pd.Series | None:
         rows = self.rates_of(code)

@@ -29,8 +29,11 @@ def section(context: Context) -> Section:
     blocks: list = [Paragraph(w.t("groups.intro"))]
     if origin and origin != context.code:
         blocks.append(Paragraph(w.t("groups.inherited", name=w.name(origin)), "note"))
+    bearing = _bearing(context)
     for group in GROUPS:
         blocks.append(Heading(w.t(f"group.{group}")))
+        if group in bearing.index:
+            blocks.append(Paragraph(_national(context, bearing.loc[group])))
         blocks += _group(context, group, measures)
     return Section("groups", w.t("groups.title"), tuple(blocks))
 
@@ -38,9 +41,6 @@ def section(context: Context) -> Section:
 def _group(context: Context, group: str, measures: pd.DataFrame) -> list:
     w = context.writer
     blocks: list = []
-    national = _national(context, group)
-    if national:
-        blocks.append(Paragraph(national))
     own = context.facts[context.facts["group"] == f"key_group={group}"]
     own = own[own["kind"] == "statistic"]
     if len(own):
@@ -56,20 +56,20 @@ def _group(context: Context, group: str, measures: pd.DataFrame) -> list:
     return blocks
 
 
-def _national(context: Context, group: str) -> Markup | None:
-    """The latest national rate that bears on the group, for orientation."""
-    w, dataset = context.writer, context.study.dataset
-    rows = dataset.facts
-    rows = rows[(rows["region_code"] == NATION) & (rows["indicator"] == RATE)]
-    rows = usable(rows[rows["group"].map(RELATED) == group], dataset.sources).sort_values("year")
-    if rows.empty:
-        return None
-    row = rows.iloc[-1]
-    key = f"related.{row['group'].replace('=', '.').replace(' ', '_')}"
+def _bearing(context: Context) -> pd.DataFrame:
+    """The latest national rate that bears on each key group, for orientation; by key group."""
+    dataset = context.study.dataset
+    rows = dataset.facts[dataset.facts["region_code"] == NATION]
+    rows = rows[rows["indicator"] == RATE]
+    rows = rows.assign(bears_on=rows["group"].map(RELATED)).dropna(subset="bears_on")
+    rows = usable(rows, dataset.sources).sort_values("year", kind="stable")
+    return rows.drop_duplicates("bears_on", keep="last").set_index("bears_on")
+
+
+def _national(context: Context, row: pd.Series) -> Markup:
+    w = context.writer
+    who = w.t(f"related.{row['group'].replace('=', '.').replace(' ', '_')}")
+    cited = w.cite(row["source_id"])
     return w.t(
-        "groups.national",
-        who=w.t(key),
-        year=w.year(row["year"]),
-        value=w.fact(row),
-        source=w.cite(row["source_id"]),
+        "groups.national", who=who, year=w.year(row["year"]), value=w.fact(row), source=cited
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pandas as pd
 from markupsafe import Markup
@@ -34,6 +35,7 @@ class Standing:
     change: dict | None
 
 
+@lru_cache(maxsize=1)  # the section and the summary of one report
 def standings(context: Context) -> list[Standing]:
     """Each dose of the region where at least nine in ten provinces have the same year."""
     regions = context.study.dataset.regions.set_index("code")

@@ -56,8 +56,9 @@ class Decomposition:
 
 def group_rates(dataset: Dataset, nation: str, kind: str) -> pd.DataFrame:
     """National rates in percent by wave (rows) and group of one kind (columns)."""
-    rows = usable(dataset.facts[dataset.facts["group"].str.startswith(f"{kind}=")], dataset.sources)
-    rows = rows[(rows["indicator"] == RATE) & (rows["region_code"] == nation)]
+    rows = dataset.facts[dataset.facts["region_code"] == nation]
+    rows = rows[(rows["indicator"] == RATE) & rows["group"].str.startswith(f"{kind}=")]
+    rows = usable(rows, dataset.sources)
     rows = rows.assign(group=rows["group"].str.removeprefix(f"{kind}="), wave=rows["year"])
     return rows.pivot(index="wave", columns="group", values="value").sort_index().astype(float)
 
@@ -127,8 +128,8 @@ def education_gap(dataset: Dataset, rates: pd.DataFrame, nation: str) -> tuple[f
 
 def _national_share(dataset: Dataset, year: int) -> float:
     """College share of all provinces together up to two years before, 0 where none is known."""
-    people = by_year(dataset.facts, dataset.sources, "population_resident")
-    shares = by_year(dataset.facts, dataset.sources, SHARES["education"])
+    people = by_year(dataset, "population_resident")
+    shares = by_year(dataset, SHARES["education"])
     merged = shares.merge(people, on=["region_code", "year"], suffixes=("", "_people"))
     merged = merged[merged["year"].between(year - STALE, year)]
     if merged.empty:
@@ -139,7 +140,7 @@ def _national_share(dataset: Dataset, year: int) -> float:
 
 def _share(dataset: Dataset, name: str, region: str, year: int) -> float:
     """A published share at most ``STALE`` years older than the wave, missing without one."""
-    table = by_year(dataset.facts, dataset.sources, SHARES[name])
+    table = by_year(dataset, SHARES[name])
     rows = table[(table["region_code"] == region) & table["year"].between(year - STALE, year)]
     return float(rows.sort_values("year")["value"].iloc[-1]) if len(rows) else np.nan
 

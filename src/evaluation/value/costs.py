@@ -60,7 +60,7 @@ def _windows(rows: pd.DataFrame) -> pd.DataFrame:
 
 def population(dataset: Dataset) -> pd.Series:
     """Residents by region and year, persons; the nation's as the sum of its provinces'."""
-    table = by_year(dataset.facts, dataset.sources, PEOPLE)
+    table = by_year(dataset, PEOPLE)
     units = dataset.units.set_index("unit")["factor"]
     factor = units[dataset.indicators.set_index("indicator").at["population_resident", "unit"]]
     keys = [table["region_code"], table["year"].astype(int)]

@@ -20,7 +20,7 @@ def price_level(dataset: Dataset) -> pd.Series:
     ------
     ModelError : no index published, or a gap in its years.
     """
-    table = by_year(dataset.facts, dataset.sources, INDEX).drop_duplicates("year")
+    table = by_year(dataset, INDEX).drop_duplicates("year")
     if table.empty:
         raise ModelError(f"No '{INDEX}' among the facts; constant prices need a deflator.")
     years = table["year"].astype(int)

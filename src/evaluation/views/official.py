@@ -21,7 +21,7 @@ SCALES = {
 
 def _series(page: Context, indicator: str) -> pd.DataFrame:
     data = page.study.dataset
-    values = by_year(data.facts, data.sources, indicator)
+    values = by_year(data, indicator)
     values = values[values["region_code"].eq(NATION) & (values["year"] >= page.first_year)]
     return values.assign(year=values["year"].astype(int))
 
