@@ -25,6 +25,7 @@ from evaluation.formats.inline import harmless
 from evaluation.text import t
 
 _HELD = re.compile(r"<!--part (\d+)-->")
+TEMPLATES = files("evaluation") / "templates"
 LOADING = {"src", "srcset", "poster", "background", "action", "formaction"}
 LANG = {"zh": "zh-CN", "en": "en"}
 WORDS = ("contents", "all", "simulated", "banner", "skip")
@@ -44,28 +45,21 @@ def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -
     ExportError : when nothing was displayed, or something displayed would load an address or run
         a script that is not ours.
     """
-    templates = files("evaluation") / "templates"
     notebook, drawn = with_parts(notebook, language)
     shown = "\n".join(_shown(notebook))
     if not shown.strip():
         raise ExportError(f"the notebook displayed nothing — its {language} page would be empty")
     title = notebook.metadata.get("title") or first_heading(shown) or "kepu"
-    exporter = HTMLExporter(
-        extra_template_basedirs=[str(templates)],
-        template_name="report",
-        exclude_input=True,
-        embed_images=False,
-    )
     words = {name: str(t(f"page.{name}", language)) for name in WORDS}
     held = _hold_back(notebook)
-    page, _ = exporter.from_notebook_node(
+    page, _ = _exporter().from_notebook_node(
         notebook,
         resources={
             "title": named(title, language, simulated),
             "labels": words | {"lang": LANG[language]},
             "simulated": simulated,
             "sections": sections(shown),
-            "style": (templates / "report" / "report.css").read_text("utf-8"),
+            "style": (TEMPLATES / "report" / "report.css").read_text("utf-8"),
             "script": script() if drawn and 'class="kepu sortable"' in shown else "",
             "policy": policy(),
         },
@@ -75,6 +69,17 @@ def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -
     if found:
         raise ExportError(f"the page would load {found[0][:200]} — embed it in the notebook")
     return page
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    """One exporter for all pages: it compiles its templates when it makes the first."""
+    return HTMLExporter(
+        extra_template_basedirs=[str(TEMPLATES)],
+        template_name="report",
+        exclude_input=True,
+        embed_images=False,
+    )
 
 
 def _hold_back(notebook: NotebookNode) -> list[str]:
@@ -96,7 +101,7 @@ def _hold_back(notebook: NotebookNode) -> list[str]:
 @cache
 def script() -> str:
     """The one script a page may carry: it sorts tables."""
-    return (files("evaluation") / "templates" / "report" / "report.js").read_text("utf-8")
+    return (TEMPLATES / "report" / "report.js").read_text("utf-8")
 
 
 def policy() -> str:

@@ -90,13 +90,21 @@ def _imported(*names: str) -> None:
 
 
 def _rehearse(study: Study) -> None:
-    """Draw a report and drop it: fonts, templates, late imports and what all share stay."""
-    from evaluation import report
+    """Make a page and drop it: fonts, templates, late imports and what all share stay."""
+    from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+    from evaluation import formats, report
+    from evaluation.front import summary
     from evaluation.observations import model_regions
+    from evaluation.report.bundle import bundle
     from evaluation.text import LANGUAGES
 
     for language in LANGUAGES:
         region = model_regions(study.dataset)[0]
         context = report.open_report(study, region, language, date="2025-01-01")
-        for section in report.SECTIONS.values():
-            section(context).html()
+        parts = [report.title(context), *(make(context) for make in report.SECTIONS.values())]
+        shown = [bundle(part) for part in parts]
+        shown.append({"text/html": str(report.record(context))})
+        cells = [new_code_cell(outputs=[new_output("display_data", data)]) for data in shown]
+        made = formats.write(new_notebook(cells=cells), language, ("html",))
+        summary.read(made["html"].decode())
