@@ -65,8 +65,8 @@ def _flag(ax: Axes, label: tuple[float, str, str], row: int, side: int, fontsize
     )  # fmt: skip
 
 
-def year_ticks(ax: Axes, years: Iterable[int]) -> None:
-    """Ticks at the survey years; labels only where they fit, the latest year first."""
+def year_ticks(ax: Axes, years: Iterable[int], minor: bool = True) -> None:
+    """Ticks at the years; labels only where they fit, the latest first, else a ``minor`` tick."""
     wanted = sorted({int(year) for year in years}, reverse=True)
     gap = size(ax.figure, "2020 ", SMALL)[0]
     shown: list[int] = []
@@ -77,7 +77,7 @@ def year_ticks(ax: Axes, years: Iterable[int]) -> None:
         ):
             shown.append(year)
     ax.set_xticks(shown, [str(year) for year in shown])
-    ax.set_xticks([year for year in wanted if year not in shown], minor=True)
+    ax.set_xticks([year for year in wanted if minor and year not in shown], minor=True)
 
 
 def doubling_axis(ax: Axes, values: Sequence[float]) -> None:

@@ -139,7 +139,7 @@ def small_multiples(series: pd.DataFrame, *, ylabel: str = "", columns: int = 3)
             ax.tick_params(labelbottom=position + across >= len(panels))
         for ax in grid[len(panels) :]:
             ax.remove()
-        year_ticks(grid[0], years)
+        year_ticks(grid[0], years, minor=False)  # each year has its dot
         if any(labels):
             style.lay_out(fig)
         for ax, texts in zip(grid, labels, strict=False):

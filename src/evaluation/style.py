@@ -134,12 +134,14 @@ def figure(height: float) -> Iterator[PageFigure]:
     """
     with settings():
         about = SubplotParams(**ABOUT)
-        page = PageFigure(
-            figsize=(WIDTH, height), dpi=DPI, layout="constrained", subplotpars=about
-        )
+        page = PageFigure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", subplotpars=about)
         FigureCanvasAgg(page)
         yield page
-        for text in page.findobj(Text):
+        # Tick labels are slim from the start; to ask for all texts would make every tick once more.
+        texts = [*page.texts]
+        for ax in page.axes:
+            texts += [ax.xaxis.label, ax.yaxis.label, *ax.texts]
+        for text in texts:
             text.set_text(slim(text.get_text()))
         lay_out(page)  # ticks made later would take the caller's settings
         settle(page)

@@ -46,6 +46,9 @@ REPORTS = (
     "evaluation.front.summary",
     "evaluation.worker",
 )
+# Compiles the grammar of addresses for a second when jsonschema finds it, which does without; no
+# part of a notebook is checked by it.
+NEEDLESS = "rfc3987_syntax"
 # At import this package connects Matplotlib to the running kernel: each kernel must do so itself.
 OWN = "matplotlib_inline"
 
@@ -65,7 +68,10 @@ def reports(data: str, data_hash: str, studies: list[list[int]], modules: list[s
     studies : draws and seed of each study the reports rest on.
     modules : what their notebooks import of this package.
     """
+    sys.modules.setdefault(NEEDLESS, None)  # type: ignore[arg-type]
     _imported(*KERNEL, *REPORTS, *modules)
+    if sys.modules[NEEDLESS] is None:
+        del sys.modules[NEEDLESS]
     if not studies:
         return
     from evaluation import data as packages
@@ -90,7 +96,10 @@ def _imported(*names: str) -> None:
 
 
 def _rehearse(study: Study) -> None:
-    """Make a page and drop it: fonts, templates, late imports and what all share stay."""
+    """Make a page and drop it: fonts, templates, late imports and what all share stay.
+
+    In every language but the first only the section whose figures all provinces share.
+    """
     from nbformat.v4 import new_code_cell, new_notebook, new_output
 
     from evaluation import formats, report
@@ -99,10 +108,11 @@ def _rehearse(study: Study) -> None:
     from evaluation.report.bundle import bundle
     from evaluation.text import LANGUAGES
 
-    for language in LANGUAGES:
-        region = model_regions(study.dataset)[0]
+    region, (first, *others) = model_regions(study.dataset)[0], LANGUAGES
+    for language in (first, *others):
         context = report.open_report(study, region, language, date="2025-01-01")
-        parts = [report.title(context), *(make(context) for make in report.SECTIONS.values())]
+        chosen = report.SECTIONS if language == first else ("findings", "effect")
+        parts = [report.title(context), *(report.SECTIONS[name](context) for name in chosen)]
         shown = [bundle(part) for part in parts]
         shown.append({"text/html": str(report.record(context))})
         cells = [new_code_cell(outputs=[new_output("display_data", data)]) for data in shown]
