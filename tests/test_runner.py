@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from filelock import FileLock
 
+from evaluation import front
 from evaluation.errors import KepuError
 from evaluation.export import ExportError, loaded, to_html
 from evaluation.journal import Journal
@@ -191,6 +192,27 @@ def test_failed_report_links_its_earlier_page_as_earlier_only(tmp_path):
     assert "ValueError: odd" in page
     (link,) = re.findall(r'<a href="150000_en.html"[^>]*>(.*?)</a>', page)
     assert "2026-01-31" in link and "earlier" in link
+
+
+def test_front_page_is_drawn_again_only_where_it_would_differ(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(front, "page", lambda manifest, *_, **__: drawn.append(1) or f"{manifest}")
+    record(tmp_path, [job("150000")])
+    kept = entries(tmp_path)
+
+    def again(**run: str) -> int:
+        drawn.clear()
+        write(tmp_path, kept, {**vars(STATE), **run})
+        return len(drawn)
+
+    assert again(seconds="9") == 0
+    (tmp_path / "index.html").write_text("not what a run wrote", "utf-8")
+    assert again() == 1
+    assert again(commit="other") == 1
+    (tmp_path / "index.html").unlink()
+    assert again(commit="other") == 1
+    kept["150000_en"]["summary"] = {"changed": True}
+    assert again(commit="other") == 1
 
 
 def test_index_lists_all_grouped_by_level(tmp_path):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evaluation import front, journal
+from evaluation import fingerprint, front, journal
 from evaluation.folder import replace
 from evaluation.plan import Job
 from evaluation.worker import FAILED, MADE, Outcome
 
-NAME = "manifest.json"
+NAME, PAGE = "manifest.json", "index.html"
+SHOWN = ("data", "data_hash", "commit", "date")  # what the front page tells of a run
 
 
 def entries(out: Path) -> dict[str, dict[str, Any]]:
@@ -105,12 +107,29 @@ def write(
         for stem in sorted(reports)
         if reports[stem]["status"] == FAILED or _there(reports[stem], out)
     ]
+    before = _read(out).get("front", {})
     manifest = {"run": dict(run), "reports": kept}
-    texts = {NAME: _text(manifest)}
-    replace(out / NAME, texts[NAME])
-    texts["index.html"] = index(manifest, own)
-    replace(out / "index.html", texts["index.html"])
+    key = _front_key(manifest, own)
+    page = _kept(out / PAGE, before) if before.get("key") == key else ""
+    page = page or index(manifest, own)
+    manifest["front"] = {"key": key, "sha256": hashlib.sha256(page.encode()).hexdigest()}
+    texts = {NAME: _text(manifest), PAGE: page}
+    for name, text in texts.items():
+        replace(out / name, text)
     return texts
+
+
+def _front_key(manifest: Mapping[str, Any], own: front.Boundaries | None) -> str:
+    """Hash of what the front page shows and of the code that draws it."""
+    run = {name: manifest["run"].get(name) for name in SHOWN}
+    told = json.dumps([run, manifest["reports"]]) + repr(own) + fingerprint.code(front.__name__)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _kept(path: Path, before: Mapping[str, str]) -> str:
+    """The page in ``path`` where it is still the one ``before`` tells of, else ``""``."""
+    page = path.read_text("utf-8") if path.exists() else ""
+    return page if hashlib.sha256(page.encode()).hexdigest() == before["sha256"] else ""
 
 
 def _there(entry: Mapping[str, Any], out: Path) -> bool:

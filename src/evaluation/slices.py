@@ -17,10 +17,9 @@ import pandas as pd
 
 from evaluation.data import Dataset
 from evaluation.doses import COVARIATES
+from evaluation.funds import INDEX, ITEMS, PEOPLE
 from evaluation.observations import RATE, SAMPLE, model_regions
 from evaluation.tables import TABLES
-from evaluation.value.costs import ITEMS, PEOPLE
-from evaluation.value.prices import INDEX
 
 NATION = "100000"
 RATES = frozenset({RATE, SAMPLE})

@@ -7,12 +7,13 @@ from markupsafe import Markup
 
 from evaluation import plots_value, style
 from evaluation.errors import ModelError
+from evaluation.funds import INDEX
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import NATION, Context
 from evaluation.report.planned import chain
 from evaluation.report.sums import MILLION, chance, money, money_interval
 from evaluation.report.value_moves import moves
-from evaluation.value.prices import INDEX, price_level
+from evaluation.value.prices import price_level
 from evaluation.value.region import Assessment, assess
 
 SEED = 20250101

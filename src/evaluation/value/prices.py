@@ -6,9 +6,8 @@ import pandas as pd
 
 from evaluation.data import Dataset
 from evaluation.errors import ModelError
+from evaluation.funds import INDEX
 from evaluation.observations import by_year
-
-INDEX = "consumer_price_index"
 
 
 def price_level(dataset: Dataset) -> pd.Series:
