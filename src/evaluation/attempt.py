@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import remote
-from evaluation.warm.client import ADDRESS, THREADS, Process, Server, unsafe
+from evaluation.warm.client import ADDRESS, LOG, THREADS, Process, Server, unsafe
 from evaluation.worker import FAILED, KERNEL, Outcome, Task
 
 # Beyond the time of a report: to end its kernel and to write its files.
@@ -52,7 +52,7 @@ class Launcher:
         log = str(self.log(task))
         if self.notice:
             return self._keep(_fresh(arguments, environment, log))
-        environment[ADDRESS] = self.server().address
+        environment |= {ADDRESS: self.server().address, LOG: log}
         target = "evaluation.worker:main"
         return self._keep(
             Process(environment[ADDRESS], target, arguments, environment=environment, log=log)

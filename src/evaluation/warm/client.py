@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 ADDRESS = "KEPU_WARM_SERVER"
+LOG = "KEPU_WARM_LOG"  # file that kernels add what they say outside their cells to
 # Read when Matplotlib is imported, which a forked process no longer does itself.
 BACKEND = "module://matplotlib_inline.backend_inline"
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")

@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from evaluation.warm.client import ADDRESS, Process, Server, unsafe
+from evaluation.warm.client import ADDRESS, LOG, Process, Server, unsafe
 
 _lock = threading.Lock()
 _own: list[Server] = []
@@ -34,6 +34,7 @@ class WarmProvisioner(LocalProvisioner):
             "arguments": {"argv": cmd[cmd.index("ipykernel_launcher") + 1 :]},
             "environment": kwargs.get("env"),
             "folder": str(kwargs.get("cwd") or os.getcwd()),
+            "log": os.environ.get(LOG, ""),
         }
         # Waits for the server's imports the first time: not in the loop of a running JupyterLab.
         self.process = await asyncio.to_thread(_forked, start)
