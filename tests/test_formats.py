@@ -41,7 +41,7 @@ from evaluation.report.blocks import (
     Title,
 )
 from evaluation.report.bundle import MIME, bundle, unbundled
-from evaluation.text import LANGUAGES
+from evaluation.text import LANGUAGES, t
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -311,6 +311,22 @@ def test_pdf_has_its_fonts_its_words_and_its_bookmarks(made):
     assert reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
     assert b"pdfuaid:part" in reader.trailer["/Root"]["/Metadata"].get_object().get_data()
     assert len(files["pdf"]) < 2_000_000
+
+
+def test_pdf_gives_the_chain_and_the_answer_on_moving_money_a_page_of_their_own(made):
+    language, notebook, files = made
+    reader = PdfReader(io.BytesIO(files["pdf"]))
+    marks = [entry for entry in reader.outline if not isinstance(entry, list)]
+    at = {
+        section.id: reader.get_destination_page_number(mark)
+        for section, mark in zip(read(notebook, language).sections, marks, strict=True)
+    }
+    assert at["findings"] < at["chain"] == at["level"] - 1
+    assert at["value"] < at["moves"]
+    pages = reader.pages[at["chain"]].extract_text(), reader.pages[at["moves"]].extract_text()
+    first, last = (t(f"chain.label.{name}", language) for name in ("money", "next"))
+    assert pages[0].index(first) < pages[0].index(last)
+    assert t("value.moves.none", language) in pages[1].replace("\n", " ")
 
 
 def test_pdf_takes_no_font_of_the_system():

@@ -373,6 +373,16 @@ def facts_counted(code: str, what: str | None) -> int:
     return sum(bool(flag & BARRED if what == "barred" else flag) for flag in flags)
 
 
+def tracked(code: str, what: str) -> int:
+    """Quantified targets that are no share; those without a published figure of their name."""
+    rows = [row for row in table("facts") if row["region_code"] == code]
+    told = {row["indicator"] for row in rows if row["kind"] != "target"}
+    aims = [row["indicator"] for row in rows if row["kind"] == "target"]
+    names = [name for name in aims if not name.startswith("science_literacy")]
+    stems = [name.removesuffix("_target") for name in names]
+    return len(names) if not what else sum(stem not in told for stem in stems)
+
+
 def coverage(code: str) -> float:
     def latest(indicator: str) -> float:
         rows = [
@@ -741,6 +751,7 @@ ANSWERS = {
     r"value\.(\d{6})\.programme(|\.low|\.high)": programme,
     r"chain\.(\d{6})\.rise": museums,
     r"chain\.(\d{6})\.a_museum": a_museum,
+    r"tracked\.(\d{6})(|\.unknown)": tracked,
     r"interval\.level": lambda: 95,
     r"rate\.(\d{6})\.(\d{4})\.(low|high)": wilson,
     r"n\.(\d{6})\.(\d{4})": lambda code, wave: sample(code, int(wave)),
@@ -900,6 +911,7 @@ def test_terms_are_those_of_the_text_table(page):
 
 
 ROWS = {
+    "indicators": ("indicator", ("label",)),
     "measures": ("measure_id", ("title", "quantified_target")),
     "assumptions": ("assumption_id", ("reason",)),
     "waves": ("wave", ("break",)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from evaluation.errors import KepuError, ModelError
 from evaluation.value import cea
@@ -14,6 +14,8 @@ from evaluation.value.ratio import fieller, from_draws
 # Briggs, Claxton & Sculpher (2006), Decision Modelling for Health Economic Evaluation, example
 # 2.5, after Chancellor et al. (1997), Pharmacoeconomics 12:54-66: zidovudine alone against
 # zidovudine and lamivudine in HIV. Yearly transitions between CD4 200-500, CD4 < 200, AIDS, death.
+# Counts, costs and results with all their digits as in the R package heemod
+# (tests/testthat/test_dmhee.R), which takes them from the spreadsheet that belongs to the book.
 COUNTS = [[1251, 350, 116, 17], [0, 731, 512, 15], [0, 0, 1312, 437], [0, 0, 0, 1]]
 CARE = np.array([1701 + 1055, 1774 + 1278, 6948 + 2059, 0])
 ZIDOVUDINE, LAMIVUDINE, RELATIVE_RISK = 2278.0, 2086.5, 0.509
@@ -38,19 +40,33 @@ def hiv(years_of_both: int) -> tuple[float, float]:
 def test_the_textbook_ratio_of_combination_therapy_is_6276_pounds_a_life_year():
     (life0, cost0), (life1, cost1) = hiv(0), hiv(2)
     decision = cea.two_options([life1 - life0] * 3, [cost1 - cost0] * 3)
-    assert (round(cost0), round(cost1)) == (44663, 50602)
-    assert round(cea.break_even(decision)) == 6276
-    assert round(from_draws(decision).value) == 6276
+    assert (cost0, cost1) == pytest.approx((44663.4535637, 50601.6513312), abs=1e-6)
+    assert (life0, life1) == pytest.approx((7.9912066, 8.9373889), abs=5e-8)
+    assert cea.break_even(decision) == pytest.approx(6275.95560, abs=5e-6)
+    assert from_draws(decision).value == pytest.approx(6275.95560, abs=5e-6)
 
 
-# Halton, Cook, Whitby, Paterson & Graves (2009), Critical Care 13:R35, table 2: monetary net
-# benefits of standard practice, treatment A and treatment B in five equally likely simulations.
+# Halton, Cook, Whitby, Paterson & Graves (2009), Critical Care 13:R35, table 2
+# (doi 10.1186/cc7744): monetary net benefits of standard practice, treatment A and treatment B in
+# five equally likely simulations; means 116, 126 and 124, best in 40, 20 and 40 % of them.
 SIMULATIONS = np.array(
     [[140, 150, 160], [100, 110, 120], [110, 100, 100], [100, 150, 130], [130, 120, 110]], float
 )
-# Claxton, "Expected value of perfect information", in Kattan (ed., 2009), Encyclopedia of Medical
-# Decision Making: B gains 1 on average, is best in 3 of 5 possibilities, and knowing is worth 0.6.
-POSSIBILITIES = np.array([[9, 12], [12, 10], [14, 17], [11, 10], [14, 16]], float)
+# PubMed Central article PMC4323782, table 1, a worked example of the value of information in ten
+# draws: cost and net benefit at 100,000 dollars a life year of warfarin and of the occlusion of
+# the left atrial appendage; means 435,839.7 and 443,750.5, occlusion best in 7 of 10, best of each
+# draw 446,688.0 on average, knowing worth 2,937.4.
+WARFARIN = [
+    (19688.0, 438601.6), (19881.7, 437745.5), (20766.8, 433453.8), (20168.7, 435035.0),
+    (20220.2, 437617.4), (20343.2, 435430.2), (20780.0, 434030.5), (20961.1, 433893.7),
+    (20019.8, 435033.6), (19700.8, 437555.7),
+]  # fmt: skip
+OCCLUSION = [
+    (32138.6, 419543.2), (20514.9, 463363.4), (19104.7, 467280.0), (26638.2, 440207.7),
+    (24538.2, 449992.3), (25111.0, 445595.7), (31271.0, 424200.5), (28563.7, 435406.7),
+    (27927.6, 434547.6), (21898.9, 457368.1),
+]  # fmt: skip
+WORTH = 100_000.0
 
 
 def decision(net_benefits: np.ndarray) -> cea.Decision:
@@ -67,21 +83,27 @@ def test_published_acceptability_and_the_option_best_on_average():
 
 
 def test_published_value_of_perfect_information():
-    tried = decision(POSSIBILITIES)
-    assert cea.expected_incremental_benefit(tried, 1)[0] == pytest.approx(1)
-    assert cea.acceptability(tried, 1)[0, 1] == pytest.approx(0.6)
-    assert cea.perfect_information(tried, 1)[0] == pytest.approx(0.6)
-    assert cea.opportunity_loss(tried, 1).tolist() == [0, 2, 0, 1, 0]
-
-
-# Unit normal linear loss, Raiffa & Schlaifer (1961), Applied Statistical Decision Theory.
-@pytest.mark.parametrize(("d", "loss"), [(0.0, 0.3989), (0.5, 0.1978), (1.0, 0.08332)])
-def test_value_of_information_is_the_tabled_unit_normal_loss(d, loss):
-    u = (np.arange(200_000) + 0.5) / 200_000
-    benefit = stats.norm.ppf(u) - d
-    assert cea.perfect_information(cea.two_options(benefit, 0.0), 1)[0] == pytest.approx(
-        loss, abs=5e-4
+    """Effects are what the table's net benefits and costs say; it rounds them to two decimals."""
+    costs, benefits = np.array([WARFARIN, OCCLUSION]).transpose(2, 1, 0)
+    tried = cea.Decision((benefits + costs) / WORTH, costs)
+    assert tried.effects.mean(axis=0).round(2).tolist() == [4.56, 4.70]
+    means = cea.net_benefit(tried, WORTH)[0].mean(axis=0)
+    assert means == pytest.approx([435839.7, 443750.5], abs=0.06)
+    assert cea.expected_incremental_benefit(tried, WORTH)[0] == pytest.approx(
+        443750.5 - 435839.7, abs=0.12
     )
+    assert cea.acceptability(tried, WORTH)[0] == pytest.approx([0.3, 0.7])
+    assert cea.perfect_information(tried, WORTH)[0] == pytest.approx(2937.4, abs=0.06)
+    missed = cea.opportunity_loss(tried, WORTH)
+    assert missed == pytest.approx([19058.4, 0, 0, 0, 0, 0, 9830.0, 0, 486.0, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("d", [0.0, 0.5, 1.0])
+def test_value_of_information_of_a_normal_benefit_is_the_unit_normal_loss(d):
+    """For a standard normal less d it is φ(d) - d(1 - Φ(d)), the loss function of a normal."""
+    u = (np.arange(200_000) + 0.5) / 200_000
+    found = cea.perfect_information(cea.two_options(stats.norm.ppf(u) - d, 0.0), 1)[0]
+    assert found == pytest.approx(stats.norm.pdf(d) - d * stats.norm.sf(d), abs=5e-5)
 
 
 def test_partial_information_of_the_parameter_that_is_all_is_all_and_of_noise_is_nothing():
@@ -126,25 +148,62 @@ def test_a_decision_needs_two_options_and_finite_draws():
         cea.two_options([np.inf, 1], 0.0)
 
 
-# Cooper, Seiford & Tone (2007), Data Envelopment Analysis, 2nd ed., Springer: example 2.2 (six
-# units, two inputs, one output) and the twelve hospitals of table 1.5 (doctors and nurses;
-# outpatients and inpatients), CCR scores.
-SIX = [[4, 3], [7, 3], [8, 1], [4, 2], [2, 4], [10, 1]]
+# Coelli (1996), A Guide to DEAP Version 2.1, example 1: five firms, two inputs, one output.
+# Scores as DEAP prints them in its output file for the example: 0.500, 1.000, 0.833, 0.714, 1.000.
+FIRMS, MADE = [[2, 5], [2, 4], [6, 6], [3, 2], [6, 2]], [1, 2, 3, 1, 2]
+# Twelve hospitals: doctors and nurses; outpatients and inpatients. Cooper, Seiford & Tone (2006),
+# Introduction to Data Envelopment Analysis, table 1.5, as in the data CST22 of the R package qDEA.
 DOCTORS = [20, 19, 25, 27, 22, 55, 33, 31, 30, 50, 53, 38]
 NURSES = [151, 131, 160, 168, 158, 255, 235, 206, 244, 268, 306, 284]
 OUTPATIENTS = [100, 150, 160, 180, 94, 230, 220, 152, 190, 250, 260, 250]
 INPATIENTS = [90, 50, 55, 72, 66, 90, 88, 80, 100, 100, 147, 120]
-HOSPITALS = [1, 1, 0.883, 1, 0.763, 0.835, 0.902, 0.796, 0.960, 0.871, 0.955, 0.958]
 
 
-def test_published_scores_of_the_six_units():
-    scores = 1 / output_factors(SIX, np.ones((6, 1)), "constant")
-    assert scores.round(4).tolist() == [0.8571, 0.6316, 1, 1, 1, 1]
+def test_published_scores_of_the_five_firms():
+    scores = 1 / output_factors(FIRMS, np.c_[MADE], "constant")
+    assert scores.round(3).tolist() == [0.5, 1, 0.833, 0.714, 1]
 
 
-def test_published_scores_of_the_twelve_hospitals():
+def test_scores_that_follow_on_paper():
+    """One output of 1: (4, 2), (2, 4) and (8, 1) span the frontier. From (4, 3) the ray meets
+    x + y = 6 at 6/7 of it, from (7, 3) it meets x + 4y = 12 at 12/19; (10, 1) lies on y = 1."""
+    six = [[4, 3], [7, 3], [8, 1], [4, 2], [2, 4], [10, 1]]
+    scores = 1 / output_factors(six, np.ones((6, 1)), "constant")
+    assert scores == pytest.approx([6 / 7, 12 / 19, 1, 1, 1, 1])
+
+
+def test_variable_returns_that_follow_on_paper():
+    """(2, 1), (3, 3) and (6, 5) span the frontier: 3 + 2/3 at an input of 4, 4 + 1/3 at 5."""
+    factors = output_factors([[2], [4], [3], [5], [6]], [[1], [2], [3], [4], [5]])
+    assert factors == pytest.approx([1, (11 / 3) / 2, 1, (13 / 3) / 4, 1])
+
+
+def by_weights(inputs: np.ndarray, outputs: np.ndarray, variable: bool) -> np.ndarray:
+    """Second implementation: the multiplier form, the least input value at an output value of 1.
+
+    Weights v, u at least 0 and, with variable returns, a free intercept w:
+    minimise v'x + w subject to u'y = 1 and v'X + w - u'Y at least 0 for every unit.
+    """
+    units, m = inputs.shape
+    free = np.ones((units, 1)) * variable
+    rows, bounds = np.hstack([-inputs, outputs, -free]), [(0, None)] * (m + outputs.shape[1])
+    found = []
+    for x, y in zip(inputs, outputs, strict=True):
+        solved = optimize.linprog(
+            np.r_[x, np.zeros(len(y)), float(variable)], A_ub=rows, b_ub=np.zeros(units),
+            A_eq=np.r_[np.zeros(m), y, 0.0][None, :], b_eq=[1.0],
+            bounds=[*bounds, (None, None)],
+        )  # fmt: skip
+        found.append(solved.fun)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("returns", ["constant", "variable"])
+def test_the_hospitals_score_alike_in_the_multiplier_form(returns):
     inputs, outputs = np.c_[DOCTORS, NURSES], np.c_[OUTPATIENTS, INPATIENTS]
-    assert (1 / output_factors(inputs, outputs, "constant")).round(3).tolist() == HOSPITALS
+    factors = output_factors(inputs, outputs, returns)
+    assert factors == pytest.approx(by_weights(inputs, outputs, returns == "variable"), rel=1e-7)
+    assert 2 < (factors < 1 + 1e-9).sum() < 12
 
 
 def test_the_corners_give_what_the_linear_programs_give():

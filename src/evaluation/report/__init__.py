@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from evaluation.errors import KepuError
 from evaluation.report import (
+    chain,
     effect,
     findings,
     glossary,
@@ -17,6 +18,7 @@ from evaluation.report import (
     quality,
     targets,
     value,
+    value_moves,
 )
 from evaluation.report.blocks import Paragraph, Section, Title
 from evaluation.report.context import NATION, Context
@@ -30,11 +32,13 @@ __all__ = ["OVERVIEW", "SECTIONS", "Context", "open_overview", "open_report", "r
 
 SECTIONS: dict[str, Callable[[Context], Section]] = {
     "findings": findings.section,
+    "chain": chain.section,
     "level": level.section,
     "targets": targets.section,
     "inputs": inputs.section,
     "effect": effect.section,
     "value": value.section,
+    "moves": value_moves.section,
     "groups": groups.section,
     "governance": governance.section,
     "quality": quality.section,

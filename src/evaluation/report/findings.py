@@ -15,7 +15,13 @@ ANSWERS = ("level", "change", "target", "effect", "next")
 
 def section(context: Context) -> Section:
     w = context.writer
-    items = (_level(context), _change(context), _target(context), overall(context), _next(context))
+    items = (
+        level(context),
+        _change(context),
+        target(context),
+        overall(context),
+        next_step(context),
+    )
     return Section(
         "findings", w.t("findings.title"), (labelled(context, ANSWERS, items), *locks(context))
     )
@@ -32,7 +38,8 @@ def locks(context: Context) -> tuple[Locks, ...]:
     return tuple(drawn_locks(context, "findings.locks"))
 
 
-def _level(context: Context) -> Markup:
+def level(context: Context) -> Markup:
+    """The latest surveyed rate against the nation's of the same wave."""
     w, own = context.writer, context.rates_of(context.code)
     known = own[own["variance"].notna()]
     if known.empty:
@@ -79,7 +86,8 @@ def _change(context: Context) -> Markup:
     return w.joined(text, w.t("findings.change.break"))
 
 
-def _target(context: Context) -> Markup:
+def target(context: Context) -> Markup:
+    """Whether the nearest own target is reached."""
     w, found = context.writer, assessments(context)
     if not found:
         return w.t("findings.target.missing", region=context.name)
@@ -92,7 +100,8 @@ def _target(context: Context) -> Markup:
     )
 
 
-def _next(context: Context) -> Markup:
+def next_step(context: Context) -> Markup:
+    """Which figures are needed first."""
     w, own = context.writer, context.rates_of(context.code)
     if own.empty:
         return w.t("findings.next.survey", region=context.name)

@@ -126,7 +126,7 @@ def backtest_sentence(context: Context, found: Outlook) -> Markup:
         "rates": w.number("backtest.rates", best["rates"], "", 0),
         "regions": w.number("backtest.regions", best["regions"], "", 0),
         "cover": w.number("outlook.shown", SHOWN, "percent", 0),
-        "held": _cover(context, found.trend.name, SHOWN, best),
+        "held": cover_text(context, found.trend.name, SHOWN, best),
         "mae": w.number(f"backtest.{found.trend.name}.mae", best["mae"], "percentage_point", 2),
     }
     for name in BENCHMARKS:
@@ -137,7 +137,8 @@ def backtest_sentence(context: Context, found: Outlook) -> Markup:
     return w.joined(w.t(f"backtest.{kind}", **values), w.t(f"backtest.{fit}"))
 
 
-def _cover(context: Context, model: str, level: int, score: pd.Series) -> Markup:
+def cover_text(context: Context, model: str, level: int, score: pd.Series) -> Markup:
+    """Share of the held-out values that intervals of a level held."""
     key, share = f"backtest.{model}.cover_{level}", 100 * score[f"cover_{level}"]
     return context.writer.number(key, share, "percent", 0)
 
@@ -148,7 +149,7 @@ def backtest(context: Context, found: Outlook) -> list:
     for _, score in found.scores.iterrows():
         name = score["model"]
         shares = tuple(
-            Markup("—") if pd.isna(score[f"cover_{n}"]) else _cover(context, name, n, score)
+            Markup("—") if pd.isna(score[f"cover_{n}"]) else cover_text(context, name, n, score)
             for n in LEVELS
         )
         used = w.t("backtest.used") if name == found.model else Markup("—")

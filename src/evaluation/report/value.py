@@ -1,4 +1,4 @@
-"""Section: what was spent, what it bought, what could be moved."""
+"""Section: what was spent and what it bought."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from evaluation.errors import ModelError
 from evaluation.funds import INDEX
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import NATION, Context
-from evaluation.report.planned import chain
 from evaluation.report.sums import MILLION, chance, money, money_interval
-from evaluation.report.value_moves import moves
 from evaluation.value.prices import price_level
 from evaluation.value.region import Assessment, assess
 
@@ -23,7 +21,7 @@ def section(context: Context) -> Section:
     w = context.writer
     blocks = [Heading(w.t("value.spent", region=context.name)), *_spent(context)]
     if context.code in set(context.study.provinces["region_code"]):
-        blocks += [*_bought(context), *chain(context), *moves(context)]
+        blocks += _bought(context)
     else:
         blocks.append(Paragraph(w.t("value.provinces_only", region=context.name), "missing"))
     return Section("value", w.t("value.title"), tuple(blocks))
@@ -35,12 +33,10 @@ def _spent(context: Context) -> list:
     if value.funds.empty:
         return [Paragraph(w.t("value.spent.none"), "missing")]
     own = value.funds[value.funds["region_code"] == context.code]
-    nation = value.funds[value.funds["region_code"] == NATION]
-    nation = nation[nation["item"] == "raised"].dropna(subset="per_head").tail(1)
     lacking = context.missing("value.spent.missing")
     blocks = [lacking if own.empty else _funds_table(context, own)]
-    if not nation.empty:
-        blocks.append(Paragraph(_nation(context, nation.iloc[0])))
+    if told := _nation(context):
+        blocks.append(Paragraph(told))
     blocks.append(Paragraph(prices(context), "note"))
     return blocks
 
@@ -68,17 +64,27 @@ def _per_head(context: Context, row: pd.Series) -> Markup:
     return context.writer.number(f"funds.{row['fact_id']}.per_head", row["per_head"], "", 2)
 
 
-def _nation(context: Context, row: pd.Series) -> Markup:
-    """National funds for comparison, and their parts where they are printed."""
-    w, value = context.writer, context.study.value
-    text = w.t(
+def nation_funds(context: Context) -> Markup:
+    """The latest national funds per head, for comparison; empty where none are published."""
+    w, funds = context.writer, context.study.value.funds
+    if len(funds):
+        funds = funds[(funds["region_code"] == NATION) & (funds["item"] == "raised")]
+    if funds.empty or funds["per_head"].isna().all():
+        return Markup("")
+    row = funds.dropna(subset="per_head").iloc[-1]
+    return w.t(
         "value.spent.nation",
         year=w.year(row["end"]),
         funds=context.fact(row["fact_id"]),
         per_head=_per_head(context, row),
         source=w.cite(row["source_id"]),
     )
-    if value.shares is None:
+
+
+def _nation(context: Context) -> Markup:
+    """National funds, and their parts where they are printed."""
+    w, value, text = context.writer, context.study.value, nation_funds(context)
+    if value.shares is None or not text:
         return text
     parts = {
         name: w.number(f"value.share.{name}", 100 * share, "percent", 0)
@@ -105,15 +111,16 @@ def _bought(context: Context) -> list:
         return [heading, context.missing("value.bought.missing")]
     return [
         heading,
-        Paragraph(_lead(context, found), "lead"),
-        Paragraph(_step(context, found)),
+        Paragraph(lead(context, found), "lead"),
+        Paragraph(step(context, found)),
         Items(tuple(_worth(context, found))),
         figure(context, found),
         Paragraph(w.t("value.bought.note"), "note"),
     ]
 
 
-def _lead(context: Context, found: Assessment) -> Markup:
+def lead(context: Context, found: Assessment) -> Markup:
+    """The cost of one more literate adult, or why none is given."""
     w, key = context.writer, f"value.{context.code}"
     if found.ratio is None or context.study.headline.grade.locks < 1:
         return w.t("value.ratio.none")
@@ -124,7 +131,8 @@ def _lead(context: Context, found: Assessment) -> Markup:
     )
 
 
-def _step(context: Context, found: Assessment) -> Markup:
+def step(context: Context, found: Assessment) -> Markup:
+    """What a year with more of everything takes, and what it would go with."""
     w, key, told = context.writer, f"value.{context.code}", found.summary()
     basis = "own" if found.programme["own_year"] else "nation"
     own = w.year(int(found.programme["own_year"])) if basis == "own" else ""

@@ -1,26 +1,25 @@
-"""Blocks on what could be moved: reallocation, response curves, efficiency."""
+"""Section: what could be moved: reallocation, response curves, efficiency."""
 
 from __future__ import annotations
 
 from markupsafe import Markup
 
-from evaluation.report.blocks import Heading, Items, Paragraph, Table
+from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import Context
 from evaluation.report.sums import chance
 from evaluation.value.reallocate import Reallocation
 
 
-def moves(context: Context) -> list:
+def section(context: Context) -> Section:
     """Reallocation with the sentence its rule permits, curves, and the region's efficiency."""
     w = context.writer
-    return [
-        Heading(w.t("value.moves")),
-        *reallocations(context),
-        Heading(w.t("value.curves")),
-        *curves(context),
-        Heading(w.t("value.efficiency")),
-        _efficiency(context),
-    ]
+    if context.code in set(context.study.provinces["region_code"]):
+        blocks = [*reallocations(context), Heading(w.t("value.curves")), *curves(context)]
+        blocks += [Heading(w.t("value.efficiency")), _efficiency(context)]
+    else:
+        # The comparison is one of provinces: its answer holds below them, its figures do not.
+        blocks = [_answer(context), Paragraph(w.t("moves.provinces", region=context.name))]
+    return Section("moves", w.t("moves.title"), tuple(blocks))
 
 
 def _given(context: Context) -> list[tuple[str, Reallocation]]:
@@ -29,14 +28,21 @@ def _given(context: Context) -> list[tuple[str, Reallocation]]:
     return [(name, part) for name, part in parts.items() if part is not None]
 
 
+def _answer(context: Context) -> Paragraph:
+    """Whether these data support moving money, in one sentence."""
+    given = _given(context)
+    if not given:
+        return context.missing("value.moves.missing")
+    kind = "some" if any(part.recommended for _, part in given) else "none"
+    return Paragraph(context.writer.t(f"value.moves.{kind}"), "lead")
+
+
 def reallocations(context: Context) -> list:
     """What may be recommended, mostly nothing, and the numbers that decide it."""
     w, given = context.writer, _given(context)
+    blocks = [_answer(context)]
     if not given:
-        return [context.missing("value.moves.missing")]
-    supported = [name for name, part in given if part.recommended]
-    lead = "some" if supported else "none"
-    blocks = [Paragraph(w.t(f"value.moves.{lead}"), "lead")]
+        return blocks
     blocks.append(Paragraph(_rule(context)))
     blocks.append(_table(context, given))
     blocks += [Paragraph(_shift(context, part)) for name, part in given if name == "levers"]
