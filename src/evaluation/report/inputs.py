@@ -71,7 +71,7 @@ def section(context: Context) -> Section:
             _profile(context, found),
             _table(context, found),
             Paragraph(w.t("inputs.proxies.note"), "note"),
-            _history(context),
+            _history(context, found),
         ]
     else:
         blocks.append(context.missing("inputs.proxies.missing"))
@@ -108,8 +108,27 @@ def _profile(context: Context, found: list[Standing]) -> Figure:
     figure = style.drawn(plots.profile, frame, names=names, xlabel=str(w.t("axis.percentile")))
     band = w.t(f"band.{context.region['band']}")
     caption = w.t("inputs.profile.caption", region=context.name, band=band)
+    signs = {str(item.dose["dose"]): item.value - item.band_median for item in found}
+    caption = _says(context, "figure.profile", signs, caption, band=band)
     alt = str(w.t("inputs.profile.alt", region=context.name).striptags())
     return Figure(figure, caption, alt)
+
+
+def _says(
+    context: Context, stem: str, signs: dict[str, float], caption: Markup, **values
+) -> Markup:
+    """The caption under a sentence that names the inputs above zero and those below."""
+    w = context.writer
+    more, less = (
+        [w.t(f"dose.short.{dose}") for dose, value in signs.items() if sign * value > 0]
+        for sign in (1, -1)
+    )
+    if not more and not less:
+        return caption
+    key = "both" if more and less else "above" if more else "below"
+    names = {"more": context.listed(more), "less": context.listed(less)}
+    says = w.t(f"{stem}.{key}", region=context.name, **names, **values)
+    return context.captioned(says, caption)
 
 
 def _table(context: Context, found: list[Standing]) -> Table:
@@ -147,7 +166,7 @@ def _table(context: Context, found: list[Standing]) -> Table:
     return Table(w.t("inputs.proxies.table"), columns, tuple(rows), frozenset({2, 3, 4}))
 
 
-def _history(context: Context) -> Figure:
+def _history(context: Context, found: list[Standing]) -> Figure:
     w, parts = context.writer, []
     for _, dose in context.study.dataset.doses.iterrows():
         values = per_capita(context.study.dataset, dose)
@@ -160,6 +179,8 @@ def _history(context: Context) -> Figure:
     frame["year"] = frame["year"].astype(int)
     figure = style.drawn(plots.small_multiples, frame, columns=2)
     caption = w.t("inputs.history.caption", region=context.name)
+    signs = {str(item.dose["dose"]): item.change["rate"] for item in found if item.change}
+    caption = _says(context, "figure.history", signs, caption)
     alt = str(w.t("inputs.history.alt", region=context.name).striptags())
     return Figure(figure, caption, alt)
 
