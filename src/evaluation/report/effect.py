@@ -9,7 +9,7 @@ from evaluation import plots, style
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import Context
 from evaluation.report.expectation import here as expected
-from evaluation.report.strength import digits, quotable, strength
+from evaluation.report.strength import appendix, digits, quotable, strength
 from evaluation.report.writer import plain
 from evaluation.study import Estimate
 
@@ -19,7 +19,7 @@ MAIN = "gain_regression"
 def section(context: Context) -> Section:
     w = context.writer
     here = (Heading(w.t("effect.here", region=context.name)), *_here(context), *expected(context))
-    blocks = (*association(context), *here, *limits(context))
+    blocks = (*association(context), *here, *limits(context), *appendix(context))
     return Section("effect", w.t("effect.title"), blocks)
 
 

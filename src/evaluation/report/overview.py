@@ -15,6 +15,7 @@ from evaluation.report.context import NATION, Context
 from evaluation.report.effect import association, limits, overall
 from evaluation.report.findings import labelled, locks, target
 from evaluation.report.overview_targets import targets
+from evaluation.report.strength import appendix
 
 # Targets beyond this year are left to the regional reports.
 NEAR = 2030
@@ -191,7 +192,7 @@ def _dots(context, rows, column, axis, caption, alt, reference) -> Figure:
 
 def effect(context: Context) -> Section:
     """The association over all regions, and the limits of what it says."""
-    blocks = (*association(context), *limits(context))
+    blocks = (*association(context), *limits(context), *appendix(context))
     return Section("effect", context.writer.t("effect.title"), blocks)
 
 

@@ -46,8 +46,13 @@ def strength(context: Context) -> tuple:
         Items(tuple(_component(context, item) for item in found.grade.components)),
         Heading(w.t("checks.title")),
         _checks(context, found),
-        *specifications(context, found),
     )
+
+
+def appendix(context: Context) -> tuple:
+    """The specification curve, for readers who want every estimate."""
+    found = context.study.headline
+    return specifications(context, found) if isinstance(found, Headline) else ()
 
 
 def _parts(context: Context, doses: tuple[str, ...]) -> str:
