@@ -100,7 +100,7 @@ def test_every_figure_of_a_document_is_on_the_page_beside_its_source(pages, sour
     absent, unsourced = [], []
     for row in wanted:
         found = page.soup.find_all("data", attrs={"data-fact": row["fact_id"]})
-        around = [element.find_parent(["tr", "li", "p"]) for element in found]
+        around = [element.find_parent(["tr", "li", "p", "figcaption"]) for element in found]
         cited = [{cite.get_text() for cite in block.find_all("cite")} for block in around]
         if not found:
             absent.append((row["fact_id"], row["indicator"], row["value"]))

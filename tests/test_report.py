@@ -183,7 +183,7 @@ def test_key_findings_of_inner_mongolia(pages, language):
 def test_figures_of_a_province_show_gains_expectations_and_specifications(pages, language):
     page = pages("150000", language)
     words = {
-        "zh": ("各省份年均增幅", "按其他省份情况应有的增幅", "设定的估计值"),
+        "zh": ("各省份年均增幅", "按其他省份推算的增幅", "设定的估计值"),
         "en": ("Yearly gains of provinces", "expect", "specifications"),
     }[language]
     for section, word in zip(("level", "effect", "effect"), words, strict=True):

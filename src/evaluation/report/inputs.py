@@ -109,26 +109,25 @@ def _profile(context: Context, found: list[Standing]) -> Figure:
     band = w.t(f"band.{context.region['band']}")
     caption = w.t("inputs.profile.caption", region=context.name, band=band)
     signs = {str(item.dose["dose"]): item.value - item.band_median for item in found}
-    caption = _says(context, "figure.profile", signs, caption, band=band)
+    key, names = _sides(context, signs)
+    if key:
+        says = w.t(f"figure.profile.{key}", region=context.name, band=band, **names)
+        caption = context.captioned(says, caption)
     alt = str(w.t("inputs.profile.alt", region=context.name).striptags())
     return Figure(figure, caption, alt)
 
 
-def _says(
-    context: Context, stem: str, signs: dict[str, float], caption: Markup, **values
-) -> Markup:
-    """The caption under a sentence that names the inputs above zero and those below."""
+def _sides(context: Context, signs: dict[str, float]) -> tuple[str, dict[str, str]]:
+    """Which inputs are above zero, which below: the key of the sentence and its names."""
     w = context.writer
     more, less = (
-        [w.t(f"dose.short.{dose}") for dose, value in signs.items() if sign * value > 0]
-        for sign in (1, -1)
+        context.listed(
+            w.t(f"dose.short.{dose}") for dose, value in signs.items() if side * value > 0
+        )
+        for side in (1, -1)
     )
-    if not more and not less:
-        return caption
-    key = "both" if more and less else "above" if more else "below"
-    names = {"more": context.listed(more), "less": context.listed(less)}
-    says = w.t(f"{stem}.{key}", region=context.name, **names, **values)
-    return context.captioned(says, caption)
+    key = "both" if more and less else "above" if more else "below" if less else ""
+    return key, {"more": more, "less": less}
 
 
 def _table(context: Context, found: list[Standing]) -> Table:
@@ -180,7 +179,10 @@ def _history(context: Context, found: list[Standing]) -> Figure:
     figure = style.drawn(plots.small_multiples, frame, columns=2)
     caption = w.t("inputs.history.caption", region=context.name)
     signs = {str(item.dose["dose"]): item.change["rate"] for item in found if item.change}
-    caption = _says(context, "figure.history", signs, caption)
+    key, names = _sides(context, signs)
+    if key:
+        says = w.t(f"figure.history.{key}", region=context.name, **names)
+        caption = context.captioned(says, caption)
     alt = str(w.t("inputs.history.alt", region=context.name).striptags())
     return Figure(figure, caption, alt)
 

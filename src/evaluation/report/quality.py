@@ -12,7 +12,7 @@ from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import Context
 from evaluation.report.writer import Writer
 
-_TOKEN = re.compile(r"\{(?:(sum|diff):)?([F0-9;]+)\}|\b((?:19|20)\d\d)(?!\d)")
+_TOKEN = re.compile(r"\{(?:(sum|diff):)?([F0-9;]+)\}|(?<!\d)((?:19|20)\d\d)(?!\d)")
 
 
 def section(context: Context) -> Section:
