@@ -24,7 +24,7 @@ def printed(part: Sequence[Node]) -> str:
     """
     texts = []
     for node in part:
-        inner = node if isinstance(node, str) else printed(node["c"]) if "c" in node else " "
+        inner = node if isinstance(node, str) else printed(node["c"]) if "c" in node else "\n"
         kind = "" if isinstance(node, str) else node["k"]
         if kind in BADGES:
             inner = f"\u00a0{inner}\u00a0"
@@ -33,11 +33,15 @@ def printed(part: Sequence[Node]) -> str:
 
 
 def advance(text: str) -> float:
-    """Width of a text on one line, in em.
+    """Width of a text in em, of its widest line where it has several.
 
     >>> advance("内蒙古"), round(advance("10.04%"), 2)
     (3.0, 3.36)
     """
+    return max(map(_line, text.split("\n")))
+
+
+def _line(text: str) -> float:
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     return WIDE * wide + NARROW * (len(text) - wide)
 
