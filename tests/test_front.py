@@ -112,7 +112,7 @@ def test_every_number_stands_with_its_interval_or_says_that_it_has_none():
     assert found["latest"].main == {"zh": "9.93%（8.8至11.1%）", "en": "9.93% (8.8 to 11.1%)"}
     assert found["standing"].text["en"] == "below the nation, −3.00 (−4.2 to −1.8)"
     assert found["gain"].main["en"] == "+1.19 (0.3 to 2.0)"
-    assert found["gain"].beside["zh"] == "2020—2022年，其间口径有变"
+    assert found["gain"].beside["zh"] == "2020–2022年，其间口径有变"
     assert cells.rate({"value": 10.0, "low": None, "high": None})["en"] == "10% (no interval)"
 
 

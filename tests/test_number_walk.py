@@ -100,7 +100,7 @@ def test_every_figure_of_a_document_is_on_the_page_beside_its_source(pages, sour
     absent, unsourced = [], []
     for row in wanted:
         found = page.soup.find_all("data", attrs={"data-fact": row["fact_id"]})
-        around = [element.find_parent(["tr", "li", "p"]) for element in found]
+        around = [element.find_parent(["tr", "li", "p", "figcaption"]) for element in found]
         cited = [{cite.get_text() for cite in block.find_all("cite")} for block in around]
         if not found:
             absent.append((row["fact_id"], row["indicator"], row["value"]))
@@ -217,6 +217,13 @@ def gap(code: str, wave: str, end: str) -> float:
     wave = int(wave)
     spread = variance(code, wave) + variance(NATION, wave)
     return ends(rate(code, wave) - rate(NATION, wave), spread)[end]
+
+
+def distance(code: str, wave: str, end: str) -> float:
+    low, value, high = (gap(code, wave, name) for name in (".low", "", ".high"))
+    assert low * high > 0  # printed only where the sign is told
+    near, far = sorted((abs(low), abs(high)))
+    return {"": abs(value), ".low": near, ".high": far}[end]
 
 
 def observed(code: str, wave: str, end: str) -> float:
@@ -414,6 +421,22 @@ def panel_breaks() -> int:
 
 def overview_count(wave: str) -> int:
     return sum(rate(code, int(wave)) is not None for code in provinces())
+
+
+def beside_the_nation(side: str, wave: str) -> int:
+    ends = [
+        (gap(c, wave, ".low"), gap(c, wave, ".high")) for c in published(int(wave), provinces())
+    ]
+    return sum(low > 0 if side == "above" else high < 0 for low, high in ends)
+
+
+def latest_gains() -> list[float]:
+    """Lower ends of each province's latest gain."""
+    return [
+        gain(code, *map(str, waves(code)[-2:]), ".low")
+        for code in provinces()
+        if len(waves(code)) > 1
+    ]
 
 
 # --- money -----------------------------------------------------------------------------------
@@ -757,12 +780,16 @@ ANSWERS = {
     r"n\.(\d{6})\.(\d{4})": lambda code, wave: sample(code, int(wave)),
     r"gain\.(\d{6})\.(\d{4})-(\d{4})(|\.low|\.high|\.annual)": gain,
     r"gap\.(\d{6})\.(\d{4})(|\.low|\.high)": gap,
+    r"distance\.(\d{6})\.(\d{4})(|\.low|\.high)": distance,
     r"observed\.(\d{6})\.(\d{4})(|\.low|\.high)": observed,
     r"required\.(\d{6})\.(\d{4})": required,
     r"rank\.(\d{6})\.(\d{4})\.(low|high)": rank,
     r"rank\.count\.(\d{4})": lambda wave: len(published(int(wave), provinces())),
     r"provinces|overview\.regions": lambda: len(provinces()),
     r"overview\.published\.(\d{4})": overview_count,
+    r"overview\.(above|below)\.(\d{4})": beside_the_nation,
+    r"overview\.gains": lambda: len(latest_gains()),
+    r"overview\.rising": lambda: sum(low > 0 for low in latest_gains()),
     r"dose\.(\d{6})\.(\w+)\.(\d{4})(?:\.(percentile|growth))?": dose_result,
     r"dose\.(east|central|west)\.(\w+)\.(\d{4})": band_median,
     r"facts\.(\d{6})(?:\.(\w+))?": facts_counted,

@@ -172,7 +172,7 @@ def test_the_regions_cover_what_a_reader_may_lack(study):
 def test_key_findings_of_inner_mongolia(pages, language):
     text = visible(pages("150000", language).section("findings"))
     words = {
-        "zh": ("低于全国", "未达到", "无法判断"),
+        "zh": ("比全国的", "没有达到", "无法判断"),
         "en": ("below the", "was missed", "cannot be told"),
     }[language]
     for word in (*words, "10.04%", "12.93%"):
@@ -183,7 +183,7 @@ def test_key_findings_of_inner_mongolia(pages, language):
 def test_figures_of_a_province_show_gains_expectations_and_specifications(pages, language):
     page = pages("150000", language)
     words = {
-        "zh": ("各省份年均增幅", "按其他省份情况应有的增幅", "设定的估计值"),
+        "zh": ("各省份年均增幅", "按其他省份推算的增幅", "设定的估计值"),
         "en": ("Yearly gains of provinces", "expect", "specifications"),
     }[language]
     for section, word in zip(("level", "effect", "effect"), words, strict=True):

@@ -36,7 +36,7 @@ TERMS = {
 # Sentences of text.csv that use such a word to deny a claim ...
 DENIALS = {
     "effect.some": "an association between provinces, said not to be a cause",
-    "effect.design": "no region is left without spending",
+    "findings.effect.some": "the same in the key findings",
     "effect.here.text": "an association is not what a region's spending achieved",
     "method.words": "the rule itself",
     "view.recovered.note": "not told apart does not mean no effect",
@@ -44,7 +44,6 @@ DENIALS = {
 }
 # ... or that speak of an instrument, of a simulated truth, or of what is not known.
 ALLOWED = {
-    "findings.change.break": "a change of instrument is part of the change",
     "level.gains.note": "a change of instrument is part of the gain",
     "view.recovered": "in a simulation the effects are known",
     "view.unknown.effect.2": "in the list of what cannot be answered",

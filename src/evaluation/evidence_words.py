@@ -78,9 +78,8 @@ TERMS = {
 # They are let through word for word, never in a variant.
 DENIALS = (
     "effect.some",
-    "effect.design",
+    "findings.effect.some",
     "effect.here.text",
-    "findings.change.break",
     "inputs.intro",
     "level.gains.note",
     "method.words",

@@ -9,6 +9,7 @@ import json
 import tempfile
 from functools import lru_cache
 from importlib.resources import files
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ FAMILIES = {
     "Libertinus Serif": "typst",
 }
 LONGEST_WORD, PIECE = 30, 12
-HEAD, LONGEST_HEAD = 40, 200
+WHOLE = 8, 1600  # rows and letters up to which a table is not broken over pages
+LONGEST_ROW = 1200  # letters up to which a row is not
+HEAD, LONGEST_HEAD = 36.0, 200  # of a running head, in em; of a table's head, in letters
 LABELS = ("contents", "figure", "table")
 
 
@@ -90,7 +93,10 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
             "head": _cut(plain(nodes(section.title))),
             "blocks": [
                 _block(block, known, place / f"{section.id}-{number}.png")
-                for number, block in enumerate(section.blocks)
+                | {"sticky": _introduces(block, after)}
+                for number, (block, after) in enumerate(
+                    zip_longest(section.blocks, section.blocks[1:])
+                )
             ],
         }
         for section in document.sections
@@ -110,9 +116,19 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
     }
 
 
+def _introduces(block: Block, after: Block | None) -> bool:
+    """Whether a short paragraph belongs on the page of the table or picture it leads to."""
+    short = isinstance(block, Paragraph) and len(block.text.striptags()) <= LONGEST_HEAD
+    return short and isinstance(after, Table | Figure)
+
+
 def _cut(text: str) -> str:
     """What a running head has room for."""
-    return text if len(text) <= HEAD else text[: HEAD - 1] + "…"
+    if widths.advance(text) <= HEAD:
+        return text
+    while widths.advance(text) > HEAD - widths.WIDE:
+        text = text[:-1]
+    return text.rstrip() + "…"
 
 
 def _flow(markup: str, known: set[str]) -> list[Node]:
@@ -195,4 +211,10 @@ def _table(block: Table, flow) -> dict[str, Any]:
         "size": size,
         # A head that fills half a page would leave no room to go on.
         "repeated": max(len(text) for text in words[0]) <= LONGEST_HEAD,
+        "whole": len(rows) <= WHOLE[0] and sum(map(_letters, words[1])) <= WHOLE[1],
+        "rows_whole": max(map(_letters, words[1]), default=0) <= LONGEST_ROW,
     }
+
+
+def _letters(row: list[str]) -> int:
+    return sum(map(len, row))

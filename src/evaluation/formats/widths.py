@@ -10,7 +10,8 @@ from evaluation.formats.inline import BADGES, Node
 
 WIDE, NARROW = 1.0, 0.56  # advance of a Chinese and of a Latin letter, in em
 PADDING = 1.0  # space beside the text of a cell, in em
-URGENT = 6.0  # how much rather a column of numbers is widened than one of words
+URGENT = 15.0  # how much rather a column of numbers or names is widened than one of prose
+BRIEF = 12.0  # a text up to this width, a name or a date, stands better on one line, in em
 SHORT = 4.0  # of a Chinese text, what stays on one line where it can, in em
 _BREAKS = re.compile(r"(?<=[\-–—/,;:\u200b])(?!\d)")
 
@@ -23,7 +24,7 @@ def printed(part: Sequence[Node]) -> str:
     """
     texts = []
     for node in part:
-        inner = node if isinstance(node, str) else printed(node["c"]) if "c" in node else " "
+        inner = node if isinstance(node, str) else printed(node["c"]) if "c" in node else "\n"
         kind = "" if isinstance(node, str) else node["k"]
         if kind in BADGES:
             inner = f"\u00a0{inner}\u00a0"
@@ -32,11 +33,15 @@ def printed(part: Sequence[Node]) -> str:
 
 
 def advance(text: str) -> float:
-    """Width of a text on one line, in em.
+    """Width of a text in em, of its widest line where it has several.
 
     >>> advance("内蒙古"), round(advance("10.04%"), 2)
     (3.0, 3.36)
     """
+    return max(map(_line, text.split("\n")))
+
+
+def _line(text: str) -> float:
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     return WIDE * wide + NARROW * (len(text) - wide)
 
@@ -54,7 +59,7 @@ def longest(text: str) -> float:
 
 def natural(text: str, numeric: bool = False) -> float:
     """Width at which a text stands on few lines: all of a short one, a share of a long one."""
-    width, short = advance(text), 24 if numeric else 12
+    width, short = advance(text), 24 if numeric else BRIEF
     return width if width <= short else short + (width - short) ** 0.72
 
 
@@ -80,7 +85,11 @@ def columns(
     least = [max(map(longest, column)) + PADDING for column in cells]
     wanted = [
         # A heading may take two lines, its column then takes the wider.
-        max(low, advance(column[0]) / 2, *(natural(text, j in numeric) for text in column[1:]))
+        max(
+            low - PADDING,
+            advance(column[0]) / 2,
+            *(natural(text, j in numeric) for text in column[1:]),
+        )
         + PADDING
         for j, (low, column) in enumerate(zip(least, cells, strict=True))
     ]
@@ -89,18 +98,19 @@ def columns(
         return [room * low / sum(least) for low in least], excess
     if sum(wanted) <= room:
         return [width * room / sum(wanted) for width in wanted], 0.0
-    return _shared(least, wanted, room, numeric), 0.0
+    short = {j for j, column in enumerate(cells) if max(map(advance, column[1:])) <= BRIEF}
+    return _shared(least, wanted, room, short.union(numeric)), 0.0
 
 
 def _shared(
-    least: Sequence[float], wanted: Sequence[float], room: float, numeric: Collection[int]
+    least: Sequence[float], wanted: Sequence[float], room: float, urgent: Collection[int]
 ) -> list[float]:
-    """Share the room: numbers are served before words, which read well on several lines."""
+    """Share the room: numbers and names are served before prose, which reads well on more lines."""
     found = list(least)
     for weight in (URGENT, 1.0):
         for _ in range(len(found)):
             need = [
-                (want - has) * (weight if j in numeric else 1.0)
+                (want - has) * (weight if j in urgent else 1.0)
                 for j, (want, has) in enumerate(zip(wanted, found, strict=True))
             ]
             spare = room - sum(found)

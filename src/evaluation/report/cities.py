@@ -31,25 +31,26 @@ def city_blocks(context: Context) -> list:
     own = context.rates_of(context.code)
     wave = own["wave"].iloc[-1] if len(own) and own["wave"].iloc[-1] in waves else waves[-1]
     rows = cities[cities["wave"] == wave]
-    for kind, value, shown in marks:
-        below = int((rows["rate"] < value).sum())
-        blocks.append(
-            Paragraph(
-                w.t(
-                    f"level.cities.{kind}",
-                    region=context.name,
-                    value=shown,
-                    year=w.year(wave),
-                    below=w.number(f"cities.below.{context.code}.{kind}.{wave}", below, "", 0),
-                    count=w.number(f"cities.{wave}", len(rows), "", 0),
-                )
-            )
-        )
+    for mark in marks:
+        told = _told(context, rows, mark, wave)
+        blocks.append(Paragraph(w.t(f"level.cities.{mark[0]}", year=w.year(wave), **told)))
     return [
         *blocks,
         _strip(context, rows, marks, wave),
         Paragraph(w.t("level.cities.note"), "note"),
     ]
+
+
+def _told(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict[str, object]:
+    """How many cities lie below the region's value or target."""
+    w, (kind, value, shown) = context.writer, mark
+    below = int((rows["rate"] < value).sum())
+    return {
+        "region": context.name,
+        "value": shown,
+        "below": w.number(f"cities.below.{context.code}.{kind}.{wave}", below, "", 0),
+        "count": w.number(f"cities.{wave}", len(rows), "", 0),
+    }
 
 
 def _marks(context: Context) -> list[tuple[str, float, Markup]]:
@@ -78,4 +79,11 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
     frame = pd.DataFrame(lines, columns=["label", "value", "kind"])
     figure = style.drawn(plots.strip, values, frame, xlabel=str(w.t("axis.rate")))
     caption = w.t("level.cities.caption", year=w.year(wave))
+    if marks:
+        told = _told(context, rows, marks[0], wave)
+        says = w.t(f"figure.cities.{marks[0][0]}", **told)
+    else:
+        count = w.number(f"cities.{wave}", len(rows), "", 0)
+        says = w.t("figure.cities.none", region=context.name, count=count)
+    caption = context.captioned(says, caption)
     return Figure(figure, caption, str(w.t("level.cities.alt", year=wave)))

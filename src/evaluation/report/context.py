@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -130,6 +131,13 @@ class Context:
             w.interval(key, value - half, value + half, "", 1),
         )
         return value - half, value + half, text
+
+    def listed(self, names: Iterable[object]) -> str:
+        """Names in a row: with 、 in Chinese, with commas and a last "and" in English."""
+        words = [str(name) for name in names]
+        if self.writer.language == "zh":
+            return "、".join(words)
+        return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
 
     def captioned(self, says: Markup, caption: Markup) -> Markup:
         """A caption that opens with what the figure shows."""

@@ -9,7 +9,7 @@ from evaluation import plots, style
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import Context
 from evaluation.report.expectation import here as expected
-from evaluation.report.strength import digits, quotable, strength
+from evaluation.report.strength import appendix, digits, quotable, strength
 from evaluation.report.writer import plain
 from evaluation.study import Estimate
 
@@ -19,7 +19,7 @@ MAIN = "gain_regression"
 def section(context: Context) -> Section:
     w = context.writer
     here = (Heading(w.t("effect.here", region=context.name)), *_here(context), *expected(context))
-    blocks = (*association(context), *here, *limits(context))
+    blocks = (*association(context), *here, *limits(context), *appendix(context))
     return Section("effect", w.t("effect.title"), blocks)
 
 
@@ -52,10 +52,11 @@ def _main(context: Context) -> list[Estimate]:
     return [item for item in context.study.estimates if item.model == MAIN]
 
 
-def overall(context: Context) -> Markup:
+def overall(context: Context, stem: str = "effect") -> Markup:
     """What the data show over all inputs; it never claims a cause.
 
     The gain regression leads; where the fixed effects say otherwise, the sentence says so.
+    ``stem`` chooses the words: ``effect`` those of the section, ``findings.effect`` plain ones.
     """
     w, main = context.writer, _main(context)
     estimable = [item for item in main if item.result]
@@ -66,13 +67,15 @@ def overall(context: Context) -> Markup:
         "tried": w.number("doses.tried", len(estimable), "", 0),
         "told": w.number("doses.told", len(told), "", 0),
     }
-    key = "effect.some" if told else "effect.unknown"
-    text = w.t(key, names=_names(context, told), **values)
+    short = stem != "effect"
+    text = w.t(
+        f"{stem}.some" if told else f"{stem}.unknown", names=_names(context, told, short), **values
+    )
     if {item.dose for item in other} == {item.dose for item in told}:
         return text
     if not other:
-        return w.joined(text, w.t("effect.second.none"))
-    return w.joined(text, w.t("effect.second", names=_names(context, other)))
+        return w.joined(text, w.t(f"{stem}.second.none"))
+    return w.joined(text, w.t(f"{stem}.second", names=_names(context, other, short)))
 
 
 def _told(estimates: list[Estimate]) -> list[Estimate]:
@@ -80,10 +83,9 @@ def _told(estimates: list[Estimate]) -> list[Estimate]:
     return [item for item in estimates if item.result and item.p_holm < 1 - item.result.level]
 
 
-def _names(context: Context, estimates: list[Estimate]) -> str:
-    w = context.writer
-    joiner = "、" if w.language == "zh" else ", "
-    return joiner.join(str(w.t(f"dose.{item.dose}")) for item in estimates)
+def _names(context: Context, estimates: list[Estimate], short: bool = False) -> str:
+    w, stem = context.writer, "dose.short" if short else "dose"
+    return context.listed([w.t(f"{stem}.{item.dose}") for item in estimates])
 
 
 def _key(item: Estimate) -> str:

@@ -22,10 +22,10 @@ def here(context: Context) -> list:
         return [context.missing("expected.missing")]
     row = own.sort_values("wave_to").iloc[-1]
     side = "above" if row["low"] > 0 else "below" if row["high"] < 0 else "near"
-    return [Paragraph(_expected(context, row, side)), _drawn_expected(context, own)]
+    return [Paragraph(_expected(context, row, side)), _drawn_expected(context, own, side)]
 
 
-def _drawn_expected(context: Context, own: pd.DataFrame) -> Figure:
+def _drawn_expected(context: Context, own: pd.DataFrame, side: str) -> Figure:
     """Every period of the region: the gain on the bar within which it was to be expected."""
     w, rows = context.writer, own.sort_values("wave_to")
     spans = zip(rows["wave_from"], rows["wave_to"], strict=True)
@@ -43,6 +43,7 @@ def _drawn_expected(context: Context, own: pd.DataFrame) -> Figure:
     figure = style.drawn(plots.expected, frame, xlabel=str(w.t("axis.gain")), names=names)
     alt = w.t("expected.alt", region=context.name).striptags()
     caption = w.t("expected.caption", region=context.name)
+    caption = context.captioned(w.t(f"figure.expected.{side}"), caption)
     return Figure(figure, caption, str(alt))
 
 

@@ -15,13 +15,8 @@ ANSWERS = ("level", "change", "target", "effect", "next")
 
 def section(context: Context) -> Section:
     w = context.writer
-    items = (
-        level(context),
-        _change(context),
-        target(context),
-        overall(context),
-        next_step(context),
-    )
+    effect = overall(context, "findings.effect")
+    items = (level(context), _change(context), target(context), effect, next_step(context))
     return Section(
         "findings", w.t("findings.title"), (labelled(context, ANSWERS, items), *locks(context))
     )
@@ -63,7 +58,16 @@ def level(context: Context) -> Markup:
         return w.t("findings.level.alone", **values)
     low, high, gap = context.difference(f"gap.{context.code}.{row['wave']}", row, nation)
     side = "above" if low > 0 else "below" if high < 0 else "near"
+    if side != "near":  # "above" and "below" say the sign
+        gap = _distance(context, f"distance.{context.code}.{row['wave']}", low, high)
     return w.t(f"findings.level.{side}", gap=gap, nation=context.fact(nation["fact_id"]), **values)
+
+
+def _distance(context: Context, key: str, low: float, high: float) -> Markup:
+    """How far two rates lie apart, without a sign, from the ends of their difference."""
+    w, (near, far) = context.writer, sorted((abs(low), abs(high)))
+    value = w.number(key, (near + far) / 2, "percentage_point", 2)
+    return w.joined(value, w.interval(key, near, far, "", 1))
 
 
 def _change(context: Context) -> Markup:
@@ -87,17 +91,20 @@ def _change(context: Context) -> Markup:
 
 
 def target(context: Context) -> Markup:
-    """Whether the nearest own target is reached."""
+    """The nearest target of the region, or of the nation in an overview, and its verdict."""
     w, found = context.writer, assessments(context)
     if not found:
         return w.t("findings.target.missing", region=context.name)
     item = found[-1] if found[-1].target["year"] <= 2030 or len(found) == 1 else found[-2]
-    return w.t(
-        f"findings.target.{item.status}",
-        region=context.name,
-        target=context.fact(item.target["fact_id"]),
-        year=w.year(item.target["year"]),
-    )
+    values = {
+        "region": context.name,
+        "target": context.fact(item.target["fact_id"]),
+        "year": w.year(item.target["year"]),
+    }
+    if item.latest is not None:
+        values["rate"] = context.rate_text(item.latest)
+        values["wave"] = w.year(item.latest["wave"])
+    return w.t(f"findings.target.{item.status}", **values)
 
 
 def next_step(context: Context) -> Markup:

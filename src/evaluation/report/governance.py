@@ -20,28 +20,37 @@ def measures_of(context: Context) -> tuple[pd.DataFrame, str]:
     return measures.iloc[:0], ""
 
 
-def measure_tables(context: Context, rows: pd.DataFrame, caption: Markup) -> list[Table]:
-    """Measures with lead unit and due year; one table for each set of responsible partners."""
-    groups = rows.groupby("responsible_units_zh", sort=False)
-    return [_measures(context, part, caption, partners) for partners, part in groups]
+def measure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table:
+    """Measures with responsible units, lead unit and due year.
 
-
-def _measures(context: Context, rows: pd.DataFrame, caption: Markup, partners: str) -> Table:
+    A column in which the plan says nothing of any measure is left out, and the caption says so.
+    """
     w = context.writer
+    said = {"lead": rows["lead_unit_zh"].ne("").any(), "due": rows["year_due"].notna().any()}
+    unsaid = [name for name, known in said.items() if not known]
+    if unsaid:
+        note = w.t(f"governance.unsaid.{unsaid[0] if len(unsaid) == 1 else 'lead_due'}")
+        caption = Markup('{}<span class="bodies">{}</span>').format(caption, note)
+    names = ["item", "measure", *(name for name, known in said.items() if known)]
     cells = tuple(
-        (
-            Markup("<cite>{}</cite>").format(row["number_in_document"]),
-            w.recorded("measures", row["measure_id"], w.column(row, "title")),
-            Markup("{}").format(w.organisations(row["lead_unit_zh"]) or w.t("missing.lead")),
-            w.t("missing.due") if pd.isna(row["year_due"]) else w.year(row["year_due"]),
-        )
-        for _, row in rows.iterrows()
+        tuple(_measure(context, row)[name] for name in names) for _, row in rows.iterrows()
     )
-    if partners:
-        others = w.t("governance.partners", partners=w.organisations(partners))
-        caption = Markup('{}<span class="bodies">{}</span>').format(caption, others)
-    columns = tuple(w.t(f"column.{name}") for name in ("item", "measure", "lead", "due"))
-    return Table(caption, columns, cells)
+    return Table(caption, tuple(w.t(f"column.{name}") for name in names), cells)
+
+
+def _measure(context: Context, row: pd.Series) -> dict[str, Markup]:
+    w = context.writer
+    text = w.recorded("measures", row["measure_id"], w.column(row, "title"))
+    if row["responsible_units_zh"]:
+        others = w.organisations(row["responsible_units_zh"])
+        others = w.t("governance.partners", partners=others)
+        text = Markup('{}<span class="bodies">{}</span>').format(text, others)
+    return {
+        "item": Markup("<cite>{}</cite>").format(row["number_in_document"]),
+        "measure": text,
+        "lead": Markup("{}").format(w.organisations(row["lead_unit_zh"]) or w.t("missing.lead")),
+        "due": w.t("missing.due") if pd.isna(row["year_due"]) else w.year(row["year_due"]),
+    }
 
 
 def section(context: Context) -> Section:
@@ -57,7 +66,7 @@ def section(context: Context) -> Section:
         blocks.append(Paragraph(w.t(key, name=w.name(origin), source=sources)))
         for domain in dict.fromkeys(rows["domain"]):
             part = rows[rows["domain"] == domain]
-            blocks += measure_tables(context, part, w.t(f"domain.{domain}"))
+            blocks.append(measure_table(context, part, w.t(f"domain.{domain}")))
     blocks += _organisation(context)
     return Section("governance", w.t("governance.title"), tuple(blocks))
 

@@ -73,7 +73,7 @@ def section(context: Context) -> Section:
             _profile(context, found),
             _table(context, found),
             Paragraph(w.t("inputs.proxies.note"), "note"),
-            _history(context),
+            _history(context, found),
         ]
     else:
         blocks.append(context.missing("inputs.proxies.missing"))
@@ -110,8 +110,26 @@ def _profile(context: Context, found: list[Standing]) -> Figure:
     figure = style.drawn(plots.profile, frame, names=names, xlabel=str(w.t("axis.percentile")))
     band = w.t(f"band.{context.region['band']}")
     caption = w.t("inputs.profile.caption", region=context.name, band=band)
+    signs = {str(item.dose["dose"]): item.value - item.band_median for item in found}
+    key, names = _sides(context, signs)
+    if key:
+        says = w.t(f"figure.profile.{key}", region=context.name, band=band, **names)
+        caption = context.captioned(says, caption)
     alt = str(w.t("inputs.profile.alt", region=context.name).striptags())
     return Figure(figure, caption, alt)
+
+
+def _sides(context: Context, signs: dict[str, float]) -> tuple[str, dict[str, str]]:
+    """Which inputs are above zero, which below: the key of the sentence and its names."""
+    w = context.writer
+    more, less = (
+        context.listed(
+            w.t(f"dose.short.{dose}") for dose, value in signs.items() if side * value > 0
+        )
+        for side in (1, -1)
+    )
+    key = "both" if more and less else "above" if more else "below" if less else ""
+    return key, {"more": more, "less": less}
 
 
 def _table(context: Context, found: list[Standing]) -> Table:
@@ -149,7 +167,7 @@ def _table(context: Context, found: list[Standing]) -> Table:
     return Table(w.t("inputs.proxies.table"), columns, tuple(rows), frozenset({2, 3, 4}))
 
 
-def _history(context: Context) -> Figure:
+def _history(context: Context, found: list[Standing]) -> Figure:
     w, parts = context.writer, []
     for _, dose in context.study.dataset.doses.iterrows():
         values = per_capita(context.study.dataset, dose)
@@ -162,6 +180,11 @@ def _history(context: Context) -> Figure:
     frame["year"] = frame["year"].astype(int)
     figure = style.drawn(plots.small_multiples, frame, columns=2)
     caption = w.t("inputs.history.caption", region=context.name)
+    signs = {str(item.dose["dose"]): item.change["rate"] for item in found if item.change}
+    key, names = _sides(context, signs)
+    if key:
+        says = w.t(f"figure.history.{key}", region=context.name, **names)
+        caption = context.captioned(says, caption)
     alt = str(w.t("inputs.history.alt", region=context.name).striptags())
     return Figure(figure, caption, alt)
 

@@ -70,7 +70,17 @@ def _needed_figure(context: Context, told: list[tuple[Goal, Required]]) -> Figur
     frame["note"] = [plain(value, w.language, 2) for value in frame["estimate"]]
     drawn = style.drawn(plots.forest, frame, xlabel=str(w.t("axis.gain")))
     caption, alt = w.t("needed.caption", region=context.name), str(w.t("needed.alt"))
-    return Figure(drawn, caption, alt)
+    return Figure(drawn, context.captioned(_says(context, told), caption), alt)
+
+
+def _says(context: Context, told: list[tuple[Goal, Required]]) -> Markup:
+    """Whether a comparable province has been as fast, the targets of one answer together."""
+    w, years = context.writer, {}
+    for goal, need in told:
+        years.setdefault(need.verdict, []).append(w.year(goal.year))
+    return w.joined(
+        *(w.t(f"figure.pace.{key}", years=Markup(context.listed(of))) for key, of in years.items())
+    )
 
 
 def _needed_sentence(context: Context, goal: Goal, need: Required) -> Markup:

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from evaluation import plots, style
 from evaluation.report.blocks import Figure, Heading, Paragraph, Table
-from evaluation.report.context import Context
+from evaluation.report.context import NATION, Context
 from evaluation.report.goals import Goal, goals_of, mark
 from evaluation.report.needed import needed
 from evaluation.targets.backtest import BENCHMARKS, LEVELS
@@ -58,7 +58,40 @@ def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figur
         names={"median": str(w.t("figure.median"))} | {str(n): f"{n}%" for n in LEVELS},
     )
     caption = w.t("outlook.fan.caption", region=w.name(code))
+    says = _says(context, found, code, goals, rates.iloc[-1])
+    caption = context.captioned(says, caption) if says else caption
     return Figure(figure, caption, str(w.t("outlook.fan.alt", region=w.name(code))))
+
+
+def _says(
+    context: Context, found: Outlook, code: str, goals: list[Goal], last: pd.Series
+) -> Markup:
+    """What the fan tells of each target still open; of another region's fan, whose it is."""
+    w = context.writer
+    if code not in (context.code, NATION):
+        return w.t("figure.fan.above", region=w.name(code))
+    return w.joined(
+        *(
+            w.t(
+                "figure.fan",
+                year=w.year(goal.year),
+                whose=_whose(context, goal),
+                target=context.fact(goal.fact["fact_id"]),
+                said=chance_word(
+                    context, found, found.chance(code, goal.year, goal.value), goal, last
+                ),
+            )
+            for goal in goals
+            if last["low"] < goal.value
+        )
+    )
+
+
+def _whose(context: Context, goal: Goal) -> Markup:
+    w = context.writer
+    if goal.own and context.code != NATION:
+        return w.t("outlook.own")
+    return Markup(w.name(goal.fact["region_code"]))
 
 
 def chance_text(context: Context, found: Outlook, code: str, goal: Goal) -> Markup:
@@ -102,7 +135,7 @@ def _chance_row(context: Context, found: Outlook, code: str, goal: Goal) -> tupl
     w, key = context.writer, f"outlook.{code}.{goal.year}"
     row = found.fan(code, [goal.year]).iloc[0]
     last = context.rates_of(code).dropna(subset="variance").iloc[-1]
-    whose = w.t("outlook.own") if goal.own else Markup(w.name(goal.fact["region_code"]))
+    whose = _whose(context, goal)
     told: tuple[Markup, ...] = (Markup("—"), w.t("status.met"))
     if last["low"] < goal.value:
         p = found.chance(code, goal.year, goal.value)

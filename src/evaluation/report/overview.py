@@ -9,18 +9,20 @@ from markupsafe import Markup
 
 from evaluation import plots, style
 from evaluation.progress import assess
+from evaluation.report import overview_captions as captions
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.context import NATION, Context
 from evaluation.report.effect import association, limits, overall
-from evaluation.report.findings import labelled, locks
+from evaluation.report.findings import labelled, locks, target
 from evaluation.report.overview_targets import targets
+from evaluation.report.strength import appendix
 
 # Targets beyond this year are left to the regional reports.
 NEAR = 2030
 
 
 def findings(context: Context) -> Section:
-    """Where the nation stands, how much is published, what can be said of investment."""
+    """Where the nation stands and its target, how much is published, what investment goes with."""
     w = context.writer
     nation = context.rates_of(NATION)
     nation = nation[nation["variance"].notna()]
@@ -29,8 +31,10 @@ def findings(context: Context) -> Section:
         last = nation.iloc[-1]
         year = w.year(last["wave"])
         items["level"] = w.t("overview.nation", rate=context.rate_text(last), year=year)
+    items["target"] = target(context)
     items["published"] = _published(context)
-    items["effect"] = overall(context)
+    items["effect"] = overall(context, "findings.effect")
+    items["next"] = w.t("findings.next.inputs")
     warning = (Paragraph(w.t("report.simulated"), "simulated"),) if context.study.simulated else ()
     found = labelled(context, tuple(items), tuple(items.values()))
     return Section("findings", w.t("findings.title"), (*warning, found, *locks(context)))
@@ -38,16 +42,10 @@ def findings(context: Context) -> Section:
 
 def _published(context: Context) -> Markup:
     """How many regions published a usable value in each survey, in one sentence."""
-    w, rates = context.writer, context.study.rates
-    counts = rates[rates["region_code"].isin(context.codes)]["wave"].value_counts().sort_index()
+    w = context.writer
     parts = [
-        w.t(
-            "overview.wave",
-            year=w.year(wave),
-            count=w.number(f"overview.published.{wave}", int(count), "", 0),
-        )
-        for wave, count in counts.items()
-        if wave >= context.first_year
+        w.t("overview.wave", year=w.year(wave), count=count)
+        for wave, count in captions.counted(context).items()
     ]
     total = w.number("overview.regions", len(context.codes), "", 0)
     listed = Markup("，" if w.language == "zh" else ", ").join(parts)
@@ -83,11 +81,8 @@ def _coverage(context: Context) -> Figure:
     ]
     frame = pd.DataFrame(rows, columns=["region", "year", "state"])
     figure = style.drawn(plots.coverage, frame, states=states)
-    return Figure(
-        figure,
-        w.t("overview.coverage.caption"),
-        str(w.t("overview.coverage.alt")),
-    )
+    caption = captions.coverage(context, w.t("overview.coverage.caption"))
+    return Figure(figure, caption, str(w.t("overview.coverage.alt")))
 
 
 def _state(key: tuple[str, int], used: set, seen: set) -> str:
@@ -163,6 +158,7 @@ def ranking(context: Context) -> Section:
         wave = int(max(full))
         rows = rates[rates["wave"] == wave]
         caption = w.t("level.ranking.caption", year=w.year(wave))
+        caption = captions.ranking(context, rows, wave, caption)
         alt = str(w.t("overview.ranking.alt", year=wave))
         nation = context.rate(NATION, wave)
         reference = None if nation is None else (nation["rate"], w.short(NATION))
@@ -171,7 +167,8 @@ def ranking(context: Context) -> Section:
     gains = gains.sort_values("wave_to").groupby("region_code").tail(1)
     if len(gains):
         gains = gains.assign(low=gains["low"] / gains["years"], high=gains["high"] / gains["years"])
-        caption, alt = w.t("overview.gains.caption"), str(w.t("overview.gains.alt"))
+        caption = captions.gains(context, gains, w.t("overview.gains.caption"))
+        alt = str(w.t("overview.gains.alt"))
         blocks.append(_dots(context, gains, "annual", "axis.gain", caption, alt, None))
     if not blocks:
         blocks = [context.missing("overview.ranking.missing")]
@@ -195,7 +192,7 @@ def _dots(context, rows, column, axis, caption, alt, reference) -> Figure:
 
 def effect(context: Context) -> Section:
     """The association over all regions, and the limits of what it says."""
-    blocks = (*association(context), *limits(context))
+    blocks = (*association(context), *limits(context), *appendix(context))
     return Section("effect", context.writer.t("effect.title"), blocks)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
+import pandas as pd
 from markupsafe import Markup
 
 from evaluation.observations import grade_of, has_caveat
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import Context
+from evaluation.report.writer import Writer
 
-_TOKEN = re.compile(r"\{(?:(sum|diff):)?([F0-9;]+)\}|\b((?:19|20)\d\d)(?!\d)")
+_TOKEN = re.compile(r"\{(?:(sum|diff):)?([F0-9;]+)\}|(?<!\d)((?:19|20)\d\d)(?!\d)")
 
 
 def section(context: Context) -> Section:
@@ -91,16 +93,24 @@ def _contradictions(context: Context) -> list:
     relevant = table[table["region_code"] == context.code]
     if relevant.empty:
         return [context.missing("quality.contradictions.none")]
-    items = []
+    alike = relevant["blocks_estimates"].nunique() == 1  # what holds for all is said once
+    stop, items = "。" if w.language == "zh" else ".", []
     for _, row in relevant.iterrows():
         text = _fill(context, row["contradiction_id"], w.column(row, "text"))
-        state = w.t("quality.kept_out" if row["blocks_estimates"] else "quality.kept_in")
+        said = w.joined(Markup("{}{}").format(text, stop), *([] if alike else [_state(w, row)]))
         items.append(
-            Markup('<span id="{0}"><cite>{0}</cite></span> {1}{2}{3}').format(
-                row["contradiction_id"], text, "。" if w.language == "zh" else ". ", state
+            Markup('<span id="{0}"><cite>{0}</cite></span> {1}').format(
+                row["contradiction_id"], said
             )
         )
-    return [Items(tuple(items))]
+    blocks: list = [Items(tuple(items))]
+    if alike:
+        blocks.append(Paragraph(_state(w, relevant.iloc[0]), "note"))
+    return blocks
+
+
+def _state(w: Writer, row: pd.Series) -> Markup:
+    return w.t("quality.kept_out" if row["blocks_estimates"] else "quality.kept_in")
 
 
 def _assumptions(context: Context) -> Table:

@@ -34,11 +34,19 @@ def _sentence(context: Context, check: Check) -> Markup:
     key = f"check.{check.name}"
     return w.t(
         "specification.text",
-        count=w.number(f"{key}.count", values["count"], "", 0),
         low=w.number(f"{key}.low", values["low"], "", 3),
         high=w.number(f"{key}.high", values["high"], "", 3),
-        opposite=w.number(f"{key}.opposite_share", 100 * values["opposite_share"], "percent", 1),
+        **_shares(context, check),
     )
+
+
+def _shares(context: Context, check: Check) -> dict[str, Markup]:
+    """How many specifications there are, and what share has the other sign."""
+    w, key, share = context.writer, f"check.{check.name}", 100 * check.values["opposite_share"]
+    return {
+        "count": w.number(f"{key}.count", check.values["count"], "", 0),
+        "opposite": w.number(f"{key}.opposite_share", share, "percent", 1),
+    }
 
 
 def curve(context: Context, found: Headline, check: Check) -> Figure:
@@ -55,5 +63,6 @@ def curve(context: Context, found: Headline, check: Check) -> Figure:
         choices=choices,
         headline_sign=1 if found.result.estimate >= 0 else -1,
     )
-    caption = w.t("specification.caption")
+    says = w.t("figure.specification", **_shares(context, check))
+    caption = context.captioned(says, w.t("specification.caption"))
     return Figure(drawn, caption, str(w.t("specification.alt")))

@@ -75,7 +75,19 @@ def _gain_ranking(context: Context, own: pd.Series) -> list[Figure]:
     figure = style.drawn(plots.ranking, frame, xlabel=str(w.t("axis.gain")), reference=reference)
     years = {"first": w.year(own["wave_from"]), "last": w.year(own["wave_to"])}
     alt = w.t("level.gains.alt", region=context.name, **years).striptags()
-    return [Figure(figure, w.t("level.gains.caption", **years), str(alt))]
+    caption = w.t("level.gains.caption", **years)
+    if reference is not None:
+        apart = _apart(own, first, last)
+        says = w.t(f"figure.gains.{apart}", region=context.name, **years)
+        caption = context.captioned(says, caption)
+    return [Figure(figure, caption, str(alt))]
+
+
+def _apart(own: pd.Series, first: pd.Series, last: pd.Series) -> str:
+    """Whether a gain can be told from the nation's over the same period, by its 95% interval."""
+    gap = own["gain"] - (last["rate"] - first["rate"])
+    half = 1.959963984540054 * (own["se"] ** 2 + first["variance"] + last["variance"]) ** 0.5
+    return "above" if gap > half else "below" if gap < -half else "near"
 
 
 def _printed(context: Context) -> list:

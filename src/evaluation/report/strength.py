@@ -46,8 +46,13 @@ def strength(context: Context) -> tuple:
         Items(tuple(_component(context, item) for item in found.grade.components)),
         Heading(w.t("checks.title")),
         _checks(context, found),
-        *specifications(context, found),
     )
+
+
+def appendix(context: Context) -> tuple:
+    """The specification curve, for readers who want every estimate."""
+    found = context.study.headline
+    return specifications(context, found) if isinstance(found, Headline) else ()
 
 
 def _parts(context: Context, doses: tuple[str, ...]) -> str:
@@ -82,9 +87,19 @@ def _drawn_ladder(context: Context, found: Headline) -> list[Figure]:
             caption, alt = w.t(f"composite.caption.{unit}"), str(w.t("composite.alt"))
             if any(rung.result is found.result for rung in rungs):
                 says = w.t(f"figure.headline.{found.result.verdict}")
-                caption = context.captioned(says, caption)
+            else:
+                says = _levels(context, rungs)
+            caption = context.captioned(says, caption)
             figures.append(Figure(drawn, caption, alt))
     return figures
+
+
+def _levels(context: Context, rungs: list) -> Markup:
+    """In which of the models of levels the interval leaves out zero."""
+    w = context.writer
+    told = [rung.model for rung in rungs if rung.result.verdict != "unknown"]
+    key = "none" if not told else "all" if len(told) == len(rungs) else "some"
+    return w.t(f"figure.levels.{key}", names=context.listed(w.t(f"rung.{m}") for m in told))
 
 
 def _ladder(context: Context, found: Headline) -> Table:

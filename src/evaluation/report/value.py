@@ -192,4 +192,11 @@ def figure(context: Context, found: Assessment) -> Figure:
     drawn = style.drawn(
         plots_value.plane_and_acceptability, draws, curve, wtp=found.wtp, labels=labels
     )
-    return Figure(drawn, w.t("value.figure.caption"), str(w.t("value.figure.alt")))
+    key, told = f"value.{context.code}", found.summary()
+    says = w.t(
+        "figure.value",
+        positive=chance(w, f"{key}.positive", told["positive"]),
+        p=chance(w, f"{key}.probability", told["probability"]),
+    )
+    caption = context.captioned(says, w.t("value.figure.caption"))
+    return Figure(drawn, caption, str(w.t("value.figure.alt")))
