@@ -48,7 +48,7 @@ def test_the_table_shows_each_dose_with_its_interval_and_what_stands_beside_it(r
     for word in ("CRV3:", "randomisation", "detectable", "Romano-Wolf:"):
         assert word in lines
     assert "0.000" not in answer.stdout
-    assert "associated" in answer.stdout
+    assert "associated" not in answer.stdout, "one model has no grade to speak from"
 
 
 def test_simulated_data_are_called_simulated(simulated, monkeypatch):

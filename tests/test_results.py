@@ -9,6 +9,7 @@ import math
 import pytest
 from bs4 import BeautifulSoup
 
+from evaluation.evidence_words import gate
 from evaluation.numerals import chance, rounded
 from evaluation.results import COLUMNS, Check, Result
 from evaluation.text import LANGUAGES
@@ -92,7 +93,7 @@ def test_the_table_keeps_the_intervals_of_doses_and_only_theirs():
 
 def test_the_summary_is_rounded_to_the_error():
     text = result().summary("en")
-    for part in ("difference of 0.123 percentage points per year", "0.031 to 0.211", "p < 0.001"):
+    for part in ("differs by 0.123 percentage points per year", "0.031 to 0.211", "p < 0.001"):
         assert part in text
     assert "12 regions" in text and "9,999 draws" in text and "95 %" in text
     assert "0.123456" not in text
@@ -105,6 +106,7 @@ def test_every_summary_is_plain_text_without_open_places(language, inference):
     for low, high in ((0.1, 0.2), (-0.2, -0.1), (-math.inf, math.inf)):
         text = result(low=low, high=high, inference=inference).summary(language)
         assert not set("{}<>&") & set(text.replace("p < 0.001", ""))
+        assert gate(text, language, 0) == text, "a single model has no grade to speak from"
         assert "0.000" not in text
         assert ("delta method" in text) == (inference == "delta method")
     assert {"en": "unbounded", "zh": "无界"}[language] in text
