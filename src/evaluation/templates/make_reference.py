@@ -23,7 +23,7 @@ PARAGRAPHS = {
     "Subtitle": ("Normal", HEAD, 11, SOFT, 0, 8),
     "Heading 1": ("Normal", HEAD, 16, ACCENT, 20, 6),
     "Heading 2": ("Normal", HEAD, 12.5, ACCENT, 12, 4),
-    "Caption": ("Normal", HEAD, 9, SOFT, 8, 3),
+    "Caption": ("Normal", HEAD, 9, SOFT, 8, 5),
     "List Bullet": ("Normal", BODY, 10.5, INK, 0, 3),
     "TOC Heading": ("Normal", HEAD, 12.5, ACCENT, 12, 4),
     "TOC 1": ("Normal", BODY, 10.5, INK, 0, 0),
