@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import typst
+from markupsafe import Markup
 
 from evaluation import style
 from evaluation.formats import widths
 from evaluation.formats.document import Document, ExportError, anchors
 from evaluation.formats.inline import Node, harmless, nodes, plain
+from evaluation.formats.pdf_table import laid_out
 from evaluation.report.blocks import Block, Figure, Heading, Items, Locks, Paragraph, Table, Terms
 from evaluation.text import t
 
-ROOM = 168 / 25.4 * 72  # width of the text on the page, in points
-SIZES = (8.5, 7.5, 6.8)  # type of tables: the largest in which the columns fit
 FAMILIES = {
     "Noto Sans CJK SC": "mplfonts",
     "Noto Serif CJK SC": "mplfonts",
@@ -32,9 +32,8 @@ FAMILIES = {
     "Libertinus Serif": "typst",
 }
 LONGEST_WORD, PIECE = 30, 12
-WHOLE = 8, 1600  # rows and letters up to which a table is not broken over pages
-LONGEST_ROW = 1200  # letters up to which a row is not
-HEAD, LONGEST_HEAD = 36.0, 200  # of a running head, in em; of a table's head, in letters
+HEAD = 36.0  # what a running head has room for, in em
+SHORT = 200  # letters of a paragraph that stays with what it leads to
 LABELS = ("contents", "figure", "table")
 
 
@@ -93,10 +92,8 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
             "head": _cut(plain(nodes(section.title))),
             "blocks": [
                 _block(block, known, place / f"{section.id}-{number}.png")
-                | {"sticky": _introduces(block, after)}
-                for number, (block, after) in enumerate(
-                    zip_longest(section.blocks, section.blocks[1:])
-                )
+                | {"sticky": _introduces(section.blocks, number)}
+                for number, block in enumerate(section.blocks)
             ],
         }
         for section in document.sections
@@ -116,10 +113,15 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
     }
 
 
-def _introduces(block: Block, after: Block | None) -> bool:
-    """Whether a short paragraph belongs on the page of the table or picture it leads to."""
-    short = isinstance(block, Paragraph) and len(block.text.striptags()) <= LONGEST_HEAD
-    return short and isinstance(after, Table | Figure)
+def _introduces(blocks: Sequence[Block], place: int) -> bool:
+    """Whether a short paragraph under a heading leads to a table or picture, and stays with it."""
+    if not 0 < place < len(blocks) - 1 or not isinstance(blocks[place], Paragraph):
+        return False
+    short = len(Markup(blocks[place].text).striptags()) <= SHORT
+    leads = isinstance(blocks[place - 1], Heading) and isinstance(
+        blocks[place + 1], Table | Figure | Terms
+    )
+    return short and leads
 
 
 def _cut(text: str) -> str:
@@ -177,7 +179,7 @@ def _block(block: Block, known: set[str], picture: Path) -> dict[str, Any]:
         case Terms(terms):
             return {"kind": "terms", "terms": [[flow(one), flow(two)] for one, two in terms]}
         case Table():
-            return _table(block, flow)
+            return laid_out(block, flow)
         case Figure(png, caption, alt):
             picture.write_bytes(png)
             return {
@@ -187,34 +189,3 @@ def _block(block: Block, known: set[str], picture: Path) -> dict[str, Any]:
                 "alt": harmless(alt) or plain(nodes(caption)),
             }
     raise ExportError(f"the PDF knows no block of type {type(block).__name__}")
-
-
-def _table(block: Table, flow) -> dict[str, Any]:
-    """A table with the widths of its columns and the largest type in which they fit."""
-    head = [flow(cell) for cell in block.columns]
-    rows = [[flow(cell) for cell in row] for row in block.rows]
-    words = (
-        [widths.printed(cell) for cell in head],
-        [[widths.printed(cell) for cell in row] for row in rows],
-    )
-    for size in SIZES:
-        found, excess = widths.columns(*words, room=ROOM / size, numeric=block.numeric)
-        if not excess:
-            break
-    return {
-        "kind": "table",
-        "caption": flow(block.caption),
-        "columns": head,
-        "rows": rows,
-        "numeric": sorted(block.numeric),
-        "widths": [round(width, 3) for width in found],
-        "size": size,
-        # A head that fills half a page would leave no room to go on.
-        "repeated": max(len(text) for text in words[0]) <= LONGEST_HEAD,
-        "whole": len(rows) <= WHOLE[0] and sum(map(_letters, words[1])) <= WHOLE[1],
-        "rows_whole": max(map(_letters, words[1]), default=0) <= LONGEST_ROW,
-    }
-
-
-def _letters(row: list[str]) -> int:
-    return sum(map(len, row))
