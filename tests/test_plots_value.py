@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation import plots_value, style
+from evaluation import plots_decision, plots_value, style
 
 LABELS = {"effect": "人数之差", "cost": "费用", "wtp": "所值（元）", "probability": "可能性（%）"}
 DRAWS = pd.DataFrame({"effect": [-2.0, 1.0, 3.0], "cost": [5.0, 6.0, 7.0]})
@@ -39,3 +39,21 @@ def test_what_cannot_be_drawn_is_refused():
         plots_value.response_curves([], ylabel="")
     with pytest.raises(ValueError, match="response curve"):
         plots_value.response_curves([("a", pd.DataFrame({"level": np.arange(2)}))], ylabel="")
+
+
+def test_a_decision_is_drawn_by_what_a_unit_is_worth():
+    frame = pd.DataFrame(
+        {"wtp": [0.0, 100.0, 1e4, 1e6], "benefit": [-3, -3, -2, 9], "low": [-4, -4, -5, -300],
+         "high": [-2, -2, 1, 300], "frontier": [1, 1, 0.9, 0.6], "information": [0, 0, 0.1, 60]}
+    )  # fmt: skip
+    labels = dict.fromkeys(plots_decision.LABELS, "人均元")
+    figure = plots_decision.decision_curves(frame, wtp=1e4, labels=labels)
+    lines = {line.get_gid(): line for axis in figure.axes for line in axis.lines}
+    assert lines["benefit"].get_ydata().tolist() == [-3, -2, 9]
+    assert lines["frontier"].get_ydata().tolist() == [100, 90, 60]
+    assert lines["information"].get_ydata().tolist() == [0, 0.1, 60]
+    assert lines["wtp"].get_xdata()[0] == 1e4
+    assert style.missing_glyphs(figure) == set()
+    with pytest.raises(ValueError, match="labels lack information"):
+        few = {key: "x" for key in plots_decision.LABELS if key != "information"}
+        plots_decision.decision_curves(frame, wtp=1.0, labels=few)

@@ -227,6 +227,19 @@ def test_a_step_prints_no_ratio_and_sums_to_its_parts(study):
     assert (curves["information"] >= -1e-12).all()
 
 
+def test_curves_of_the_decision_agree_with_its_draws(study):
+    """At a worth k the mean of k·adults - cost; its sign says which choice the frontier is of."""
+    found = assess(study.value, study.dataset, "150000", seed=1)
+    told, people = found.benefits(), found.people
+    for place in (0, 40, 81):
+        drawn = (told["wtp"][place] * found.gained - found.spent) / people
+        assert told["benefit"][place] == pytest.approx(drawn.mean())
+        assert told["low"][place] == pytest.approx(np.quantile(drawn, 0.025))
+        assert told["high"][place] == pytest.approx(np.quantile(drawn, 0.975))
+        best = drawn > 0 if drawn.mean() > 0 else drawn <= 0
+        assert told["frontier"][place] == pytest.approx(best.mean(), abs=1e-3)
+
+
 def test_changes_are_read_in_two_forms_and_others_are_refused():
     assert parse(["facility=60:84"])[0].factor == pytest.approx(1.4)
     assert parse(["facility=+40%", "activity=-10%"])[1] == Change("activity", 0.9)

@@ -34,8 +34,8 @@ class Dataset(Spoken):
     sources, indicators, regions, region_sets, measures, units, organisations, waves,
     assumptions, contradictions, doses, part_whole : the tables ``datapackage.json`` describes.
 
-    The tables are not changed in place, for what was once selected from them is kept: a package with
-    other tables is made by ``dataclasses.replace``.
+    The tables are not changed in place, for what was once selected from them is kept: a package
+    with other tables is made by ``dataclasses.replace``.
 
     Codes, ids and periods are strings, ``""`` where empty; numbers are ``float64``, whole numbers
     ``int64`` (``Int64`` where they may be missing), truth values ``bool``.

@@ -77,6 +77,20 @@ class Assessment:
             "information": cea.perfect_information(self.decision, WTP) / self.people,
         }
 
+    def benefits(self) -> dict[str, np.ndarray]:
+        """By willingness to pay: ``wtp``, expected incremental ``benefit`` per head with ``low``
+        and ``high`` (95 %), and ``frontier``, the probability that the better on average is best.
+        """
+        drawn = cea.net_benefit(self.decision, WTP)
+        low, high = np.quantile(drawn[:, :, 1] - drawn[:, :, 0], (0.025, 0.975), axis=1)
+        return {
+            "wtp": WTP,
+            "benefit": cea.expected_incremental_benefit(self.decision, WTP) / self.people,
+            "low": low / self.people,
+            "high": high / self.people,
+            "frontier": cea.frontier(self.decision, WTP)[1],
+        }
+
 
 def assessed(
     points: np.ndarray, cost: Any, residents: tuple[int, float], dataset: Dataset, **given: Any

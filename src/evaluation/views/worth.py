@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation import plots, plots_value, store, style
+from evaluation import plots, plots_decision, plots_value, store, style
 from evaluation.errors import KepuError
 from evaluation.report import value as section
 from evaluation.report import value_moves
@@ -90,6 +90,16 @@ def worth(page: Context, region: str, seed: int) -> View:
     ]  # fmt: skip
     names = ("wtp", "pays", "net_benefit", "evpi", "evppi_effect", "evppi_cost")
     return show(page, table(page, w.t("view.worth.table"), names, rows, range(6)))
+
+
+def decision(page: Context, region: str, seed: int) -> View:
+    """Expected incremental benefit, acceptability frontier and value of perfect information."""
+    w, found = page.writer, _assessed(page, region, seed)
+    curves = pd.DataFrame(found.benefits() | found.curves())
+    labels = {name: str(w.t(f"axis.value.{name}")) for name in plots_decision.LABELS}
+    drawn = plots_decision.decision_curves(curves, wtp=found.wtp, labels=labels)
+    caption, alt = w.t("view.decision.caption"), str(w.t("view.decision.alt"))
+    return show(page, Figure(style.figure_png(drawn), caption, alt))
 
 
 def reallocations(page: Context) -> View:
