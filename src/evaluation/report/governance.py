@@ -20,17 +20,30 @@ def measures_of(context: Context) -> tuple[pd.DataFrame, str]:
     return measures.iloc[:0], ""
 
 
-def measure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table:
+def measure_tables(context: Context, rows: pd.DataFrame, caption: Markup) -> list[Table]:
     """Measures with responsible units, lead unit and due year.
 
-    A column in which the plan says nothing of any measure is left out, and the caption says so.
+    Measures that name the same units stand in a table under those names; the others share one.
     """
+    units = rows["responsible_units_zh"]
+    shared = units.ne("") & units.duplicated(keep=False)
+    tables = [_table(context, rows[~shared], caption)] if (~shared).any() else []
+    for named, part in rows[shared].groupby("responsible_units_zh", sort=False):
+        others = context.writer.organisations(str(named))
+        note = context.writer.t("governance.partners", partners=others)
+        tables.append(_table(context, part.assign(responsible_units_zh=""), caption, note))
+    return tables
+
+
+def _table(context: Context, rows: pd.DataFrame, caption: Markup, *notes: Markup) -> Table:
+    """A column in which the plan says nothing of any measure is left out; the caption says so."""
     w = context.writer
     said = {"lead": rows["lead_unit_zh"].ne("").any(), "due": rows["year_due"].notna().any()}
     unsaid = [name for name, known in said.items() if not known]
     if unsaid:
-        note = w.t(f"governance.unsaid.{unsaid[0] if len(unsaid) == 1 else 'lead_due'}")
-        caption = Markup('{}<span class="bodies">{}</span>').format(caption, note)
+        notes += (w.t(f"governance.unsaid.{unsaid[0] if len(unsaid) == 1 else 'lead_due'}"),)
+    if notes:
+        caption = Markup('{}<span class="bodies">{}</span>').format(caption, w.joined(*notes))
     names = ["item", "measure", *(name for name, known in said.items() if known)]
     cells = tuple(
         tuple(_measure(context, row)[name] for name in names) for _, row in rows.iterrows()
@@ -66,7 +79,7 @@ def section(context: Context) -> Section:
         blocks.append(Paragraph(w.t(key, name=w.name(origin), source=sources)))
         for domain in dict.fromkeys(rows["domain"]):
             part = rows[rows["domain"] == domain]
-            blocks.append(measure_table(context, part, w.t(f"domain.{domain}")))
+            blocks += measure_tables(context, part, w.t(f"domain.{domain}"))
     blocks += _organisation(context)
     return Section("governance", w.t("governance.title"), tuple(blocks))
 

@@ -9,7 +9,7 @@ from evaluation.observations import RATE, usable
 from evaluation.report.blocks import Heading, Paragraph, Section
 from evaluation.report.context import NATION, Context
 from evaluation.report.figures import figure_table
-from evaluation.report.governance import measure_table, measures_of
+from evaluation.report.governance import measure_tables, measures_of
 
 GROUPS = ("youth", "farmers", "industrial_workers", "elderly", "officials")
 # National rates by group that bear on a key group: group value in the facts -> key group.
@@ -50,7 +50,7 @@ def _group(context: Context, group: str, measures: pd.DataFrame) -> list:
     rows = measures[measures["target_group"] == group]
     if len(rows):
         caption = w.t("groups.measures", group=w.t(f"group.{group}"))
-        blocks.append(measure_table(context, rows, caption))
+        blocks += measure_tables(context, rows, caption)
     if own.empty and rows.empty:
         blocks.append(context.missing("groups.missing", group=w.t(f"group.{group}")))
     return blocks

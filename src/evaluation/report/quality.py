@@ -127,7 +127,7 @@ def _assumptions(context: Context) -> Table:
                 f"assumption.{row['assumption_id']}",
                 row["value"],
                 "",
-                0 if float(row["value"]).is_integer() else 2,
+                next(n for n in (0, 1, 2) if n == 2 or round(row["value"], n) == row["value"]),
             ),
             w.recorded("assumptions", row["assumption_id"], w.column(row, "reason")),
         )

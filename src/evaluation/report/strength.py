@@ -56,9 +56,7 @@ def appendix(context: Context) -> tuple:
 
 
 def _parts(context: Context, doses: tuple[str, ...]) -> str:
-    w = context.writer
-    joiner = "、" if w.language == "zh" else ", "
-    return joiner.join(str(w.t(f"dose.{dose}")) for dose in doses)
+    return context.listed(context.writer.t(f"dose.short.{dose}") for dose in doses)
 
 
 def digits(error: float) -> int:
