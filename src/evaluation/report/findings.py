@@ -8,7 +8,7 @@ from evaluation.report.blocks import Items, Locks, Section
 from evaluation.report.context import NATION, Context
 from evaluation.report.effect import overall
 from evaluation.report.strength import drawn_locks
-from evaluation.report.targets import assessments
+from evaluation.report.targets import assessments, told
 
 ANSWERS = ("level", "change", "target", "effect", "next")
 
@@ -93,7 +93,7 @@ def target(context: Context) -> Markup:
         return w.t("findings.target.missing", region=context.name)
     item = found[-1] if found[-1].target["year"] <= 2030 or len(found) == 1 else found[-2]
     return w.t(
-        f"findings.target.{item.status}",
+        f"findings.target.{told(item)}",
         region=context.name,
         target=context.fact(item.target["fact_id"]),
         year=w.year(item.target["year"]),
