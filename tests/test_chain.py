@@ -77,3 +77,17 @@ def test_where_nothing_is_published_the_page_says_so(study):
     text = str(report.SECTIONS["chain"](page).html())
     assert "No science popularisation funds published by Xizang were found." in text
     assert "nationwide in" in text
+
+
+def test_a_target_seen_reached_only_after_its_year_is_told_apart(study):
+    """Xizang: 5 % due in 2020, first surveyed in 2023."""
+    page = report.open_report(study, "540000", "en", date=DATE)
+    told = str(report.SECTIONS["targets"](page).html())
+    assert "whether it was reached in time cannot be told" in told
+    assert "reached by a later survey" in str(report.SECTIONS["findings"](page).html())
+
+
+def test_a_region_is_not_set_beside_itself_by_name(study):
+    """Beijing holds the fastest gain from a level like its own."""
+    page = report.open_report(study, "110000", "en", date=DATE)
+    assert "the region itself" in str(report.SECTIONS["targets"](page).html())

@@ -224,6 +224,14 @@ def test_the_choice_needs_no_held_out_rate(study):
     assert study.outlook.agreed == len(picked)
 
 
+def test_errors_known_at_each_wave_choose_the_same_trend(study):
+    """Chosen at every wave on the forecasts that could be checked by then, nothing changes."""
+    records = study.outlook.records
+    for origin in sorted(records["origin"].unique())[1:]:
+        known = records[records["wave"] <= origin]
+        assert choose(scores(known)) == (study.outlook.trend.name,) * 2, origin
+
+
 def test_held_out_rates_are_never_seen(study):
     """A forecast made up to a wave stays the same when later rates change."""
     found = study.outlook

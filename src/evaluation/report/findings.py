@@ -8,7 +8,7 @@ from evaluation.report.blocks import Items, Locks, Section
 from evaluation.report.context import NATION, Context
 from evaluation.report.effect import overall
 from evaluation.report.strength import drawn_locks
-from evaluation.report.targets import assessments
+from evaluation.report.targets import assessments, told
 
 ANSWERS = ("level", "change", "target", "effect", "next")
 
@@ -104,7 +104,7 @@ def target(context: Context) -> Markup:
     if item.latest is not None:
         values["rate"] = context.rate_text(item.latest)
         values["wave"] = w.year(item.latest["wave"])
-    return w.t(f"findings.target.{item.status}", **values)
+    return w.t(f"findings.target.{told(item)}", **values)
 
 
 def next_step(context: Context) -> Markup:

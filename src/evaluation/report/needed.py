@@ -83,6 +83,11 @@ def _says(context: Context, told: list[tuple[Goal, Required]]) -> Markup:
     )
 
 
+def _named(context: Context, region: str) -> Markup | str:
+    w = context.writer
+    return w.t("needed.itself") if region == context.code else w.name(region)
+
+
 def _needed_sentence(context: Context, goal: Goal, need: Required) -> Markup:
     w, best = context.writer, need.fastest
     key = f"need.{context.code}.{goal.fact['fact_id']}"
@@ -97,7 +102,7 @@ def _needed_sentence(context: Context, goal: Goal, need: Required) -> Markup:
     if best is not None:
         stem = f"fastest.{context.code}"
         values |= {
-            "name": w.name(best.region),
+            "name": _named(context, best.region),
             "period": w.span(best.wave_from, best.wave_to),
             "fastest": w.number(stem, best.value, "percentage_point", 2),
             "range": w.interval(stem, best.low, best.high, "", 2),

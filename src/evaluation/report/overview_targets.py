@@ -8,18 +8,12 @@ from evaluation.report.blocks import Paragraph, Section, Table
 from evaluation.report.context import NATION, Context
 from evaluation.report.goals import Goal, goals_of
 from evaluation.report.makeup import nation_sentence
-from evaluation.report.outlook import (
-    SHOWN,
-    backtest_sentence,
-    chance_text,
-    chance_word,
-    fan,
-)
+from evaluation.report.outlook import SHOWN, backtest, chance_text, chance_word, fan
 from evaluation.targets.outlook import Outlook
 
 
 def targets(context: Context) -> Section:
-    """Fan of the nation, chances by region, the back-test in one sentence, the nation's gain."""
+    """Fan of the nation, chances by region, the back-test of every model, the nation's gain."""
     w, found = context.writer, context.study.outlook
     title = w.t("overview.targets")
     if not isinstance(found, Outlook):
@@ -37,7 +31,7 @@ def targets(context: Context) -> Section:
         blocks += [_table(context, rows), Paragraph(w.t("overview.targets.note"), "note")]
     else:
         blocks.append(Paragraph(w.t("overview.targets.none"), "note"))
-    blocks += [Paragraph(backtest_sentence(context, found)), Paragraph(nation_sentence(context))]
+    blocks += [*backtest(context, found), Paragraph(nation_sentence(context))]
     return Section("targets", title, tuple(blocks))
 
 

@@ -6,19 +6,20 @@ from markupsafe import Markup
 
 from evaluation.report.writer import Writer, plain
 
-MILLION, WAN = 1e6, 1e4
+MILLION, WAN, YI = 1e6, 1e4, 1e8
 # Chances from draws are printed in whole percent; beyond these they are only said to be there.
 LEAST, MOST = 0.01, 0.99
 
 
 def money(w: Writer, key: str, yuan: float, digits: int = 0) -> Markup:
-    """A sum without its unit's name: in 万 where Chinese counts in them, else in millions.
+    """A sum without its unit's name: in 万 or, from one on, 亿 in Chinese, else in millions.
 
     ``digits`` are those of millions; 万 are a hundredth of that and need two fewer.
     """
     w.number(key, yuan)  # keeps the result, and refuses a second value under its name
-    scale, word, places = (WAN, "万", max(0, digits - 2)) if w.language == "zh" else (
-        MILLION, " million", digits)  # fmt: skip
+    scale, word, places = MILLION, " million", digits
+    if w.language == "zh":
+        scale, word, places = (YI, "亿", 2) if abs(yuan) >= YI else (WAN, "万", max(0, digits - 2))
     text = plain(yuan / scale, w.language, places) + word
     return Markup('<data value="{}" data-result="{}">{}</data>').format(f"{yuan:.10g}", key, text)
 

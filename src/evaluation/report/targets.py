@@ -70,7 +70,13 @@ def _sentence(context: Context, item: Progress) -> Markup:
             "wave": w.year(item.latest["wave"]),
             "required": _required(context, item),
         }
-    return w.t(f"targets.{item.status}", **values)
+    return w.t(f"targets.{told(item)}", **values)
+
+
+def told(item: Progress) -> str:
+    """The status, told apart where only a survey after the due year shows a target reached."""
+    late = item.status == "met" and item.latest["wave"] > item.target["year"]
+    return "met_late" if late else item.status
 
 
 def _required(context: Context, item: Progress, unit: str = "percentage_point") -> Markup:

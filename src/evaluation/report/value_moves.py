@@ -7,18 +7,21 @@ from markupsafe import Markup
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import Context
 from evaluation.report.sums import chance
+from evaluation.slices import lineage
 from evaluation.value.reallocate import Reallocation
 
 
 def section(context: Context) -> Section:
     """Reallocation with the sentence its rule permits, curves, and the region's efficiency."""
-    w = context.writer
-    if context.code in set(context.study.provinces["region_code"]):
+    w, provinces = context.writer, set(context.study.provinces["region_code"])
+    if context.code in provinces:
         blocks = [*reallocations(context), Heading(w.t("value.curves")), *curves(context)]
         blocks += [Heading(w.t("value.efficiency")), _efficiency(context)]
     else:
         # The comparison is one of provinces: its answer holds below them, its figures do not.
-        blocks = [_answer(context), Paragraph(w.t("moves.provinces", region=context.name))]
+        above = lineage(context.study.dataset, context.code)
+        parent = w.name(next((code for code in above if code in provinces), above[-1]))
+        blocks = [_answer(context), Paragraph(w.t("moves.provinces", parent=parent))]
     return Section("moves", w.t("moves.title"), tuple(blocks))
 
 

@@ -34,7 +34,8 @@ def chance(page: Context) -> View:
 
 def all_chances(page: Context) -> View:
     """The nearest own target of every region of the set."""
-    return show(page, *[b for b in targets(page).blocks if isinstance(b, Table)])
+    tables = [block for block in targets(page).blocks if isinstance(block, Table)]
+    return show(page, *tables[:-1])  # the last is the back-test, which stands above
 
 
 def tested(page: Context) -> View:
