@@ -14,14 +14,14 @@ from typing import Any
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
-def run(resolve: Callable[[str], Callable[..., Any]], request: dict[str, Any]) -> None:
-    """Become the process a request asks for; does not return.
+def run(resolve: Callable[[str], Callable[..., Any]], request: dict[str, Any], parent: int) -> None:
+    """Become the process a request asks for, forked by ``parent``; does not return.
 
     Ends without tearing the interpreter down, which would copy every page shared with the server.
     """
     code = 1
     try:
-        _settle(request)
+        _settle(request, parent)
         atexit._clear()  # what the server registered is the server's
         resolve(request["target"])(**request["arguments"])
         code = 0
@@ -36,13 +36,12 @@ def run(resolve: Callable[[str], Callable[..., Any]], request: dict[str, Any]) -
         os._exit(code)
 
 
-def _settle(request: dict[str, Any]) -> None:
+def _settle(request: dict[str, Any], parent: int) -> None:
     """Take the session, signals, streams, folder and environment of a process of its own."""
     os.setsid()
     if sys.platform == "linux":
-        parent = os.getppid()
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we could ask
+        if os.getppid() != parent:  # it died before we asked
             os._exit(1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

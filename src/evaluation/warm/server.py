@@ -158,10 +158,10 @@ def main() -> None:
         resolve(prepare["target"])(**prepare["arguments"])
     gc.collect()
     gc.freeze()  # what is here now stays: no collection copies its pages in the forked processes
-    address = listener.getsockname()
+    address, own = listener.getsockname(), os.getpid()
     request = Server(listener, sys.stdin.fileno()).serve()
     if request is not None:
-        child.run(resolve, request)
+        child.run(resolve, request, own)
     shutil.rmtree(os.path.dirname(address), ignore_errors=True)
 
 
