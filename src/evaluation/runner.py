@@ -28,7 +28,7 @@ class Run:
     state : recorded in the manifest.
     key : hashes a report rests on, see :func:`evaluation.keys.keyed`.
     studies : draws and seed of each study to have ready, see :func:`evaluation.plan.studies`.
-    workers : reports made at once; the number of processors where ``None``.
+    workers : reports made at once; half as many again as processors where ``None``.
     timeout : seconds one report may take.
     fresh : make every report again, whatever is there.
     scheduler : address of a Dask scheduler whose workers make the reports.
@@ -141,7 +141,9 @@ def _outcomes(tasks: Sequence[Task], how: Run, watch: Watch) -> Iterator[Outcome
         return cluster.outcomes(tasks, address=how.scheduler, prepare=prepare, begun=watch.begun)
     from evaluation import local
 
-    workers = how.workers or os.cpu_count() or 1
+    processors = os.cpu_count() or 1
+    # Half as many again: a kernel that starts or ends leaves its processor to another report.
+    workers = how.workers or processors + max(processors // 2, 1)
     return local.outcomes(
         tasks, workers=workers, prepare=prepare, begun=watch.begun, noted=watch.noted
     )

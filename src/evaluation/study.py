@@ -14,7 +14,7 @@ from evaluation.evidence import permitted
 from evaluation.headline import Headline, headline
 from evaluation.inference import holm
 from evaluation.model_panels import ROLES, fit_doses, panels
-from evaluation.observations import RATE, targets, usable
+from evaluation.observations import RATE, SAMPLE, targets, usable
 from evaluation.results import Result
 from evaluation.spoken import MOST_LOCKS, Spoken, drawn, say, whole
 from evaluation.targets.outlook import Outlook, outlook
@@ -210,6 +210,9 @@ def build(
 
 def widen(study: Study, dataset: Dataset) -> Study:
     """The same estimates over all regions of ``dataset``, of which ``study`` read a part."""
+    goals = targets(dataset.facts, dataset.sources, dataset.contradictions)
+    if _surveyed(dataset).equals(_surveyed(study.dataset)):
+        return replace(study, dataset=dataset, targets=goals)
     rates = panel.rates(dataset)
     found = study.outlook
     return replace(
@@ -218,5 +221,11 @@ def widen(study: Study, dataset: Dataset) -> Study:
         dataset=dataset,
         rates=rates,
         gains=panel.gains(rates, dataset.waves),
-        targets=targets(dataset.facts, dataset.sources, dataset.contradictions),
+        targets=goals,
     )
+
+
+def _surveyed(dataset: Dataset) -> pd.Series:
+    """Identifiers of the facts that rates are read from; the study's are a part of any other's."""
+    facts = dataset.facts
+    return facts.loc[facts["indicator"].isin([RATE, SAMPLE]), "fact_id"].reset_index(drop=True)
