@@ -124,8 +124,13 @@ def moved_slider(page) -> None:
     handle = page.locator(".noUi-handle").first
     handle.wait_for()
     panel = page.locator(".widget-html table.kepu").first
-    panel.scroll_into_view_if_needed()
-    before = panel.inner_text()
+    # JupyterLab paints the cells about the view, and only once a scroll has come to rest.
+    for _ in range(20):
+        handle.scroll_into_view_if_needed()
+        page.wait_for_timeout(200)
+        before = panel.inner_text()
+        if before:
+            break
     assert "按计划" in before and "—" in before
     handle.focus()
     for _ in range(4):
