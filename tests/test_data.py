@@ -145,3 +145,9 @@ def test_what_a_reader_sees(dataset):
     page = re.sub(r"\s+", "", dataset._repr_html_())
     for name, count in dataset.counts().items():
         assert f"<td>{name}</td><td>{count:,}</td>" in page
+
+
+def test_publishers_are_names_without_remarks(dataset):
+    names = dataset.sources["publisher"].str.replace("（转载 / repost）", "")
+    remark = r"\b(?:repost|copy|copies|mirror|via|citing|posted|undated)\b"
+    assert not names.str.contains(remark).any(), "a Chinese page would show them in English"

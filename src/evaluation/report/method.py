@@ -26,8 +26,8 @@ def sources(context: Context) -> Section:
                 Markup('<span id="source-{0}"><cite>{0}</cite></span>').format(identifier),
                 Markup('<span class="grade grade-{0}">{0}</span>').format(row["grade"]),
                 title,
-                Markup("<cite>{}</cite>").format(row["publisher"]),
-                Markup("<cite>{}</cite>").format(row["date"]),
+                Markup("<cite>{}</cite>").format(row["publisher"] or "—"),
+                Markup("<cite>{}</cite>").format(row["date"] or "—"),
             )
         )
     names = ("id", "grade", "title", "publisher", "date")

@@ -17,7 +17,7 @@ from evaluation.evidence import permitted
 from evaluation.headline import Headline
 from evaluation.progress import Progress
 from evaluation.report.context import NATION, Context
-from evaluation.report.inputs import Standing, standings
+from evaluation.report.proxies import Standing, standings
 from evaluation.report.strength import LOCKS
 from evaluation.report.targets import assessments
 from evaluation.survey import normal_quantile
