@@ -104,15 +104,19 @@ def tell(out: Path, memory: Memory, code: int) -> None:
     """Print what was measured."""
     events = [json.loads(line) for line in (out / "events.jsonl").read_text("utf-8").splitlines()]
     reports = [event for event in events if event["event"] == "report"]
-    seconds = [event["entry"]["seconds"] for event in reports]
     made = sum(event["entry"]["status"] == "made" for event in reports)
     span = reports[-1]["time"] - reports[0]["time"]
     print(
         f"{made} of {len(reports)} reports made, exit code {code}, {span / len(reports):.2f} s each"
     )
-    early, late = quarters(seconds)
+    times = [event["time"] for event in reports]
+    tenth = max(len(times) // 10, 1)
+    early, late = (
+        (part[-1] - part[0]) / (len(part) - 1)
+        for part in (times[tenth : 2 * tenth], times[-tenth:])
+    )
     print(
-        f"time per report: {early:.2f} s early, {late:.2f} s at the end, ratio {late / early:.3f}"
+        f"time per report: {early:.3f} s early, {late:.3f} s at the end, ratio {late / early:.3f}"
     )
     for name, values in memory.samples.items():
         early, late = quarters(values)
