@@ -26,8 +26,7 @@ def sources(context: Context) -> Section:
                 Markup('<span id="source-{0}"><cite>{0}</cite></span>').format(identifier),
                 Markup('<span class="grade grade-{0}">{0}</span>').format(row["grade"]),
                 title,
-                Markup("<cite>{}</cite>").format(row["publisher"] or "—"),
-                Markup("<cite>{}</cite>").format(row["date"] or "—"),
+                *(_cited(row[name]) for name in ("publisher", "date")),
             )
         )
     names = ("id", "grade", "title", "publisher", "date")
@@ -40,6 +39,11 @@ def sources(context: Context) -> Section:
             Table(w.t("sources.table"), columns, tuple(rows)),
         ),
     )
+
+
+def _cited(text: str) -> Markup:
+    """What a source says of itself, a dash where nothing was recorded."""
+    return Markup("<cite>{}</cite>").format(text) if text else Markup("—")
 
 
 def method(context: Context) -> Section:
