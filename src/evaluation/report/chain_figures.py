@@ -8,7 +8,7 @@ from markupsafe import Markup
 from evaluation.report import findings
 from evaluation.report.context import Context
 from evaluation.report.sums import money
-from evaluation.report.value import nation_funds
+from evaluation.report.value import nation_funds, per_head, raised
 
 # What a document must print for a plan: money obtained, facilities it opened, all there are.
 MONEY = "central_fund_free_museum_opening"
@@ -44,7 +44,7 @@ def money_text(context: Context) -> Markup:
         parts.append(_paid(context, paid, funded, row))
     rows = own[own["item"] == "raised"].dropna(subset="per_head") if len(own) else own
     if len(rows):
-        parts.append(_raised(context, rows.sort_values("end").iloc[-1]))
+        parts.append(raised(context, "chain.raised", rows.sort_values("end").iloc[-1]))
     if parts:
         return w.joined(*parts)
     return w.joined(w.t("chain.money.none", region=context.name), nation_funds(context))
@@ -59,24 +59,9 @@ def _paid(context: Context, paid: pd.Series, funded: pd.Series, row: pd.Series) 
         funded=context.fact(funded["fact_id"]),
         period=w.period(paid["period_start"], paid["period_end"]),
         a_museum=museum,
-        per_head=_per_head(context, row),
+        per_head=per_head(context, row),
         source=w.cite(paid["source_id"]),
     )
-
-
-def _raised(context: Context, row: pd.Series) -> Markup:
-    w = context.writer
-    return w.t(
-        "chain.raised",
-        year=w.year(row["end"]),
-        funds=context.fact(row["fact_id"]),
-        per_head=_per_head(context, row),
-        source=w.cite(row["source_id"]),
-    )
-
-
-def _per_head(context: Context, row: pd.Series) -> Markup:
-    return context.writer.number(f"funds.{row['fact_id']}.per_head", row["per_head"], "", 2)
 
 
 def inputs_text(context: Context) -> Markup:

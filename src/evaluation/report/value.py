@@ -48,7 +48,7 @@ def _funds_table(context: Context, rows: pd.DataFrame) -> Table:
             w.t(f"fund.{row['item']}"),
             context.fact(row["fact_id"]),
             w.period(*context.fact_rows.loc[row["fact_id"], ["period_start", "period_end"]]),
-            _per_head(context, row),
+            per_head(context, row),
             w.cite(row["source_id"]),
         )
         for _, row in rows.iterrows()
@@ -58,7 +58,8 @@ def _funds_table(context: Context, rows: pd.DataFrame) -> Table:
     return Table(w.t("value.spent.table"), columns, cells, frozenset({1, 3}))
 
 
-def _per_head(context: Context, row: pd.Series) -> Markup:
+def per_head(context: Context, row: pd.Series) -> Markup:
+    """Funds per head in constant prices, a dash where they cannot be told."""
     if pd.isna(row["per_head"]):
         return Markup("—")
     return context.writer.number(f"funds.{row['fact_id']}.per_head", row["per_head"], "", 2)
@@ -66,17 +67,22 @@ def _per_head(context: Context, row: pd.Series) -> Markup:
 
 def nation_funds(context: Context) -> Markup:
     """The latest national funds per head, for comparison; empty where none are published."""
-    w, funds = context.writer, context.study.value.funds
+    funds = context.study.value.funds
     if len(funds):
         funds = funds[(funds["region_code"] == NATION) & (funds["item"] == "raised")]
     if funds.empty or funds["per_head"].isna().all():
         return Markup("")
-    row = funds.dropna(subset="per_head").iloc[-1]
+    return raised(context, "value.spent.nation", funds.dropna(subset="per_head").iloc[-1])
+
+
+def raised(context: Context, key: str, row: pd.Series) -> Markup:
+    """The sentence ``key`` on funds raised in a year, in all and per head, with their source."""
+    w = context.writer
     return w.t(
-        "value.spent.nation",
+        key,
         year=w.year(row["end"]),
         funds=context.fact(row["fact_id"]),
-        per_head=_per_head(context, row),
+        per_head=per_head(context, row),
         source=w.cite(row["source_id"]),
     )
 
