@@ -24,7 +24,7 @@ OPENING = 3  # code cells that import, take parameters and open the page
 ESTIMATES = {
     "04_effect": ["c13", "c15", "c17", "c19"],  # estimates, readings, power, opening level
     "05_robustness": ["r07", "r10"],  # ladder, locks
-    "08_scenarios": ["s09", "s15"],  # common plans, locks
+    "08_scenarios": ["tested", "s09", "s15"],  # common plans, locks
 }
 PLANTS = (
     # Science education bases that Hohhot promised: shown by the tracker of the city, used nowhere.
