@@ -24,7 +24,7 @@ OPENING = 3  # code cells that import, take parameters and open the page
 ESTIMATES = {
     "04_effect": ["c13", "c15", "c17", "c19"],  # estimates, readings, power, opening level
     "05_robustness": ["r07", "r10"],  # ladder, locks
-    "08_scenarios": ["tested", "s09", "s15"],  # common plans, locks
+    "08_scenarios": ["s09", "s15"],  # common plans, locks
 }
 PLANTS = (
     # Science education bases that Hohhot promised: shown by the tracker of the city, used nowhere.
@@ -34,6 +34,7 @@ PLANTS = (
         "02_literacy": ["c17"],
         "06_value": ["v07", "v10", "v12", "v20"],  # step, worth, reallocation, plan
         "07_targets": ["t07", "t09", "t11"],  # back-test, by wave, components
+        "08_scenarios": ["tested", "s09", "s15"],  # back-test too
     }),
     # Zhejiang's museums of 2018: an input of the panel, and of no rate or forecast.
     ("input figure", "F01296", "330000", 437, ESTIMATES | {"06_value": ["v07", "v10", "v20"]}),
