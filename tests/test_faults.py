@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,13 +14,15 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from evaluation.attempt import Launcher
 from evaluation.errors import KepuError
 from evaluation.keys import PARTS
 from evaluation.plan import Job
 from evaluation.record import State
 from evaluation.runner import Run, Watch, run
 from evaluation.warm import client
-from evaluation.worker import CACHED, FAILED, MADE
+from evaluation.warm.client import Server
+from evaluation.worker import CACHED, FAILED, MADE, Task
 
 pytestmark = pytest.mark.skipif(bool(client.unsafe()), reason=client.unsafe())
 
@@ -136,6 +139,20 @@ def test_killed_kernel_worker_and_server_are_replaced_and_all_reports_made(proje
     broken = nbformat.read(out / "failed" / "kernel.always_en.ipynb", 4)
     assert 'region = "kernel.always"' in broken.cells[1].source
     no_process_of(project)
+
+
+def test_server_whose_sockets_are_gone_before_it_is_replaced(tmp_path, monkeypatch):
+    prepare = {"data": "", "data_hash": "", "studies": [], "modules": []}
+    task = Task(*jobs("fine"), str(tmp_path), str(tmp_path), str(tmp_path), 60)
+    with contextlib.closing(Launcher(tmp_path / "jupyter", prepare)) as launcher:
+        first = launcher.server()
+        os.kill(first.pid, signal.SIGKILL)
+        first._process.wait()
+        told = iter([True])  # as the system tells of a process that is just ending
+        alive = property(lambda self: next(told, self._process.poll() is None))
+        monkeypatch.setattr(Server, "alive", alive)
+        launcher.start(task).kill()
+        assert launcher.server() is not first
 
 
 BATCH = """

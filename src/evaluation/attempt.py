@@ -52,11 +52,23 @@ class Launcher:
         log = str(self.log(task))
         if self.notice:
             return self._keep(_fresh(arguments, environment, log))
-        environment |= {ADDRESS: self.server().address, LOG: log}
-        target = "evaluation.worker:main"
-        return self._keep(
-            Process(environment[ADDRESS], target, arguments, environment=environment, log=log)
-        )
+        return self._keep(self._forked(arguments, environment | {LOG: log}, log))
+
+    def _forked(
+        self, arguments: dict[str, Any], environment: dict[str, str], log: str, again: bool = True
+    ) -> Process:
+        """Have the server fork a process; one that is just ending is replaced first."""
+        server = self.server()
+        told = environment | {ADDRESS: server.address}
+        try:
+            return Process(
+                server.address, "evaluation.worker:main", arguments, environment=told, log=log
+            )
+        except (ConnectionRefusedError, FileNotFoundError):
+            if not again:
+                raise
+            server.close()  # the sockets of a killed process go before the process does
+            return self._forked(arguments, environment, log, again=False)
 
     def server(self) -> Server:
         """The fork server, started again where it was killed."""
