@@ -112,7 +112,7 @@ def _load(data: Path | None) -> Any:
     from evaluation import data as packages
     from evaluation.project import find_root
 
-    return packages.load(find_root(Path.cwd()) / "data" if data is None else data)
+    return packages.load(find_root() / "data" if data is None else data)
 
 
 def _doses(dataset: Any, chosen: list[str] | None) -> list[str]:

@@ -27,7 +27,7 @@ def notebooks(
     from evaluation import stored
     from evaluation.project import find_root
 
-    root = find_root(Path.cwd())
+    root = find_root()
     paths = _named(root / "notebooks", names)
     old = stored.stale(paths, root / "data")
     if check:

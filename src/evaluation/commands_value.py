@@ -49,5 +49,5 @@ def _study(data: Path | None, draws: int, seed: int) -> Any:
     from evaluation.project import find_root
     from evaluation.store import load_study
 
-    dataset = packages.load(find_root(Path.cwd()) / "data" if data is None else data)
+    dataset = packages.load(find_root() / "data" if data is None else data)
     return load_study(dataset, draws=draws, seed=seed)
