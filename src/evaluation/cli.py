@@ -61,7 +61,7 @@ app = typer.Typer(
 DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 OUT = Annotated[Path | None, typer.Option(help="Folder for the reports.")]
 NOTEBOOKS = Annotated[Path | None, typer.Option(help="Folder of the report notebooks.")]
-WORKERS = Annotated[int | None, typer.Option(min=1, help="Reports made at once.")]
+WORKERS = Annotated[int | None, typer.Option(min=1, max=256, help="Reports made at once.")]
 TIMEOUT = Annotated[float, typer.Option(min=1, help="Seconds one report may take.")]
 SET = Annotated[list[str] | None, typer.Option("--set", help="Notebook parameter, key=value.")]
 DRY = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
