@@ -13,10 +13,10 @@ from typing import Any
 
 from evaluation import data as packages
 from evaluation import keys, plan, project, record, runner, screen, store
+from evaluation.data.tables import package_hash
 from evaluation.errors import KepuError
 from evaluation.front import Boundaries, boundaries
 from evaluation.plan import Job
-from evaluation.tables import package_hash
 from evaluation.worker import FAILED
 
 
@@ -131,7 +131,9 @@ def _checked(data: Path) -> packages.Dataset:
     if not data.is_dir():
         return packages.load(data)  # which refuses it
     digest = package_hash(data)
-    store.remembered("checked", digest, lambda: packages.load(data).hash, "evaluation.schema")
+    store.remembered(
+        "checked", digest, lambda: packages.load(data).hash, "evaluation.data.contract"
+    )
     return packages.load(data, digest)
 
 
