@@ -1,4 +1,4 @@
-"""The contract is the program's: no descriptor weakens it, no file breaks it, nothing crashes it."""
+"""The contract is the program's: no descriptor weakens it, no file breaks or crashes it."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ DESCRIPTORS = {
     '{"resources": {}}': "no object with a list of resources",
     '{"resources": []}': "describes no table",
     '{"resources": [1, {"name": 2, "path": "a.csv"}]}': "is no object",
-    '{"resources": [{"name": "facts", "path": "facts.csv"}]}': "has no schema with a list of fields",
+    '{"resources": [{"name": "facts", "path": "facts.csv"}]}': "has no schema",
     '{"resources": [{"name": "a", "path": "a.csv"}, {"name": "a", "path": "a.csv"}]}': "twice",
 }
 
