@@ -11,9 +11,9 @@ from typing import Any
 
 from evaluation import data as packages
 from evaluation import files, keys, parameters, plan, project, record, runner, screen, store
+from evaluation.data.tables import package_hash
 from evaluation.front import Boundaries, boundaries
 from evaluation.plan import Job
-from evaluation.tables import package_hash
 from evaluation.worker import FAILED
 
 
@@ -125,7 +125,9 @@ def _checked(data: Path) -> packages.Dataset:
     if not data.is_dir():
         return packages.load(data)  # which refuses it
     digest = package_hash(data)
-    store.remembered("checked", digest, lambda: packages.load(data).hash, "evaluation.schema")
+    store.remembered(
+        "checked", digest, lambda: packages.load(data).hash, "evaluation.data.contract"
+    )
     return packages.load(data, digest)
 
 

@@ -57,13 +57,13 @@ def load(path: str | Path = "data") -> Dataset:
     True
     """
     from evaluation import data
-    from evaluation.tables import package_hash
+    from evaluation.data.tables import package_hash
 
     root = Path(path)
     if not root.is_dir():
         return data.load(root)  # which refuses it
     found = package_hash(root)
-    remembered("checked", found, lambda: data.load(root).hash, "evaluation.schema")
+    remembered("checked", found, lambda: data.load(root).hash, "evaluation.data.contract")
     return data.load(root, found)
 
 

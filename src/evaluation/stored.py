@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import files, fingerprint
+from evaluation.data.tables import SIMULATED, package_hash
 from evaluation.errors import KepuError
-from evaluation.tables import SIMULATED, package_hash
 
 NOTE = "kepu"  # our place in a notebook's metadata
 MADE_FROM = "made_from"
