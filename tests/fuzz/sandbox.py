@@ -8,7 +8,9 @@ import resource
 import shutil
 import signal
 import sys
+import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,13 +114,12 @@ def _child(root: Path, printed: Path, arguments: Sequence[str]) -> None:
         "SOURCE_DATE_EPOCH": "1780000000",
         "PYTHONPATH": str(ROOT / "src"),
     }
-    import tempfile
-
     tempfile.tempdir = None
     sys.argv = ["kepu", *arguments]
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)
-    sys.stdin = open(0, closefd=False)
+    sys.stdin, sys.stdout, sys.stderr = (
+        os.fdopen(number, mode, encoding="utf-8", closefd=False)
+        for number, mode in ((0, "r"), (1, "w"), (2, "w"))
+    )
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     code = 99
     try:
@@ -128,9 +129,7 @@ def _child(root: Path, printed: Path, arguments: Sequence[str]) -> None:
         code = 0
     except SystemExit as ending:
         code = ending.code if isinstance(ending.code, int) else 1 if ending.code else 0
-    except BaseException:
-        import traceback
-
+    except BaseException:  # noqa: BLE001  what escapes is what the tests look for
         traceback.print_exc()
         code = 98
     finally:
