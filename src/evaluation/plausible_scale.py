@@ -1,0 +1,166 @@
+"""How far each figure lies from its neighbours in time and from its peers, on the data's own scale.
+
+Shares are compared as 2 arcsin √p, on which the sampling error of a share does not depend on its
+size; everything else as logarithms, on which a wrong unit or a lost digit is a constant.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+SHARE = "percent"
+# The median absolute deviation of a normal sample times this is its standard deviation.
+NORMAL = 1.4826
+# Fewer peers than this do not tell what is common to a year, nor a region's place among them.
+PEERS = 5
+# From fewer deviations no scale can be told; see SCALE_UNKNOWN in ``plausible``.
+SAMPLE = 12
+ROUNDS = 6  # of median polish; changes after the fourth are below printed digits
+
+
+def prepared(
+    facts: pd.DataFrame, regions: pd.DataFrame, units: pd.DataFrame, countable: frozenset[str]
+) -> pd.DataFrame:
+    """Facts that can be compared, on the scale of comparison.
+
+    Returns
+    -------
+    The columns of ``facts`` and ``share``, ``half`` (added before a logarithm, so that a count may
+    be zero), ``y`` (transformed value), ``t`` (year), ``panel`` (figures of one indicator and
+    kind), ``line`` (one series of one region and group), ``depth`` of the region below the nation.
+    """
+    half = np.where(facts["unit"].isin(countable), 0.5, 0.0)
+    frame = facts.assign(share=facts["unit"] == SHARE, half=half, t=facts["year"].astype(float))
+    keys = ["region_code", "series", "group", "kind"]
+    frame["y"] = transformed(frame["value"], frame)
+    frame = frame[frame["y"].notna() & frame["t"].notna()].copy()
+    frame["panel"] = frame.groupby(["indicator", "unit", "kind"]).ngroup()
+    frame["line"] = frame.groupby(keys).ngroup()
+    # What is common to a year is told by regions, whatever definitions their figures follow.
+    frame["place"] = frame.groupby(["panel", "region_code", "group"]).ngroup()
+    frame["depth"] = frame["region_code"].map(depths(regions))
+    frame["parent"] = frame["region_code"].map(regions.set_index("code")["parent_code"])
+    return frame
+
+
+def transformed(value: pd.Series, like: pd.DataFrame) -> pd.Series:
+    """Values on the scale of comparison; missing where they have none (zero funds, losses)."""
+    value = value.astype(float)
+    share = 2 * np.arcsin(np.sqrt(value.clip(0, 100) / 100))
+    positive = (value + like["half"]).where(value >= 0)
+    logarithm = np.log(positive.where(positive > 0))
+    return share.where(like["share"], logarithm)
+
+
+def returned(y: pd.Series, like: pd.DataFrame) -> pd.Series:
+    """Values in their own unit; the inverse of :func:`transformed`."""
+    share = 100 * np.sin(y.clip(0, np.pi) / 2) ** 2
+    return share.where(like["share"], (np.exp(y) - like["half"]).clip(lower=0))
+
+
+def depths(regions: pd.DataFrame) -> dict[str, int]:
+    """How many regions lie above each; a circle of parents ends where it began."""
+    parents = dict(zip(regions["code"], regions["parent_code"], strict=True))
+    found = {}
+    for code in parents:
+        above: list[str] = []
+        while (code_above := parents.get(above[-1] if above else code, "")) and (
+            code_above not in above
+        ):
+            above.append(code_above)
+        found[code] = len(above)
+    return found
+
+
+def common(frame: pd.DataFrame) -> pd.Series:
+    """What is common to all figures of a panel in a year, by median polish; zero where unknown.
+
+    A year with few regions takes its value from the years beside it.
+    """
+    year = frame.groupby(["panel", "t"]).ngroup()
+    known = frame.groupby(year)["place"].transform("nunique") >= PEERS
+    place = pd.Series(0.0, frame.index)
+    effect = place
+    for _ in range(ROUNDS):
+        effect = (frame["y"] - place).groupby(year).transform("median").where(known)
+        place = (frame["y"] - effect).groupby(frame["place"]).transform("median").fillna(0)
+    effect = effect.copy()
+    told = frame.assign(effect=effect)[known].drop_duplicates(["panel", "t"]).sort_values("t")
+    curves = {panel: (rows["t"], rows["effect"]) for panel, rows in told.groupby("panel")}
+    for panel, rows in frame[~known].groupby("panel"):
+        effect[rows.index] = np.interp(rows["t"], *curves[panel]) if panel in curves else 0.0
+    return effect
+
+
+def in_time(frame: pd.DataFrame, effect: pd.Series) -> pd.DataFrame:
+    """Each figure beside the two nearest of its line, less what is common to the years.
+
+    Returns
+    -------
+    Index of ``frame``, only rows with a neighbour; ``off`` (how far ``y`` lies beyond both
+    neighbours, zero between them), ``per_year`` (the same by the square root of the years
+    between), ``scale`` (robust standard deviation of ``per_year`` in the panel), ``known`` (how
+    many differences it rests on), ``t_a, t_b`` (years of the neighbours, the second may be missing).
+    """
+    points = frame.assign(e=frame["y"] - effect)
+    points = points.groupby(["line", "t"], as_index=False).agg(e=("e", "median"), panel=("panel", "first"))
+    at = {step: points.groupby("line")[["t", "e"]].shift(step) for step in (2, 1, -1, -2)}
+    first, second = at[1].fillna(at[-2]), at[-1].fillna(at[2])
+    lone = first["e"].isna()
+    first = first.where(~lone, second)
+    second = second.mask(lone)
+    sides = []
+    for side in (first, second):
+        years = np.sqrt((points["t"] - side["t"]).abs().clip(lower=1))
+        sides.append(((points["e"] - side["e"]) / years, points["e"] - side["e"]))
+    (a, off_a), (b, off_b) = sides
+    b, off_b = b.fillna(a), off_b.fillna(off_a)
+    nearer = a.abs() <= b.abs()
+    beyond = np.sign(a) == np.sign(b)
+    points["per_year"] = a.where(nearer, b).where(beyond | a.isna(), 0.0)
+    points["off"] = off_a.where(nearer, off_b).where(beyond | a.isna(), 0.0)
+    typical = (a.abs() + b.abs()) / 2
+    points["scale"] = NORMAL * typical.groupby(points["panel"]).transform("median")
+    points["known"] = typical.groupby(points["panel"]).transform("count")
+    points["t_a"], points["t_b"] = first["t"], second["t"]
+    points = points[a.notna()].drop(columns=["e", "panel"])
+    joined = frame[["line", "t"]].reset_index().merge(points, on=["line", "t"])
+    return joined.set_index("index").drop(columns=["line", "t"])
+
+
+def beside_peers(frame: pd.DataFrame, effect: pd.Series, head: pd.Series) -> pd.DataFrame:
+    """Each figure beside those of other regions at the same depth; amounts per resident.
+
+    Parameters
+    ----------
+    head : logarithm of the residents, missing where not known. Whether a panel is an amount is
+        told by its spread, which division by the residents makes smaller.
+
+    Returns
+    -------
+    Index of ``frame``; ``off``, ``scale``, ``peers`` (how many other regions) and ``per_head``.
+    """
+    plain = _among(frame, frame["y"] - effect)
+    divided = _among(frame, frame["y"] - effect - head)
+    per_head = (divided["scale"] < plain["scale"]) & (divided["peers"] >= PEERS)
+    return divided.where(per_head, plain).assign(per_head=per_head)
+
+
+def _among(frame: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
+    """Deviations from the median of a depth, after that of the region above where it is known."""
+    keys = ["panel", "region_code", "group"]
+    above = level.groupby([frame[key] for key in keys]).median()
+    above = above.reindex(
+        pd.MultiIndex.from_frame(frame[["panel", "parent", "group"]])
+    ).to_numpy()
+    within = ~np.isnan(above)
+    level = level - np.where(within, above, 0.0)
+    cell = frame.assign(within=within).groupby(["panel", "depth", "group", "within"]).ngroup()
+    # One place a region, so that long series do not outvote the others.
+    place = level.groupby([cell, frame["place"]]).transform("median")
+    once = place.where(~pd.DataFrame({"cell": cell, "place": frame["place"]}).duplicated())
+    centre = once.groupby(cell).transform("median")
+    scale = NORMAL * (once - centre).abs().groupby(cell).transform("median")
+    peers = once.groupby(cell).transform("count") - 1
+    return pd.DataFrame({"off": level - centre, "scale": scale, "peers": peers})
