@@ -1,6 +1,6 @@
-"""How many typing slips `evaluation.plausible` names: one at a time, in cells chosen at random.
+"""How many typing slips `evaluation.plausible` names: in cells chosen at random.
 
-Run: python benchmarks/plausible.py [slips] [seed] [slips planted at once]
+Run: python benchmarks/plausible.py [slips] [seed] [1: one at a time, 0: one of each kind at once]
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ import slips  # noqa: E402
 from evaluation import data, plausible  # noqa: E402
 
 
-def measure(dataset, count: int, seed: int, batch: int, only=None, missed=None) -> tuple:
-    """Slips planted and slips named, by kind."""
-    planted, named = Counter(), Counter()
-    for kind, rows, changed in slips.planted(dataset, count, seed, batch, only):
-        found = {warning.fact_id for warning in plausible.warnings(changed)}
-        ids = dataset.facts.loc[rows, "fact_id"]
-        planted[kind] += len(ids)
-        named[kind] += int(ids.isin(found).sum())
-        if missed is not None:
-            missed += [(kind, i) for i in rows if dataset.facts.at[i, "fact_id"] not in found]
-    return planted, named
+def measure(dataset, drawn) -> tuple[Counter, Counter, list]:
+    """Slips planted and slips named, by kind, and those missed; one evaluation an item."""
+    planted, named, missed = Counter(), Counter(), []
+    for chosen in drawn:
+        found = {w.fact_id for w in plausible.warnings(slips.plant(dataset, chosen))}
+        for kind, index in chosen:
+            planted[kind] += 1
+            named[kind] += (hit := dataset.facts.at[index, "fact_id"] in found)
+            missed += [] if hit else [(kind, index)]
+    return planted, named, missed
 
 
 def show(title: str, planted: Counter, named: Counter) -> None:
@@ -41,26 +40,24 @@ def show(title: str, planted: Counter, named: Counter) -> None:
 
 def main() -> None:
     """Measure the committed data, then its provincial rates with one source."""
-    count, seed, batch = (int(a) for a in [*sys.argv[1:], *("500", "1", "1")[len(sys.argv) - 1 :]])
+    count, seed, alone = (*map(int, sys.argv[1:]), *(500, 1, 1)[len(sys.argv) - 1 :])
     dataset = data.load(ROOT / "data")
     facts = dataset.facts
-    found = plausible.warnings(dataset)
-    print(f"{len(found)} warnings on {len(facts):,} facts as they are")
-    missed: list = []
-    show("random cells", *measure(dataset, count, seed, batch, missed=missed))
+    print(f"{len(plausible.warnings(dataset))} warnings on {len(facts):,} facts as they are")
+    drawn = list(slips.draw(dataset, count, seed))
+    if alone:
+        drawn = [[slip] for chosen in drawn for slip in chosen]
+    planted, named, missed = measure(dataset, drawn)
+    show(f"{count} slips in random cells, seed {seed}", planted, named)
     for kind, index in missed:
         row = facts.loc[index]
-        print("    missed:", kind, row["fact_id"], row["indicator"], row["period_end"], row["value"])
+        print("  missed:", kind, row["fact_id"], row["indicator"], row["period_end"], row["value"])
     provinces = dataset.regions.loc[dataset.regions["level"] == "province", "code"]
-    single = (facts["corroborated"] == 1) & ~facts["source_id"].str.contains(";")
-    single &= facts["region_code"].isin(provinces) & (facts["indicator"] == slips.RATE)
-    for kind in [k for k, (where, _) in slips.SLIPS.items() if "rate" in where]:
-        rows = facts.index[single & slips.cells(dataset)[slips.SLIPS[kind][0]]]
-        named = 0
-        for index in rows:
-            warned = plausible.warnings(slips.plant(dataset, kind, [index]))
-            named += facts.at[index, "fact_id"] in {warning.fact_id for warning in warned}
-        print(f"  provincial rates with one source, {kind}: {named} of {len(rows)}")
+    single = facts["region_code"].isin(provinces) & (facts["corroborated"] == 1)
+    masks = slips.cells(dataset)
+    kinds = {k: where for k, (where, _) in slips.SLIPS.items() if "rate" in where}
+    each = [[(k, i)] for k, where in kinds.items() for i in facts.index[single & masks[where]]]
+    show("provincial rates with one source", *measure(dataset, each)[:2])
 
 
 if __name__ == "__main__":

@@ -62,43 +62,37 @@ def cells(dataset):
     }
 
 
-def plant(dataset, kind, indices):
-    """A copy of ``dataset`` with one slip in each of the facts ``indices``."""
+def plant(dataset, slips):
+    """A copy of ``dataset`` with the ``slips`` in it: pairs of kind and index of the fact."""
     facts = dataset.facts.copy()
-    changed = SLIPS[kind][1](facts.loc[indices])
-    for column in ("value", "year", "period_start", "period_end"):
-        facts.loc[indices, column] = changed[column]
+    for kind, index in slips:
+        changed = SLIPS[kind][1](facts.loc[[index]])
+        for column in ("value", "year", "period_start", "period_end"):
+            facts.loc[index, column] = changed.at[index, column]
     return replace(dataset, facts=facts)
 
 
-def planted(dataset, count, seed, batch, only=None):
-    """Batches ``(kind, indices, dataset with slips)``; ``count`` slips in all, spread over kinds.
+def draw(dataset, count, seed, only=None):
+    """Lists of slips, one of each kind and all in different series, so that none hides another.
 
-    Slips of one batch befall different series, so that none hides another. A year that would meet
-    another fact of its series is not typed: the contract refuses it.
+    A year that would meet another fact of its series is not typed: the contract refuses it.
     """
     rng = np.random.default_rng(seed)
-    masks = cells(dataset)
-    line = dataset.facts.groupby(["region_code", "series", "group", "kind"]).ngroup()
-    for number, (kind, (where, change)) in enumerate(SLIPS.items()):
-        share = count // len(SLIPS) + (number < count % len(SLIPS))
-        mask = masks[where] if only is None else masks[where] & only
-        rows = dataset.facts[mask]
+    masks, facts = cells(dataset), dataset.facts
+    line = facts.groupby(["region_code", "series", "group", "kind"]).ngroup()
+    taken = pd.MultiIndex.from_frame(facts[KEYS])
+    pools = {}
+    for kind, (where, change) in SLIPS.items():
+        rows = facts[masks[where]]
         if kind.startswith("year"):
-            taken = pd.MultiIndex.from_frame(dataset.facts[KEYS])
             rows = rows[~pd.MultiIndex.from_frame(change(rows)[KEYS]).isin(taken)]
-        chosen = rng.choice(rows.index, size=share, replace=share > len(rows))
-        for group in _apart(chosen, line, batch):
-            yield kind, group, plant(dataset, kind, group)
-
-
-def _apart(chosen, line, batch):
-    """Split into groups of at most ``batch`` without two of one series."""
-    groups = []
-    for index in chosen:
-        fitting = (
-            g for g in groups if len(g) < batch and line[index] not in {line[i] for i in g}
-        )
-        group = next(fitting, None)
-        groups.append([index]) if group is None else group.append(index)
-    return groups
+        pools[kind] = rows.index.to_numpy()
+    drawn = 0
+    while drawn < count:
+        chosen, used = [], set()
+        for kind, pool in list(pools.items())[: count - drawn]:
+            index = next(i for i in rng.permutation(pool) if line[i] not in used)
+            used.add(line[index])
+            chosen.append((kind, index))
+        drawn += len(chosen)
+        yield chosen

@@ -38,7 +38,8 @@ LEAST = {True: 0.1, False: np.log(2.5)}
 # Where too few changes are known for a scale: a rate of 8 % read as 40 %, a factor of six.
 SCALE_UNKNOWN = {True: 0.8, False: np.log(6.0)}
 SAMPLE_FACTOR = 5.0  # beyond the smallest or largest other sample size of the package
-LONELY = 10  # years without any figure on both sides: a digit of the year is wrong
+# A year this far from every year with several figures has a digit wrong.
+LONELY, FREQUENT = 10, 3
 DECADE = 10
 RARE, USUAL = 0.1, 0.5  # share of the lines of a panel that have a figure in a year
 MAGNITUDES = {"百": 1e2, "千": 1e3, "万": 1e4, "亿": 1e8}
@@ -169,14 +170,18 @@ def _year(text: pd.Series) -> pd.Series:
 
 def _periods(facts: pd.DataFrame, sources: pd.DataFrame) -> Iterator[Implausible]:
     """Years far from those of all other figures, or later than the source of the figure."""
-    every = pd.concat([_year(facts["period_start"]), _year(facts["period_end"])]).dropna()
-    for column in ("period_end", "period_start"):
-        year = _year(facts[column])
-        near = year.map(_nearest(every))
-        rows = facts[(year - near).abs() > LONELY]
-        yield from _warn(rows, column, "period", [
-            f"the year {int(y)} lies {int(abs(y - n))} years from the nearest year of another figure, {int(n)}"
-            for y, n in zip(year[rows.index], near[rows.index], strict=True)
+    every = _year(facts["period_end"]).fillna(_year(facts["period_start"]))
+    counts = every.value_counts()
+    usual = np.sort(counts[counts >= FREQUENT].index.to_numpy())
+    for column in ("period_end", "period_start") if len(usual) else ():
+        rows = facts[_year(facts[column]).notna()]
+        year = _year(rows[column]).to_numpy()
+        near = usual[np.abs(year[:, None] - usual[None, :]).argmin(axis=1)]
+        lonely = np.abs(year - near) >= LONELY
+        yield from _warn(rows[lonely], column, "period", [
+            f"the year {int(y)} lies {int(abs(y - n))} years from {int(n)}, the nearest of which "
+            "there are several figures"
+            for y, n in zip(year[lonely], near[lonely], strict=True)
         ])  # fmt: skip
     published = _published(facts, sources, every)
     rows = facts[facts["kind"].isin(SURVEYED) & (_year(facts["period_end"]) > published)]
@@ -186,20 +191,6 @@ def _periods(facts: pd.DataFrame, sources: pd.DataFrame) -> Iterator[Implausible
             rows["period_end"], rows["source_id"], published[rows.index], strict=True
         )
     ])  # fmt: skip
-
-
-def _nearest(years: pd.Series) -> dict[float, float]:
-    """For each year the nearest one some other figure has; itself where two have it."""
-    counts = years.value_counts()
-    known = np.sort(counts.index.to_numpy())
-    # A digit typed wrong once can be typed wrong twice: a year needs more than its own row.
-    shared = counts[counts > 2].index.to_numpy()
-    found = {}
-    for year in known:
-        others = known[known != year]
-        pool = others if year not in shared else known
-        found[year] = year if not len(pool) else pool[np.argmin(np.abs(pool - year))]
-    return found
 
 
 def _published(facts: pd.DataFrame, sources: pd.DataFrame, years: pd.Series) -> pd.Series:
@@ -277,7 +268,7 @@ def _changes(frame: pd.DataFrame, off: pd.DataFrame) -> list[Implausible]:
     least = np.where(
         rows["known"] >= scale.SAMPLE, _by_share(LEAST, rows), _by_share(SCALE_UNKNOWN, rows)
     )
-    far = rows["per_year"].abs() > _by_share(CHANGE, rows) * rows["scale"]
+    far = rows["off"].abs() > _by_share(CHANGE, rows) * rows["scale"]
     rows = rows[far & (rows["off"].abs() > least)]
     expected = scale.returned(rows["y"] - rows["off"], rows)
     # A figure printed by two sources stands once.

@@ -16,6 +16,8 @@ NORMAL = 1.4826
 PEERS = 5
 # From fewer deviations no scale can be told; see SCALE_UNKNOWN in ``plausible``.
 SAMPLE = 12
+# Years between two figures that are taken as about the same.
+SPANS = (0, 1, 3, 6, 1000)
 ROUNDS = 6  # of median polish; changes after the fourth are below printed digits
 
 
@@ -99,34 +101,41 @@ def in_time(frame: pd.DataFrame, effect: pd.Series) -> pd.DataFrame:
     Returns
     -------
     Index of ``frame``, only rows with a neighbour; ``off`` (how far ``y`` lies beyond both
-    neighbours, zero between them), ``per_year`` (the same by the square root of the years
-    between), ``scale`` (robust standard deviation of ``per_year`` in the panel), ``known`` (how
-    many differences it rests on), ``t_a, t_b`` (years of the neighbours, the second may be missing).
+    neighbours, zero between them), ``scale`` (robust standard deviation of a difference over as
+    many years), ``known`` (how many differences of the panel there are), ``t_a, t_b`` (years of
+    the neighbours, the second may be missing).
     """
     points = frame.assign(e=frame["y"] - effect)
-    points = points.groupby(["line", "t"], as_index=False).agg(e=("e", "median"), panel=("panel", "first"))
+    points = points.groupby(["line", "t"], as_index=False).agg({"e": "median", "panel": "first"})
     at = {step: points.groupby("line")[["t", "e"]].shift(step) for step in (2, 1, -1, -2)}
     first, second = at[1].fillna(at[-2]), at[-1].fillna(at[2])
     lone = first["e"].isna()
-    first = first.where(~lone, second)
-    second = second.mask(lone)
-    sides = []
-    for side in (first, second):
-        years = np.sqrt((points["t"] - side["t"]).abs().clip(lower=1))
-        sides.append(((points["e"] - side["e"]) / years, points["e"] - side["e"]))
-    (a, off_a), (b, off_b) = sides
-    b, off_b = b.fillna(a), off_b.fillna(off_a)
+    first, second = first.where(~lone, second), second.mask(lone)
+    a = points["e"] - first["e"]
+    b = (points["e"] - second["e"]).fillna(a)
     nearer = a.abs() <= b.abs()
-    beyond = np.sign(a) == np.sign(b)
-    points["per_year"] = a.where(nearer, b).where(beyond | a.isna(), 0.0)
-    points["off"] = off_a.where(nearer, off_b).where(beyond | a.isna(), 0.0)
+    years = (points["t"] - first["t"].where(nearer, second["t"])).abs()
+    points["off"] = a.where(nearer, b).where((np.sign(a) == np.sign(b)) | a.isna(), 0.0)
     typical = (a.abs() + b.abs()) / 2
-    points["scale"] = NORMAL * typical.groupby(points["panel"]).transform("median")
+    points["scale"] = _typical(typical, points["panel"], years)
     points["known"] = typical.groupby(points["panel"]).transform("count")
     points["t_a"], points["t_b"] = first["t"], second["t"]
     points = points[a.notna()].drop(columns=["e", "panel"])
     joined = frame[["line", "t"]].reset_index().merge(points, on=["line", "t"])
     return joined.set_index("index").drop(columns=["line", "t"])
+
+
+def _typical(change: pd.Series, panel: pd.Series, years: pd.Series) -> pd.Series:
+    """Robust standard deviation of a change over about as many years.
+
+    Where too few changes are over as many, that of all, growing with the root of the years.
+    """
+    span = pd.cut(years, SPANS, labels=False)
+    over = change.groupby([panel, span])
+    here = NORMAL * over.transform("median")
+    root = np.sqrt(years.clip(lower=1))
+    everywhere = NORMAL * (change / root).groupby(panel).transform("median") * root
+    return here.where(over.transform("count") >= SAMPLE, everywhere)
 
 
 def beside_peers(frame: pd.DataFrame, effect: pd.Series, head: pd.Series) -> pd.DataFrame:
