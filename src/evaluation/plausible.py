@@ -27,9 +27,9 @@ REMEDY = (
 )
 SURVEYED = ("survey", "statistic")  # of what has happened; targets and norms may lie ahead
 SAMPLE_SIZE = ("survey_sample_valid", "sample_size")  # as an indicator and as an assumption
-# Robust standard deviations beyond which a figure is named. With normal errors 5 would name one
-# in two million; real series have heavier tails, those of shares less so than those of amounts.
-CHANGE = {True: 5.0, False: 6.0}
+# Robust standard deviations beyond which a figure is named. With normal errors 4.5 would name
+# one in 150,000; real series have heavier tails, those of shares less so than those of amounts.
+CHANGE = {True: 4.5, False: 6.0}
 # Peers differ for good reasons and lasting ones, so that only the far end of them is odd.
 PLACE = {True: 4.0, False: 6.0}
 # Smaller changes are never named, however still a series is: 0.1 is 8 % for 5.4 % or 31 % for

@@ -17,7 +17,7 @@ PEERS = 5
 # From fewer deviations no scale can be told; see SCALE_UNKNOWN in ``plausible``.
 SAMPLE = 12
 # Years between two figures that are taken as about the same.
-SPANS = (0, 1, 3, 6, 1000)
+SPANS = (0, 1, 3, np.inf)
 ROUNDS = 6  # of median polish; changes after the fourth are below printed digits
 
 
@@ -105,24 +105,24 @@ def in_time(frame: pd.DataFrame, effect: pd.Series) -> pd.DataFrame:
     many years), ``known`` (how many differences of the panel there are), ``t_a, t_b`` (years of
     the neighbours, the second may be missing).
     """
-    points = frame.assign(e=frame["y"] - effect)
-    points = points.groupby(["line", "t"], as_index=False).agg({"e": "median", "panel": "first"})
+    rows = frame[["line", "t", "panel"]].assign(e=frame["y"] - effect)
+    points = rows.groupby(["line", "t"], as_index=False)["e"].median()
     at = {step: points.groupby("line")[["t", "e"]].shift(step) for step in (2, 1, -1, -2)}
     first, second = at[1].fillna(at[-2]), at[-1].fillna(at[2])
     lone = first["e"].isna()
     first, second = first.where(~lone, second), second.mask(lone)
-    a = points["e"] - first["e"]
-    b = (points["e"] - second["e"]).fillna(a)
+    points = points[["line", "t"]].join(first.add_suffix("_a")).join(second.add_suffix("_b"))
+    rows = rows.reset_index().merge(points[first["e"].notna()], on=["line", "t"])
+    rows = rows.set_index("index")
+    a = rows["e"] - rows["e_a"]
+    b = (rows["e"] - rows["e_b"]).fillna(a)
     nearer = a.abs() <= b.abs()
-    years = (points["t"] - first["t"].where(nearer, second["t"])).abs()
-    points["off"] = a.where(nearer, b).where((np.sign(a) == np.sign(b)) | a.isna(), 0.0)
+    rows["off"] = a.where(nearer, b).where(np.sign(a) == np.sign(b), 0.0)
+    years = (rows["t"] - rows["t_a"].where(nearer, rows["t_b"])).abs()
     typical = (a.abs() + b.abs()) / 2
-    points["scale"] = _typical(typical, points["panel"], years)
-    points["known"] = typical.groupby(points["panel"]).transform("count")
-    points["t_a"], points["t_b"] = first["t"], second["t"]
-    points = points[a.notna()].drop(columns=["e", "panel"])
-    joined = frame[["line", "t"]].reset_index().merge(points, on=["line", "t"])
-    return joined.set_index("index").drop(columns=["line", "t"])
+    rows["scale"] = _typical(typical, rows["panel"], years)
+    rows["known"] = typical.groupby(rows["panel"]).transform("count")
+    return rows[["off", "scale", "known", "t_a", "t_b"]]
 
 
 def _typical(change: pd.Series, panel: pd.Series, years: pd.Series) -> pd.Series:
@@ -157,15 +157,22 @@ def beside_peers(frame: pd.DataFrame, effect: pd.Series, head: pd.Series) -> pd.
 
 
 def _among(frame: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
-    """Deviations from the median of a depth, after that of the region above where it is known."""
-    keys = ["panel", "region_code", "group"]
-    above = level.groupby([frame[key] for key in keys]).median()
-    above = above.reindex(
-        pd.MultiIndex.from_frame(frame[["panel", "parent", "group"]])
+    """Deviations from the median of a depth, or of all groups, after what they are parts of.
+
+    A region is part of the one above, a group of its region; where the whole is not known, those
+    without a whole are compared with each other.
+    """
+    whole = frame["group"] == ""
+    figures = level.groupby([frame["panel"], frame["region_code"], frame["group"]]).median()
+    above = figures.reindex(
+        pd.MultiIndex.from_arrays(
+            [frame["panel"], frame["parent"].where(whole, frame["region_code"]), [""] * len(frame)]
+        )
     ).to_numpy()
     within = ~np.isnan(above)
     level = level - np.where(within, above, 0.0)
-    cell = frame.assign(within=within).groupby(["panel", "depth", "group", "within"]).ngroup()
+    cell = frame.assign(whole=whole, within=within)
+    cell = cell.groupby(["panel", "depth", "whole", "within"]).ngroup()
     # One place a region, so that long series do not outvote the others.
     place = level.groupby([cell, frame["place"]]).transform("median")
     once = place.where(~pd.DataFrame({"cell": cell, "place": frame["place"]}).duplicated())
