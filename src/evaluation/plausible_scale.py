@@ -16,8 +16,6 @@ NORMAL = 1.4826
 PEERS = 5
 # From fewer deviations no scale can be told; see SCALE_UNKNOWN in ``plausible``.
 SAMPLE = 12
-# Years between two figures that are taken as about the same.
-SPANS = (0, 1, 3, np.inf)
 ROUNDS = 6  # of median polish; changes after the fourth are below printed digits
 
 
@@ -96,46 +94,62 @@ def common(frame: pd.DataFrame) -> pd.Series:
 
 
 def in_time(frame: pd.DataFrame, effect: pd.Series) -> pd.DataFrame:
-    """Each figure beside the two nearest of its line, less what is common to the years.
+    """Each figure beside the two nearest of its series, less what is common to the years.
+
+    A figure alone in its series stands beside those of its region by other definitions.
 
     Returns
     -------
     Index of ``frame``, only rows with a neighbour; ``off`` (how far ``y`` lies beyond both
     neighbours, zero between them), ``scale`` (robust standard deviation of a difference over as
-    many years), ``known`` (how many differences of the panel there are), ``t_a, t_b`` (years of
-    the neighbours, the second may be missing).
+    many years), ``known`` (how many differences of the panel there are), ``t_a, t_b, v_a, v_b``
+    (years and values of the neighbours, the second may be missing), ``own`` (one series).
     """
-    rows = frame[["line", "t", "panel"]].assign(e=frame["y"] - effect)
-    points = rows.groupby(["line", "t"], as_index=False)["e"].median()
-    at = {step: points.groupby("line")[["t", "e"]].shift(step) for step in (2, 1, -1, -2)}
-    first, second = at[1].fillna(at[-2]), at[-1].fillna(at[2])
-    lone = first["e"].isna()
-    first, second = first.where(~lone, second), second.mask(lone)
-    points = points[["line", "t"]].join(first.add_suffix("_a")).join(second.add_suffix("_b"))
-    rows = rows.reset_index().merge(points[first["e"].notna()], on=["line", "t"])
-    rows = rows.set_index("index")
+    cell = frame.assign(whole=frame["group"] == "").groupby(["panel", "depth", "whole"]).ngroup()
+    rows = frame[["line", "place", "t", "panel", "value"]]
+    rows = rows.assign(e=frame["y"] - effect, cell=cell)
+    own = _neighbours(rows, "line")
+    alone = rows[~rows.index.isin(own.index)]
+    others = _neighbours(rows, "place").reindex(alone.index).dropna(subset="e_a")
+    rows = rows.join(pd.concat([own.assign(own=True), others.assign(own=False)]), how="inner")
     a = rows["e"] - rows["e_a"]
     b = (rows["e"] - rows["e_b"]).fillna(a)
     nearer = a.abs() <= b.abs()
     rows["off"] = a.where(nearer, b).where(np.sign(a) == np.sign(b), 0.0)
     years = (rows["t"] - rows["t_a"].where(nearer, rows["t_b"])).abs()
     typical = (a.abs() + b.abs()) / 2
-    rows["scale"] = _typical(typical, rows["panel"], years)
+    rows["scale"] = _typical(typical, rows, years)
     rows["known"] = typical.groupby(rows["panel"]).transform("count")
-    return rows[["off", "scale", "known", "t_a", "t_b"]]
+    return rows[["off", "scale", "known", "t_a", "t_b", "v_a", "v_b", "own"]]
 
 
-def _typical(change: pd.Series, panel: pd.Series, years: pd.Series) -> pd.Series:
-    """Robust standard deviation of a change over about as many years.
+def _neighbours(rows: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Year, value and level of the two nearest: before and after, or both on the one side."""
+    points = rows.groupby([by, "t"], as_index=False).agg(v=("value", "first"), e=("e", "median"))
+    at = {step: points.groupby(by)[["t", "v", "e"]].shift(step) for step in (2, 1, -1, -2)}
+    first, second = at[1].fillna(at[-2]), at[-1].fillna(at[2])
+    lone = first["e"].isna()
+    first, second = first.where(~lone, second), second.mask(lone)
+    near = points[[by, "t"]].join(first.add_suffix("_a")).join(second.add_suffix("_b"))
+    joined = rows[[by, "t"]].reset_index().merge(near[first["e"].notna()], on=[by, "t"])
+    return joined.set_index("index").drop(columns=[by, "t"])
 
-    Where too few changes are over as many, that of all, growing with the root of the years.
+
+def _typical(change: pd.Series, rows: pd.DataFrame, years: pd.Series) -> pd.Series:
+    """Robust standard deviation of a change of such figures over as many years.
+
+    It grows with the root of the years beyond the usual ones: up to these it is mostly the error
+    of a figure, then what happened. ``cell`` of ``rows`` says whose changes are compared; where
+    these are too few, those of the whole panel.
     """
-    span = pd.cut(years, SPANS, labels=False)
-    over = change.groupby([panel, span])
-    here = NORMAL * over.transform("median")
-    root = np.sqrt(years.clip(lower=1))
-    everywhere = NORMAL * (change / root).groupby(panel).transform("median") * root
-    return here.where(over.transform("count") >= SAMPLE, everywhere)
+    found = pd.Series(np.nan, rows.index)
+    for by in ("cell", "panel"):
+        root = np.sqrt((years / years.groupby(rows[by]).transform("median")).clip(lower=1))
+        own = (change / root).groupby(rows[by])
+        scale = NORMAL * own.transform("median") * root
+        enough = own.transform("count") >= SAMPLE
+        found = found.fillna(scale.where(enough) if by == "cell" else scale)
+    return found
 
 
 def beside_peers(frame: pd.DataFrame, effect: pd.Series, head: pd.Series) -> pd.DataFrame:
