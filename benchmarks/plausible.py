@@ -13,7 +13,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 import slips  # noqa: E402
-
 from evaluation import data, plausible  # noqa: E402
 
 
@@ -33,7 +32,9 @@ def show(title: str, planted: Counter, named: Counter) -> None:
     """Print shares by kind and in all."""
     print(title)
     for kind in planted:
-        print(f"  {kind:24} {named[kind]:4} of {planted[kind]:4}  {named[kind] / planted[kind]:.0%}")
+        print(
+            f"  {kind:24} {named[kind]:4} of {planted[kind]:4}  {named[kind] / planted[kind]:.0%}"
+        )
     total = planted.total()
     print(f"  {'all':24} {named.total():4} of {total:4}  {named.total() / total:.1%}")
 

@@ -25,6 +25,14 @@ REMEDY = (
     "compare it with the source; correct the row, or write who confirmed the figure into "
     f"its column {CONFIRMED_BY}"
 )
+TITLES = {
+    "fraction": "a fraction of something that is counted whole",
+    "printed": "another number than the source prints",
+    "period": "a year out of line",
+    "sample": "a sample size out of line",
+    "change": "a figure away from the path of its series",
+    "peers": "a figure far from those of other regions",
+}
 SURVEYED = ("survey", "statistic")  # of what has happened; targets and norms may lie ahead
 SAMPLE_SIZE = ("survey_sample_valid", "sample_size")  # as an indicator and as an assumption
 # Robust standard deviations beyond which a figure is named. With normal errors 4.5 would name
@@ -37,7 +45,8 @@ PLACE = {True: 4.0, False: 6.0}
 LEAST = {True: 0.1, False: np.log(2.5)}
 # Where too few changes are known for a scale: a rate of 8 % read as 40 %, a factor of six.
 SCALE_UNKNOWN = {True: 0.8, False: np.log(6.0)}
-SAMPLE_FACTOR = 5.0  # beyond the smallest or largest other sample size of the package
+# Beyond the smallest or largest other sample; a nation is sampled like some forty of its parts.
+SAMPLE_FACTOR = 40.0
 # A year this far from every year with several figures has a digit wrong.
 LONELY, FREQUENT = 10, 3
 DECADE = 10
@@ -66,8 +75,7 @@ class Implausible:
 
     def __str__(self) -> str:
         name = f" ({self.fact_id})" if self.fact_id else ""
-        place = f"{self.file}, row {self.row}{name}, column {self.column}"
-        return f"{place}: {self.rule}: {self.sentence} — {self.remedy}"
+        return f"{self.file}, row {self.row}{name}, column {self.column}: {self.sentence}"
 
 
 def warnings(dataset: Dataset) -> list[Implausible]:
@@ -76,9 +84,8 @@ def warnings(dataset: Dataset) -> list[Implausible]:
     Confirmed figures are among them, with the name in ``confirmed_by``.
     """
     facts = dataset.facts
-    if CONFIRMED_BY not in facts:
-        facts = facts.assign(**{CONFIRMED_BY: ""})
-    facts = facts.assign(**{CONFIRMED_BY: facts[CONFIRMED_BY].fillna("")})
+    by = facts.get(CONFIRMED_BY, pd.Series("", facts.index)).astype(object)
+    facts = facts.assign(**{CONFIRMED_BY: by.where(by.notna(), "")})
     countable = _countable(dataset.units)
     frame = scale.prepared(facts, dataset.regions, dataset.units, countable)
     effect = scale.common(frame)
@@ -98,9 +105,26 @@ def warnings(dataset: Dataset) -> list[Implausible]:
     return sorted(once.values(), key=lambda w: (w.file, w.row, w.column))
 
 
-def unconfirmed(found: list[Implausible]) -> list[Implausible]:
-    """Those nobody has confirmed."""
-    return [warning for warning in found if not warning.confirmed_by]
+def unconfirmed(dataset: Dataset) -> int:
+    """How many figures look implausible and nobody has confirmed them."""
+    return sum(not warning.confirmed_by for warning in warnings(dataset))
+
+
+def listing(found: list[Implausible]) -> list[str]:
+    """Lines for a person: the unconfirmed by rule, each group with its remedy, then the counts."""
+    lines = []
+    waiting = [warning for warning in found if not warning.confirmed_by]
+    for rule, title in TITLES.items():
+        group = [warning for warning in waiting if warning.rule == rule]
+        if group:
+            lines += [f"{title} ({rule}):", *(f"  {warning}" for warning in group)]
+            lines += [f"  — {remedy}" for remedy in dict.fromkeys(w.remedy for w in group)]
+    if found:
+        lines.append(
+            f"implausible figures: {len(waiting):,} nobody has confirmed, "
+            f"{len(found) - len(waiting):,} confirmed"
+        )
+    return lines
 
 
 def _warn(rows: pd.DataFrame, column: str, rule: str, sentences: list[str]) -> list[Implausible]:
@@ -165,7 +189,10 @@ def _numbers(text: str) -> list[float]:
 
 
 def _year(text: pd.Series) -> pd.Series:
-    return pd.to_numeric(text.str[:4], errors="coerce").astype(float)
+    """Years of periods and dates; few differ, so that each is read once."""
+    codes, known = pd.factorize(text, use_na_sentinel=False)
+    years = pd.to_numeric(pd.Series(known).astype(str).str[:4], errors="coerce")
+    return pd.Series(years.to_numpy(dtype=float)[codes], text.index)
 
 
 def _periods(facts: pd.DataFrame, sources: pd.DataFrame) -> Iterator[Implausible]:
@@ -203,7 +230,7 @@ def _published(facts: pd.DataFrame, sources: pd.DataFrame, years: pd.Series) -> 
 
 
 def _moved_decades(frame: pd.DataFrame) -> list[Implausible]:
-    """A year hardly any other region has, while the year a decade away, which most have, is missing."""
+    """A year few other regions have, while a decade away one is missing that most have."""
     frame = frame[frame["kind"].isin(SURVEYED)]
     cell = frame.groupby(["panel", "depth"]).ngroup()
     cells = frame.assign(cell=cell)[["cell", "place", "t"]].drop_duplicates()
@@ -244,7 +271,7 @@ def _far_sizes(rows: pd.DataFrame, sizes: list[float], file: str) -> Iterator[Im
     ordered = sorted(sizes)
     for position, record in enumerate(rows.to_dict("records")):
         n = record["value"]
-        if not n == n or len(ordered) < 3:
+        if n not in ordered or len(ordered) <= scale.PEERS:
             continue
         others = ordered.copy()
         others.remove(n)
@@ -262,12 +289,16 @@ def _by_share(table: dict[bool, float], frame: pd.DataFrame) -> np.ndarray:
     return np.where(frame["share"], table[True], table[False])
 
 
+def _least(rows: pd.DataFrame, known: pd.Series) -> np.ndarray:
+    """What is never named however narrow the scale: more, where too few figures tell a scale."""
+    told = (known >= scale.SAMPLE).to_numpy()
+    return np.where(told, _by_share(LEAST, rows), _by_share(SCALE_UNKNOWN, rows))
+
+
 def _changes(frame: pd.DataFrame, off: pd.DataFrame) -> list[Implausible]:
     """Figures that leave the path of their series further than such series ever do."""
     rows = frame.loc[off.index].join(off)
-    least = np.where(
-        rows["known"] >= scale.SAMPLE, _by_share(LEAST, rows), _by_share(SCALE_UNKNOWN, rows)
-    )
+    least = _least(rows, rows["known"])
     times = np.where(rows["t_b"].notna(), _by_share(CHANGE, rows), _by_share(CHANGE_LONE, rows))
     far = rows["off"].abs() > times * rows["scale"]
     rows = rows[far & (rows["off"].abs() > least)]
@@ -282,8 +313,8 @@ def _changes(frame: pd.DataFrame, off: pd.DataFrame) -> list[Implausible]:
 
 def _named(record: dict) -> str:
     return (
-        f"{record['indicator']} of {record['region_code']} is {record['value']:.12g} "
-        f"{record['unit']}"
+        f"{record['indicator']} ({record['kind']}) of {record['region_code']} is "
+        f"{record['value']:.12g} {record['unit']}"
     )
 
 
@@ -303,9 +334,8 @@ def _places(
     head = _residents(frame, dataset)
     off = scale.beside_peers(frame, effect, head)
     rows = frame.join(off)[~frame.index.isin(in_time.index)]
-    far = rows["off"].abs() > np.maximum(
-        _by_share(PLACE, rows) * rows["scale"], _by_share(LEAST, rows)
-    )
+    far = rows["off"].abs() > _by_share(PLACE, rows) * rows["scale"]
+    far &= rows["off"].abs() > _least(rows, rows["peers"])
     rows = rows[far & (rows["peers"] >= scale.PEERS)]
     typical = scale.returned(rows["y"] - rows["off"], rows)
     return _warn(rows, "value", "peers", [
