@@ -185,13 +185,8 @@ def test_a_run_says_how_many_and_keeps_the_count(package, tmp_path, monkeypatch)
     from evaluation import making
 
     monkeypatch.setenv("KEPU_CACHE", str(tmp_path / "cache"))
-    command = [
-        "report",
-        load(package).regions["code"].iloc[-1],
-        "--dry-run",
-        "--data",
-        str(package),
-    ]
+    region = load(package).regions["code"].iloc[-1]
+    command = ["report", region, "--dry-run", "--data", str(package)]
     command += ["--notebooks", str(ROOT / "notebooks"), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(cli.app, command)
     assert result.exit_code == 0
