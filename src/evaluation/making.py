@@ -6,8 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from evaluation import data as packages
 from evaluation import files, keys, parameters, plan, project, record, runner, screen, store
@@ -66,6 +69,12 @@ def make(raw: Any, place: Folders, choice: Mapping[str, Any], options: Options) 
         :func:`evaluation.plan.make_plan`.
     """
     jobs, how = _plan(raw, place, choice, options)
+    if how.state.implausible and not options.quiet:
+        typer.echo(
+            f"{how.state.implausible:,} figures look implausible and nobody has confirmed them — "
+            "`kepu check` names them",
+            err=True,
+        )
     console = screen.console()
     if options.explain:
         console.print(screen.explanation(jobs, runner.reasons(jobs, how)))
@@ -92,6 +101,7 @@ def _plan(
         commit=project.commit(root),
         date=today().isoformat(),
         simulated=dataset.simulated,
+        implausible=_implausible(dataset),
     )
     filled = {key: getattr(state, key) for key in ("data", "data_hash", "commit", "date")}
     notebooks = project.read_notebooks(place.notebooks)
@@ -129,6 +139,14 @@ def _checked(data: Path) -> packages.Dataset:
         "checked", digest, lambda: packages.load(data).hash, "evaluation.data.contract"
     )
     return packages.load(data, digest)
+
+
+def _implausible(dataset: packages.Dataset) -> int:
+    """Count the odd figures nobody has confirmed, once for each state of data and rules."""
+    from evaluation import plausible
+
+    counted = partial(plausible.unconfirmed, dataset)
+    return store.remembered("plausible", dataset.hash, counted, plausible.__name__)
 
 
 def today() -> date:

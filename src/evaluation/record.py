@@ -21,13 +21,17 @@ PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib", "papermill"
 
 @dataclass(frozen=True)
 class State:
-    """The data and the code a run rests on, as its manifest records them."""
+    """The data and the code a run rests on, as its manifest records them.
+
+    ``implausible`` counts figures that look implausible and nobody has confirmed.
+    """
 
     data: str
     data_hash: str
     commit: str
     date: str
     simulated: bool = False
+    implausible: int = 0
 
 
 @dataclass
