@@ -1,0 +1,81 @@
+"""Temporary folders are private, end with their process, and are found when it was killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evaluation import private
+from evaluation.errors import KepuError
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from evaluation import private
+with private.folder("held-", Path({parent!r})) as folder:
+    (folder / "data.csv").write_text("secret")
+    print(folder, flush=True)
+    time.sleep(60)
+"""
+
+
+def hold(parent: Path) -> tuple[subprocess.Popen, Path]:
+    command = [sys.executable, "-c", HOLD.format(parent=str(parent))]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_folder_is_for_this_user_only_and_goes_at_the_end(tmp_path):
+    with private.folder("a-", tmp_path) as folder:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
+        (folder / "x").write_text("x")
+    assert [path.name for path in folder.parent.iterdir()] == [".lock"]
+
+
+def test_folder_of_a_killed_process_is_removed_by_the_next_and_one_in_use_is_not(tmp_path):
+    (killed, left), (alive, used) = hold(tmp_path), hold(tmp_path)
+    try:
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        assert (left / "data.csv").exists()
+        with private.folder("next-", tmp_path):
+            assert not left.exists()
+            assert (used / "data.csv").exists()
+    finally:
+        alive.kill()
+        alive.wait()
+
+
+def test_folder_without_a_lock_of_ours_stays(tmp_path):
+    with private.folder("a-", tmp_path) as folder:
+        base = folder.parent
+    (base / "mine").mkdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (base / "link.lock").symlink_to(tmp_path / "victim")
+    (base / "link").symlink_to(outside)
+    with private.folder("a-", tmp_path):
+        pass
+    assert (base / "mine").is_dir() and outside.is_dir() and not (tmp_path / "victim").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no users to tell apart")
+@pytest.mark.parametrize("kind", ["link", "open"])
+def test_common_folder_that_others_could_control_is_refused(tmp_path, kind):
+    base = tmp_path / f"kepu-{os.getuid()}"
+    if kind == "link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        base.symlink_to(tmp_path / "elsewhere")
+    else:
+        base.mkdir()
+        base.chmod(0o777)
+    refused = pytest.raises(KepuError, match="not a private folder of this user — remove it")
+    with refused, private.folder("a-", tmp_path):
+        pass
