@@ -67,15 +67,43 @@ def test_folder_without_a_lock_of_ours_stays(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="no users to tell apart")
-@pytest.mark.parametrize("kind", ["link", "open"])
-def test_common_folder_that_others_could_control_is_refused(tmp_path, kind):
-    base = tmp_path / f"kepu-{os.getuid()}"
-    if kind == "link":
-        (tmp_path / "elsewhere").mkdir(mode=0o700)
-        base.symlink_to(tmp_path / "elsewhere")
-    else:
-        base.mkdir()
-        base.chmod(0o777)
-    refused = pytest.raises(KepuError, match="not a private folder of this user — remove it")
-    with refused, private.folder("a-", tmp_path):
+def test_common_folder_that_is_a_link_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    (tmp_path / f"kepu-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    refused = pytest.raises(KepuError, match="is no folder of this user — remove it")
+    with refused, private.folder("a-"):
         pass
+    assert stat.S_IMODE((tmp_path / "elsewhere").stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/x", "..", "", "out/x", "loop/x"])
+def test_path_that_leads_out_is_refused(tmp_path, name):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "out").symlink_to(tmp_path)
+    (root / "loop").symlink_to(root / "loop")
+    with pytest.raises(KepuError, match="leads out of"):
+        private.inside(root, name)
+
+
+def test_path_inside_is_given_and_its_last_link_is_not_followed(tmp_path):
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "near").symlink_to("folder")
+    assert private.inside(tmp_path, "link") == tmp_path / "link"
+    assert private.inside(tmp_path, "near/x") == tmp_path / "folder" / "x"
+
+
+def test_file_is_replaced_whole_with_the_rights_the_user_gives_and_no_link_is_followed(tmp_path):
+    victim, page = tmp_path / "victim", tmp_path / "page"
+    victim.write_text("mine")
+    page.symlink_to(victim)
+    before = os.umask(0o027)
+    try:
+        private.replace(page, "new \udcff")
+    finally:
+        os.umask(before)
+    assert (victim.read_text(), page.read_text()) == ("mine", "new \\udcff")
+    assert stat.S_IMODE(page.lstat().st_mode) == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page", "victim"]

@@ -1,4 +1,7 @@
-"""Temporary folders of this user alone; what a killed process left is removed by the next one."""
+"""Paths that are safe to write and remove: inside one folder, whole, and private while unfinished.
+
+Temporary folders belong to this user alone; what a killed process left is removed by the next one.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,54 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from evaluation.errors import KepuError
+from evaluation.errors import KepuError, shown
+
+
+def inside(root: Path, name: str) -> Path:
+    """Give the path ``name`` has in ``root``, links in the middle followed.
+
+    The last part is not followed: to replace or remove a link leaves what it points to alone.
+
+    Raises
+    ------
+    KepuError : the path leads out of ``root``.
+    """
+    path = root / name
+    try:
+        folder = path.parent.resolve()
+        safe = folder.is_relative_to(root.resolve()) and path != root and path.name != ".."
+    except (OSError, RuntimeError):  # links that point at each other
+        safe = False
+    if not safe:
+        raise KepuError(
+            f"{shown(path)} leads out of {shown(root)} — replace the link or the name that does, "
+            "or choose another folder with --out"
+        )
+    return folder / path.name
+
+
+def replace(path: Path, text: str, parts: Path | None = None) -> None:
+    """Write a file whole: a reader, also after a power cut, sees the old one or the new one.
+
+    Parameters
+    ----------
+    path : a link is replaced, not followed.
+    parts : folder on the same file system for the unfinished file, by default that of ``path``.
+    """
+    part = (parts or path.parent) / f".{secrets.token_hex(8)}.part"
+    try:
+        with part.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
-def folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
+def folder(prefix: str, base: Path | None = None) -> Iterator[Path]:
     """Give an empty folder only this user can read (mode 0700); remove it at the end.
 
     A lock file beside the folder is held while the process lives. Folders whose lock is free were
@@ -26,14 +72,15 @@ def folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
     Parameters
     ----------
     prefix : beginning of the folder's name, such as ``"site-"``.
-    parent : where to make it, by default the system's temporary folder.
+    base : private folder to make it in, itself made where missing; by default one of this user
+        in the system's temporary folder.
 
     Raises
     ------
-    KepuError : the common folder of this user is a link or belongs to someone else.
+    KepuError : ``base`` is a link or belongs to someone else.
     OSError : it cannot be written.
     """
-    base = _base(parent or Path(tempfile.gettempdir()))
+    base = _base(base)
     with FileLock(base / ".lock"):  # no folder is seen between its making and its locking
         _remove_stale(base)
         path = base / f"{prefix}{secrets.token_hex(4)}"
@@ -48,18 +95,16 @@ def folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
         _lock(path).unlink(missing_ok=True)
 
 
-def _base(parent: Path) -> Path:
-    """The folder of this user in ``parent``; a folder another user made there is refused."""
-    user = os.getuid() if hasattr(os, "getuid") else ""
-    base = parent.resolve() / f"kepu-{user}"
+def _base(given: Path | None) -> Path:
+    """Make the private folder others lie in; one that is not this user's own is refused."""
+    user = os.getuid() if hasattr(os, "getuid") else None
+    name = "kepu" if user is None else f"kepu-{user}"
+    base = given or Path(tempfile.gettempdir()).resolve() / name
     base.mkdir(mode=0o700, exist_ok=True)
     state = base.lstat()
-    ours = stat.S_ISDIR(state.st_mode) and user in ("", state.st_uid)
-    if not ours or (user != "" and state.st_mode & 0o077):
-        raise KepuError(
-            f"{base} is not a private folder of this user — remove it, or set TMPDIR to a folder "
-            "of your own"
-        )
+    if not stat.S_ISDIR(state.st_mode) or user not in (None, state.st_uid):
+        raise KepuError(f"{shown(base)} is no folder of this user — remove it, or choose another")
+    base.chmod(0o700)
     return base
 
 
