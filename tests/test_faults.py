@@ -18,8 +18,8 @@ from evaluation.attempt import Launcher
 from evaluation.errors import KepuError
 from evaluation.keys import PARTS
 from evaluation.plan import Job
-from evaluation.record import State
 from evaluation.runner import Run, Watch, run
+from evaluation.state import State
 from evaluation.warm import client
 from evaluation.warm.client import Server
 from evaluation.worker import CACHED, FAILED, MADE, Task
@@ -101,7 +101,7 @@ def whole(out: Path, *regions: str) -> None:
     assert pages == {f"{region}_en.html" for region in regions}
     for page in pages:
         assert (out / page).read_text("utf-8").rstrip().endswith("</html>")
-    assert not list(out.glob(".staging-*"))
+    assert [path.name for path in (out / ".kepu").iterdir()] == [".lock"]
 
 
 def no_process_of(project: Path) -> None:
