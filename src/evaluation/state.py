@@ -118,6 +118,8 @@ def _text(path: Path, name: str, unreadable: dict[str, str]) -> str:
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):  # to open a pipe would wait for its writer
             unreadable[name] = "it is no regular file"
+        elif name == MANIFEST and not state.st_size:
+            unreadable[name] = "it is empty"
         elif state.st_size > LARGEST:
             unreadable[name] = f"it is larger than {LARGEST:,} bytes"
         else:
