@@ -8,6 +8,7 @@ import stat
 import threading
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import nbformat
 import pytest
@@ -262,15 +263,28 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-def test_manifest_that_cannot_be_read_is_kept_and_the_run_goes_on(tmp_path, content):
+def test_manifest_that_cannot_be_read_is_kept_and_the_log_of_the_last_run_used(tmp_path, content):
+    go(tmp_path, "120000")
     go(tmp_path, "150000")
     (tmp_path / "manifest.json").write_bytes(content)
-    assert reasons([job("150000")], how(tmp_path))["150000_en"] == "not made yet"
-    statuses, notes = go(tmp_path, "150000")
-    assert statuses == [MADE]
+    why = reasons([job("150000"), job("120000")], how(tmp_path))
+    assert why == {"150000_en": "", "120000_en": "not made yet"}
+    statuses, notes = go(tmp_path, "150000", "120000")
+    assert statuses == [CACHED, MADE]
     assert (tmp_path / "manifest.json.unreadable-1").read_bytes() == content
     said = [note for note in notes if note.startswith("manifest.json could not be read (")]
     assert len(said) == 1 and said[0].endswith("was renamed to manifest.json.unreadable-1")
+    assert "\n" not in said[0]
+    assert go(tmp_path, "150000", "120000") == ([CACHED, CACHED], [])
+
+
+def test_nothing_is_lost_where_manifest_and_log_are_gone(tmp_path):
+    go(tmp_path, "150000")
+    (tmp_path / "manifest.json").write_text("[]")
+    (tmp_path / "events.jsonl").write_text("[]")
+    (tmp_path / "150000_en.html").write_text("corrected by hand")
+    assert go(tmp_path, "150000")[0] == [MADE]
+    assert (tmp_path / "150000_en.html.kept-1").read_text() == "corrected by hand"
     assert go(tmp_path, "150000") == ([CACHED], [])
 
 
@@ -307,7 +321,7 @@ def test_state_that_is_no_text_file_is_renamed(tmp_path, name, kind):
     else:
         path.write_bytes(b"\xff\xfe\x00")
     statuses, notes = go(tmp_path, "150000")
-    assert statuses == [MADE if name == "manifest.json" else CACHED]
+    assert statuses == [CACHED]
     assert path.is_file() and (tmp_path / f"{name}.unreadable-1").exists()
     assert any(note.startswith(f"{name} could not be read (") for note in notes)
 
@@ -335,7 +349,8 @@ def _changed(**values):
 )
 def test_entry_that_was_changed_is_made_again_and_the_others_are_used(tmp_path, change):
     out = tmp_path / "out"
-    go(out, "150000", "120000")
+    go(out, "150000")
+    go(out, "120000")  # whose log does not tell of the first
     victim = tmp_path / "victim.html"
     victim.write_text("mine")
     path = out / "manifest.json"
@@ -357,6 +372,26 @@ def test_keys_of_later_versions_are_passed_over_and_entries_of_earlier_ones_made
     del manifest["files"]
     path.write_text(json.dumps(manifest), "utf-8")
     assert go(tmp_path, "120000", "150000") == ([CACHED, MADE], [])
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "events.jsonl", "index.html"])
+def test_state_with_random_damage_stops_no_run_and_changes_nothing_outside(tmp_path, name):
+    random = Random(20250101)
+    out = tmp_path / "out"
+    go(out, "150000", "120000")
+    (tmp_path / "beside").write_text("mine")
+    for _ in range(40):
+        content = bytearray((out / name).read_bytes())
+        start = random.randrange(len(content))
+        content[start : start + random.choice((0, 1, 9, 999))] = random.choice(
+            (b"", b"\xff", b'"', b"}", b"../", b"null", b"[[", b"1e999", b"\\ud800", b"\n")
+        )
+        (out / name).write_bytes(content)
+        statuses, _ = go(out, "150000", "120000")
+        assert set(statuses) <= {MADE, CACHED}
+        json.loads((out / "manifest.json").read_text("utf-8"))
+        assert go(out, "150000", "120000") == ([CACHED, CACHED], [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["beside", "out"]
 
 
 # ---------------------------------------------------------------- places of all kinds

@@ -60,11 +60,12 @@ class Known:
 
     Attributes
     ----------
-    entries : what the manifest lists by file stem, and what a killed run had made.
+    entries : what the manifest lists by file stem; what the last run made, by its log, where that
+        run was killed or the manifest cannot be read.
     run, front : of the manifest: the last run, and what the front page was drawn from.
     page : the front page, ``""`` where there is none.
     files : names of files of reports that runs wrote; nothing else is written over.
-    recovered : whether a killed run left entries no manifest lists yet.
+    recovered : whether the log of the last run has entries that no manifest lists.
     ours : whether a run ever wrote into the folder.
     unreadable : why a state file cannot be read, by its name.
     """
@@ -87,7 +88,8 @@ def read(out: Path) -> Known:
     events = _events(texts[EVENTS], unreadable)
     entries = {entry["stem"]: entry for entry in manifest["reports"]}
     late, begun = {}, []
-    if not any(event["event"] == "finished" for event in events):
+    finished = any(event["event"] == "finished" for event in events)
+    if not finished or MANIFEST in unreadable:
         late = {e["entry"]["stem"]: e["entry"] for e in events if e["event"] == "report"}
         begun = [e["stem"] for e in events if e["event"] == "filing"]
     entries |= late
@@ -288,7 +290,7 @@ class Folder:
 
     def remove(self, name: str) -> None:
         """Remove a file where it is there."""
-        self.path(name).unlink(missing_ok=True)
+        private.inside(self.out, name).unlink(missing_ok=True)
 
     def set_aside(self, name: str, word: str) -> str:
         """Rename a file or folder that is in the way; give its new name."""
