@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -17,6 +18,7 @@ from evaluation.errors import KepuError
 from evaluation.export import ExportError, loaded, to_html
 from evaluation.keys import PARTS
 from evaluation.plan import Job
+from evaluation.project import read_notebooks
 from evaluation.runner import Run, run
 from evaluation.state import Folder, Record, State, index, read, write
 from evaluation.tidy import hide
@@ -139,6 +141,15 @@ def test_no_path_of_this_machine_is_recorded(finished, project):
         if path.is_file():
             text = path.read_text("utf-8")
             assert str(project) not in text and str(Path.home()) + os.sep not in text, path
+
+
+def test_project_and_folder_may_have_braces_in_their_names(project, tmp_path):
+    there = tmp_path / "{a} {}"
+    shutil.copytree(project, there, ignore=shutil.ignore_patterns("out"))
+    assert read_notebooks(there / "notebooks")["page"]["region"].default == '"0"'
+    out = there / "{region}"
+    assert [o.status for o in run([job("150000")], how(there, out))] == [MADE]
+    assert (out / "150000_en.html").is_file()
 
 
 def test_second_run_is_refused_while_one_writes(project):

@@ -104,13 +104,13 @@ def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) ->
     import papermill
     from traitlets.config import Config
 
-    from evaluation import engine
+    from evaluation import engine, files
 
     deadline = time.monotonic() + task.timeout
     engine.register()
     papermill.execute_notebook(
-        _literal(Path(task.notebooks, f"{task.job.notebook}.ipynb")),
-        _literal(notebook),
+        files.literal(Path(task.notebooks, f"{task.job.notebook}.ipynb")),
+        files.literal(notebook),
         parameters=_parameters(task),
         engine_name=engine.NAME,
         unfinished=str(notebook),
@@ -125,11 +125,6 @@ def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) ->
         config=Config({"KernelManager": _connection(task.job)}),
     )
     return tidy(notebook, hidden)
-
-
-def _literal(path: Path) -> str:
-    """A path for papermill, which fills parameters into what stands between braces."""
-    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _write(
