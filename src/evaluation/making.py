@@ -13,10 +13,11 @@ from typing import Any
 import typer
 
 from evaluation import data as packages
-from evaluation import files, keys, parameters, plan, project, record, runner, screen, store
+from evaluation import files, keys, parameters, plan, project, runner, screen, store
 from evaluation.data.tables import package_hash
 from evaluation.front import Boundaries, boundaries
 from evaluation.plan import Job
+from evaluation.state import State
 from evaluation.worker import FAILED
 
 
@@ -95,7 +96,7 @@ def _plan(
     """Plan against the checked data and the notebooks as they are now."""
     dataset = _checked(place.data)
     root = place.notebooks.resolve().parent
-    state = record.State(
+    state = State(
         data=project.data_label(place.data, place.notebooks, root),
         data_hash=dataset.hash,
         commit=project.commit(root),
