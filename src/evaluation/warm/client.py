@@ -13,15 +13,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from filelock import FileLock, Timeout
+
+from evaluation.errors import KepuError
 
 ADDRESS = "KEPU_WARM_SERVER"
 LOG = "KEPU_WARM_LOG"  # file that kernels add what they say outside their cells to
 # Read when Matplotlib is imported, which a forked process no longer does itself.
 BACKEND = "module://matplotlib_inline.backend_inline"
+HELD = ".held"  # locked in a private folder while its process lives
+FILES = 256  # a report opens about 80 files at once, its kernel as many
+SOCKET_PATH = 80  # bytes of a folder for sockets: their whole path has at most 103 on some systems
+START = 300.0  # seconds a fork server may take until it forks
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
 
 
@@ -36,6 +44,99 @@ def unsafe() -> str:
     if sys.platform == "darwin":
         return "on macOS a forked process hangs in Accelerate"
     return ""
+
+
+class Unprepared(KepuError):
+    """A fork server cannot be prepared, for a cause that another try meets again."""
+
+
+class PrivateFolder:
+    """A new folder that only this user may enter; removed at its end.
+
+    A lock is held in it as long as its process lives: one that a killed process has left is
+    removed when the next is made.
+
+    Parameters
+    ----------
+    longest : bytes its path may have. One for sockets must be short, and where the folder for
+        temporary files is a long way down another place is taken.
+
+    Raises
+    ------
+    KepuError : no place for temporary files can be written.
+    """
+
+    def __init__(self, prefix: str = "kepu-", longest: int = 4096):
+        error: Exception | None = None
+        for base in _bases():
+            if len(os.fsencode(base)) + len(prefix) + 9 > longest:
+                continue
+            try:
+                _sweep(base, prefix)
+                self.path, self._lock = _locked(base, prefix)
+                return
+            except OSError as tried:
+                error = error or tried
+        reason = f"no folder for temporary files can be used ({error or 'their paths are too long'})"
+        raise KepuError(f"{reason} — set TMPDIR to a folder that can be written") from None
+
+    def close(self) -> None:
+        """Remove the folder and all it holds."""
+        self._lock.release()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _bases() -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        yield tempfile.gettempdir()
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime):
+        yield runtime
+    yield "/tmp"
+
+
+def _locked(base: str, prefix: str) -> tuple[Path, FileLock]:
+    """Make a folder and lock it; one that was swept away before it could be locked is let go."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base)).resolve()
+        lock = FileLock(folder / HELD)
+        with contextlib.suppress(Timeout, FileNotFoundError):
+            lock.acquire(timeout=0)
+            if (folder / HELD).exists():
+                return folder, lock
+
+
+def _sweep(base: str, prefix: str) -> None:
+    """Remove folders of processes that have ended without removing them."""
+    for held in Path(base).glob(f"{prefix}*/{HELD}"):
+        with contextlib.suppress(OSError, Timeout):
+            ours = hasattr(os, "getuid") and held.parent.lstat().st_uid == os.getuid()
+            if not ours or held.parent.is_symlink() or held.is_symlink():
+                continue
+            with FileLock(held).acquire(timeout=0):
+                shutil.rmtree(held.parent, ignore_errors=True)
+
+
+def allow_files() -> None:
+    """Let this process and those it starts open enough files at once.
+
+    Raises
+    ------
+    KepuError : the system allows fewer than a report needs.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= FILES:
+        return
+    if hard != resource.RLIM_INFINITY and hard < FILES:
+        raise KepuError(
+            f"only {hard} files may be open at once here, a report needs {FILES} — raise the limit "
+            f"with `ulimit -n {FILES}` or ask for more (EMFILE: too many open files)"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
 
 
 class Server:
@@ -56,8 +157,8 @@ class Server:
         arguments: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
     ):
-        self._folder = tempfile.mkdtemp(prefix="kepu-warm-")
-        self.address = str(Path(self._folder, "socket"))
+        self._folder = PrivateFolder("kepu-warm-", SOCKET_PATH)
+        self.address = str(self._folder.path / "socket")
         prepare = {"target": target, "arguments": dict(arguments or {})}
         own = {f"{name}_NUM_THREADS": "1" for name in THREADS}
         own |= {"MPLBACKEND": BACKEND, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -83,16 +184,22 @@ class Server:
         """Whether the server still runs."""
         return self._process.poll() is None
 
-    def close(self) -> None:
-        """End the server and every process it made."""
+    def close(self, patience: float = 10.0) -> int:
+        """End the server and every process it made, by force after ``patience`` seconds.
+
+        Returns
+        -------
+        int : its exit code, negative for the signal that ended it.
+        """
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
-            self._process.wait(10)
+            self._process.wait(patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
+        return self._process.returncode
 
     def __enter__(self) -> Server:
         return self
@@ -115,10 +222,12 @@ class Process:
     environment : the whole environment of the process; ``None`` keeps the server's.
     folder : its working directory.
     log : file its standard output and error are added to; ``""`` keeps the server's.
+    patience : seconds to wait until the server has prepared itself and forked.
 
     Raises
     ------
-    OSError : the server is gone.
+    OSError : the server is gone, or does not answer (``TimeoutError``).
+    Unprepared : the server could not be prepared; the message says why.
     """
 
     stdin = stdout = stderr = None
@@ -132,22 +241,36 @@ class Process:
         environment: Mapping[str, str] | None = None,
         folder: str = "",
         log: str = "",
+        patience: float = START,
     ):
         self.returncode: int | None = None
         self._buffer = b""
         self._socket = socket.socket(socket.AF_UNIX)
+        request = {"target": target, "arguments": arguments, "environment": environment,
+                   "folder": folder, "log": log}  # fmt: skip
         try:
-            self._socket.connect(address)
-            request = {"target": target, "arguments": arguments, "environment": environment,
-                       "folder": folder, "log": log}  # fmt: skip
-            self._socket.sendall(json.dumps(request).encode() + b"\n")
-            first = self._message(None)
-            if first is None:
-                raise ConnectionError("the fork server ended before it made the process")
+            self.pid: int = self._asked(address, request, patience)
         except BaseException:
             self._socket.close()
             raise
-        self.pid: int = first["pid"]
+
+    def _asked(self, address: str, request: Mapping[str, Any], patience: float) -> int:
+        """Ask the server for the process and give its number."""
+        self._socket.settimeout(patience)
+        try:
+            self._socket.connect(address)
+            self._socket.sendall(json.dumps(request).encode() + b"\n")
+            first = self._message(patience)
+        except TimeoutError:
+            raise TimeoutError(f"the fork server did not answer within {patience:g} s") from None
+        self._socket.settimeout(None)
+        if first is None:
+            raise ConnectionError("the fork server ended before it made the process")
+        if "unprepared" in first:
+            raise Unprepared(f"the reports could not be prepared ({first['unprepared']})")
+        if "error" in first:
+            raise BlockingIOError(first["error"])
+        return first["pid"]
 
     def poll(self) -> int | None:
         """Give the exit code, ``None`` while the process runs."""
