@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
+
+# What may become part of a file name: codes of regions, names of notebooks and of reports.
+ID = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class KepuError(Exception):
     """Bad input or usage; the command line prints it without a traceback and exits 2."""
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as a message tells it: on one line, whatever characters its name has.
+
+    >>> shown("a b/报告"), shown("a\\nb")
+    ('a b/报告', "'a\\\\nb'")
+    """
+    text = os.fspath(path)
+    return text if text.isprintable() else repr(text)
 
 
 @dataclass(frozen=True)
