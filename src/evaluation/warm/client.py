@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,17 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from evaluation import private
 from evaluation.errors import KepuError
 
 ADDRESS = "KEPU_WARM_SERVER"
 LOG = "KEPU_WARM_LOG"  # file that kernels add what they say outside their cells to
 # Read when Matplotlib is imported, which a forked process no longer does itself.
 BACKEND = "module://matplotlib_inline.backend_inline"
-HELD = ".held"  # locked in a private folder while its process lives
 FILES = 256  # a report opens about 80 files at once, its kernel as many
-SOCKET_PATH = 80  # bytes of a folder for sockets: their whole path has at most 103 on some systems
+SHORT = 64  # bytes of a folder sockets lie in the folders of: a whole path has at most 103
 START = 300.0  # seconds a fork server may take until it forks
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
 
@@ -50,71 +47,46 @@ class Unprepared(KepuError):
     """A fork server cannot be prepared, for a cause that another try meets again."""
 
 
-class PrivateFolder:
-    """A new folder that only this user may enter; removed at its end.
+@contextlib.contextmanager
+def socket_folder(prefix: str) -> Iterator[Path]:
+    """Give a private folder whose path is short enough for sockets in it; remove it at the end.
 
-    A lock is held in it as long as its process lives: one that a killed process has left is
-    removed when the next is made.
-
-    Parameters
-    ----------
-    longest : bytes its path may have. One for sockets must be short, and where the folder for
-        temporary files is a long way down another place is taken.
+    Where the folder for temporary files is too far down, another place is taken.
 
     Raises
     ------
-    KepuError : no place for temporary files can be written.
+    KepuError : no place can be used; the message says why.
     """
-
-    def __init__(self, prefix: str = "kepu-", longest: int = 4096):
-        error: Exception | None = None
-        for base in _bases():
-            if len(os.fsencode(base)) + len(prefix) + 9 > longest:
-                continue
-            try:
-                _sweep(base, prefix)
-                self.path, self._lock = _locked(base, prefix)
-                return
-            except OSError as tried:
-                error = error or tried
-        reason = f"no folder for temporary files can be used ({error or 'their paths are too long'})"
-        raise KepuError(f"{reason} — set TMPDIR to a folder that can be written") from None
-
-    def close(self) -> None:
-        """Remove the folder and all it holds."""
-        self._lock.release()
-        shutil.rmtree(self.path, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        yield _short_folder(prefix, stack)
 
 
-def _bases() -> Iterator[str]:
-    with contextlib.suppress(OSError):
-        yield tempfile.gettempdir()
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if os.path.isabs(runtime):
-        yield runtime
-    yield "/tmp"
+def _short_folder(prefix: str, stack: contextlib.ExitStack) -> Path:
+    reason = ""
+    for base in _short_bases():
+        try:
+            return stack.enter_context(private.folder(prefix, base))
+        except (OSError, KepuError) as error:
+            reason = reason or f" ({error})"
+    raise KepuError(
+        f"no folder for sockets can be used{reason} — set TMPDIR to a folder that can be written, "
+        f"whose path has fewer than {SHORT - 16} characters"
+    )
 
 
-def _locked(base: str, prefix: str) -> tuple[Path, FileLock]:
-    """Make a folder and lock it; one that was swept away before it could be locked is let go."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base)).resolve()
-        lock = FileLock(folder / HELD)
-        with contextlib.suppress(Timeout, FileNotFoundError):
-            lock.acquire(timeout=0)
-            if (folder / HELD).exists():
-                return folder, lock
+def _short_bases() -> Iterator[Path]:
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    with contextlib.suppress(FileNotFoundError):  # none can be written: the next ones may
+        yield from _fitting(Path(tempfile.gettempdir(), f"kepu-{user}").resolve())
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    if runtime.is_absolute():
+        yield from _fitting(runtime / "kepu")
+    yield from _fitting(Path("/tmp").resolve() / f"kepu-{user}")
 
 
-def _sweep(base: str, prefix: str) -> None:
-    """Remove folders of processes that have ended without removing them."""
-    for held in Path(base).glob(f"{prefix}*/{HELD}"):
-        with contextlib.suppress(OSError, Timeout):
-            ours = hasattr(os, "getuid") and held.parent.lstat().st_uid == os.getuid()
-            if not ours or held.parent.is_symlink() or held.is_symlink():
-                continue
-            with FileLock(held).acquire(timeout=0):
-                shutil.rmtree(held.parent, ignore_errors=True)
+def _fitting(base: Path) -> Iterator[Path]:
+    if len(os.fsencode(base)) <= SHORT:
+        yield base
 
 
 def allow_files() -> None:
@@ -157,8 +129,8 @@ class Server:
         arguments: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
     ):
-        self._folder = PrivateFolder("kepu-warm-", SOCKET_PATH)
-        self.address = str(self._folder.path / "socket")
+        self._folder = contextlib.ExitStack()
+        self.address = str(self._folder.enter_context(socket_folder("warm-")) / "socket")
         prepare = {"target": target, "arguments": dict(arguments or {})}
         own = {f"{name}_NUM_THREADS": "1" for name in THREADS}
         own |= {"MPLBACKEND": BACKEND, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}

@@ -6,9 +6,9 @@ owner goes away, which closes our standard input, every process is.
 
 Protocol, one JSON object a line. From the client: ``{"target", "arguments", "environment",
 "folder", "log"}``, then any number of ``{"signal": 2}``. To the client: ``{"pid": 4711}``, then
-``{"code": 0}`` (negative: the signal that killed it). Where there is no process to be had, instead
-``{"unprepared": "KeyError: 'a'"}``, what went wrong in the preparation, or ``{"error": …}``, why the
-system did not fork this time.
+``{"code": 0}`` (negative: the signal that killed it). Where no process can be had it is told
+``{"unprepared": "KeyError: 'a'"}``, what went wrong in the preparation, or ``{"error": "…"}``, why
+the system did not fork this time.
 """
 
 from __future__ import annotations
