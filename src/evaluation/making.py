@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import data as packages
-from evaluation import keys, plan, project, record, runner, screen, store
+from evaluation import keys, plan, project, runner, screen, store
 from evaluation.errors import KepuError
 from evaluation.front import Boundaries, boundaries
 from evaluation.plan import Job
+from evaluation.state import State
 from evaluation.tables import package_hash
 from evaluation.worker import FAILED
 
@@ -89,7 +90,7 @@ def _plan(
     """Plan against the checked data and the notebooks as they are now."""
     dataset = _checked(place.data)
     root = place.notebooks.resolve().parent
-    state = record.State(
+    state = State(
         data=project.data_label(place.data, place.notebooks, root),
         data_hash=dataset.hash,
         commit=project.commit(root),

@@ -115,8 +115,8 @@ def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) ->
     deadline = time.monotonic() + task.timeout
     engine.register()
     papermill.execute_notebook(
-        str(Path(task.notebooks, f"{task.job.notebook}.ipynb")),
-        str(notebook),
+        _literal(Path(task.notebooks, f"{task.job.notebook}.ipynb")),
+        _literal(notebook),
         parameters=_parameters(task),
         engine_name=engine.NAME,
         unfinished=str(notebook),
@@ -131,6 +131,11 @@ def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) ->
         config=Config({"KernelManager": _connection(task.job)}),
     )
     return tidy(notebook, hidden)
+
+
+def _literal(path: Path) -> str:
+    """A path for papermill, which fills parameters into what stands between braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _write(
