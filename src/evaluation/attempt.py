@@ -140,11 +140,11 @@ class Launcher:
 
     def told(self, task: Task) -> Path:
         """The file a process tells its outcome in; the disk of the reports may be full."""
-        return self._folder / f"{task.job.stem}.json"
+        return self._folder / f"{task.name}.json"
 
     def log(self, task: Task) -> Path:
         """What the process of a task wrote to its standard output and error."""
-        return self._folder / f"{task.job.stem}.log"
+        return self._folder / f"{task.name}.log"
 
     def _keep(self, process: Any) -> Any:
         self._running.add(process)

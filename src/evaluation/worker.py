@@ -44,6 +44,11 @@ class Task:
     store: str = ""
     code: str = ""
 
+    @property
+    def name(self) -> str:
+        """Names its files beside those of other runs, in few bytes: paths of sockets are short."""
+        return hashlib.sha256(self.folder.encode()).hexdigest()[:12]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -128,7 +133,7 @@ def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) ->
         start_timeout=60,
         timeout_func=lambda cell: max(deadline - time.monotonic(), 0.1),
         shutdown_kernel="immediate",
-        config=Config({"KernelManager": _connection(task.job)}),
+        config=Config({"KernelManager": _connection(task)}),
     )
     return tidy(notebook, hidden)
 
@@ -170,7 +175,7 @@ def _complaints(executed: Any) -> tuple[str, ...]:
     )
 
 
-def _connection(job: Job) -> dict[str, str]:
+def _connection(task: Task) -> dict[str, str]:
     """Say how to reach the kernel: by sockets that are files, named after the report.
 
     Processes that start kernels at once can draw the same free TCP ports, and the later kernel
@@ -179,9 +184,7 @@ def _connection(job: Job) -> dict[str, str]:
     import zmq
 
     if os.name == "posix":
-        # Of one length, because the path of a socket is limited to about a hundred bytes.
-        name = hashlib.sha256(job.stem.encode()).hexdigest()[:12]
-        file = Path(os.environ["JUPYTER_RUNTIME_DIR"], f"{name}.json")
+        file = Path(os.environ["JUPYTER_RUNTIME_DIR"], f"{task.name}.json")
         return {"transport": "ipc", "connection_file": str(file)}
     return {"transport_encryption": "auto" if zmq.has("curve") else "disabled"}
 
