@@ -149,7 +149,9 @@ def _outcomes(tasks: Sequence[Task], how: Run, watch: Watch) -> Iterator[Outcome
     if how.scheduler:
         from evaluation import cluster
 
-        return cluster.outcomes(tasks, address=how.scheduler, prepare=prepare, begun=watch.begun)
+        return cluster.outcomes(
+            tasks, address=how.scheduler, prepare=prepare, begun=watch.begun, noted=watch.noted
+        )
     from evaluation import local
 
     processors = os.cpu_count() or 1
