@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from evaluation import store
 from evaluation.data import load
 from evaluation.data.contract import check
-from evaluation.errors import DataError
+from evaluation.errors import ID, DataError, Violation
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -152,7 +153,22 @@ CODES = [
     "１５００００",
     "x" * 65,
     "-rf",
+    "a..b",
+    "a.",
 ]
+FOREIGN = ["US-CA", "DE21", "GB-ENG", "ZA.WC", "x" * 64]
+
+
+@pytest.mark.parametrize("code", FOREIGN)
+def test_codes_of_other_countries_are_codes(package, code):
+    (package / "datapackage.json").write_text(
+        (package / "datapackage.json").read_text("utf-8").replace("^[0-9]{6}$", "^.*$"), "utf-8"
+    )
+    for path in package.glob("*.csv"):
+        text = path.read_text("utf-8")
+        path.write_text(text.replace("150100", code), "utf-8")
+    assert check(package) == []
+    assert ID.fullmatch(code)
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -165,10 +181,9 @@ def test_codes_are_plain_whatever_the_package_declares(package, code):
     for path in package.glob("*.csv"):
         text = path.read_text("utf-8")
         path.write_text(text.replace("150100", code), "utf-8")
-    assert any(
-        (v.file, v.column) == ("regions.csv", "code") and "does not match" in v.rule
-        for v in check(package)
-    )
+    rules = {v.rule for v in check(package) if (v.file, v.column) == ("regions.csv", "code")}
+    said = "more than 64 characters" if code == "x" * 65 else "does not match"
+    assert any(said in rule for rule in rules)
 
 
 def test_one_wave_has_one_rate(package):
@@ -248,7 +263,9 @@ FILES = {
     b"a,b\n1,\x00\n": "holds a NUL character in line 2",
     "code\n科学".encode("gb18030"): "is not UTF-8 text (byte 5, line 2)",
     b"a,b\n1," + b"x" * 140_000: "a cell is longer than 131,072 characters",
-    b"": "no rows",
+    b"": "is empty",
+    b"code;name_zh;level\n1;2;3\n": "columns are separated by semicolons, not by commas",
+    b"code\tname_zh\n1\t2\n": "columns are separated by tabs, not by commas",
 }
 
 
@@ -257,7 +274,7 @@ def test_a_file_that_is_no_table_is_named(package, content, rule):
     (package / "regions.csv").write_bytes(content)
     found = check(package)
     assert found[0].file == "regions.csv" and found[0].rule.startswith(rule)
-    assert {violation.file for violation in found} == {"regions.csv"} or content == b""
+    assert {violation.file for violation in found} == {"regions.csv"}
 
 
 def large(path: Path) -> None:
@@ -285,11 +302,56 @@ def test_what_is_no_file_of_the_package_is_not_read(package, rule, make):
 
 
 def test_an_unreadable_file_is_named(package, monkeypatch):
+    real = Path.read_bytes
+
     def refuse(path):
-        raise PermissionError(13, "Permission denied")
+        if path.name == "waves.csv":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    assert "datapackage.json: cannot be read (Permission denied)" in only(package)
+    assert only(package) == (
+        "waves.csv: cannot be read (Permission denied) — make it a readable file"
+    )
+    monkeypatch.setattr(Path, "read_bytes", lambda path: refuse(path.with_name("waves.csv")))
+    assert "datapackage.json: cannot be read (Permission denied)" in str(check(package)[0])
+
+
+PLACES = [".facts.csv", ".kept/facts.csv", "simulated/facts.csv", "link/facts.csv"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_table_lies_where_the_hash_sees_it(package, place):
+    kept = package / place.replace("link", "simulated")
+    kept.parent.mkdir(exist_ok=True)
+    (package / "facts.csv").rename(kept)
+    (package / "link").symlink_to("simulated")
+    asked = descriptor(package)
+    asked["resources"][0]["path"] = place
+    save(package, asked)
+    rule = "lies in a hidden place, in simulated/ or behind a link, which no package counts"
+    assert only(package).startswith(f"{place}: {rule} — move the file")
+
+
+@pytest.mark.parametrize("reader", [load, store.load])
+def test_each_file_is_read_once(package, monkeypatch, tmp_path, reader):
+    monkeypatch.setenv("KEPU_CACHE", str(tmp_path / "cache"))
+    real, opened = Path.read_bytes, []
+
+    def counted(path):
+        if path.parent == package:
+            opened.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    reader(package)
+    files = [path.name for path in package.glob("*.csv")]
+    assert sorted(opened) == sorted([*files, "datapackage.json"])
+
+
+def test_a_path_no_folder_can_have_is_one_violation():
+    (violation,) = check(Path("x" * 5000))
+    assert violation.rule == "cannot be read (File name too long)"
 
 
 def test_a_name_that_is_not_utf8_is_shown_in_ascii(package):
@@ -333,6 +395,86 @@ def test_a_part_of_a_descriptor_of_another_type_is_no_traceback(package, key, va
         schema[key] = value
     save(package, asked)
     assert all(violation.file == "datapackage.json" for violation in check(package))
+
+
+UNREAD = {
+    "trueValues": (2, "proxy", {"trueValues": 7}, "its trueValues cannot be read"),
+    "bound of a text": (0, "unit", {"constraints": {"minimum": 3}}, "'minimum' cannot be read"),
+    "bound": (0, "value", {"constraints": {"maximum": float("nan")}}, "'maximum' cannot be read"),
+    "enum": (0, "unit", {"constraints": {"enum": [None]}}, "'enum' cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("table", "column", "change", "rule"), UNREAD.values(), ids=list(UNREAD))
+def test_what_cannot_be_read_of_a_column_is_named(package, table, column, change, rule):
+    asked = descriptor(package)
+    fields = asked["resources"][table]["schema"]["fields"]
+    next(field for field in fields if field["name"] == column).update(change)
+    save(package, asked)
+    assert rule in only(package) and f".{column}: " in only(package)
+
+
+KEYS = [
+    ({"primaryKey": ["nowhere"]}, "facts.primaryKey: cannot be read"),
+    ({"primaryKey": 7}, "facts.primaryKey: cannot be read"),
+    ("halls", "facts.foreignKeys: refers to code of 'halls', which is not there"),
+    ("waves", "facts.foreignKeys: refers to code of 'waves', which is not there"),
+]
+
+
+@pytest.mark.parametrize(("change", "rule"), KEYS)
+def test_a_key_names_what_is_there(package, change, rule):
+    asked = descriptor(package)
+    schema = asked["resources"][0]["schema"]
+    if isinstance(change, str):
+        reference = {"resource": change, "fields": ["code"]}
+        schema["foreignKeys"].append({"fields": ["region_code"], "reference": reference})
+    else:
+        schema.update(change)
+    save(package, asked)
+    assert rule in only(package)
+
+
+def test_a_column_the_program_adds_or_one_described_twice_is_refused(package):
+    asked = descriptor(package)
+    asked["resources"][0]["schema"]["fields"] += [{"name": "row"}, {"name": "unit"}]
+    save(package, asked)
+    lines = (package / "facts.csv").read_text("utf-8").splitlines()
+    lines = [f"{line},{'x' if number else 'row'}" for number, line in enumerate(lines)]
+    (package / "facts.csv").write_text("\n".join(lines), "utf-8")
+    assert {(v.column, v.rule) for v in check(package)} == {
+        ("facts.row", "is a column the program adds itself"),
+        ("facts.unit", "is described twice"),
+    }
+
+
+def test_a_rule_names_the_file_a_table_lies_in(package):
+    asked = descriptor(package)
+    asked["resources"][0]["path"] = "figures.csv"
+    save(package, asked)
+    edit(package, "facts", 9, value="-1")
+    (package / "facts.csv").rename(package / "figures.csv")
+    assert only(package).startswith("figures.csv, row 9, column value: ")
+
+
+@pytest.mark.parametrize("sign", ["\x01", "\x1b", "\x7f", "\u202e", "\u2066", "\uffff"])
+def test_a_cell_holds_no_control_character(package, sign):
+    edit(package, "regions", 4, name_en=f"Hoh{sign}hot")
+    said = "regions.csv, row 4, column name_en: a control character in the cell — remove it"
+    assert only(package) == said
+
+
+NAMES = ["a\nb", "\x1b[2J", "\ud800", "\u202eb", "x" * 10_000]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_message_is_one_line_any_terminal_can_show(package, name):
+    asked = descriptor(package)
+    asked["resources"][0]["schema"]["fields"].append({"name": name})
+    save(package, asked)
+    said = only(package)
+    assert said.isprintable() and len(said) < 200
+    assert str(Violation("a.csv", 2, name, name, name)).isprintable()
 
 
 def test_a_brace_in_a_name_or_a_cell_is_text(package):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from evaluation.data import Dataset, load
-from evaluation.data.tables import TABLES, package_hash, read_table
+from evaluation.data.tables import TABLES, package_hash, parse
 from evaluation.errors import DataError
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -109,14 +109,11 @@ def test_missing_folder_and_table_say_what_to_do(tmp_path, package):
         load(package)
 
 
-def test_reader_keeps_whatever_is_there(tmp_path):
-    path = tmp_path / "t.csv"
-    path.write_bytes("\ufeffa,b\n1,NA\n\n2\n3,x,extra\n".encode())
-    table = read_table(path)
+def test_reader_keeps_whatever_is_there():
+    table = parse("t.csv", "\ufeffa,b\n1,NA\n\n2\n3,x,extra\n".encode()).frame
     assert list(table.index) == [2, 4, 5]
     assert table.to_numpy().tolist() == [["1", "NA"], ["2", ""], ["3", "x"]]
-    path.write_text("", encoding="utf-8")
-    assert read_table(path).empty
+    assert parse("t.csv", b"").frame.empty
 
 
 def test_truth_values_as_a_spreadsheet_writes_them(package):

@@ -45,8 +45,20 @@ class Violation:
 
     def __str__(self) -> str:
         place = self.file if self.row is None else f"{self.file}, row {self.row}"
-        column = f", column {self.column}" if self.column else ""
-        return f"{place}{column}: {self.rule} — {self.remedy}"
+        column = f", column {_plain(self.column, 60)}" if self.column else ""
+        return f"{place}{column}: {_plain(self.rule)} — {_plain(self.remedy)}"
+
+
+def _plain(text: str, longest: int = 600) -> str:
+    """Text from a file as a terminal may show it: one line, no invisible letters, not endless.
+
+    >>> print(_plain("a\\x1b[2J\\n\u202eb科普"))
+    a\\x1b[2J\\n\\u202eb科普
+    """
+    text = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class DataError(KepuError):
@@ -70,7 +82,7 @@ def _grouped(violations: list[Violation]) -> Iterator[str]:
             yield str(violation)
     for (file, column), count in shown.items():
         if count > MOST_SHOWN:
-            name = f", column {column}" if column else ""
+            name = f", column {_plain(column, 60)}" if column else ""
             yield f"… and {count - MOST_SHOWN:,} more in {file}{name}"
 
 

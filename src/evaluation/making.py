@@ -14,7 +14,6 @@ import typer
 
 from evaluation import data as packages
 from evaluation import files, keys, parameters, plan, project, runner, screen, store
-from evaluation.data.tables import package_hash
 from evaluation.front import Boundaries, boundaries
 from evaluation.plan import Job
 from evaluation.state import State
@@ -94,7 +93,7 @@ def _plan(
     raw: Any, place: Folders, choice: Mapping[str, Any], options: Options
 ) -> tuple[Sequence[Job], runner.Run]:
     """Plan against the checked data and the notebooks as they are now."""
-    dataset = _checked(place.data)
+    dataset = store.load(place.data)
     root = place.notebooks.resolve().parent
     state = State(
         data=project.data_label(place.data, place.notebooks, root),
@@ -129,17 +128,6 @@ def _boundaries(options: Options) -> Boundaries | None:
         return None
     drawn = files.read_json(options.boundaries, files.LARGEST["map"], "GeoJSON file")
     return boundaries(drawn, approval=options.approval)
-
-
-def _checked(data: Path) -> packages.Dataset:
-    """Load the data package; its contract is checked once for each state of data and rules."""
-    if not data.is_dir():
-        return packages.load(data)  # which refuses it
-    digest = package_hash(data)
-    store.remembered(
-        "checked", digest, lambda: packages.load(data).hash, "evaluation.data.contract"
-    )
-    return packages.load(data, digest)
 
 
 def _implausible(dataset: packages.Dataset) -> int:

@@ -57,14 +57,11 @@ def load(path: str | Path = "data") -> Dataset:
     True
     """
     from evaluation import data
-    from evaluation.data.tables import package_hash
+    from evaluation.data.tables import read_files
 
-    root = Path(path)
-    if not root.is_dir():
-        return data.load(root)  # which refuses it
-    found = package_hash(root)
-    remembered("checked", found, lambda: data.load(root).hash, "evaluation.data.contract")
-    return data.load(root, found)
+    files = read_files(Path(path))
+    remembered("checked", files.hash, lambda: data.load(files).hash, "evaluation.data.contract")
+    return data.load(files, files.hash)
 
 
 def load_study(

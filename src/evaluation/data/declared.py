@@ -8,6 +8,7 @@ for less.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
@@ -23,6 +24,7 @@ from evaluation.errors import Violation
 Field = dict[str, Any]
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.A)
 INTEGER = re.compile(r"[+-]?[0-9]{1,15}", re.A)
+UNBOUNDED = re.compile(r"(?i)[+-]?(s?nan|inf(inity)?)")
 # Truth values of Frictionless Table Schema where a field does not list its own.
 TRUE, FALSE = ("true", "True", "TRUE", "1"), ("false", "False", "FALSE", "0")
 TYPES = {
@@ -31,7 +33,10 @@ TYPES = {
     "boolean": "write true or false",
     "string": "",
 }
-CONSTRAINTS = ("required", "unique", "enum", "pattern", "minimum", "maximum")
+NUMERIC = ("minimum", "maximum")
+CONSTRAINTS = ("required", "unique", "maxLength", "enum", "pattern", *NUMERIC)
+# Columns the program adds to a table itself.
+RESERVED = {"facts": ("row", "year")}
 # What would make another reader see another table than this program does.
 READING = {
     "encoding": ("utf-8", "utf8"),
@@ -40,6 +45,7 @@ READING = {
     "missingValues": ([""],),
 }
 LONGEST_PATTERN = 500
+SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
 @cache
@@ -64,49 +70,66 @@ def schema_faults(resource: Mapping[str, Any]) -> tuple[dict[str, Any], list[Vio
     listed = schema.get("fields") if isinstance(schema, dict) else None
     if not isinstance(listed, list):
         fault("", "has no schema with a list of fields", "describe its columns")
-        return {"fields": []}, faults
+        return {"fields": [], "primaryKey": [], "foreignKeys": []}, faults
     for name, known in READING.items():
         value = resource.get(name, schema.get(name, known[0] if known else None))
         if value is not None and value not in known:
             remedy = f"remove {name}, and save the table as CSV UTF-8 with commas"
             fault("", f"asks to be read with another {name}", remedy)
-    kept = []
     types = {item["name"]: item["type"] for item in contract().get(table, {}).get("fields", ())}
+    kept: dict[str, Field] = {}
     for number, item in enumerate(listed):
         name = item.get("name") if isinstance(item, dict) else None
         if not isinstance(name, str) or not name:
             fault(f".fields[{number}]", "has no name", "name the column it describes")
-            continue
-        kind = item.get("type", types.get(name, "string"))
-        if not isinstance(kind, str) or kind not in TYPES or kind != types.get(name, kind):
-            allowed = types.get(name) or ", ".join(TYPES)
-            fault(f".{name}", f"its type is {kind!r:.60}", f"write {allowed}")
-            kind = types.get(name, "string")
-        found = item.get("constraints", {})
-        sound = {k: v for k, v in found.items() if _sound(k, v)} if isinstance(found, dict) else {}
-        for each in found if isinstance(found, dict) else ["constraints"]:
-            if each not in sound:
-                remedy = f"correct it, or use only {', '.join(CONSTRAINTS)}"
-                fault(f".{name}", f"its constraint {each!r:.60} cannot be read", remedy)
-        kept.append({**item, "type": kind, "constraints": sound})
-    keys = {"primaryKey": _names(schema.get("primaryKey", []))}
-    return {**keys, "fields": kept, "foreignKeys": list(_references(schema, fault))}, faults
+        elif name in kept:
+            fault(f".{name}", "is described twice", "remove one of the two")
+        else:
+            if name in RESERVED.get(table, ()):
+                fault(f".{name}", "is a column the program adds itself", "give yours another name")
+            kept[name] = _field(item, types.get(name, ""), fault)
+    columns = {*types, *kept}
+    key = schema.get("primaryKey", [])
+    if not set(_names(key)) <= columns or not (_names(key) or key == []):
+        fault(".primaryKey", "cannot be read", "name columns of the table")
+    references = list(_references(schema, columns, fault))
+    keys = {"primaryKey": _names(key), "foreignKeys": references}
+    return {**keys, "fields": list(kept.values())}, faults
 
 
-def _sound(name: str, value: Any) -> bool:
+def _field(item: Field, own: str, fault: Callable[..., None]) -> Field:
+    """One column as a descriptor describes it; ``own`` is the type the program gives it."""
+    name, kind = item["name"], item.get("type", own or "string")
+    if not isinstance(kind, str) or kind not in TYPES or kind != (own or kind):
+        fault(f".{name}", f"its type is {kind!r:.60}", f"write {own or ', '.join(TYPES)}")
+        kind = own or "string"
+    found = item.get("constraints", {})
+    listed = found if isinstance(found, dict) else {"constraints": None}
+    sound = {key: value for key, value in listed.items() if _sound(key, value, kind)}
+    for key in listed.keys() - sound.keys():
+        remedy = f"correct it, or use only {', '.join(CONSTRAINTS)}"
+        fault(f".{name}", f"its constraint {key!r:.60} cannot be read", remedy)
+    field = {**item, "type": kind, "constraints": sound}
+    for key in ("trueValues", "falseValues"):
+        if key in item and not _texts(item[key]):
+            fault(f".{name}", f"its {key} cannot be read", 'write a list of texts such as ["true"]')
+            del field[key]
+    return field
+
+
+def _sound(name: str, value: Any, kind: str) -> bool:
     """Whether a constraint can be read: known, of the right type, a pattern that compiles."""
     if name in ("required", "unique"):
         return isinstance(value, bool)
-    if name in ("minimum", "maximum"):
-        return isinstance(value, int | float) and not isinstance(value, bool)
+    if name == "maxLength" or name in NUMERIC:
+        allowed = ("string",) if name == "maxLength" else ("number", "integer")
+        return kind in allowed and type(value) in (int, float) and math.isfinite(value)
     if name == "enum":
-        return isinstance(value, list) and all(
-            isinstance(each, str | int | float) for each in value
-        )
+        return isinstance(value, list) and all(type(each) in (str, int, float) for each in value)
     if name == "pattern" and isinstance(value, str) and len(value) <= LONGEST_PATTERN:
         try:
             return bool(_pattern(value))
-        except re2.error:
+        except (re2.error, UnicodeEncodeError):
             return False
     return False
 
@@ -127,7 +150,9 @@ def _texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
-def _references(schema: Mapping[str, Any], fault: Callable[..., None]) -> Iterator[dict[str, Any]]:
+def _references(
+    schema: Mapping[str, Any], columns: set[str], fault: Callable[..., None]
+) -> Iterator[dict[str, Any]]:
     found = schema.get("foreignKeys", [])
     for key in found if isinstance(found, list) else [None]:
         reference = key.get("reference") if isinstance(key, dict) else None
@@ -135,10 +160,32 @@ def _references(schema: Mapping[str, Any], fault: Callable[..., None]) -> Iterat
         names, others = (
             (_names(each.get("fields")) for each in (key or {}, there)) if there else ([], [])
         )
-        if names and len(names) == len(others) and isinstance(there.get("resource"), str):
+        paired = names and len(names) == len(others) and set(names) <= columns
+        if paired and isinstance(there.get("resource"), str):
             yield {"fields": names, "reference": {"resource": there["resource"], "fields": others}}
         else:
             fault(".foreignKeys", "a reference cannot be read", "name fields, table and its fields")
+
+
+def added(table: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What a declared schema asks of a table beyond the program's own."""
+    own = contract()[table]
+    known = {field["name"]: field.get("constraints", {}) for field in own["fields"]}
+
+    def beyond(field: Field) -> Field:
+        there = known.get(field["name"], {})
+        asked = {k: v for k, v in field["constraints"].items() if there.get(k) != v}
+        return {**field, "constraints": asked}
+
+    return {
+        "fields": [
+            beyond(f)
+            for f in schema["fields"]
+            if f["name"] not in known or beyond(f)["constraints"]
+        ],
+        "primaryKey": [] if schema["primaryKey"] == own["primaryKey"] else schema["primaryKey"],
+        "foreignKeys": [k for k in schema["foreignKeys"] if k not in own.get("foreignKeys", ())],
+    }
 
 
 def breaches(
@@ -165,43 +212,66 @@ def breaches(
 
 def _cells(file: str, column: pd.Series, field: Field) -> Iterator[Violation]:
     """Cells of the wrong type or outside their constraints: one breach a cell, the first found."""
-    described = field.get("description") or field.get("title") or field["name"]
-    constraints = field.get("constraints", {})
-    values = pd.Series(column.unique(), dtype=object)
-    judged = {value: _fault(value, field, constraints, described) for value in values}
-    bad = {value: fault for value, fault in judged.items() if fault}
+    name, left = str(column.name), list(column.unique())
+    bad: dict[str, tuple[str, str]] = {}
+    for breaks, rule, remedy in _tests(field):
+        failing = [value for value in left if breaks(value)]
+        bad |= {value: (rule.replace("{}", _brief(value)), remedy) for value in failing}
+        # An empty cell is judged by the first test alone.
+        left = [value for value in left if value and value not in bad]
     if bad:
-        rows = column[column.isin(list(bad))]
-        for number, value in rows.items():
-            yield Violation(file, int(number), str(column.name), *bad[value])
-    if constraints.get("unique"):
-        yield from _repeated(file, column.to_frame(), [str(column.name)])
+        for number, value in column[column.isin(list(bad))].items():
+            yield Violation(file, int(number), name, *bad[value])
+    if field.get("constraints", {}).get("unique"):
+        yield from _repeated(file, column.to_frame(), [name])
 
 
-def _fault(value: str, field: Field, constraints: Mapping[str, Any], described: str):
-    """Rule and remedy a value breaks, or ``None``."""
-    if value == "":
-        required = constraints.get("required")
-        return ("cell is empty", f"fill it in: {described}") if required else None
-    shown, kind = value if len(value) <= 80 else f"{value[:77]}…", field["type"]
-    if kind in ("number", "integer") and re.fullmatch(r"(?i)[+-]?(s?nan|inf(inity)?)", value):
-        return f"'{shown}' is not a finite number", "leave the row out or give the number"
-    if not _is(value, field):
-        article = "an" if kind == "integer" else "a"
-        return f"'{shown}' is not {article} {kind}", TYPES[kind]
-    number = float(value) if kind in ("number", "integer") else 0.0
-    if abs(number) == float("inf"):
-        return f"'{shown}' is not a finite number", "leave the row out or give the number"
-    if "enum" in constraints and value not in map(str, constraints["enum"]):
-        allowed = ", ".join(map(str, constraints["enum"]))
-        return f"'{shown}' is not allowed", f"use one of {allowed}"
-    if "pattern" in constraints and not _pattern(constraints["pattern"]).fullmatch(value):
-        return f"'{shown}' does not match {constraints['pattern']}", f"write it as: {described}"
-    if number < constraints.get("minimum", -float("inf")):
-        return f"{shown} is below {constraints['minimum']}", f"check the number: {described}"
-    if number > constraints.get("maximum", float("inf")):
-        return f"{shown} is above {constraints['maximum']}", f"check the number: {described}"
-    return None
+def _brief(value: str) -> str:
+    return value if len(value) <= 80 else f"{value[:77]}…"
+
+
+def _tests(field: Field) -> Iterator[tuple[Callable[[str], bool], str, str]]:
+    """What each cell is asked, in order: whether it breaks a rule, the rule, the remedy."""
+    kind, asked = field["type"], field.get("constraints", {})
+    described = field.get("description") or field.get("title") or field["name"]
+    # Always first: what is left after it is filled.
+    required = asked.get("required", False)
+    yield (lambda value: required and not value), "cell is empty", f"fill it in: {described}"
+    if kind in ("number", "integer"):
+        remedy = "leave the row out or give the number"
+        yield _is_unbounded, "'{}' is not a finite number", remedy
+    if kind != "string":
+        rule = f"'{{}}' is not {'an' if kind == 'integer' else 'a'} {kind}"
+        yield (lambda value: not _is(value, field)), rule, TYPES[kind]
+    if "enum" in asked:
+        allowed = {str(each): None for each in asked["enum"]}
+        remedy = f"use one of {', '.join(allowed)}"
+        yield (lambda value: value not in allowed), "'{}' is not allowed", remedy
+    if "pattern" in asked:
+        matches = _pattern(asked["pattern"]).fullmatch
+        rule = f"'{{}}' does not match {asked['pattern']}"
+        yield (lambda value: not matches(value)), rule, f"write it as: {described}"
+    if "maxLength" in asked:
+        most = asked["maxLength"]
+        yield (
+            (lambda value: len(value) > most),
+            f"'{{}}' has more than {most} characters",
+            "shorten it",
+        )
+    remedy = f"check the number: {described}"
+    if "minimum" in asked:
+        least = asked["minimum"]
+        yield (lambda value: float(value) < least), f"{{}} is below {least}", remedy
+    if "maximum" in asked:
+        largest = asked["maximum"]
+        yield (lambda value: float(value) > largest), f"{{}} is above {largest}", remedy
+
+
+def _is_unbounded(value: str) -> bool:
+    """Whether a text stands for no finite number: NaN, infinity, or one too large for a float."""
+    if NUMBER.fullmatch(value):
+        return abs(float(value)) == float("inf")
+    return UNBOUNDED.fullmatch(value) is not None
 
 
 def _is(value: str, field: Field) -> bool:
@@ -248,11 +318,21 @@ def _unknown(
 def header_faults(
     file: str, found: list[str], table: str, declared: Iterable[Field]
 ) -> Iterator[Violation]:
-    """Columns that are missing, not described, or there twice."""
+    """Columns that are missing, not described, or there twice; one fault if all are one column."""
     own = fields(table) if table in TABLES else []
     wanted = [field["name"] for field in own if not field.get("optional")]
     described = [field["name"] for field in declared]
-    for column in [name for name in dict.fromkeys([*wanted, *described]) if name not in found]:
+    expected = list(dict.fromkeys([*wanted, *described]))
+    if not found:
+        remedy = f"restore the table with the columns {', '.join(expected)}"
+        yield Violation(file, None, "", "is empty", remedy)
+        return
+    for sign, name in SEPARATORS.items():
+        if len(found) == 1 < len(expected) and set(expected) & set(found[0].split(sign)):
+            rule = f"columns are separated by {name}, not by commas"
+            yield Violation(file, 1, "", rule, "save the file as CSV UTF-8 with commas")
+            return
+    for column in [name for name in expected if name not in found]:
         yield Violation(file, 1, column, "column is missing", "add the column")
     for column in dict.fromkeys(found):
         if column not in described and column not in [field["name"] for field in own]:

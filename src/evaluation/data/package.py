@@ -10,7 +10,7 @@ import pandas as pd
 
 from evaluation.data import contract, declared
 from evaluation.data.rules import RATE
-from evaluation.data.tables import TABLES, package_hash
+from evaluation.data.tables import TABLES, Files, read_files
 from evaluation.errors import DataError
 from evaluation.spoken import Spoken, drawn, say, whole
 
@@ -102,12 +102,12 @@ def hold(dataset: Dataset) -> None:
     _held[dataset.hash] = dataset
 
 
-def load(path: str | Path = "data", checked_hash: str = "") -> Dataset:
+def load(path: str | Path | Files = "data", checked_hash: str = "") -> Dataset:
     """Read the data package at ``path`` and check its contract.
 
     Parameters
     ----------
-    path : folder with ``datapackage.json`` and its tables.
+    path : folder with ``datapackage.json`` and its tables, or its files as they were read.
     checked_hash : hash of a package that has been checked before; a package of the same hash is
         not checked again.
 
@@ -116,13 +116,13 @@ def load(path: str | Path = "data", checked_hash: str = "") -> Dataset:
     DataError
         Listing every breach of the contract, each with file, row, column, rule and remedy.
     """
-    root = Path(path)
-    digest = package_hash(root) if root.is_dir() else ""
+    files = path if isinstance(path, Files) else read_files(Path(path))
+    root, digest = files.root, files.hash
     if digest in _held:
         # Copies on write: what a caller does to its tables leaves the ones held as they are.
         held = _held[digest]
         return replace(held, root=root, **{n: getattr(held, n).copy(deep=False) for n in TABLES})
-    package = contract.read(root)
+    package = contract.read(files)
     # A package that cannot be read as a whole is refused, checked before or not.
     unread = [name for name in TABLES if name not in package.tables]
     violations = contract.breaches(package) if digest != checked_hash or unread else []

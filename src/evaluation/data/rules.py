@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 
 import pandas as pd
@@ -105,7 +105,12 @@ LISTS = (
     ("measures", "responsible_units_zh", "organisations", "name_zh"),
     ("contradictions", "fact_ids", "facts", "fact_id"),
 )
-BREAK = frozenset("\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+BREAKS = "\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
+BREAK = re.compile(f"[{BREAKS}]")
+# Characters no page, PDF or Word file can show: control, direction overrides, no characters at all.
+CONTROL = re.compile(
+    "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
+)
 # English writes no classifier after a counted number.
 UNPAIRED = ("symbol_zh",)
 FILLED = ("facts", "sources", "indicators", "regions", "region_sets", "units", "waves")
@@ -223,17 +228,27 @@ def languages_are_paired(tables: Tables) -> list[Violation]:
 
 
 def cells_are_trimmed(tables: Tables) -> list[Violation]:
-    """No cell starts or ends with white space or holds a line break."""
+    """No cell starts or ends with white space, holds a line break or a control character."""
     found = []
     for table, frame in tables.items():
         for column in frame.columns:
-            odd = [
-                text for text in frame[column].unique() if text != text.strip() or BREAK & {*text}
-            ]
-            rows = frame.index[frame[column].isin(odd)] if odd else ()
-            rule, remedy = "white space around the cell or a line break in it", "remove it"
-            found += [Violation(f"{table}.csv", int(i), column, rule, remedy) for i in rows]
+            for rule, odd in _odd(frame[column]):
+                rows = frame.index[frame[column].isin(odd)]
+                found += [
+                    Violation(f"{table}.csv", int(i), column, rule, "remove it") for i in rows
+                ]
     return found
+
+
+def _odd(column: pd.Series) -> Iterator[tuple[str, list[str]]]:
+    """Rules that texts of a column break, with these texts."""
+    texts = column.unique()
+    spaced = [text for text in texts if text != text.strip() or BREAK.search(text)]
+    if spaced:
+        yield "white space around the cell or a line break in it", spaced
+    if CONTROL.search("".join(texts)):
+        control = [text for text in texts if CONTROL.search(text)]
+        yield "a control character in the cell", control
 
 
 def tables_are_filled(tables: Tables) -> list[Violation]:
@@ -407,6 +422,8 @@ def repeated_facts_agree(tables: Tables) -> list[Violation]:
 def a_new_scope_begins_a_series(tables: Tables) -> list[Violation]:
     """A figure counted in a new way is not joined to the figures before it."""
     facts = tables["facts"]
+    changed = facts.loc[flagged(facts, "scope_change"), "series"]
+    facts = facts[facts["series"].isin(changed)]
     facts = facts.assign(
         at=facts["period_end"].where(facts["period_end"] != "", facts["period_start"])
     )

@@ -73,20 +73,96 @@ def _inside(path: Path, root: Path) -> bool:
         return False
 
 
+@dataclass(frozen=True)
+class Files:
+    """The files of one package, each read once.
+
+    Attributes
+    ----------
+    contents : bytes of the descriptor and of every CSV, by name within the package.
+    unread : rule and remedy of each that could not be read.
+    hash : SHA-256, in hexadecimal, over names, lengths and bytes of all.
+    """
+
+    root: Path
+    contents: dict[str, bytes]
+    unread: dict[str, tuple[str, str]]
+    hash: str
+
+
+def read_files(root: Path) -> Files:
+    """Read the package at ``root``.
+
+    Raises
+    ------
+    DataError : there is no such folder.
+    """
+    remedy = "give the path of a data package: a folder with datapackage.json and its tables"
+    try:
+        rule = "" if root.is_dir() else "folder is missing"
+        paths = [] if rule else package_files(root)
+    except OSError as error:
+        rule = f"cannot be read ({error.strerror})"
+    if rule:
+        raise DataError([Violation(shown(root), None, "", rule, remedy)])
+    contents, unread, digest = {}, {}, hashlib.sha256()
+    for path in paths:
+        name = path.relative_to(root).as_posix()
+        largest = LARGEST_DESCRIPTOR if name == DESCRIPTOR else LARGEST
+        size, content = "", b""
+        try:
+            size = str(path.stat().st_size)
+            if int(size) <= largest:
+                content = contents[name] = path.read_bytes()
+                size = str(len(content))
+            else:
+                rule = f"has {int(size):,} bytes, more than {largest:,}"
+                unread[name] = rule, "split the package, or remove what does not belong in it"
+        except OSError as error:
+            unread[name] = f"cannot be read ({error.strerror})", "make it a readable file"
+        digest.update(os.fsencode(name) + f"\0{size}\0".encode() + content)
+    return Files(root, contents, unread, digest.hexdigest())
+
+
 def package_hash(root: Path) -> str:
     """SHA-256, in hexadecimal, over names, lengths and bytes of all files of the package."""
-    digest = hashlib.sha256()
-    for path in package_files(root):
-        size = path.stat().st_size
-        # A file this large is refused, whatever it holds.
-        content = path.read_bytes() if size <= LARGEST else b""
-        name = os.fsencode(path.relative_to(root).as_posix())
-        digest.update(name + f"\0{max(size, len(content))}\0".encode() + content)
-    return digest.hexdigest()
+    return read_files(root).hash
 
 
-def read_descriptor(root: Path) -> dict[str, Any]:
-    """Parse ``datapackage.json`` of the package at ``root``.
+def content_of(files: Files, name: str, remedy: str) -> bytes:
+    """The bytes of one file of the package; ``remedy`` is that of a missing one.
+
+    Raises
+    ------
+    DataError : missing, no regular file, a link out of the package, too large, or unreadable.
+    """
+    key = PurePosixPath(name).as_posix()
+    if key in files.contents:
+        return files.contents[key]
+    rule, remedy = files.unread.get(key) or _why_unread(files.root, key, remedy)
+    raise DataError([Violation(shown(name), None, "", rule, remedy)])
+
+
+def _why_unread(root: Path, name: str, remedy: str) -> tuple[str, str]:
+    """Rule and remedy of a file that is not one of the package."""
+    path = root / name
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return "file is missing", remedy
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        return f"cannot be read ({reason})", "make it a readable file"
+    if not stat.S_ISREG(status.st_mode):
+        return "is no regular file", "put the table in its place"
+    if not _inside(path, root):
+        return "is a link out of the package", "copy the file into the package"
+    rule = f"lies in a hidden place, in {SIMULATED}/ or behind a link, which no package counts"
+    return rule, "move the file into the folder of the package"
+
+
+def read_descriptor(root: Path | Files) -> dict[str, Any]:
+    """Parse ``datapackage.json`` of a package: its folder, or its files as they were read.
 
     Raises
     ------
@@ -94,13 +170,11 @@ def read_descriptor(root: Path) -> dict[str, Any]:
         If the folder or the descriptor is missing, or the descriptor is no JSON object with a list
         of resources, each with a name of its own and the path of a file in the package.
     """
-    if not root.is_dir():
-        remedy = "give the path of a data package: a folder with datapackage.json and its tables"
-        raise DataError([Violation(shown(root), None, "", "folder is missing", remedy)])
+    files = root if isinstance(root, Files) else read_files(root)
     remedy = f"copy {DESCRIPTOR} from the data folder of the project and describe your tables"
-    content = read_bytes(root, DESCRIPTOR, remedy, LARGEST_DESCRIPTOR)
+    text = _decoded(DESCRIPTOR, content_of(files, DESCRIPTOR, remedy), "save the file as UTF-8")
     try:
-        descriptor = json.loads(content.decode("utf-8-sig"))
+        descriptor = json.loads(text)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         rule = f"is not a readable package descriptor ({reason})"
@@ -156,43 +230,6 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def read_bytes(root: Path, name: str, remedy: str, largest: int = LARGEST) -> bytes:
-    """The content of one regular file of the package.
-
-    Raises
-    ------
-    DataError : missing, no regular file, a link out of the package, too large, or unreadable.
-    """
-    path = root / name
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            rule, remedy = "is no regular file", "put the table in its place"
-        elif not _inside(path, root):
-            rule, remedy = "is a link out of the package", "copy the file into the package"
-        elif status.st_size > largest:
-            rule = f"has {status.st_size:,} bytes, more than {largest:,}"
-            remedy = "split the package, or remove what does not belong in it"
-        else:
-            return path.read_bytes()
-    except FileNotFoundError:
-        rule = "file is missing"
-    except (OSError, ValueError) as error:
-        rule = f"cannot be read ({getattr(error, 'strerror', None) or error})"
-        remedy = "make it a readable file"
-    raise DataError([Violation(shown(name), None, "", rule, remedy)])
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read one CSV as text, whatever it holds; see :class:`Text`.
-
-    Raises
-    ------
-    DataError : the file is no readable CSV.
-    """
-    return parse(path.name, read_bytes(path.parent, path.name, "name a file")).frame
-
-
 def parse(name: str, content: bytes) -> Text:
     """Parse the bytes of a CSV file.
 
@@ -223,7 +260,7 @@ def parse(name: str, content: bytes) -> Text:
     )
 
 
-def _decoded(name: str, content: bytes) -> str:
+def _decoded(name: str, content: bytes, remedy: str = "save the file as CSV UTF-8") -> str:
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         rule = "is UTF-16 text, not UTF-8"
     elif (zero := content.find(0)) >= 0:
@@ -234,7 +271,7 @@ def _decoded(name: str, content: bytes) -> str:
         except UnicodeDecodeError as error:
             line = content.count(10, 0, error.start) + 1
             rule = f"is not UTF-8 text (byte {error.start}, line {line})"
-    raise DataError([Violation(name, None, "", rule, "save the file as CSV UTF-8")])
+    raise DataError([Violation(name, None, "", rule, remedy)])
 
 
 def _unparsed(name: str, line: int, reason: str) -> Violation:
