@@ -56,7 +56,7 @@ def test_fewer_than_one_true_figure_in_a_thousand_is_named(dataset, simulated):
 
 def test_nine_slips_in_ten_are_named(dataset):
     planted = named_slips = 0
-    for chosen in slips.draw(dataset, count=200, seed=20250101):
+    for chosen in slips.draw(dataset, count=200, seed=20250101, times=2):
         found = named(slips.plant(dataset, chosen))
         planted += len(chosen)
         named_slips += sum(dataset.facts.at[index, "fact_id"] in found for _, index in chosen)
