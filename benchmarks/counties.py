@@ -20,10 +20,10 @@ import pandas as pd
 import psutil
 import yaml
 
+from evaluation.data.tables import read_descriptor, read_table
 from evaluation.simulate import simulate_panel
 from evaluation.simulate_package import documents, write
 from evaluation.simulate_tables import to_tables
-from evaluation.tables import read_descriptor, read_table
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERY = 2.0

@@ -5,16 +5,14 @@ from __future__ import annotations
 import dataclasses
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from evaluation.data import Dataset, load
+from evaluation.data.tables import TABLES, package_hash, read_table
 from evaluation.errors import DataError
-from evaluation.tables import TABLES, package_hash, read_table
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -101,15 +99,6 @@ def test_a_checked_hash_skips_the_check_of_that_state_only(package):
     assert "poll" in set(loaded.facts["kind"])
     with pytest.raises(DataError, match="'poll' is not allowed"):
         load(package, checked_hash=package_hash(DATA))
-
-
-def test_loading_a_checked_package_does_not_import_frictionless():
-    code = (
-        "import sys; from evaluation.data import load; from evaluation.tables import package_hash;"
-        "from pathlib import Path; root = Path(sys.argv[1]);"
-        "load(root, package_hash(root)); assert 'frictionless' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code, str(DATA)], check=True)
 
 
 def test_missing_folder_and_table_say_what_to_do(tmp_path, package):

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation import data, doses, panel, schema
+from evaluation import data, doses, panel
+from evaluation.data.contract import check
+from evaluation.data.tables import read_descriptor, read_table
 from evaluation.simulate import DOSES, REFERENCE, Truth, simulate_panel
 from evaluation.simulate_package import SEED, rebuild, simulated_descriptor, truth_record
 from evaluation.simulate_tables import to_tables
-from evaluation.tables import read_descriptor, read_table
 
 DATA = Path(__file__).parents[1] / "data"
 PACKAGE = DATA / "simulated"
@@ -235,7 +236,7 @@ def test_the_panel_read_from_the_package_is_the_one_simulated(leagues):
 
 
 def test_the_committed_package_keeps_the_contract():
-    assert schema.check(PACKAGE) == []
+    assert check(PACKAGE) == []
 
 
 def test_the_committed_package_regenerates(tmp_path):

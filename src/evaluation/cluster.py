@@ -17,8 +17,8 @@ from typing import Any
 
 from evaluation import fingerprint
 from evaluation.attempt import Launcher, attempt
+from evaluation.data.tables import package_files
 from evaluation.errors import KepuError
-from evaluation.tables import package_files
 from evaluation.worker import FAILED, MADE, Outcome, Task
 
 CONNECT = 30.0

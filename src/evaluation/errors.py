@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+# What may become part of a file name: codes of regions, names of notebooks and of reports.
+ID = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+# Breaches in one column that are printed; a column of the wrong kind breaks a rule in every row.
+MOST_SHOWN = 20
 
 
 class KepuError(Exception):
     """Bad input or usage; the command line prints it without a traceback and exits 2."""
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as a message tells it: on one line, whatever characters its name has.
+
+    >>> shown("a b/报告"), shown("a\\nb")
+    ('a b/报告', "'a\\\\nb'")
+    """
+    text = os.fspath(path)
+    return text if text.isprintable() else repr(text)
 
 
 @dataclass(frozen=True)
@@ -36,8 +56,22 @@ class DataError(KepuError):
         self.violations = list(violations)
         count = len(self.violations)
         noun = "violation" if count == 1 else "violations"
-        lines = [f"{count} {noun} of the data contract:", *map(str, self.violations)]
+        lines = [f"{count} {noun} of the data contract:", *_grouped(self.violations)]
         super().__init__("\n".join(lines))
+
+
+def _grouped(violations: list[Violation]) -> Iterator[str]:
+    """Each violation, of many in one column the first and how many more there are."""
+    shown: Counter[tuple[str, str]] = Counter()
+    for violation in violations:
+        place = (violation.file, violation.column)
+        shown[place] += 1
+        if shown[place] <= MOST_SHOWN:
+            yield str(violation)
+    for (file, column), count in shown.items():
+        if count > MOST_SHOWN:
+            name = f", column {column}" if column else ""
+            yield f"… and {count - MOST_SHOWN:,} more in {file}{name}"
 
 
 class ModelError(KepuError):

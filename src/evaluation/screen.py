@@ -155,7 +155,10 @@ def summary(
 
 def shown(path: Path) -> str:
     """Give a path as a person would type it here."""
-    near = os.path.relpath(path)
+    try:
+        near = os.path.relpath(path)
+    except (OSError, ValueError):  # no working folder any more, or another drive
+        return str(path)
     return near if not near.startswith(os.path.join("..", "..")) else str(path)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from evaluation.data.tables import read_descriptor, read_table
 from evaluation.simulate import DOSES, REFERENCE, Simulation, simulate_panel
 from evaluation.simulate_tables import to_tables
-from evaluation.tables import read_descriptor, read_table
 
 NAME = "kepu-simulated"
 FOLDER = "simulated"

@@ -18,7 +18,8 @@ def tidy(path: Path, pairs: Pairs) -> Any:
     notebook.metadata["kernelspec"] = {
         "name": "python3", "display_name": "Python 3", "language": "python",
     }  # fmt: skip
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"  # papermill draws one anew for the cell it puts in
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
     clean = nbformat.from_dict(_hidden(notebook, pairs))
