@@ -66,16 +66,18 @@ def plant(dataset, slips):
     """A copy of ``dataset`` with the ``slips`` in it: pairs of kind and index of the fact."""
     facts = dataset.facts.copy()
     for kind, index in slips:
+        years = kind.startswith("year")
         changed = SLIPS[kind][1](facts.loc[[index]])
-        for column in ("value", "year", "period_start", "period_end"):
+        for column in ("year", "period_start", "period_end") if years else ("value",):
             facts.loc[index, column] = changed.at[index, column]
     return replace(dataset, facts=facts)
 
 
-def draw(dataset, count, seed, only=None):
-    """Lists of slips, one of each kind and all in different series, so that none hides another.
+def draw(dataset, count, seed, times=1):
+    """Lists of slips, ``times`` of each kind, all in different series, so that none hides another.
 
-    A year that would meet another fact of its series is not typed: the contract refuses it.
+    A sample size is changed once in each: there are few. A year that would meet another fact of
+    its series is not typed: the contract refuses it.
     """
     rng = np.random.default_rng(seed)
     masks, facts = cells(dataset), dataset.facts
@@ -87,11 +89,13 @@ def draw(dataset, count, seed, only=None):
         if kind.startswith("year"):
             rows = rows[~pd.MultiIndex.from_frame(change(rows)[KEYS]).isin(taken)]
         pools[kind] = rows.index.to_numpy()
+    again = [kind for kind, (where, _) in SLIPS.items() if where != "sample"]
+    kinds = [*SLIPS, *again * (times - 1)]
     drawn = 0
     while drawn < count:
         chosen, used = [], set()
-        for kind, pool in list(pools.items())[: count - drawn]:
-            index = next(i for i in rng.permutation(pool) if line[i] not in used)
+        for kind in kinds[: count - drawn]:
+            index = next(i for i in rng.permutation(pools[kind]) if line[i] not in used)
             used.add(line[index])
             chosen.append((kind, index))
         drawn += len(chosen)

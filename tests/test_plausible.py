@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +55,7 @@ def test_fewer_than_one_true_figure_in_a_thousand_is_named(dataset, simulated):
 
 def test_nine_slips_in_ten_are_named(dataset):
     planted = named_slips = 0
-    for chosen in slips.draw(dataset, count=200, seed=20250101):
+    for chosen in slips.draw(dataset, count=200, seed=20250101, times=2):
         found = named(slips.plant(dataset, chosen))
         planted += len(chosen)
         named_slips += sum(dataset.facts.at[index, "fact_id"] in found for _, index in chosen)
@@ -159,15 +158,9 @@ def package(tmp_path) -> Path:
 
 
 def confirm(root: Path) -> None:
-    """Add the column to table and descriptor and confirm every figure."""
+    """Confirm every figure in a column of its own; the descriptor stays as it is."""
     facts = pd.read_csv(root / "facts.csv", dtype=str, keep_default_na=False)
     facts.assign(confirmed_by="Li Hua").to_csv(root / "facts.csv", index=False)
-    descriptor = json.loads((root / "datapackage.json").read_text("utf-8"))
-    (table,) = (item for item in descriptor["resources"] if item["name"] == "facts")
-    if all(field["name"] != "confirmed_by" for field in table["schema"]["fields"]):
-        field = {"name": "confirmed_by", "type": "string", "title": "Confirmed by"}
-        table["schema"]["fields"].append(field)
-    (root / "datapackage.json").write_text(json.dumps(descriptor), "utf-8")
 
 
 def test_check_names_the_figure_and_exits_0(package):

@@ -87,7 +87,7 @@ def warnings(dataset: Dataset) -> list[Implausible]:
     by = facts.get(CONFIRMED_BY, pd.Series("", facts.index)).astype(object)
     facts = facts.assign(**{CONFIRMED_BY: by.where(by.notna(), "")})
     countable = _countable(dataset.units)
-    frame = scale.prepared(facts, dataset.regions, dataset.units, countable)
+    frame = scale.prepared(facts, dataset.regions, countable)
     effect = scale.common(frame)
     in_time = scale.in_time(frame, effect)
     found = [
@@ -138,11 +138,8 @@ def _warn(rows: pd.DataFrame, column: str, rule: str, sentences: list[str]) -> l
 
 def _countable(units: pd.DataFrame) -> frozenset[str]:
     """Units of whole things, also in thousands of them; none where no unit says so."""
-    if "countable" not in units:
-        return frozenset()
-    counted = units["countable"].map(lambda v: v is True or v is np.True_ or v == "true")
-    base = set(units.loc[counted.astype(bool), "unit"])
-    return frozenset(units.loc[units["base_unit"].isin(base), "unit"])
+    counted = units.get("countable", pd.Series(False, units.index)).astype(bool)
+    return frozenset(units.loc[units["base_unit"].isin(units.loc[counted, "unit"]), "unit"])
 
 
 def _fractions(facts: pd.DataFrame, units: pd.DataFrame, countable: frozenset[str]):

@@ -19,9 +19,7 @@ SAMPLE = 12
 ROUNDS = 4  # of median polish; later ones change nothing that is printed
 
 
-def prepared(
-    facts: pd.DataFrame, regions: pd.DataFrame, units: pd.DataFrame, countable: frozenset[str]
-) -> pd.DataFrame:
+def prepared(facts: pd.DataFrame, regions: pd.DataFrame, countable: frozenset[str]) -> pd.DataFrame:
     """Facts that can be compared, on the scale of comparison.
 
     Returns
