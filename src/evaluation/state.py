@@ -454,10 +454,6 @@ class Record:
         self.log = Journal(self.folder)
         self.log.write("started", **vars(self.state))
 
-    def close(self) -> None:
-        """End the log."""
-        self.log.close()
-
     def left(self, job: Job) -> Outcome:
         """Note a report that is still true; give its outcome."""
         found = Outcome(job.id, CACHED, 0.0, files=dict(self.entries[job.stem]["files"]))
