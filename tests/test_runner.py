@@ -172,7 +172,8 @@ def record(out: Path, jobs: list[Job], failing: tuple[str, ...] = (), state: Sta
     """Write a manifest as a run would, with pages standing in for the made reports."""
     work = out / "work"
     work.mkdir()
-    with contextlib.closing(Record(Folder(out, work), state, read(out))) as kept:
+    kept = Record(Folder(out, work), state, read(out))
+    with contextlib.closing(kept.log):
         for each in jobs:
             outcome = Outcome(each.id, MADE, 1.0)
             if each.id in failing:

@@ -101,15 +101,13 @@ def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outco
         known = state.read(how.out)
         why = _reasons(plan, how, known)
         due = [job for job in plan if why[job.id]]
-        with (
-            state.opened(how.out, known, due, watch.noted) as folder,
-            contextlib.closing(Record(folder, how.state, known)) as record,
-            _kept(record, how),
-        ):
-            for job in plan:
-                if not why[job.id]:
-                    watch.ended(record.left(job))
-            _make(due, how, record, watch)
+        with state.opened(how.out, known, due, watch.noted) as folder:
+            record = Record(folder, how.state, known)
+            with contextlib.closing(record.log), _kept(record, how):
+                for job in plan:
+                    if not why[job.id]:
+                        watch.ended(record.left(job))
+                _make(due, how, record, watch)
     return [record.outcomes[job.id] for job in plan]
 
 

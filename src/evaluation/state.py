@@ -38,8 +38,6 @@ LARGEST = 256_000_000  # bytes of a state file that is read
 SHOWN = ("data", "data_hash", "commit", "date")  # what the front page tells of a run
 PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert")
 
-# ------------------------------------------------------------------------------------- names
-
 
 def kinds(stem: str) -> dict[str, str]:
     """The files of a report by kind, as they are named in the folder."""
@@ -49,9 +47,6 @@ def kinds(stem: str) -> dict[str, str]:
 def unfinished(stem: str) -> str:
     """Where the notebook of a report that failed is kept."""
     return f"{FAILED_NOTEBOOKS}/{stem}.ipynb"
-
-
-# ------------------------------------------------------------------------------------- reading
 
 
 @dataclass(frozen=True)
@@ -187,8 +182,6 @@ def _json(text: str) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-# ------------------------------------------------------------------------------------- entries
-
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "id": str, "stem": str, "notebook": str, "region": str, "level": str, "names": dict,
     "language": str, "parameters": dict, "status": str, "seconds": (int, float), "attempts": int,
@@ -255,9 +248,6 @@ def _sum(entry: Mapping[str, Any]) -> str:
     """SHA-256 over an entry as JSON gives it back: whatever was changed by hand or disk shows."""
     read_back = json.loads(json.dumps({k: v for k, v in entry.items() if k != "sum"}))
     return hashlib.sha256(json.dumps(read_back, sort_keys=True).encode()).hexdigest()
-
-
-# ------------------------------------------------------------------------------------- writing
 
 
 class Folder:
@@ -344,8 +334,7 @@ def locked(out: Path) -> Iterator[None]:
 
 
 def _unwritable(out: Path, error: OSError) -> KepuError:
-    told = error.strerror or str(error)
-    return KepuError(f"{shown(out)} cannot be written ({told}) — choose --out")
+    return KepuError(f"{shown(out)} cannot be written ({error.strerror or error}) — choose --out")
 
 
 @contextlib.contextmanager
@@ -402,9 +391,6 @@ def in_the_way(out: Path, known: Known, jobs: Sequence[Job]) -> list[str]:
     if known.page and not known.ours:
         found.append(PAGE)
     return found
-
-
-# ------------------------------------------------------------------------------------- recording
 
 
 @dataclass(frozen=True)
@@ -471,10 +457,6 @@ class Record:
             )
         self.log = Journal(self.folder)
         self.log.write("started", **vars(self.state))
-
-    def close(self) -> None:
-        """End the log."""
-        self.log.close()
 
     def left(self, job: Job) -> Outcome:
         """Note a report that is still true; give its outcome."""
