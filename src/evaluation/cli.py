@@ -87,7 +87,9 @@ def common(
 
 @app.command()
 def check(data: DATA = None) -> None:
-    """Check the data package against its contract; print every violation."""
+    """Check the data package against its contract; print every violation, then what looks odd."""
+    from evaluation import plausible
+
     dataset = _load(data)
     counts = dataset.counts()
     kind = "simulated data" if dataset.simulated else "data"
@@ -95,6 +97,8 @@ def check(data: DATA = None) -> None:
         f"{kind} {dataset.hash[:12]} keep the contract: "
         f"{len(counts)} tables, {sum(counts.values()):,} rows"
     )
+    for line in plausible.listing(plausible.warnings(dataset)):
+        typer.echo(line, err=True)
 
 
 @app.command()

@@ -21,6 +21,11 @@ LARGEST = {"batch": MEGABYTE // 4, "map": 64 * MEGABYTE, "notebook": 128 * MEGAB
 DEEPEST = 24  # levels of a YAML file; a batch has five
 
 
+def literal(path: Path) -> str:
+    """A path for papermill, which fills parameters into what stands between braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
 def read_text(path: Path, most: int, absent: str = "name a file") -> str:
     """The text of a regular UTF-8 file of ``most`` bytes or fewer; ``absent``: the remedy for none.
 

@@ -6,12 +6,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evaluation import files, keys, parameters, plan, project, record, runner, screen, store
+import typer
+
+from evaluation import data as packages
+from evaluation import files, keys, parameters, plan, project, runner, screen, store
 from evaluation.front import Boundaries, boundaries
 from evaluation.plan import Job
+from evaluation.state import State
 from evaluation.worker import FAILED
 
 
@@ -64,6 +69,12 @@ def make(raw: Any, place: Folders, choice: Mapping[str, Any], options: Options) 
         :func:`evaluation.plan.make_plan`.
     """
     jobs, how = _plan(raw, place, choice, options)
+    if how.state.implausible and not options.quiet:
+        typer.echo(
+            f"{how.state.implausible:,} figures look implausible and nobody has confirmed them — "
+            "`kepu check` names them",
+            err=True,
+        )
     console = screen.console()
     if options.explain:
         console.print(screen.explanation(jobs, runner.reasons(jobs, how)))
@@ -84,12 +95,13 @@ def _plan(
     """Plan against the checked data and the notebooks as they are now."""
     dataset = store.load(place.data)
     root = place.notebooks.resolve().parent
-    state = record.State(
+    state = State(
         data=project.data_label(place.data, place.notebooks, root),
         data_hash=dataset.hash,
         commit=project.commit(root),
         date=today().isoformat(),
         simulated=dataset.simulated,
+        implausible=_implausible(dataset),
     )
     filled = {key: getattr(state, key) for key in ("data", "data_hash", "commit", "date")}
     notebooks = project.read_notebooks(place.notebooks)
@@ -116,6 +128,14 @@ def _boundaries(options: Options) -> Boundaries | None:
         return None
     drawn = files.read_json(options.boundaries, files.LARGEST["map"], "GeoJSON file")
     return boundaries(drawn, approval=options.approval)
+
+
+def _implausible(dataset: packages.Dataset) -> int:
+    """Count the odd figures nobody has confirmed, once for each state of data and rules."""
+    from evaluation import plausible
+
+    counted = partial(plausible.unconfirmed, dataset)
+    return store.remembered("plausible", dataset.hash, counted, plausible.__name__)
 
 
 def today() -> date:

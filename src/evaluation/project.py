@@ -100,7 +100,7 @@ def _inspect(path: Path) -> dict[str, dict[str, str]]:
     files.read_notebook(path)
     logging.getLogger("papermill").setLevel(logging.ERROR)
     try:
-        return papermill.inspect_notebook(path)
+        return papermill.inspect_notebook(files.literal(path))
     except (ValueError, LookupError, AttributeError, RecursionError, PapermillException) as error:
         detail = " ".join(str(error).split())[:200]
         raise KepuError(

@@ -104,13 +104,13 @@ def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) ->
     import papermill
     from traitlets.config import Config
 
-    from evaluation import engine
+    from evaluation import engine, files
 
     deadline = time.monotonic() + task.timeout
     engine.register()
     papermill.execute_notebook(
-        str(Path(task.notebooks, f"{task.job.notebook}.ipynb")),
-        str(notebook),
+        files.literal(Path(task.notebooks, f"{task.job.notebook}.ipynb")),
+        files.literal(notebook),
         parameters=_parameters(task),
         engine_name=engine.NAME,
         unfinished=str(notebook),

@@ -11,6 +11,7 @@ import io
 import json
 import os
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def _write(path: Path, rows: list[list[str]]) -> None:
 
 
 def _on_rows(change: Callable[[list[list[str]], tuple, str], None]) -> Callable:
+    @wraps(change)
     def mutate(root: Path, at: tuple, text: str) -> None:
         tables = _tables(root)
         if not tables:
