@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import evaluation.data
+import evaluation.store
 from evaluation import cli, runner
 from evaluation.errors import DataError, Violation
 from evaluation.worker import FAILED, MADE, Outcome
@@ -32,7 +33,8 @@ def project(tmp_path, monkeypatch, dataset) -> Path:
         nbformat.write(book, tmp_path / "notebooks" / f"{name}.ipynb")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "kepu-evaluation"\n', "utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(evaluation.data, "load", lambda path: dataset)
+    for place in (evaluation.data, evaluation.store):
+        monkeypatch.setattr(place, "load", lambda path: dataset)
     return tmp_path
 
 
