@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from evaluation.errors import ModelError
 from evaluation.models import synthetic
-from evaluation.models.simplex import simplex_weights
+from evaluation.models.synthetic import simplex_weights
 from evaluation.results import Result
 
 REFERENCE = Path(__file__).parent / "reference"

@@ -10,13 +10,13 @@ import pandas as pd
 
 from evaluation.errors import KepuError
 from evaluation.models import (
+    events,
     fixed_effects,
     foil,
     fractional,
     gain_regression,
     mixed,
     rates,
-    staggered,
     synthetic,
 )
 from evaluation.results import Result
@@ -49,7 +49,7 @@ MODELS: dict[str, Model] = {
     fractional.LOGIT: Model(fractional.fit_logit, "level", 2),
     mixed.NAME: Model(mixed.fit, "level", 2),
     foil.NAME: Model(foil.fit, "gain", 2),
-    staggered.NAME: Model(staggered.fit, "event", 2),
+    events.NAME: Model(events.fit, "event", 2),
     synthetic.CONTROL: Model(synthetic.control, "event", 4),
     synthetic.DIFFERENCES: Model(synthetic.differences, "event", 4),
 }
