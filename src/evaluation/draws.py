@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import KepuError, ModelError
-from evaluation.linear_system import (
+from evaluation.stats.least_squares import (
     System,
     checked,
     crv1_many,

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.least_squares import excess_variance, least_squares
 from evaluation.models.design import dummies
+from evaluation.stats.least_squares import excess_variance, least_squares
 from evaluation.survey import normal_quantile
 
 COLUMNS = ["observed", "expected", "residual", "se", "low", "high"]

@@ -17,8 +17,7 @@ from scipy import stats
 
 from evaluation.draws import rate_rows
 from evaluation.errors import ModelError
-from evaluation.least_squares import cluster_sums
-from evaluation.linear_system import System, checked, fgls_weights, system
+from evaluation.stats.least_squares import System, checked, cluster_sums, fgls_weights, system
 
 OPENING = "opening"
 

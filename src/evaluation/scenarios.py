@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import KepuError
-from evaluation.inference import cluster_codes
-from evaluation.least_squares import least_squares
 from evaluation.model_panels import Panels, roles
 from evaluation.models import gain_regression
 from evaluation.models.design import Design, checked, columns, dummies
 from evaluation.models.linear import known_variance_weights
-from evaluation.power import region_correlation
+from evaluation.stats.bootstrap import cluster_codes
+from evaluation.stats.least_squares import least_squares
+from evaluation.stats.power import region_correlation
 
 # Generated panels: a share of 10 %, 700 respondents and a design effect of 1.5 a region and wave.
 SAMPLING_SD = 100 * (1.5 * 0.1 * 0.9 / 700) ** 0.5

@@ -12,11 +12,11 @@ from evaluation.data import Dataset
 from evaluation.errors import ModelError
 from evaluation.evidence import permitted
 from evaluation.headline import Headline, headline
-from evaluation.inference import holm
 from evaluation.model_panels import ROLES, fit_doses, panels
 from evaluation.observations import RATE, SAMPLE, targets, usable
 from evaluation.results import Result
 from evaluation.spoken import MOST_LOCKS, Spoken, drawn, say, whole
+from evaluation.stats.bootstrap import holm
 from evaluation.targets.outlook import Outlook, outlook
 from evaluation.text import t
 from evaluation.value import Value, assemble

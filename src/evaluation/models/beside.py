@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 
 from evaluation.errors import ModelError
-from evaluation.inference import randomisation_inference
-from evaluation.jackknife import jackknife
-from evaluation.least_squares import LeastSquares, least_squares
 from evaluation.models.design import Columns, Design
-from evaluation.power import (
+from evaluation.stats.bootstrap import romano_wolf
+from evaluation.stats.least_squares import LeastSquares, jackknife, least_squares
+from evaluation.stats.permutation import randomisation_inference
+from evaluation.stats.power import (
     Detectable,
     SimulatedTest,
     minimum_detectable_effect,
     region_correlation,
 )
-from evaluation.stepdown import romano_wolf
 
 PANELS, DRAWS = 500, 199
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.least_squares import RANK_TOLERANCE
+from evaluation.stats.least_squares import RANK_TOLERANCE
 
 MIN_REGIONS = 10
 

@@ -17,8 +17,8 @@ import pandas as pd
 
 from evaluation.errors import ModelError
 from evaluation.models.design import MIN_REGIONS
-from evaluation.models.drawn import POWER, TIE, critical_value, detectable, p_value, rejections
 from evaluation.results import Result
+from evaluation.stats.permutation import POWER, TIE, critical_value, detectable, p_among, rejections
 
 NAME = "staggered"
 NEVER = -1
@@ -499,7 +499,7 @@ def invert(estimate: float, other: Reassigned, level: float) -> tuple[float, flo
         one, two = (estimate - d) / (1 - b), (estimate + d) / (1 + b)
     one, two = (np.where(np.abs(b) >= 1 - TIE, np.inf, x) for x in (one, two))
     k = rejections(len(d), level)
-    p = p_value(abs(estimate), np.abs(d))
+    p = p_among(abs(estimate), np.abs(d))
     if k < 1:
         return p, -np.inf, np.inf
     spans = np.sort(np.stack([np.minimum(one, two), np.maximum(one, two)]), axis=1)
@@ -538,7 +538,7 @@ class Tested:
 
     def p_of(self, k: int) -> float:
         """p-value of one quantity."""
-        return p_value(abs(self.value[k] / self.se[k]), np.abs(self.t[:, k]))
+        return p_among(abs(self.value[k] / self.se[k]), np.abs(self.t[:, k]))
 
     def records(self, keys: dict[str, Any], part: slice) -> list[dict[str, Any]]:
         """Estimate, standard error, pointwise interval and simultaneous band of each quantity."""
@@ -571,9 +571,9 @@ def _by_bootstrap(
     details = {"se_analytic": float(analytic[0]), "critical_value": c}
     if panel.observed.all():
         other = reassign(panel, estimates[:1], draws, seed)
-        details["randomisation_p"] = p_value(abs(value[0]), np.abs(other.values[:, 0]))
+        details["randomisation_p"] = p_among(abs(value[0]), np.abs(other.values[:, 0]))
     interval = float(value[0] - c * se[0]), float(value[0] + c * se[0])
-    p = p_value(abs(value[0] / se[0]), np.abs(t[:, 0]))
+    p = p_among(abs(value[0] / se[0]), np.abs(t[:, 0]))
     how = f"studentised bootstrap within groups, {draws} draws"
     return Tested(value, se, t, interval, p, level, how, True, details)
 
@@ -640,7 +640,7 @@ def pre_trend(
     t = np.abs(test.value[chosen] / test.se[chosen]).max()
     slope = detectable(years[events < 0] / test.se[chosen], test.t[:, chosen], test.level)
     return {
-        "p": p_value(t, np.abs(test.t[:, chosen]).max(axis=1)),
+        "p": p_among(t, np.abs(test.t[:, chosen]).max(axis=1)),
         "estimates": len(chosen),
         "power": POWER,
         "detectable_slope": slope,

@@ -84,7 +84,7 @@ def fit(
     ------
     ModelError : fewer than 3 waves or 10 regions, a dose constant within regions, and what
         :mod:`evaluation.models.design` and
-        :func:`evaluation.inference.wild_cluster_bootstrap` refuse.
+        :func:`evaluation.stats.bootstrap.wild_cluster_bootstrap` refuse.
     """
     roles = columns(outcome, doses, covariates, region, wave, variance)
     options = {"unit": unit, "draws": draws, "seed": seed, "level": level}

@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.inference import cluster_codes
-from evaluation.least_squares import cluster_sums
 from evaluation.models.design import Columns, checked, columns
 from evaluation.models.held_out import held_out
 from evaluation.models.skill import SkillTest
 from evaluation.results import Result
-from evaluation.wild import enumerates
+from evaluation.stats.bootstrap import cluster_codes, enumerates
+from evaluation.stats.least_squares import cluster_sums
 
 NAME = "elastic_net"
 TERM = "skill"

@@ -86,7 +86,7 @@ def estimate(
     ------
     ModelError : shares outside 0 to 100, no convergence, a dose constant within every region, and
         what :mod:`evaluation.models.design` and
-        :func:`evaluation.inference.wild_cluster_bootstrap` refuse.
+        :func:`evaluation.stats.bootstrap.wild_cluster_bootstrap` refuse.
 
     Source
     ------

@@ -54,7 +54,7 @@ def fit(
     Raises
     ------
     ModelError : see :mod:`evaluation.models.design` and
-        :func:`evaluation.inference.wild_cluster_bootstrap`.
+        :func:`evaluation.stats.bootstrap.wild_cluster_bootstrap`.
 
     Notes
     -----

@@ -9,17 +9,17 @@ import numpy as np
 from scipy import stats
 
 from evaluation.errors import ModelError
-from evaluation.inference import Bootstrap, cluster_codes, wild_cluster_bootstrap
-from evaluation.least_squares import (
+from evaluation.models.beside import beside
+from evaluation.models.design import Columns, Design
+from evaluation.results import Result
+from evaluation.stats.bootstrap import Bootstrap, cluster_codes, wild_cluster_bootstrap
+from evaluation.stats.least_squares import (
     LeastSquares,
     cluster_sums,
     crv1,
     excess_variance,
     least_squares,
 )
-from evaluation.models.beside import beside
-from evaluation.models.design import Columns, Design
-from evaluation.results import Result
 
 POWER = 0.8
 

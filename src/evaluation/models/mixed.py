@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.inference import wild_cluster_bootstrap
 from evaluation.models import mundlak
 from evaluation.models.design import Columns, Design, columns
 from evaluation.models.linear import estimate
-from evaluation.models.reml import Reml, reml
 from evaluation.results import Result
+from evaluation.stats.bootstrap import wild_cluster_bootstrap
+from evaluation.stats.reml import Reml, reml
 
 NAME = "partial_pooling"
 SAID = {
@@ -116,7 +116,7 @@ def fit(
     Raises
     ------
     ModelError : a variance component estimated at 0, and what :mod:`evaluation.models.design` and
-        :func:`evaluation.inference.wild_cluster_bootstrap` refuse.
+        :func:`evaluation.stats.bootstrap.wild_cluster_bootstrap` refuse.
 
     Notes
     -----

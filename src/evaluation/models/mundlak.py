@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.least_squares import RANK_TOLERANCE
 from evaluation.models.design import MIN_REGIONS, Columns, Design, build, checked, dummies
+from evaluation.stats.least_squares import RANK_TOLERANCE
 
 UNBALANCED = ("wave_means", "wave_counts", "ignore")
 

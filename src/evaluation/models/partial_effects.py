@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.inference import Bootstrap, cluster_codes, wild_cluster_bootstrap
-from evaluation.least_squares import crv1
 from evaluation.models.quasi_likelihood import POINTS, ScoreTest, Shares
-from evaluation.wild import weight_batches
+from evaluation.stats.bootstrap import (
+    Bootstrap,
+    cluster_codes,
+    weight_batches,
+    wild_cluster_bootstrap,
+)
+from evaluation.stats.least_squares import crv1
 
 
 class PartialEffects:

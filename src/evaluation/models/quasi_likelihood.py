@@ -12,8 +12,8 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.tools.sm_exceptions import ConvergenceWarning, PerfectSeparationWarning
 
 from evaluation.errors import ModelError
-from evaluation.least_squares import LeastSquares, least_squares
-from evaluation.wild import WildTest
+from evaluation.stats.bootstrap import WildTest
+from evaluation.stats.least_squares import LeastSquares, least_squares
 
 LINKS = {"probit": families.links.Probit, "logit": families.links.Logit}
 # Fitted shares nearer to 0 or 1 mean that a coefficient runs to infinity.

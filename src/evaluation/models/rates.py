@@ -11,10 +11,10 @@ from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
 from evaluation.errors import ModelError
-from evaluation.inference import wild_cluster_bootstrap
 from evaluation.models.design import Columns, checked
 from evaluation.models.linear import minimum_detectable
 from evaluation.results import Result
+from evaluation.stats.bootstrap import wild_cluster_bootstrap
 
 NAME = "mean_gain"
 TERM = "mean_gain"
@@ -114,7 +114,7 @@ def fit(
     ------
     ModelError : a dose or covariate named, no variance, and what
         :func:`evaluation.models.columns.checked` and
-        :func:`evaluation.inference.wild_cluster_bootstrap` refuse.
+        :func:`evaluation.stats.bootstrap.wild_cluster_bootstrap` refuse.
 
     Notes
     -----

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.errors import ModelError
-from evaluation.wild import weight_batches
+from evaluation.stats.bootstrap import weight_batches
+from evaluation.stats.permutation import TIE, p_value
 
 MIN_DRAWS = 99
-TIE = 1e-9
 BISECTIONS = 60
 # Distance of a skill from the estimate beyond which an end is called unbounded.
 UNBOUNDED = 1e4
@@ -39,7 +39,7 @@ class SkillTest:
         drawn = np.abs(self.drawn[0] - (1 - skill) * self.drawn[1])
         observed = abs(self.m - (1 - skill) * self.b)
         extreme = np.count_nonzero(drawn >= observed - TIE * self.b)
-        return float((1 + extreme) / (1 + self.drawn.shape[1]))
+        return p_value(int(extreme), self.drawn.shape[1])
 
     def end(self, side: int, alpha: float) -> float:
         """Last skill not rejected on one side, 1 at most: no error can be below 0.

@@ -12,9 +12,9 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from evaluation.errors import ModelError
-from evaluation.models.drawn import critical_value, detectable, p_value
 from evaluation.models.events import Timed, one_of, single_dose, timed_panel
 from evaluation.results import Result
+from evaluation.stats.permutation import critical_value, detectable, p_among
 
 CONTROL, DIFFERENCES = "synthetic_control", "synthetic_did"
 METHODS = (CONTROL, DIFFERENCES, "did")
@@ -138,12 +138,12 @@ def _tested(own: Fit, placebos: list[Fit], statistic: str, level: float) -> tupl
     main = {
         "estimate": own.estimate,
         "se": float(np.std(estimates)),
-        "p": p_value(abs(own.estimate) / scale[0], np.abs(values)),
+        "p": p_among(abs(own.estimate) / scale[0], np.abs(values)),
         "low": own.estimate - reach,
         "high": own.estimate + reach,
     }
     return main, {
-        "ratio_p": p_value(own.ratio, np.array([fit.ratio for fit in placebos])),
+        "ratio_p": p_among(own.ratio, np.array([fit.ratio for fit in placebos])),
         "mde_approximate": detectable(np.array([1 / scale[0]]), values[:, None], level),
     }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluation.linear_system import fgls_weights
 from evaluation.results import Check
 from evaluation.robustness.context import Estimated, impossible
+from evaluation.stats.least_squares import fgls_weights
 
 MAXIMUM_VIF = 10.0
 MAXIMUM_CONDITION = 30.0

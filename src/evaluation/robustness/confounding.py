@@ -8,10 +8,9 @@ import numpy as np
 from scipy import stats
 
 from evaluation.errors import ModelError
-from evaluation.least_squares import LeastSquares, least_squares
-from evaluation.linear_system import fgls_weights
 from evaluation.results import Check
 from evaluation.robustness.context import Estimated, impossible
+from evaluation.stats.least_squares import LeastSquares, fgls_weights, least_squares
 
 
 def _equal_strength(f: float) -> float:

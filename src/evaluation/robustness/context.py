@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.inference import wild_cluster_bootstrap
-from evaluation.least_squares import least_squares
-from evaluation.linear_system import (
+from evaluation.models import fit
+from evaluation.results import Check, Result
+from evaluation.stats.bootstrap import wild_cluster_bootstrap
+from evaluation.stats.least_squares import (
     EFFECTS,
     System,
     checked,
     fgls_many,
     fgls_weights,
+    least_squares,
     system,
 )
-from evaluation.models import fit
-from evaluation.results import Check, Result
 
 # A check is read beside others, not on its own: fewer draws than the headline.
 DRAWS = 999

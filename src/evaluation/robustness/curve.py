@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.linear_system import System
 from evaluation.results import Check
 from evaluation.robustness.context import Estimated, impossible, records
 from evaluation.robustness.specifications import Curve, curve, specifications
+from evaluation.stats.least_squares import System
+from evaluation.stats.permutation import TIE, p_value
 
 OPPOSITE_SHARE = 0.25
-TIE = 1e-9
 
 
 def dealings(eqs: System, draws: int, seed: int) -> tuple[np.ndarray, int]:
@@ -134,7 +134,7 @@ def specification_curve(context: Estimated) -> Check:
         "median": median,
         "low": float(table["estimate"].min()),
         "high": float(table["estimate"].max()),
-        "p": (1 + extreme) / (1 + dealt.shape[1]),
+        "p": p_value(extreme, dealt.shape[1]),
         "draws": dealt.shape[1],
         "moved": moved,
     }

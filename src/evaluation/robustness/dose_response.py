@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.linear_system import fgls_weights, solve_many, system
 from evaluation.results import Check
 from evaluation.robustness.context import Estimated, impossible
+from evaluation.stats.least_squares import fgls_weights, solve_many, system
 
 GROUPS = 4
 SQUARE = "dose_squared"

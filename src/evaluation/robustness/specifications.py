@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evaluation.linear_system import System, system
 from evaluation.robustness.context import Estimated
 from evaluation.robustness.leave_out import BREAK
+from evaluation.stats.least_squares import System, system
 
 TRANSFORMATIONS = ("log2", "level", "z")
 # A wave is left out in its turn if it holds this share of the rows; smaller ones change nothing.

@@ -18,17 +18,18 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.inference import cluster_codes
-from evaluation.least_squares import (
+from evaluation.stats.bootstrap import WildTest, cluster_codes, weight_batches
+from evaluation.stats.least_squares import (
     LeastSquares,
+    System,
     cluster_sums,
     crv1,
+    fgls_weights,
     least_squares,
     root_weights,
     small_sample,
+    system,
 )
-from evaluation.linear_system import System, fgls_weights, system
-from evaluation.wild import WildTest, weight_batches
 
 WEBB_BELOW = 20
 # Nulls at which the confidence distribution is read, in standard errors from the estimate.
@@ -77,7 +78,7 @@ def confidence_draws(
 
     Parameters
     ----------
-    panel, spec : as for :func:`evaluation.linear_system.system`, with one dose; ``draws`` and
+    panel, spec : as for :func:`evaluation.stats.least_squares.system`, with one dose; ``draws`` and
         ``seed`` of the spec are those of the test that made the interval.
     seed : of the order of the draws only.
 

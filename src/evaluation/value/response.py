@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.inference import wild_cluster_bootstrap
-from evaluation.linear_system import fgls_weights, system
+from evaluation.stats.bootstrap import wild_cluster_bootstrap
+from evaluation.stats.least_squares import fgls_weights, system
 from evaluation.value.effects import joint
 
 POINTS = 41
