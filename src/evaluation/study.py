@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +157,7 @@ def estimate(
     *,
     draws: int,
     seed: int,
-    covariates: tuple[str, ...] = ROLES["gain"]["covariates"],
+    covariates: Sequence[str] = ROLES["gain"].covariates,
 ) -> tuple[Estimate, ...]:
     """Gain regression and two-way fixed effects for each dose, Holm over doses by model.
 

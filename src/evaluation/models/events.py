@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.models.design import MIN_REGIONS
+from evaluation.models.columns import MIN_REGIONS, Inference, Roles, complete
 from evaluation.results import Result
 from evaluation.stats.permutation import POWER, TIE, critical_value, detectable, p_among, rejections
 
@@ -70,13 +70,14 @@ class Timed:
         return np.unique(self.start, return_inverse=True)[1]
 
 
-def single_dose(doses: Sequence[str], covariates: Sequence[str], model: str) -> str:
-    """The one treatment column; these designs take neither a second dose nor covariates."""
-    if isinstance(doses, str) or len(doses) != 1:
-        raise ModelError(f"{model} takes one treatment column in 'doses'; it was given {doses!r}.")
-    if covariates:
-        raise ModelError(f"{model} takes no covariates; it was given {', '.join(covariates)}.")
-    return doses[0]
+def require_one_dose(roles: Roles, model: str) -> None:
+    """Refuse a second dose and covariates, which these designs do not take."""
+    if len(roles.doses) != 1:
+        names = ", ".join(roles.doses)
+        raise ModelError(f"{model} takes one treatment column in 'doses'; it was given {names}.")
+    if roles.covariates:
+        names = ", ".join(roles.covariates)
+        raise ModelError(f"{model} takes no covariates; it was given {names}.")
 
 
 def one_of(value: str, known: Sequence[str], what: str = "option") -> None:
@@ -85,29 +86,17 @@ def one_of(value: str, known: Sequence[str], what: str = "option") -> None:
         raise ModelError(f"Unknown {what} '{value}': use {' or '.join(known)}.")
 
 
-def _rows(panel: pd.DataFrame, names: dict[str, str | None]) -> pd.DataFrame:
-    """Complete rows under the names of their parts."""
-    used = {part: name for part, name in names.items() if name is not None}
-    if len(set(used.values())) < len(used):
-        raise ModelError(f"A column is used in two parts of one model: {', '.join(used.values())}.")
-    if absent := [name for name in used.values() if name not in panel.columns]:
+def _rows(panel: pd.DataFrame, roles: Roles) -> pd.DataFrame:
+    """Complete rows; refuses regions whose timing is missing throughout, for 0 means never."""
+    if roles.wave in panel.columns and not pd.api.types.is_numeric_dtype(panel[roles.wave]):
+        raise ModelError(f"Column '{roles.wave}' must be numeric; it is {panel[roles.wave].dtype}.")
+    frame, _ = complete(panel, roles)
+    untimed = panel.groupby(roles.region)[roles.dose].count().eq(0)
+    if untimed.any():
         raise ModelError(
-            f"Columns not in the panel: {', '.join(absent)}. It has: "
-            f"{', '.join(map(str, panel.columns))}. The treatment column gives each region's first "
-            "treated year (0 for never) or 0/1 in each wave."
+            f"Column '{roles.dose}' is missing throughout in {untimed.sum()} regions, first "
+            f"{untimed.index[untimed][0]}; write 0 for regions never treated."
         )
-    for part, name in used.items():
-        if part != "region" and not pd.api.types.is_numeric_dtype(panel[name]):
-            raise ModelError(f"Column '{name}' must be numeric; it is {panel[name].dtype}.")
-        if part != "region" and np.isinf(panel[name].to_numpy(float, na_value=np.nan)).any():
-            raise ModelError(f"Column '{name}' holds infinite values; write 0 for never treated.")
-    frame = pd.DataFrame({part: panel[name] for part, name in used.items()}).dropna()
-    doubled = frame[frame.duplicated(["region", "wave"])]
-    if len(doubled):
-        region, wave = doubled.iloc[0][["region", "wave"]]
-        raise ModelError(f"{len(doubled)} rows repeat a region and wave, first {region} in {wave}.")
-    if "variance" in frame and (frame["variance"] < 0).any():
-        raise ModelError(f"Column '{used['variance']}' holds negative variances.")
     return frame
 
 
@@ -125,15 +114,16 @@ def _start_by_indicator(table: pd.DataFrame, name: str) -> np.ndarray:
     return np.where((values == 1).any(axis=1), first, 0)
 
 
-def _first_treated(frame: pd.DataFrame, name: str) -> np.ndarray:
+def _first_treated(frame: pd.DataFrame, roles: Roles) -> np.ndarray:
     """First treated year of each region, 0 for never, from such years or from a 0/1 indicator."""
-    table = frame.pivot_table(index="region", columns="wave", values="dose")
-    if (frame["dose"] % 1 != 0).any():
+    name, dose = roles.dose, frame[roles.dose]
+    table = frame.pivot_table(index=roles.region, columns=roles.wave, values=name)
+    if (dose % 1 != 0).any():
         raise ModelError(
             f"'{name}' holds fractions: it is neither a first treated year (0 for never) nor 0/1. "
             "This design takes the timing of a designation, not an amount."
         )
-    if frame["dose"].isin([0, 1]).all():
+    if dose.isin([0, 1]).all():
         return _start_by_indicator(table, name)
     low, high = table.min(axis=1), table.max(axis=1)
     if (low != high).any():
@@ -144,10 +134,8 @@ def _first_treated(frame: pd.DataFrame, name: str) -> np.ndarray:
     return low.to_numpy()
 
 
-def timed_panel(
-    panel: pd.DataFrame, *, outcome: str, dose: str, region: str, wave: str, variance: str | None
-) -> Timed:
-    """Read a long panel whose ``dose`` is a first treated year (0 for never) or a 0/1 indicator.
+def timed_panel(panel: pd.DataFrame, roles: Roles) -> Timed:
+    """Read a long panel whose dose is a first treated year (0 for never) or a 0/1 indicator.
 
     A year between two waves starts treatment at the later one. Regions treated in the first wave
     have no untreated outcome and are left out and counted.
@@ -157,21 +145,21 @@ def timed_panel(
     ModelError : a column absent, not numeric or infinite, a region twice in a wave, a negative
         variance, a treatment that ends or has two starts, one wave, nobody or everybody treated.
     """
-    parts = {"outcome": outcome, "dose": dose, "region": region, "wave": wave, "variance": variance}
-    frame = _rows(panel, parts)
-    y = frame.pivot_table(index="region", columns="wave", values="outcome")
+    frame = _rows(panel, roles)
+    axes = {"index": roles.region, "columns": roles.wave}
+    y = frame.pivot_table(**axes, values=roles.outcome)
     waves = y.columns.to_numpy()
     if len(waves) < 2:
         raise ModelError(f"The panel has {len(waves)} wave(s); before and after need at least 2.")
-    year = _first_treated(frame, dose)
+    year = _first_treated(frame, roles)
     start = np.where(year > 0, np.searchsorted(waves, year), NEVER)
     later, kept = start == len(waves), start != 0
     start, known = np.where(later, NEVER, start)[kept], None
-    if variance is not None:
-        known = frame.pivot_table(index="region", columns="wave", values="variance")
+    if roles.variance is not None:
+        known = frame.pivot_table(**axes, values=roles.variance)
         known = known.reindex_like(y).to_numpy()[kept]
     always = int((~kept).sum())
-    _require_contrast(start, waves, dose, always)
+    _require_contrast(start, waves, roles.dose, always)
     counts = {"dropped": len(panel) - len(frame), "always": always, "later": int(later.sum())}
     return Timed(y.index.to_numpy()[kept], waves, y.to_numpy()[kept], known, start, **counts)
 
@@ -556,9 +544,8 @@ def bootstraps(panel: Timed) -> bool:
     return bool(sizes.sum() >= MIN_TREATED and sizes.min() >= MIN_GROUP)
 
 
-def _by_bootstrap(
-    panel: Timed, estimates: Estimates, draws: int, seed: int, level: float
-) -> Tested:
+def _by_bootstrap(panel: Timed, estimates: Estimates, inference: Inference) -> Tested:
+    draws, seed, level = inference.draws, inference.seed, inference.level
     codes, value = panel.cohorts, estimates.value
     se = standard_errors(estimates.influence, codes)
     if se[0] <= SMALL * np.abs(np.nan_to_num(panel.y)).max():
@@ -578,10 +565,9 @@ def _by_bootstrap(
     return Tested(value, se, t, interval, p, level, how, True, details)
 
 
-def _by_randomisation(
-    panel: Timed, estimates: Estimates, draws: int, seed: int, level: float
-) -> Tested:
-    other = reassign(panel, estimates, draws, seed)
+def _by_randomisation(panel: Timed, estimates: Estimates, inference: Inference) -> Tested:
+    draws, level = inference.draws, inference.level
+    other = reassign(panel, estimates, draws, inference.seed)
     if other.smallest_p > 1 - level + 1e-12:
         raise ModelError(
             f"Not testable with this design: with {int(panel.treated.sum())} treated of "
@@ -597,7 +583,7 @@ def _by_randomisation(
     return Tested(estimates.value, se, t, tuple(interval), p, level, how, False, details)
 
 
-def tested(panel: Timed, estimates: Estimates, draws: int, seed: int, level: float) -> Tested:
+def tested(panel: Timed, estimates: Estimates, inference: Inference) -> Tested:
     """Test estimates jointly: by bootstrap where groups are large enough, else by reassignment.
 
     Raises
@@ -605,10 +591,11 @@ def tested(panel: Timed, estimates: Estimates, draws: int, seed: int, level: flo
     ModelError : too few draws, a level outside (0, 1), no variation, or a design whose smallest
         p-value exceeds 1 - level.
     """
+    draws, level = inference.draws, inference.level
     if not 0 < level < 1 or (1 - level) * (draws + 1) < 1 - 1e-9:
         raise ModelError(f"{draws} draws cannot give an interval of level {level}; take more.")
     kind = _by_bootstrap if bootstraps(panel) else _by_randomisation
-    test = kind(panel, estimates, draws, seed, level)
+    test = kind(panel, estimates, inference)
     test.details["mde_approximate"] = detectable(np.array([1 / test.se[0]]), test.t[:, :1], level)
     return test
 
@@ -714,17 +701,9 @@ def _coefficients(dose: str, order: list[str], test: Tested) -> tuple[dict[str, 
 
 def fit(
     panel: pd.DataFrame,
+    roles: Roles,
+    inference: Inference,
     *,
-    outcome: str,
-    doses: Sequence[str],
-    region: str,
-    wave: str,
-    covariates: Sequence[str] = (),
-    variance: str | None = None,
-    unit: str = "percentage_point",
-    draws: int = 9999,
-    seed: int = 1,
-    level: float = 0.95,
     comparison: str = "never",
     base: str = "universal",
     summary: str = "group",
@@ -737,14 +716,12 @@ def fit(
 
     Parameters
     ----------
-    panel : one row a region and wave; gaps are allowed where the bootstrap is used.
-    outcome : rate, percent. doses : one column, the region's first treated year (0 for never) or
-        0/1 in each wave. wave : year. region : label. covariates : must be empty.
-    variance : sampling variance of the rate; it does not weight, only ``details["sampling_se"]``
-        is computed from it. unit : of the estimate.
+    panel : one row a region and wave (a year); gaps are allowed where the bootstrap is used.
+    roles : the outcome is a rate in percent; one dose, the region's first treated year (0 for
+        never) or 0/1 in each wave; no covariates. The sampling variance does not weight, only
+        ``details["sampling_se"]`` is computed from it.
     comparison, base : see :func:`group_time`.
     summary : average reported, ``"group"``, ``"dynamic"``, ``"calendar"`` or ``"simple"``.
-    draws, seed, level : of the test.
 
     Returns
     -------
@@ -756,9 +733,8 @@ def fit(
     ModelError : nobody or everybody treated, fewer than 10 regions, one wave, a design in which
         no p-value could reach 1 - level, covariates, and what :func:`timed_panel` refuses.
     """
-    dose = single_dose(doses, covariates, "The staggered design")
-    names = {"outcome": outcome, "dose": dose, "region": region, "wave": wave}
-    timed = timed_panel(panel, **names, variance=variance)
+    require_one_dose(roles, "The staggered design")
+    timed = timed_panel(panel, roles)
     _check(timed, summary)
     cells = group_time(timed, comparison, base, minimum=2 if bootstraps(timed) else 1)
     parts = {by: averages(timed, cells, by) for by in AVERAGES}
@@ -766,23 +742,23 @@ def fit(
     every = [parts[by][2] for by in order] + [
         parts[by][1] for by in ("dynamic", "group", "calendar")
     ]
-    test = tested(timed, stack([*every, cells.estimates]), draws, seed, level)
+    test = tested(timed, stack([*every, cells.estimates]), inference)
     details = _tables(timed, cells, parts, overall, test) | test.details | _counts(timed, cells)
-    details |= {"comparison": comparison, "base": base, "summary": summary, "seed": seed}
+    details |= {"comparison": comparison, "base": base, "summary": summary, "seed": inference.seed}
     squares, details["sampling_se"] = overall.loading[0] ** 2, None
     if timed.variance is not None:
         details["sampling_se"] = float(np.sqrt((squares * np.nan_to_num(timed.variance)).sum()))
     observed = int(timed.observed.sum())
-    coefficients = _coefficients(dose, order, test)
+    coefficients = _coefficients(roles.dose, order, test)
     return Result(
         model=NAME,
-        outcome=outcome,
-        **(coefficients[0] | {"term": dose}),
-        level=level,
+        outcome=roles.outcome,
+        **coefficients[0],
+        level=inference.level,
         inference=test.description,
         clusters=len(timed.start),
         observations=observed,
-        unit=unit,
+        unit="percentage_point",
         coefficients=coefficients,
         draws=len(test.t),
         support=float(squares.sum() ** 2 / (squares**2).sum() / observed),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +11,8 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from evaluation.errors import ModelError
-from evaluation.models.events import Timed, one_of, single_dose, timed_panel
+from evaluation.models.columns import Inference, Roles
+from evaluation.models.events import Timed, one_of, require_one_dose, timed_panel
 from evaluation.results import Result
 from evaluation.stats.permutation import critical_value, detectable, p_among
 
@@ -227,17 +227,9 @@ def _details(
 
 def fit(
     panel: pd.DataFrame,
+    roles: Roles,
+    inference: Inference,
     *,
-    outcome: str,
-    doses: Sequence[str],
-    region: str,
-    wave: str,
-    covariates: Sequence[str] = (),
-    variance: str | None = None,
-    unit: str = "percentage_point",
-    draws: int = 9999,
-    seed: int = 1,
-    level: float = 0.95,
     method: str = DIFFERENCES,
     statistic: str = "gap",
 ) -> Result:
@@ -248,10 +240,10 @@ def fit(
 
     Parameters
     ----------
-    panel : one row a region and wave. outcome : rate, percent. doses : one column, the first
-        treated year (0 for never) or 0/1 in each wave. covariates : must be empty.
-    variance : sampling variance of the rate, for ``details["sampling_se"]`` only.
-    draws, seed : not used, as all placebos are computed. level : of the interval.
+    panel : one row a region and wave. roles : the outcome is a rate in percent; one dose, the
+        first treated year (0 for never) or 0/1 in each wave; no covariates. The sampling variance
+        serves ``details["sampling_se"]`` only.
+    inference : only the level is used, as all placebos are computed.
     method : see :func:`weights`.
     statistic : ``"gap"`` compares absolute gaps, ``"ratio"`` divides each by the region's
         root mean square gap before treatment.
@@ -266,14 +258,13 @@ def fit(
     The treated region's missing waves are left out; donors with gaps in the others too. Both are
     counted. ``details["ratio_p"]`` ranks the ratio of mean square gaps after and before.
     """
-    dose = single_dose(doses, covariates, "A model of one treated region")
+    level = inference.level
+    require_one_dose(roles, "A model of one treated region")
     one_of(method, METHODS)
     one_of(statistic, STATISTICS)
     if not 0 < level < 1:
         raise ModelError(f"'level' must lie strictly between 0 and 1; it is {level}.")
-    timed = timed_panel(
-        panel, outcome=outcome, dose=dose, region=region, wave=wave, variance=variance
-    )
+    timed = timed_panel(panel, roles)
     row = _treated_row(timed)
     waves, donors = _used(timed, row)
     before = int((waves < timed.start[row]).sum())
@@ -289,15 +280,15 @@ def fit(
     details["sampling_se"] = _sampling_se(timed, row, waves, donors, own)
     return Result(
         model=method,
-        outcome=outcome,
-        term=dose,
+        outcome=roles.outcome,
+        term=roles.dose,
         **main,
         level=level,
         inference=f"placebo regions, all {len(donors)} donors, {statistic}",
         clusters=1 + len(donors),
         observations=len(waves) * (1 + len(donors)),
-        unit=unit,
-        coefficients=({"term": dose, **main},),
+        unit="percentage_point",
+        coefficients=({"term": roles.dose, **main},),
         draws=len(donors),
         support=(1 + details["donors_effective"]) / (1 + len(donors)),
         details=details,

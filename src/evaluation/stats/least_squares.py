@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -226,49 +226,87 @@ def jackknife(
     return Jackknife(se, t, p, estimate - half, estimate + half, clusters)
 
 
-# Columns whose values are the fixed effects of each linear model, by their part in the spec.
-EFFECTS = {"gain_regression": ("wave",), "two_way_fixed_effects": ("region", "wave")}
-KEYS = ("model", "outcome", "doses", "covariates", "region", "wave", "variance", "seed", "draws")
 # Eigenvalues of the scaled normal equations below this share of the largest are taken as zero.
 TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
-class System:
-    """y = X b + e with effects first, then covariates, the doses last.
+class Equation:
+    """y = X b + e of one panel: effects, covariates, further doses, the dose reported last.
 
     Attributes
     ----------
-    y : (N,). X : (N, k). names : k column names. effects, doses : numbers of such columns.
-    variance : (N,) known sampling variances, or None. regions, waves : (N,) labels.
-    rows : (N,) positions in the panel the system was made from.
+    y : (N,). X : (N, k) frame. effects : number of leading columns that are fixed effects.
+    nested : how many of those are effects of the clusters. clusters, periods : (N,) labels.
+    variance : (N,) known sampling variances of y, or None. doses : number of trailing columns
+        that are doses. rows : (N,) positions in the panel. dropped : rows left out for missing
+        values. singletons : clusters left out because they were seen in one period only.
     """
 
     y: np.ndarray
-    X: np.ndarray
-    names: tuple[str, ...]
-    effects: int
-    doses: int
-    variance: np.ndarray | None
-    regions: np.ndarray
-    waves: np.ndarray
-    rows: np.ndarray
+    X: pd.DataFrame
+    clusters: np.ndarray
+    periods: np.ndarray
+    variance: np.ndarray | None = None
+    effects: int = 0
+    nested: int = 0
+    doses: int = 1
+    rows: np.ndarray | None = None
+    dropped: int = 0
+    singletons: int = 0
 
     @property
-    def first(self) -> int:
-        """Position of the first dose, the term reported."""
-        return len(self.names) - self.doses
+    def names(self) -> tuple[str, ...]:
+        """Column names of X."""
+        return column_names(self.X)
+
+    @property
+    def uncounted(self) -> int:
+        """Columns that take no degree of freedom in CRV1: the nested effects less the constant."""
+        return max(0, self.nested - 1)
 
     @property
     def codes(self) -> np.ndarray:
-        """Regions as 0 ... G-1."""
-        return np.unique(self.regions, return_inverse=True)[1]
+        """Clusters as 0 ... G-1, (N,)."""
+        return np.unique(self.clusters, return_inverse=True)[1]
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """X as an array, (N, k)."""
+        return self.X.to_numpy()
+
+    def known_variance_weights(self) -> tuple[np.ndarray | None, float | None]:
+        """Weights 1/(v + σ²), σ² after Lewis & Linzer floored at 0, and σ² before the floor.
+
+        ``(None, None)`` where no sampling variance v is known.
+
+        Raises
+        ------
+        ModelError : a rank-deficient design, or a row whose variance would be 0.
+        """
+        if self.variance is None:
+            return None, None
+        sigma2 = excess_variance(self.y, self.X, self.variance)
+        total = self.variance + max(0.0, sigma2)
+        if (total <= 0).any():
+            raise ModelError(
+                "Some sampling variances are 0 and no further variance was found: those rows would "
+                "get infinite weight. Give their variance or leave them out."
+            )
+        return 1 / total, sigma2
 
     @property
-    def nested(self) -> int:
-        """Region effects that take no degree of freedom in CRV1, as in the models."""
-        count = sum(name.startswith("region=") for name in self.names)
-        return max(0, count - 1)
+    def weights(self) -> np.ndarray:
+        """The weights of the models, (N,); ones where no variance is known."""
+        weights, _ = self.known_variance_weights()
+        if weights is None:
+            least_squares(self.y, self.X)  # refuses a rank-deficient design by name
+            return np.ones(len(self.y))
+        return weights
+
+    def fit(self) -> LeastSquares:
+        """Known-variance generalised least squares."""
+        return least_squares(self.y, self.X, self.known_variance_weights()[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,71 +323,10 @@ class Fits:
     rank: np.ndarray
 
 
-def checked(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec as a dict; refuses one that lacks a part."""
-    lacking = [key for key in KEYS if key not in spec]
-    if lacking:
-        raise ModelError(f"The specification lacks {', '.join(lacking)}; it needs {KEYS}.")
-    return dict(spec)
-
-
-def _effects(frame: pd.DataFrame, spec: Mapping[str, Any]) -> list[pd.DataFrame]:
-    parts = []
-    for part in EFFECTS[spec["model"]]:
-        labels = frame[spec[part]].astype(str).rename(part)
-        columns = pd.get_dummies(labels, prefix=part, prefix_sep="=", dtype=float)
-        parts.append(columns.iloc[:, 1:] if parts else columns)
-    return parts
-
-
-def system(panel: pd.DataFrame, spec: Mapping[str, Any]) -> System:
-    """The equations of a linear model on the complete rows of a panel.
-
-    Raises ``ModelError`` for a model that is not linear, an absent column, or no complete row.
-    """
-    spec = checked(spec)
-    if spec["model"] not in EFFECTS:
-        raise ModelError(f"'{spec['model']}' is not linear; use one of {', '.join(EFFECTS)}.")
-    known = [] if spec["variance"] is None else [spec["variance"]]
-    numeric = [spec["outcome"], *spec["covariates"], *spec["doses"], *known]
-    used = [*numeric, spec["region"], spec["wave"]]
-    if absent := [name for name in used if name not in panel.columns]:
-        raise ModelError(f"Columns not in the panel: {', '.join(absent)}.")
-    keep = panel[used].notna().all(axis=1).to_numpy(copy=True)
-    if "region" in EFFECTS[spec["model"]]:  # a region seen once carries nothing
-        seen = panel.loc[keep, spec["region"]].value_counts()
-        keep &= panel[spec["region"]].map(seen).fillna(0).gt(1).to_numpy()
-    frame = panel.loc[keep].reset_index(drop=True)
-    if frame.empty:
-        raise ModelError("No row of the panel is complete in the columns of the model.")
-    left = pd.concat(_effects(frame, spec), axis=1)
-    X = pd.concat([left, frame[[*spec["covariates"], *spec["doses"]]].astype(float)], axis=1)
-    return System(
-        y=frame[spec["outcome"]].to_numpy(dtype=float),
-        X=X.to_numpy(),
-        names=tuple(map(str, X.columns)),
-        effects=left.shape[1],
-        doses=len(spec["doses"]),
-        variance=None if not known else frame[known[0]].to_numpy(dtype=float),
-        regions=frame[spec["region"]].to_numpy(),
-        waves=frame[spec["wave"]].to_numpy(),
-        rows=np.flatnonzero(keep),
-    )
-
-
-def fgls_weights(system: System) -> np.ndarray:
-    """Weights 1/(v + σ²) as the models take them; ones where no variance is known."""
-    if system.variance is None:
-        least_squares(system.y, system.X)  # refuses a rank-deficient design by name
-        return np.ones(len(system.y))
-    total = system.variance + max(0.0, excess_variance(system.y, system.X, system.variance))
-    if (total <= 0).any():
-        raise ModelError("Some variances are 0: those rows would get infinite weight.")
-    return 1 / total
-
-
 def solve_many(y: np.ndarray, X: np.ndarray, weights: np.ndarray) -> Fits:
-    """Weighted least squares for M outcomes, designs or weights at once.
+    """Weighted least squares for M outcomes, designs or weights at once, by normal equations.
+
+    Columns are scaled to unit length first, so that these lose no digits that matter.
 
     Parameters
     ----------
@@ -381,28 +358,28 @@ def solve_many(y: np.ndarray, X: np.ndarray, weights: np.ndarray) -> Fits:
     )
 
 
-def fgls_many(system: System, masks: np.ndarray) -> np.ndarray:
+def fgls_many(equation: Equation, masks: np.ndarray) -> np.ndarray:
     """Coefficients (M, k) of the known-variance FGLS on M subsets of rows, masks (M, N).
 
     A coefficient the subset does not identify is missing.
     """
     masks = masks.astype(float)
-    if system.variance is None:
-        return solve_many(system.y, system.X, masks).coefficients
-    first, v = solve_many(system.y, system.X, masks), system.variance
-    leverage = ((system.X @ first.inverse) * system.X).sum(axis=2)
+    if equation.variance is None:
+        return solve_many(equation.y, equation.matrix, masks).coefficients
+    first, v = solve_many(equation.y, equation.matrix, masks), equation.variance
+    leverage = ((equation.matrix @ first.inverse) * equation.matrix).sum(axis=2)
     excess = masks * (first.residuals**2 - v + leverage * v)
     free = np.maximum(masks.sum(axis=1) - first.rank, 1e-9)
     sigma2 = np.maximum(0.0, excess.sum(axis=1) / free)
-    return solve_many(system.y, system.X, masks / (v + sigma2[:, None])).coefficients
+    return solve_many(equation.y, equation.matrix, masks / (v + sigma2[:, None])).coefficients
 
 
-def crv1_many(system: System, X: np.ndarray, weights: np.ndarray, fits: Fits) -> np.ndarray:
+def crv1_many(equation: Equation, X: np.ndarray, weights: np.ndarray, fits: Fits) -> np.ndarray:
     """CRV1 standard errors (M, doses) of the doses."""
-    codes = system.codes
+    codes = equation.codes
     clusters = int(codes.max()) + 1
-    rows = fits.inverse[:, system.first :, :]
+    rows = fits.inverse[:, -equation.doses :, :]
     pull = rows @ (X.T if X.ndim == 2 else X.swapaxes(1, 2))
     scores = (pull * (weights * fits.residuals)[:, None, :]) @ np.eye(clusters)[codes]
-    factor = small_sample(clusters, len(system.y), len(system.names) - system.nested)
+    factor = small_sample(clusters, len(equation.y), len(equation.names) - equation.uncounted)
     return np.sqrt(factor * (scores**2).sum(axis=2))
