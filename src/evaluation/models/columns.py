@@ -232,6 +232,8 @@ def equation(model: str, panel: pd.DataFrame, roles: Roles) -> Equation:
     nested = "region" in EFFECTS[model]
     rows, counts = _kept(panel, roles, repeated=nested)
     if not len(rows):
+        if counts["singletons"]:
+            require_repeated(0, counts["singletons"])
         raise ModelError("No row of the panel is complete in the columns of the model.")
     frame = panel[roles.used].iloc[rows].reset_index(drop=True)
     effects = [
@@ -324,11 +326,11 @@ def mundlak(
     checked(panel, roles)
     rows, counts = _kept(panel, roles, repeated=True)
     frame = panel[roles.used].iloc[rows].reset_index(drop=True)
+    require_repeated(frame[roles.region].nunique(), counts["singletons"])
+    _require_within(frame, roles)
     own = frame[[*roles.covariates, *reversed(roles.doses)]].astype(float)
     waves = dummies(frame[roles.wave], drop_first=True)
     left = pd.concat([pd.Series(1.0, frame.index, name="intercept"), waves], axis=1)
-    require_repeated(frame[roles.region].nunique(), counts["singletons"])
-    _require_within(frame, roles)
     if means:
         extra = [_means(own.iloc[:, ::-1], frame[roles.region])]
         extra.append(_exposure(frame, roles, waves, unbalanced))

@@ -110,7 +110,7 @@ def confounding(context: Estimated) -> Check:
     """
     name, s = "robustness_value", context.roles
     if not context.linear:
-        return impossible(name, f"The robustness value needs a linear model, not {s['model']}.")
+        return impossible(name, f"The robustness value needs a linear model, not {context.result.model}.")
     eqs = context.equations()
     chosen = [*s.covariates, *s.doses[1:]]
     weights = eqs.weights
