@@ -14,8 +14,8 @@ from bs4 import BeautifulSoup
 from filelock import FileLock
 
 from evaluation.data import Dataset, load
+from evaluation.data.tables import package_hash
 from evaluation.study import Study, build
-from evaluation.tables import package_hash
 
 if TYPE_CHECKING:  # the figures are slow to import: only tests of pages pay for them
     from evaluation.report import Context

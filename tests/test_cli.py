@@ -110,7 +110,7 @@ def test_own_boundaries_reach_the_run_and_need_their_approval(project, kernels):
     assert kepu("batch", "b.yml", *arguments, *FOLDER).exit_code == 0
     assert kernels[0][1].boundaries.approval == "GS(2024)1"
     missing = kepu("batch", "b.yml", "--boundaries", "none.json", "--approval", "x", *FOLDER)
-    assert missing.exit_code == 2 and "none.json is no GeoJSON file" in missing.output
+    assert missing.exit_code == 2 and "none.json does not exist" in missing.output
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from evaluation.attempt import Launcher
 from evaluation.errors import KepuError
 from evaluation.keys import PARTS
 from evaluation.plan import Job
-from evaluation.record import State
 from evaluation.runner import Run, Watch, run
+from evaluation.state import State
 from evaluation.warm import client
 from evaluation.warm.client import Server
 from evaluation.worker import CACHED, FAILED, MADE, Task
@@ -101,7 +102,7 @@ def whole(out: Path, *regions: str) -> None:
     assert pages == {f"{region}_en.html" for region in regions}
     for page in pages:
         assert (out / page).read_text("utf-8").rstrip().endswith("</html>")
-    assert not list(out.glob(".staging-*"))
+    assert [path.name for path in (out / ".kepu").iterdir()] == [".lock"]
 
 
 def no_process_of(project: Path) -> None:
@@ -165,8 +166,17 @@ run(jobs("a", "b", "slow.always", "c"), how(project, project / "out"))
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_batch_that_is_killed_goes_on_from_where_it_was(project, number):
+@pytest.fixture
+def temporary(monkeypatch):
+    """A temporary folder of this test alone, with a short name: paths of sockets are short."""
+    with tempfile.TemporaryDirectory(prefix="k") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_batch_that_is_killed_goes_on_from_where_it_was(project, number, temporary):
     out, tests = project / "out", str(Path(__file__).parent)
     script = BATCH.format(tests=tests, project=str(project))
     batch = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
@@ -180,11 +190,20 @@ def test_batch_that_is_killed_goes_on_from_where_it_was(project, number):
     assert batch.wait(30) != 0
     assert time.monotonic() - begun < 10  # nothing is tried again once the run is ended
     no_process_of(project)
+    if number != signal.SIGKILL:
+        empty(temporary)
     for path in (project / "notebooks/marks").glob("slow.always-*"):
         path.unlink()
     again = run(jobs("a", "b", "c", "d"), how(project, out))
     assert [o.status for o in again] == [CACHED, CACHED, CACHED, MADE]
     whole(out, "a", "b", "c", "d")
+    empty(temporary)
+
+
+def empty(temporary: Path) -> None:
+    """No run left anything but the lock of its folder."""
+    left = [path for path in temporary.rglob("*") if path.is_file() or path.is_socket()]
+    assert [path.name for path in left] == [".lock"]
 
 
 def test_page_that_was_cut_off_is_never_taken_for_finished(project):

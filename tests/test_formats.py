@@ -150,7 +150,7 @@ def test_files_bear_the_date_of_the_report_or_of_the_build(made, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     assert moment(notebook) == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
-    with pytest.raises(KepuError, match="must be seconds since 1970"):
+    with pytest.raises(KepuError, match="no number of seconds between 1970 and 2099"):
         moment(notebook)
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
     assert moment(nbformat.v4.new_notebook()) == EARLIEST

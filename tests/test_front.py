@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import math
 import re
@@ -385,6 +387,35 @@ def test_hostile_names_are_harmless_text():
 def test_texts_from_outside_are_made_fit_to_show():
     assert clean("a\u202eb\x00c") == "abc" and clean("\ud800") == "\ufffd"
     assert clean("y" * 201) == "y" * 199 + "…" and clean("y" * 200) == "y" * 200
+
+
+@pytest.mark.parametrize("listed", [None, HOSTILE])
+def test_the_policy_of_the_page_allows_its_own_style_and_script_alone(listed):
+    html = front.page(*batch(listed))
+    shown = BeautifulSoup(html, "html.parser")
+    policy = shown.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+
+    def hashed(element) -> str:
+        digest = hashlib.sha256(element.string.encode()).digest()
+        return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+    (script,) = shown.find_all("script", type=None)
+    assert rules == {
+        "default-src": "'none'", "style-src": hashed(shown.style), "script-src": hashed(script),
+        "base-uri": "'none'", "form-action": "'none'",
+    }  # fmt: skip
+    # It precedes what it rules, and nothing on the page needs more than it allows.
+    assert html.index("Content-Security-Policy") < html.index("<style>")
+    assert shown.find(style=True) is None and ".style" not in script.string
+    assert not any(name.startswith("on") for tag in shown.find_all(True) for name in tag.attrs)
+
+
+@pytest.mark.parametrize("name", ["//example.org/a.html", "javascript:alert(1)", "\\\\x\\a"])
+def test_no_name_of_a_file_leads_elsewhere(name):
+    found = entry(regions()[0], "en", file=name, earlier={"file": name, "date": "2026-01-01"})
+    for each in rows.links(found):
+        assert ":" not in each.href and not each.href.startswith(("/", "\\"))
 
 
 def test_an_empty_folder_still_has_a_page():

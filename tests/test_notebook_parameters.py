@@ -10,8 +10,8 @@ import papermill
 import pytest
 from traitlets.config import Config
 
+from evaluation.data.tables import package_hash
 from evaluation.errors import KepuError
-from evaluation.tables import package_hash
 from evaluation.warm.client import ADDRESS, Server, unsafe
 
 ROOT = Path(__file__).resolve().parents[1]

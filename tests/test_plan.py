@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from evaluation.batch import BatchError
+from evaluation.errors import KepuError
 from evaluation.parameters import Parameter
 from evaluation.plan import make_plan
 from evaluation.project import data_label, read_batch, read_notebooks
@@ -183,3 +185,11 @@ def test_the_data_folder_is_recorded_without_the_path_of_a_machine(tmp_path):
     label = data_label(root / "data", root / "notebooks", root)
     assert label == "../data"
     assert data_label(tmp_path / "elsewhere" / "mine", root / "notebooks", root) == "mine"
+
+
+@pytest.mark.parametrize("code", ["../../../victim", "/etc/x", "a/b", "..", "150000\n", "一"])
+def test_region_whose_code_is_no_file_name_is_refused_whatever_the_package_allows(dataset, code):
+    regions = dataset.regions.replace({"code": {"150000": code}})
+    package = SimpleNamespace(regions=regions, region_sets=dataset.region_sets)
+    with pytest.raises(KepuError, match="cannot name a report — correct the code of the region"):
+        plan_of(one(regions=[code]), package, only=[code])

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -15,12 +16,11 @@ from filelock import FileLock
 from evaluation import front
 from evaluation.errors import KepuError
 from evaluation.export import ExportError, loaded, to_html
-from evaluation.journal import Journal
 from evaluation.keys import PARTS
-from evaluation.manifest import entries, index, write
 from evaluation.plan import Job
-from evaluation.record import Record, State
+from evaluation.project import read_notebooks
 from evaluation.runner import Run, run
+from evaluation.state import Folder, Record, State, index, read, write
 from evaluation.tidy import hide
 from evaluation.worker import FAILED, MADE, Outcome
 
@@ -97,7 +97,7 @@ def test_failures_stop_no_other_report_and_say_why(finished):
 def test_only_whole_reports_lie_in_the_folder(finished):
     out, _ = finished
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-    assert files - {".lock"} == {
+    assert files - {".lock", ".kepu/.lock"} == {
         "150000_en.html",
         "notebooks/150000_en.ipynb",
         "failed/150100_en.ipynb",
@@ -106,7 +106,7 @@ def test_only_whole_reports_lie_in_the_folder(finished):
         "index.html",
         "manifest.json",
     }
-    assert not list(out.glob(".staging-*"))
+    assert [path.name for path in (out / ".kepu").iterdir()] == [".lock"]
 
 
 def test_manifest_tells_state_versions_and_every_report(finished):
@@ -143,6 +143,15 @@ def test_no_path_of_this_machine_is_recorded(finished, project):
             assert str(project) not in text and str(Path.home()) + os.sep not in text, path
 
 
+def test_project_and_folder_may_have_braces_in_their_names(project, tmp_path):
+    there = tmp_path / "{a} {}"
+    shutil.copytree(project, there, ignore=shutil.ignore_patterns("out"))
+    assert read_notebooks(there / "notebooks")["page"]["region"].default == '"0"'
+    out = there / "{region}"
+    assert [o.status for o in run([job("150000")], how(there, out))] == [MADE]
+    assert (out / "150000_en.html").is_file()
+
+
 def test_second_run_is_refused_while_one_writes(project):
     out = project / "busy"
     out.mkdir()
@@ -153,24 +162,26 @@ def test_second_run_is_refused_while_one_writes(project):
 
 def test_events_tell_what_happened_as_it_happened(finished):
     events = [json.loads(line) for line in (finished[0] / "events.jsonl").read_text().splitlines()]
-    assert [event["event"] for event in events] == ["started", "report", "finished"]
+    assert [event["event"] for event in events] == ["started", "filing", "report", "finished"]
     assert events[0]["data_hash"] == STATE.data_hash
-    assert events[1]["entry"]["id"] == "150200_en" and events[1]["entry"]["status"] == FAILED
+    assert events[1]["stem"] == "150200_en"
+    assert events[2]["entry"]["id"] == "150200_en" and events[2]["entry"]["status"] == FAILED
 
 
 def record(out: Path, jobs: list[Job], failing: tuple[str, ...] = (), state: State = STATE) -> dict:
     """Write a manifest as a run would, with pages standing in for the made reports."""
-    with contextlib.closing(Journal(out)) as log:
-        kept = Record(out, state, entries(out), log)
+    work = out / "work"
+    work.mkdir()
+    with contextlib.closing(Record(Folder(out, work), state, read(out))) as kept:
         for each in jobs:
             outcome = Outcome(each.id, MADE, 1.0)
             if each.id in failing:
                 outcome = Outcome(each.id, FAILED, 1.0, "ValueError: odd")
             else:
                 (out / f"{each.stem}.html").write_text("<h1>x</h1>", "utf-8")
-            kept.add(each, outcome, {})
-        write(out, kept.entries, kept.told())
-        log.write("finished")
+            kept.add(each, outcome, {}, work / each.stem)
+        kept.finish()
+    work.rmdir()
     return json.loads((out / "manifest.json").read_text("utf-8"))
 
 
@@ -198,11 +209,12 @@ def test_front_page_is_drawn_again_only_where_it_would_differ(tmp_path, monkeypa
     drawn = []
     monkeypatch.setattr(front, "page", lambda manifest, *_, **__: drawn.append(1) or f"{manifest}")
     record(tmp_path, [job("150000")])
-    kept = entries(tmp_path)
+    kept = dict(read(tmp_path).entries)
 
     def again(**run: str) -> int:
         drawn.clear()
-        write(tmp_path, kept, {**vars(STATE), **run})
+        folder = Folder(tmp_path, tmp_path)
+        write(folder, read(tmp_path), kept, {**vars(STATE), **run})
         return len(drawn)
 
     assert again(seconds="9") == 0
@@ -211,7 +223,7 @@ def test_front_page_is_drawn_again_only_where_it_would_differ(tmp_path, monkeypa
     assert again(commit="other") == 1
     (tmp_path / "index.html").unlink()
     assert again(commit="other") == 1
-    kept["150000_en"]["summary"] = {"changed": True}
+    kept["150000_en"] = {**kept["150000_en"], "summary": {"changed": True}}
     assert again(commit="other") == 1
 
 
@@ -224,7 +236,7 @@ def test_index_lists_all_grouped_by_level(tmp_path):
         job("152200", level="league"),
     ]
     manifest = record(tmp_path, jobs, failing=("152200_en",))
-    page = index(manifest)
+    page = index(manifest["run"], manifest["reports"])
     assert re.findall(r'<section id="overview"', page)
     assert re.findall(r'<tr role="row" data-key="\w+" data-level="(\w+)"', page) == [
         "province",

@@ -126,7 +126,7 @@ def test_a_file_that_is_no_notebook_is_named(whole):
     (whole / "notebooks" / "01_data_and_evidence.ipynb").write_text("<<<<<<<", "utf-8")
     run = CliRunner().invoke(app, ["notebooks", "--check"])
     assert run.exit_code == 2
-    assert "01_data_and_evidence.ipynb cannot be read" in run.output
+    assert "01_data_and_evidence.ipynb is no notebook" in run.output
 
 
 def test_kepu_notebooks_refuses_a_name_it_does_not_know(whole):

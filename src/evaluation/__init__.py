@@ -11,9 +11,7 @@ True
 """
 
 from importlib import import_module
-from importlib.metadata import version
 
-__version__ = version("kepu-evaluation")
 # A public name and the module it is taken from; a module stands for itself.
 _PUBLIC = {
     "KepuError": "errors",
@@ -31,6 +29,10 @@ __all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("kepu-evaluation")
     if name not in _PUBLIC:
         known = ", ".join(_PUBLIC)
         raise AttributeError(f"evaluation has no '{name}'; its public names are {known}")

@@ -17,6 +17,7 @@ from evaluation.text import LANGUAGES
 
 FORMATS = ("html", "pdf", "docx")
 KEYS = ("title", "notebook", "region_set", "regions", "languages", "formats", "parameters")
+NAMED = "name a notebook with a cell tagged `parameters`"
 INHERITED = ("languages", "formats", "parameters")
 
 
@@ -91,7 +92,7 @@ def check_block(
     name = raw.get("notebook")
     if not isinstance(name, str) or name not in catalogue.notebooks:
         allowed = tuple(sorted(catalogue.notebooks))
-        return None, [*problems, unknown(f"{where}notebook", name, allowed, "name a notebook")]
+        return None, [*problems, unknown(f"{where}notebook", name, allowed, NAMED)]
     declared = catalogue.notebooks[name]
     problems += check_parameters(f"{where}parameters", raw.get("parameters", {}), name, declared)
     if problems:

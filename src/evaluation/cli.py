@@ -1,6 +1,7 @@
 """The command ``kepu``: check the data, make reports, list what there is.
 
-Exit codes: 0 everything made, 1 some reports failed, 2 bad input or usage.
+Exit codes: 0 done, 1 some reports failed or the output cannot be written, 2 bad input or usage,
+70 an error of the program, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import typer
 from typer.core import TyperGroup
 
 from evaluation import commands, commands_notebooks, commands_value
+from evaluation.entry import FAILED, USAGE, interrupted, main, tell
 from evaluation.errors import KepuError
 
-FAILED, USAGE = 1, 2
+__all__ = ["app", "main"]
 
 
 class Commands(TyperGroup):
@@ -26,8 +28,10 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KepuError as error:
-            typer.echo(str(error), err=True)
+            tell(str(error))
             raise typer.Exit(USAGE) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(interrupted()) from None
 
 
 class Language(StrEnum):
@@ -57,7 +61,7 @@ app = typer.Typer(
 DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 OUT = Annotated[Path | None, typer.Option(help="Folder for the reports.")]
 NOTEBOOKS = Annotated[Path | None, typer.Option(help="Folder of the report notebooks.")]
-WORKERS = Annotated[int | None, typer.Option(min=1, help="Reports made at once.")]
+WORKERS = Annotated[int | None, typer.Option(min=1, max=256, help="Reports made at once.")]
 TIMEOUT = Annotated[float, typer.Option(min=1, help="Seconds one report may take.")]
 SET = Annotated[list[str] | None, typer.Option("--set", help="Notebook parameter, key=value.")]
 DRY = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
@@ -83,7 +87,9 @@ def common(
 
 @app.command()
 def check(data: DATA = None) -> None:
-    """Check the data package against its contract; print every violation."""
+    """Check the data package against its contract; print every violation, then what looks odd."""
+    from evaluation import plausible
+
     dataset = _load(data)
     counts = dataset.counts()
     kind = "simulated data" if dataset.simulated else "data"
@@ -91,6 +97,8 @@ def check(data: DATA = None) -> None:
         f"{kind} {dataset.hash[:12]} keep the contract: "
         f"{len(counts)} tables, {sum(counts.values()):,} rows"
     )
+    for line in plausible.listing(plausible.warnings(dataset)):
+        typer.echo(line, err=True)
 
 
 @app.command()
@@ -115,16 +123,15 @@ def batch(
     notebooks: NOTEBOOKS = None,
 ) -> None:
     """Make the reports of a batch that are not there yet or no longer true."""
-    from evaluation import making, project
+    from evaluation import making, parameters, project
 
-    if not file.suffix and not file.exists():
-        file = _root() / "reports" / "batches" / f"{file}.yml"
+    file = project.batch_path(file)
     choice = {
         "file": file.name,
-        "only": making.parts(only),
-        "languages": making.parts(language),
-        "formats": making.parts(format_),
-        "overrides": making.pairs(set_),
+        "only": parameters.parts(only),
+        "languages": parameters.parts(language),
+        "formats": parameters.parts(format_),
+        "overrides": parameters.pairs(set_),
     }
     place = making.folders(data, notebooks, out)
     options = making.Options(
@@ -148,7 +155,7 @@ def report(
     notebooks: NOTEBOOKS = None,
 ) -> None:
     """Make the report of one region, or the overview, unless it is there and still true."""
-    from evaluation import making
+    from evaluation import making, parameters
 
     one: dict[str, Any] = {"notebook": "region_report", "regions": [region]}
     if region == "overview":
@@ -157,8 +164,8 @@ def report(
     one["languages"] = ["zh", "en"] if language is Language.both else [language.value]
     choice = {
         "file": f"`kepu report {region}`",
-        "formats": making.parts(format_),
-        "overrides": making.pairs(set_),
+        "formats": parameters.parts(format_),
+        "overrides": parameters.pairs(set_),
     }
     place = making.folders(data, notebooks, out)
     options = making.Options(timeout=timeout, fresh=fresh, dry_run=dry_run)
@@ -194,9 +201,4 @@ def _load(data: Path | None) -> Any:
 def _root() -> Path:
     from evaluation.project import find_root
 
-    return find_root(Path.cwd())
-
-
-def main() -> None:
-    """Run the command line."""
-    app(prog_name="kepu")
+    return find_root()

@@ -10,7 +10,7 @@ import typer
 
 DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
-SEED = Annotated[int, typer.Option(min=0, help="Seed of the draws.")]
+SEED = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")]
 # Those in parameters.py's notebooks; a seed is part of a published number.
 DRAWS, START = 9999, 20250101
 
@@ -18,7 +18,7 @@ DRAWS, START = 9999, 20250101
 def estimate(
     model: Annotated[str, typer.Option(help="Name of a model.")] = "gain_regression",
     dose: Annotated[list[str] | None, typer.Option(help="Doses; the first is reported.")] = None,
-    draws: Annotated[int, typer.Option(min=99, help="Bootstrap draws.")] = DRAWS,
+    draws: Annotated[int, typer.Option(min=99, max=100_000, help="Bootstrap draws.")] = DRAWS,
     seed: SEED = START,
     json_: JSON = False,
     data: DATA = None,
@@ -44,11 +44,11 @@ def estimate(
 
 def calibrate(
     design: Annotated[str, typer.Option(help="Regions x waves, e.g. 31x5, or actual.")] = "31x5",
-    panels: Annotated[int, typer.Option(min=1, help="Simulated panels.")] = 2000,
-    draws: Annotated[int, typer.Option(min=99, help="Bootstrap draws in each.")] = 999,
+    panels: Annotated[int, typer.Option(min=1, max=1_000_000, help="Simulated panels.")] = 2000,
+    draws: Annotated[int, typer.Option(min=99, max=100_000, help="Bootstrap draws in each.")] = 999,
     treated: Annotated[int, typer.Option(min=0, help="Regions with a 0/1 dose.")] = 0,
     dose: Annotated[str, typer.Option(help="Dose of the actual panel.")] = "facility",
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Processes.")] = None,
     seed: SEED = START,
     json_: JSON = False,
     data: DATA = None,
@@ -80,9 +80,9 @@ def calibrate(
 
 def recover(
     model: Annotated[list[str] | None, typer.Option(help="Models; by default all.")] = None,
-    panels: Annotated[int, typer.Option(min=2, help="Simulated panels for each.")] = 500,
-    draws: Annotated[int, typer.Option(min=99, help="Bootstrap draws in each.")] = 199,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes.")] = None,
+    panels: Annotated[int, typer.Option(min=2, max=1_000_000, help="Panels for each.")] = 500,
+    draws: Annotated[int, typer.Option(min=99, max=100_000, help="Bootstrap draws in each.")] = 199,
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Processes.")] = None,
     seed: SEED = START,
 ) -> None:
     """Print bias and coverage of each model on simulated panels with a known truth."""
@@ -112,7 +112,7 @@ def _load(data: Path | None) -> Any:
     from evaluation import data as packages
     from evaluation.project import find_root
 
-    return packages.load(find_root(Path.cwd()) / "data" if data is None else data)
+    return packages.load(find_root() / "data" if data is None else data)
 
 
 def _doses(dataset: Any, chosen: list[str] | None) -> list[str]:

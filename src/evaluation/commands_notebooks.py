@@ -13,7 +13,7 @@ NAMES = Annotated[
 CHECK = Annotated[bool, typer.Option("--check", help="Only say which are out of date; exit 1.")]
 ALL = Annotated[bool, typer.Option("--all", help="Run those that are up to date as well.")]
 KERNEL = Annotated[str, typer.Option(help="Kernel to run them on.")]
-WORKERS = Annotated[int, typer.Option(min=1, help="Notebooks run at once.")]
+WORKERS = Annotated[int, typer.Option(min=1, max=256, help="Notebooks run at once.")]
 
 
 def notebooks(
@@ -27,7 +27,7 @@ def notebooks(
     from evaluation import stored
     from evaluation.project import find_root
 
-    root = find_root(Path.cwd())
+    root = find_root()
     paths = _named(root / "notebooks", names)
     old = stored.stale(paths, root / "data")
     if check:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,18 +15,33 @@ DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 DRAWS, START = 9999, 20250101
 
 
+class Language(StrEnum):
+    """Languages of the text."""
+
+    zh = "zh"
+    en = "en"
+
+
+def _finite(value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no sum of money.")
+    return value
+
+
+def _yuan(help_: str) -> Any:
+    return typer.Option(min=0, max=1e15, callback=_finite, help=help_)
+
+
 def scenario(
     region: Annotated[str, typer.Argument(help="Code of a province.")],
     set_: Annotated[
         list[str], typer.Option("--set", help="Change, e.g. facility=+40% or facility=60:84.")
     ],
-    budget: Annotated[float, typer.Option(min=0, help="Yuan in one year; 0: not stated.")] = 0.0,
-    wtp: Annotated[
-        float | None, typer.Option(min=0, help="Yuan per additional literate adult.")
-    ] = None,
-    language: Annotated[str, typer.Option(help="Language of the text: zh or en.")] = "en",
-    draws: Annotated[int, typer.Option(min=99, help="Bootstrap draws.")] = DRAWS,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = START,
+    budget: Annotated[float, _yuan("Yuan in one year; 0: not stated.")] = 0.0,
+    wtp: Annotated[float | None, _yuan("Yuan per additional literate adult.")] = None,
+    language: Annotated[Language, typer.Option(help="Language of the text.")] = Language.en,
+    draws: Annotated[int, typer.Option(min=99, max=100_000, help="Bootstrap draws.")] = DRAWS,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")] = START,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON in place of a text.")] = False,
     data: DATA = None,
 ) -> None:
@@ -40,7 +57,7 @@ def scenario(
         return
     from evaluation.report.planned import lines
 
-    for line in lines(study, found, language):
+    for line in lines(study, found, language.value):
         typer.echo(line)
 
 
@@ -49,5 +66,5 @@ def _study(data: Path | None, draws: int, seed: int) -> Any:
     from evaluation.project import find_root
     from evaluation.store import load_study
 
-    dataset = packages.load(find_root(Path.cwd()) / "data" if data is None else data)
+    dataset = packages.load(find_root() / "data" if data is None else data)
     return load_study(dataset, draws=draws, seed=seed)

@@ -63,9 +63,20 @@ def modules(roots: Iterable[str]) -> list[Path]:
 @cache
 def code(*roots: str) -> str:
     """SHA-256 over the modules ``roots`` use and the files of the package that are no modules."""
-    digest = hashlib.sha256()
     assets = [path for path in PACKAGE.rglob("*") if _asset(path)]
-    for path in [*modules(roots), *sorted(assets)]:
+    return _content([*modules(roots), *sorted(assets)])
+
+
+@cache
+def whole() -> str:
+    """SHA-256 over every file of this package and the versions of what it requires."""
+    files = [path for path in PACKAGE.rglob("*") if path.suffix == ".py" or _asset(path)]
+    return hashlib.sha256((_content(sorted(files)) + environment()).encode()).hexdigest()
+
+
+def _content(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)

@@ -89,7 +89,9 @@ def reason(job: Job, key: Mapping[str, str], entry: Mapping[str, Any] | None, ou
 
 def _whole(path: Path, sha256: str) -> bool:
     try:
+        if not path.is_file():  # to open a pipe would wait for its writer
+            return False
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
-    except FileNotFoundError:
+    except OSError:  # a page that cannot be read is made again
         return False

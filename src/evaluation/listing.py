@@ -42,8 +42,9 @@ def batches(folder: Path) -> Rows:
     """Every batch file with its titles."""
     rows = []
     for path in sorted(folder.glob("*.yml")):
-        title = (read_batch(path) or {}).get("title", {})
-        rows.append((path.stem, title.get("zh", ""), title.get("en", "")))
+        title = read_batch(path).get("title")
+        shown = title if isinstance(title, dict) else {}
+        rows.append((path.stem, shown.get("zh", ""), shown.get("en", "")))
     if not rows:
         raise KepuError(f"no batch file in {folder} — write one, see the README")
     return ("batch", "zh", "en"), rows

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from pathlib import Path
 from typing import Any
 
+from evaluation import private
 from evaluation.attempt import Launcher, attempt
 from evaluation.worker import Outcome, Task
 
@@ -31,8 +30,8 @@ def outcomes(
     noted : called once where every report pays for a fresh interpreter.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="kepu-", ignore_cleanup_errors=True) as jupyter,
-        contextlib.closing(Launcher(Path(jupyter), prepare)) as launcher,
+        private.folder("run-") as jupyter,
+        contextlib.closing(Launcher(jupyter, prepare)) as launcher,
         ThreadPoolExecutor(min(workers, len(tasks))) as pool,
     ):
         if launcher.notice:

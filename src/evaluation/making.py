@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from evaluation import data as packages
-from evaluation import keys, plan, project, record, runner, screen, store
-from evaluation.errors import KepuError
+from evaluation import files, keys, parameters, plan, project, runner, screen, store
 from evaluation.front import Boundaries, boundaries
 from evaluation.plan import Job
-from evaluation.tables import package_hash
+from evaluation.state import State
 from evaluation.worker import FAILED
 
 
@@ -53,7 +53,7 @@ class Options:
 def folders(data: Path | None, notebooks: Path | None, out: Path | None) -> Folders:
     """Complete the folders a person gave by those of the project found from here."""
     given = (data, notebooks, out)
-    root = Path() if None not in given else Path(project.find_root(Path.cwd()))
+    root = Path() if None not in given else project.find_root()
     defaults = (root / "data", root / "notebooks", root / "reports" / "out")
     return Folders(*(own or default for own, default in zip(given, defaults, strict=True)))
 
@@ -69,6 +69,12 @@ def make(raw: Any, place: Folders, choice: Mapping[str, Any], options: Options) 
         :func:`evaluation.plan.make_plan`.
     """
     jobs, how = _plan(raw, place, choice, options)
+    if how.state.implausible and not options.quiet:
+        typer.echo(
+            f"{how.state.implausible:,} figures look implausible and nobody has confirmed them — "
+            "`kepu check` names them",
+            err=True,
+        )
     console = screen.console()
     if options.explain:
         console.print(screen.explanation(jobs, runner.reasons(jobs, how)))
@@ -87,14 +93,15 @@ def _plan(
     raw: Any, place: Folders, choice: Mapping[str, Any], options: Options
 ) -> tuple[Sequence[Job], runner.Run]:
     """Plan against the checked data and the notebooks as they are now."""
-    dataset = _checked(place.data)
+    dataset = store.load(place.data)
     root = place.notebooks.resolve().parent
-    state = record.State(
+    state = State(
         data=project.data_label(place.data, place.notebooks, root),
         data_hash=dataset.hash,
         commit=project.commit(root),
         date=today().isoformat(),
         simulated=dataset.simulated,
+        implausible=_implausible(dataset),
     )
     filled = {key: getattr(state, key) for key in ("data", "data_hash", "commit", "date")}
     notebooks = project.read_notebooks(place.notebooks)
@@ -119,20 +126,16 @@ def _boundaries(options: Options) -> Boundaries | None:
     """Read a user's own map; regions are matched by ``adcode``."""
     if options.boundaries is None:
         return None
-    try:
-        drawn = json.loads(options.boundaries.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise KepuError(f"{options.boundaries} is no GeoJSON file ({error}) — correct it") from None
+    drawn = files.read_json(options.boundaries, files.LARGEST["map"], "GeoJSON file")
     return boundaries(drawn, approval=options.approval)
 
 
-def _checked(data: Path) -> packages.Dataset:
-    """Load the data package; its contract is checked once for each state of data and rules."""
-    if not data.is_dir():
-        return packages.load(data)  # which refuses it
-    digest = package_hash(data)
-    store.remembered("checked", digest, lambda: packages.load(data).hash, "evaluation.schema")
-    return packages.load(data, digest)
+def _implausible(dataset: packages.Dataset) -> int:
+    """Count the odd figures nobody has confirmed, once for each state of data and rules."""
+    from evaluation import plausible
+
+    counted = partial(plausible.unconfirmed, dataset)
+    return store.remembered("plausible", dataset.hash, counted, plausible.__name__)
 
 
 def today() -> date:
@@ -142,32 +145,5 @@ def today() -> date:
     ------
     KepuError : the variable is no number of seconds.
     """
-    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if not fixed:
-        return date.today()
-    if not fixed.isdigit():
-        raise KepuError(
-            f"SOURCE_DATE_EPOCH is {fixed!r}, no number of seconds — correct or unset it"
-        )
-    return datetime.fromtimestamp(int(fixed), UTC).date()
-
-
-def parts(values: Sequence[str] | None) -> list[str]:
-    """Split repeated options and comma-separated ones alike.
-
-    >>> parts(["110000,150000", "overview"])
-    ['110000', '150000', 'overview']
-    """
-    return [part for value in values or [] for part in value.split(",")]
-
-
-def pairs(texts: Sequence[str] | None) -> dict[str, str]:
-    """Read ``key=value`` texts.
-
-    >>> pairs(["draws=99"])
-    {'draws': '99'}
-    """
-    wrong = [text for text in texts or [] if "=" not in text]
-    if wrong:
-        raise KepuError(f"--set {wrong[0]} has no value — write --set name=value")
-    return dict(text.split("=", 1) for text in texts or [])
+    fixed = parameters.build_time()
+    return date.today() if fixed is None else fixed.date()

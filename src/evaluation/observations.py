@@ -7,16 +7,11 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 from evaluation.data import Dataset
+from evaluation.data.rules import BARRED, RATE
 
-RATE = "science_literacy_rate"
-GAIN = "science_literacy_rate_change"
 SAMPLE = "survey_sample_valid"
 # A package with fewer provinces than this is a panel of its lower units.
 MINIMUM_REGIONS = 10
-# Facts with one of these flags are shown, and never estimated from.
-BARRED = frozenset(
-    {"conflict", "weak_source", "suspect", "off_wave", "provincial_survey", "basis_unstated"}
-)
 
 
 def has_caveat(facts: pd.DataFrame, barred: frozenset[str] = BARRED) -> pd.Series:
@@ -36,7 +31,7 @@ def usable(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     """Unflagged facts, one row a (region, series, period, group, kind).
 
     Where several sources print the same value, the best-graded and best-corroborated row stands
-    for all; ``confirmed_by`` lists the others. Returns the columns of ``facts`` and ``grade``.
+    for all; ``also_printed_by`` lists the others. Returns the columns of ``facts`` and ``grade``.
     """
     kept = facts[~has_caveat(facts)].copy()
     kept["grade"] = grade_of(kept, sources)
@@ -47,18 +42,18 @@ def usable(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     again = kept.duplicated(keys)
     first = kept[~again]
     if not again.any():
-        return first.assign(confirmed_by="").sort_values("fact_id", ignore_index=True)
+        return first.assign(also_printed_by="").sort_values("fact_id", ignore_index=True)
     # Few facts have a second source: only those are grouped.
     others = kept[again].groupby(keys, as_index=False)["fact_id"].agg(";".join)
-    others = others.rename(columns={"fact_id": "confirmed_by"})
-    found = first.merge(others, on=keys, how="left").fillna({"confirmed_by": ""})
+    others = others.rename(columns={"fact_id": "also_printed_by"})
+    found = first.merge(others, on=keys, how="left").fillna({"also_printed_by": ""})
     return found.sort_values("fact_id", ignore_index=True)
 
 
 def surveyed_rates(facts: pd.DataFrame, sources: pd.DataFrame, flagged: bool = False):
     """Survey rates of whole regions, in percent; ``flagged=True`` returns the barred ones instead.
 
-    Returns the columns of ``facts``; unflagged rows also carry ``grade`` and ``confirmed_by``.
+    Returns the columns of ``facts``; unflagged rows also carry ``grade`` and ``also_printed_by``.
     """
     rates = facts[
         (facts["indicator"] == RATE) & (facts["kind"] == "survey") & (facts["group"] == "")

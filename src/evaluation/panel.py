@@ -51,7 +51,7 @@ def rates(dataset: Dataset, assumed: Assumed | None = None) -> pd.DataFrame:
     """National-wave literacy rates with Wilson intervals on the effective sample.
 
     Returns ``region_code, wave, rate, n, n_assumed, variance, se, low, high, fact_id, grade,
-    corroborated, confirmed_by``; a rate of a wave without published or assumed sample size keeps
+    corroborated, also_printed_by``; a rate of a wave without published or assumed sample size keeps
     missing ``n, variance, se, low, high``.
     """
     assumed = assumed or Assumed()
@@ -70,7 +70,7 @@ def rates(dataset: Dataset, assumed: Assumed | None = None) -> pd.DataFrame:
     frame.loc[known, "low"], frame.loc[known, "high"] = low * 100, high * 100
     frame["se"] = np.sqrt(frame["variance"])
     columns = ["region_code", "wave", "rate", "n", "n_assumed", "variance", "se", "low", "high"]
-    columns += ["fact_id", "grade", "corroborated", "confirmed_by"]
+    columns += ["fact_id", "grade", "corroborated", "also_printed_by"]
     return frame[columns].sort_values(["region_code", "wave"], ignore_index=True)
 
 

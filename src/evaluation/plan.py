@@ -19,6 +19,7 @@ from evaluation.batch import (
     split,
     unknown_region,
 )
+from evaluation.errors import ID, KepuError
 from evaluation.parameters import Parameter, Problem, check_parameters, convert
 from evaluation.text import LANGUAGES
 
@@ -51,6 +52,21 @@ class Job:
     parameters: dict[str, Any] = field(default_factory=dict)
     stem: str = ""
     formats: tuple[str, ...] = ("html",)
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no file names, whatever a data package lets pass.
+
+        Raises
+        ------
+        KepuError : the id, the stem, the region or the notebook has other than safe characters.
+        """
+        given = (self.id, self.notebook, self.region or "0", self.stem or self.id)
+        wrong = [name for name in given if not ID.fullmatch(name)]
+        if wrong:
+            raise KepuError(
+                f"{wrong[0]!r} cannot name a report — correct the code of the region or the name "
+                "of the notebook: up to 64 letters A-Z, digits, _, - and single dots, no sign first"
+            )
 
 
 def catalogue(dataset: Any, notebooks: Mapping[str, Mapping[str, Parameter]]) -> Catalogue:
@@ -159,7 +175,7 @@ def _choices(option: str, given: Sequence[str], allowed: Sequence[str]) -> list[
 
 
 def _duplicates(jobs: Sequence[Job]) -> list[Problem]:
-    counts = Counter(job.stem for job in jobs)
+    counts = Counter(job.stem.lower() for job in jobs)  # some file systems do not tell a from A
     remedy = "keep each region, notebook and language in one block only"
     return [Problem("reports", f"{stem} would be written {count} times", remedy)
             for stem, count in counts.items() if count > 1]  # fmt: skip

@@ -11,55 +11,81 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from evaluation import store
+from evaluation import files, store
 from evaluation.errors import KepuError
 from evaluation.parameters import Parameter
 
 NAME = "kepu-evaluation"
 
 
-def find_root(start: Path) -> Path:
+def here() -> Path:
+    """The working folder.
+
+    Raises
+    ------
+    KepuError : it was deleted or may not be read.
+    """
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise KepuError(
+            f"the working folder cannot be reached ({error.strerror}) — change into one that is "
+            "there"
+        ) from None
+
+
+def find_root(start: Path | None = None) -> Path:
     """Give the project folder at or above ``start``: the one whose pyproject.toml bears our name.
+
+    Parameters
+    ----------
+    start : by default the working folder.
 
     Raises
     ------
     KepuError : when no such folder is found.
     """
-    for folder in (start.resolve(), *start.resolve().parents):
-        try:
-            project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
-        except FileNotFoundError:
+    begin, unread = (start or here()).resolve(), []
+    for folder in (begin, *begin.parents):
+        file = folder / "pyproject.toml"
+        if not os.path.lexists(file):
             continue
-        if project.get("project", {}).get("name") == NAME:
+        try:
+            project = tomllib.loads(files.read_text(file, files.MEGABYTE)).get("project")
+        except (KepuError, ValueError, RecursionError):  # another's, which is not ours to mend
+            unread.append(str(file))
+            continue
+        if isinstance(project, dict) and project.get("name") == NAME:
             return folder
+    beside = f" ({', '.join(unread)} cannot be read)" if unread else ""
     raise KepuError(
-        "no kepu-evaluation project here or in any folder above — change into the project "
+        f"no kepu-evaluation project here or in any folder above{beside} — change into the project "
         "folder, or name the folders with --notebooks, --data and --out"
     )
 
 
+def batch_path(given: Path) -> Path:
+    """The batch file a person means: a path, or the name of one of the project's."""
+    if given.suffix or os.path.exists(given):
+        return given
+    return find_root() / "reports" / "batches" / f"{given}.yml"
+
+
 def read_batch(path: Path) -> dict[str, Any]:
     """Read a batch file into the mapping it holds."""
-    try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise KepuError(f"{path} does not exist — `kepu list batches` shows the batches") from None
-    except OSError as error:
-        raise KepuError(f"{path} cannot be read ({error.strerror}) — name a file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = " ".join(str(error).split())
-        raise KepuError(f"{path} is no YAML ({detail}) — correct the file") from None
+    found = files.read_yaml(path, absent="`kepu list batches` shows the batches")
+    if not isinstance(found, dict):
+        raise KepuError(f"{path} holds no keys — write it as `key: value` lines")
+    return found
 
 
 def read_notebooks(folder: Path) -> dict[str, dict[str, Parameter]]:
     """Read the declared parameters of every notebook with a cell tagged ``parameters``."""
     if not folder.is_dir():
         raise KepuError(f"{folder} is no folder — name the notebooks' folder with --notebooks")
-    found = {}
+    found, most = {}, files.LARGEST["notebook"]
     for path in sorted(folder.glob("*.ipynb")):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = hashlib.sha256(files.read_text(path, most).encode()).hexdigest()
         inspect = partial(_inspect, path)
         records = store.remembered("notebooks", content, inspect, __name__)
         if records:
@@ -69,12 +95,17 @@ def read_notebooks(folder: Path) -> dict[str, dict[str, Parameter]]:
 
 def _inspect(path: Path) -> dict[str, dict[str, str]]:
     import papermill  # slow to import, and each notebook is inspected once
+    from papermill.exceptions import PapermillException
 
+    files.read_notebook(path)
     logging.getLogger("papermill").setLevel(logging.ERROR)
     try:
-        return papermill.inspect_notebook(path)
-    except (ValueError, KeyError) as error:
-        raise KepuError(f"{path.name} cannot be read ({error}) — save it from Jupyter") from None
+        return papermill.inspect_notebook(files.literal(path))
+    except (ValueError, LookupError, AttributeError, RecursionError, PapermillException) as error:
+        detail = " ".join(str(error).split())[:200]
+        raise KepuError(
+            f"{path} cannot be read ({detail}) — open it in JupyterLab and save it"
+        ) from None
 
 
 def commit(root: Path) -> str:

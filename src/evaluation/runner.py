@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation import fingerprint, folder, journal, keys, manifest, remote
-from evaluation.errors import KepuError
+from evaluation import fingerprint, keys, remote, state
+from evaluation.errors import KepuError, shown
 from evaluation.front import Boundaries
 from evaluation.plan import Job
-from evaluation.record import Record, State
-from evaluation.worker import CACHED, Outcome, Task
+from evaluation.state import Known, Record, State
+from evaluation.tidy import hidden
+from evaluation.worker import Outcome, Task
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,22 @@ class Watch:
 
 def reasons(plan: Sequence[Job], run: Run) -> dict[str, str]:
     """Say for each job why it must be made, ``""`` where what is in the folder is still true."""
-    entries = manifest.entries(run.out)
+    return _reasons(plan, run, state.read(run.out))
+
+
+def _reasons(plan: Sequence[Job], run: Run, known: Known) -> dict[str, str]:
     if run.fresh:
         return {job.id: "asked for by --fresh" for job in plan}
-    return {job.id: keys.reason(job, run.key(job), entries.get(job.stem), run.out) for job in plan}
+    return {
+        job.id: keys.reason(job, run.key(job), known.entries.get(job.stem), run.out) for job in plan
+    }
 
 
 def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outcome]:
     """Make every report of ``plan`` that is not there yet, with manifest, index and log of events.
+
+    SIGTERM and SIGHUP end a run as Ctrl-C does: what it started is ended, and its temporary
+    folders are removed.
 
     Parameters
     ----------
@@ -80,48 +91,48 @@ def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outco
 
     Raises
     ------
-    KepuError : when another run writes into the folder, or it cannot be written.
+    KepuError : when another run writes into the folder, it cannot be written, or files are in the
+        way that no run made.
     """
     watch = watch or Watch()
     if how.store:
         remote.check(how.store)
-    with folder.locked(how.out), _told(how.out):
-        why = reasons(plan, how)
-        entries = manifest.recover(how.out)
-        with contextlib.closing(journal.Journal(how.out)) as log:
-            record = Record(how.out, how.state, entries, log)
-            with _kept(record, how):
-                for job in plan:
-                    if not why[job.id]:
-                        done = Outcome(job.id, CACHED, 0.0, files=entries[job.stem]["files"])
-                        record.add(job, done, {})
-                        watch.ended(done)
-                _make([job for job in plan if why[job.id]], how, record, watch)
+    with _ended_by_signals(), state.locked(how.out), _told(how.out):
+        known = state.read(how.out)
+        why = _reasons(plan, how, known)
+        due = [job for job in plan if why[job.id]]
+        with (
+            state.opened(how.out, known, due, watch.noted) as folder,
+            contextlib.closing(Record(folder, how.state, known)) as record,
+            _kept(record, how),
+        ):
+            for job in plan:
+                if not why[job.id]:
+                    watch.ended(record.left(job))
+            _make(due, how, record, watch)
     return [record.outcomes[job.id] for job in plan]
 
 
 def _make(plan: Sequence[Job], how: Run, record: Record, watch: Watch) -> None:
     if not plan:
         return
-    with folder.staging(how.out) as staging:
-        tasks = [_task(job, how, staging) for job in plan]
-        by_id = {task.job.id: task for task in tasks}
-        with contextlib.closing(_outcomes(tasks, how, watch)) as arriving:
-            for outcome in arriving:
-                task = by_id[outcome.id]
-                folder.file(outcome, task.job.stem, Path(task.folder), how.out)
-                record.add(task.job, outcome, how.key(task.job))
-                watch.ended(outcome)
+    tasks = [_task(job, how, record.folder.work) for job in plan]
+    by_id = {task.job.id: task for task in tasks}
+    with contextlib.closing(_outcomes(tasks, how, watch)) as arriving:
+        for outcome in arriving:
+            task = by_id[outcome.id]
+            record.add(task.job, outcome, how.key(task.job), Path(task.folder))
+            watch.ended(outcome)
 
 
-def _task(job: Job, how: Run, staging: Path) -> Task:
+def _task(job: Job, how: Run, work: Path) -> Task:
     return Task(
         job,
         str(how.notebooks.resolve()),
         str(how.data.resolve()),
-        str(staging / job.stem),
+        str(work / job.stem),
         how.timeout,
-        folder.hidden(how.data, how.notebooks),
+        hidden(how.data, how.notebooks),
         how.store,
     )
 
@@ -138,7 +149,9 @@ def _outcomes(tasks: Sequence[Task], how: Run, watch: Watch) -> Iterator[Outcome
     if how.scheduler:
         from evaluation import cluster
 
-        return cluster.outcomes(tasks, address=how.scheduler, prepare=prepare, begun=watch.begun)
+        return cluster.outcomes(
+            tasks, address=how.scheduler, prepare=prepare, begun=watch.begun, noted=watch.noted
+        )
     from evaluation import local
 
     processors = os.cpu_count() or 1
@@ -155,10 +168,9 @@ def _kept(record: Record, how: Run) -> Iterator[None]:
     try:
         yield
     finally:
-        texts = manifest.write(how.out, record.entries, record.told(), how.boundaries)
+        texts = record.finish(how.boundaries)
         for name, text in texts.items() if how.store else ():
             remote.put_text(how.store, name, text)
-        record.log.write("finished")
 
 
 @contextlib.contextmanager
@@ -168,6 +180,28 @@ def _told(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise KepuError(
-            f"{out} can no longer be written ({error.strerror or error}) — the reports made so far "
-            "are whole; make room and run again: it goes on from there"
+            f"{shown(out)} can no longer be written ({error.strerror or error}) — the reports made "
+            "so far are whole; make room and run again: it goes on from there"
         ) from None
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Unwind when asked to end, as at Ctrl-C, so that everything is cleaned up."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    main = threading.current_thread() is threading.main_thread()
+    # A program that has its own way to end keeps it.
+    numbers = [n for n in numbers if main and signal.getsignal(n) == signal.SIG_DFL]
+
+    def end(number: int, frame: object) -> None:
+        for each in numbers:  # asked twice: the cleaning up goes on
+            signal.signal(each, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)

@@ -23,7 +23,7 @@ YEARS = 2  # between waves
 SIGMA = 0.4  # s.d. of annual gains beyond sampling error, in percentage points
 CORRELATION = 0.5  # of that part within a region
 EFFECT = 0.2  # percentage points a year per unit of the dose
-FORM = re.compile(r"(\d+)x(\d+)")
+FORM = re.compile(r"([1-9][0-9]{0,2})x([1-9][0-9]?)")
 
 
 @dataclass(frozen=True)
@@ -138,5 +138,7 @@ def parse(text: str) -> tuple[int, int]:
     """Regions and waves of a design written as ``31x5``."""
     found = FORM.fullmatch(text)
     if not found:
-        raise KepuError(f"Unknown design '{text}': write regions x waves as 31x5, or actual.")
+        raise KepuError(
+            f"Unknown design '{text}': write regions x waves as 31x5 (up to 999x99), or actual."
+        )
     return int(found[1]), int(found[2])

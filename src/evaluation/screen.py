@@ -56,14 +56,18 @@ def explanation(plan: Sequence[Job], reasons: Mapping[str, str]) -> Table:
 
 @contextlib.contextmanager
 def progress(console: Console, total: int, *, quiet: bool = False) -> Iterator[Watch]:
-    """Show a live line on a terminal, a line a report elsewhere, nothing when quiet."""
+    """Show a live line on a terminal, a line a report elsewhere; when quiet what was noted only."""
+
+    def noted(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     if quiet:
-        yield Watch()
+        yield Watch(noted=noted)
     elif console.is_terminal:
         with Live(total, console) as live:
-            yield Watch(live.begun, live.ended, console.print)
+            yield Watch(live.begun, live.ended, noted)
     else:
-        yield Watch(ended=_lines(console, total), noted=console.print)
+        yield Watch(ended=_lines(console, total), noted=noted)
 
 
 def _lines(console: Console, total: int) -> Callable[[Outcome], None]:
@@ -155,7 +159,10 @@ def summary(
 
 def shown(path: Path) -> str:
     """Give a path as a person would type it here."""
-    near = os.path.relpath(path)
+    try:
+        near = os.path.relpath(path)
+    except (OSError, ValueError):  # no working folder any more, or another drive
+        return str(path)
     return near if not near.startswith(os.path.join("..", "..")) else str(path)
 
 

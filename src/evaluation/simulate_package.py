@@ -11,9 +11,10 @@ from typing import Any
 
 import pandas as pd
 
+from evaluation.data import contract
+from evaluation.data.tables import read_descriptor, read_files
 from evaluation.simulate import DOSES, REFERENCE, Simulation, simulate_panel
 from evaluation.simulate_tables import to_tables
-from evaluation.tables import read_descriptor, read_table
 
 NAME = "kepu-simulated"
 FOLDER = "simulated"
@@ -101,8 +102,8 @@ def rebuild(root: Path, folder: Path | None = None) -> Path:
     ``folder`` is ``root / "simulated"`` unless given; returns it.
     """
     folder = folder or root / FOLDER
-    descriptor = read_descriptor(root)
-    main = {item["name"]: read_table(root / item["path"]) for item in descriptor["resources"]}
+    files = read_files(root)
+    descriptor, main = read_descriptor(files), contract.read(files).tables
     sets = main["region_sets"]
     members = sets.loc[sets["set"] == REGION_SET, "code"]
     simulation = simulate_panel(main["regions"][main["regions"]["code"].isin(members)], seed=SEED)

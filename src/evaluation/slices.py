@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from evaluation.data import Dataset
+from evaluation.data.tables import TABLES
 from evaluation.doses import COVARIATES
 from evaluation.funds import INDEX, ITEMS, PEOPLE
 from evaluation.observations import RATE, SAMPLE, model_regions
-from evaluation.tables import TABLES
 
 NATION = "100000"
 RATES = frozenset({RATE, SAMPLE})

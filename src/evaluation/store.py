@@ -7,18 +7,15 @@ folder between processes, and in memory where a fork server holds it for the pro
 from __future__ import annotations
 
 import hashlib
-import json
-import os
+import platform
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
-from filelock import FileLock
-
 from evaluation import fingerprint
+from evaluation.cache import JSON, PICKLE, cached
 from evaluation.errors import KepuError
 
 if TYPE_CHECKING:  # the command line remembers without importing what computes
@@ -30,15 +27,6 @@ _LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "scikit-learn")
 _held: dict[tuple[str, str, int, int], Study] = {}
 
 
-def folder() -> Path:
-    """Where things are kept; deleting it loses nothing but time.
-
-    The variable ``KEPU_CACHE`` names another folder than the user's cache.
-    """
-    given = os.environ.get("KEPU_CACHE")
-    return Path(given) if given else platformdirs.user_cache_path("kepu-evaluation")
-
-
 @cache
 def code_hash() -> str:
     """SHA-256 over the modules a study is computed by and the versions of what they use."""
@@ -47,7 +35,8 @@ def code_hash() -> str:
 
 
 def _libraries() -> str:
-    return " ".join(f"{name}={version(name)}" for name in _LIBRARIES)
+    versions = (f"{name}={version(name)}" for name in _LIBRARIES)
+    return " ".join((f"python={platform.python_version()}", *versions))
 
 
 def load(path: str | Path = "data") -> Dataset:
@@ -68,14 +57,11 @@ def load(path: str | Path = "data") -> Dataset:
     True
     """
     from evaluation import data
-    from evaluation.tables import package_hash
+    from evaluation.data.tables import read_files
 
-    root = Path(path)
-    if not root.is_dir():
-        return data.load(root)  # which refuses it
-    found = package_hash(root)
-    remembered("checked", found, lambda: data.load(root).hash, "evaluation.schema")
-    return data.load(root, found)
+    files = read_files(Path(path))
+    remembered("checked", files.hash, lambda: data.load(files).hash, "evaluation.data.contract")
+    return data.load(files, files.hash)
 
 
 def load_study(
@@ -86,7 +72,7 @@ def load_study(
     Parameters
     ----------
     draws, seed : of the bootstraps; the same seed gives the same study.
-    folder : where studies are kept, by default :func:`folder`.
+    folder : where studies are kept, by default :func:`evaluation.cache.folder`.
 
     Raises
     ------
@@ -120,29 +106,18 @@ def kept(make: Callable[..., Any], *given: Any, **named: Any) -> Any:
 
     state = fingerprint.code(make.__module__) + _libraries()
     name = f"{make.__module__}.{make.__qualname__}"
-    memory = joblib.Memory(folder(), verbose=0)
-    return memory.cache(_made, ignore=["make"])(make, name, state, given, named)
-
-
-def _made(make: Callable[..., Any], name: str, state: str, given: tuple, named: dict) -> Any:
-    return make(*given, **named)
+    key = f"{name} {state} {joblib.hash((given, named))}"
+    return cached("simulations", key, lambda: make(*given, **named), PICKLE)
 
 
 def _kept(core: Dataset, key: tuple[str, str, int, int], place: str | Path) -> Study:
-    import joblib
-
-    where = Path(place) if place else folder()
-    found = joblib.Memory(where, verbose=0).cache(_build, ignore=["core"])
-    if found.check_call_in_cache(core, *key):
-        return found(core, *key)
-    with FileLock(where / f"{key[0][:32]}.lock"):  # kernels started together wait for the first
-        return found(core, *key)
-
-
-def _build(core: Dataset, data: str, code: str, draws: int, seed: int) -> Study:
     from evaluation import study
 
-    return study.build(core, draws=draws, seed=seed)
+    draws, seed = key[2:]
+    return cached(
+        "studies", " ".join(map(str, key)), lambda: study.build(core, draws=draws, seed=seed),
+        PICKLE, place,
+    )  # fmt: skip
 
 
 def remembered(kind: str, key: str, make: Callable[[], Any], by: str) -> Any:
@@ -150,13 +125,4 @@ def remembered(kind: str, key: str, make: Callable[[], Any], by: str) -> Any:
 
     ``by`` is the module that makes it: where its code has changed, nothing is remembered.
     """
-    name = hashlib.sha256(f"{key} {fingerprint.code(by)}".encode()).hexdigest()[:32]
-    path = folder() / kind / f"{name}.json"
-    if path.exists():
-        return json.loads(path.read_text("utf-8"))
-    value = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(value), "utf-8")
-    os.replace(part, path)
-    return value
+    return cached(kind, f"{key} {fingerprint.code(by)}", make, JSON)

@@ -7,7 +7,6 @@ this package they use, and the data packages. Another hash today means that it i
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Iterable
@@ -15,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from evaluation import fingerprint
+from evaluation import files, fingerprint
+from evaluation.data.tables import SIMULATED, package_hash
 from evaluation.errors import KepuError
-from evaluation.tables import SIMULATED, package_hash
 
 NOTE = "kepu"  # our place in a notebook's metadata
 MADE_FROM = "made_from"
@@ -61,11 +60,8 @@ def stale(notebooks: Iterable[Path], data: Path) -> list[Path]:
 
 
 def _recorded(path: Path) -> str:
-    try:
-        notebook = json.loads(path.read_text("utf-8"))
-        return notebook["metadata"].get(NOTE, {}).get(MADE_FROM, "")
-    except (ValueError, KeyError) as error:
-        raise KepuError(f"{path.name} cannot be read ({error}) — save it from Jupyter") from None
+    note = files.read_notebook(path).get("metadata", {}).get(NOTE)
+    return note.get(MADE_FROM, "") if isinstance(note, dict) else ""
 
 
 def refresh(notebooks: Iterable[Path], data: Path, *, kernel: str = WARM, workers: int = 2) -> None:
@@ -105,10 +101,21 @@ def _refreshed(path: Path, data: Path, kernel: str) -> str:
         return f"{path.name} was not stored, a cell failed: {last}"
     cleaned(notebook)
     notebook.metadata[NOTE] = {MADE_FROM: made_from}
-    part = path.with_name(f"{path.name}.part")
-    nbformat.write(notebook, part)
-    os.replace(part, path)
+    _replace(path, nbformat.writes(notebook))
     return ""
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a new file in the place of another, whole; no link in its way is followed."""
+    number, part = tempfile.mkstemp(".part", f".{path.stem}-", path.parent)
+    try:
+        with open(number, "w", encoding="utf-8") as stream:
+            stream.write(text if text.endswith("\n") else f"{text}\n")
+        os.chmod(part, path.stat().st_mode)
+        os.replace(part, path)
+    except OSError as error:
+        os.unlink(part)
+        raise KepuError(f"{path} cannot be written ({error.strerror}) — free space") from None
 
 
 def run(notebook: Any, folder: Path, kernel: str = WARM, timeout: float = 300.0) -> None:

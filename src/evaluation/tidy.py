@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ def tidy(path: Path, pairs: Pairs) -> Any:
     notebook.metadata["kernelspec"] = {
         "name": "python3", "display_name": "Python 3", "language": "python",
     }  # fmt: skip
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"  # papermill draws one anew for the cell it puts in
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
     clean = nbformat.from_dict(_hidden(notebook, pairs))
@@ -47,3 +50,14 @@ def hide(text: str, pairs: Pairs) -> str:
     for folder, stand_in in pairs:
         text = re.sub(rf"(?<![\w+/.-]){re.escape(folder)}(?![\w-]|\.\w)", stand_in, text)
     return text
+
+
+def hidden(data: Path, notebooks: Path) -> tuple[tuple[str, str], ...]:
+    """List the folders no report may show, the longest first, each with its stand-in."""
+    package = str(Path(__file__).parents[1])
+    pairs = {str(Path.home()): "~", tempfile.gettempdir(): "(tmp)", sys.prefix: "(env)"}
+    pairs |= {sys.base_prefix: "(python)", package: "src"}
+    for path, stand_in in ((notebooks.parent, "."), (data, data.name)):
+        pairs |= {str(path.absolute()): stand_in, str(path.resolve()): stand_in}
+    pairs = {folder: name for folder, name in pairs.items() if len(Path(folder).parts) > 1}
+    return tuple(sorted(pairs.items(), key=lambda pair: -len(pair[0])))

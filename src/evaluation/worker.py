@@ -18,18 +18,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evaluation import fingerprint
 from evaluation.plan import Job
 from evaluation.tidy import hide, tidy
 
 KERNEL = "kepu-report"
-MADE, FAILED, CACHED = "made", "failed", "cached"
+MADE, FAILED, CACHED, REFUSED = "made", "failed", "cached", "refused"
+OTHER_CODE = "it has another kepu-evaluation"
 
 
 @dataclass(frozen=True)
 class Task:
     """One report to make in ``folder``, from notebooks and data, within ``timeout`` seconds.
 
-    ``store`` is an address the files are written to once they are whole, ``""`` for none.
+    ``store`` is an address the files are written to once they are whole, ``""`` for none. ``code``
+    is the :func:`evaluation.fingerprint.whole` of the only code that may make it, ``""`` for any.
     """
 
     job: Job
@@ -39,6 +42,12 @@ class Task:
     timeout: float
     hidden: tuple[tuple[str, str], ...] = ()
     store: str = ""
+    code: str = ""
+
+    @property
+    def name(self) -> str:
+        """Names its files beside those of other runs, in few bytes: paths of sockets are short."""
+        return hashlib.sha256(self.folder.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,8 @@ def main(task: dict[str, Any], told: str) -> None:
 def make(task: Task) -> Outcome:
     """Execute and write; a failure is an outcome, never an exception."""
     begun = time.monotonic()
+    if task.code and task.code != fingerprint.whole():
+        return Outcome(task.job.id, REFUSED, 0.0, OTHER_CODE)
     notebook = Path(task.folder, f"{task.job.stem}.ipynb")
     hidden = tuple((folder, stand_in) for folder, stand_in in task.hidden)
     try:
@@ -104,13 +115,13 @@ def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) ->
     import papermill
     from traitlets.config import Config
 
-    from evaluation import engine
+    from evaluation import engine, files
 
     deadline = time.monotonic() + task.timeout
     engine.register()
     papermill.execute_notebook(
-        str(Path(task.notebooks, f"{task.job.notebook}.ipynb")),
-        str(notebook),
+        files.literal(Path(task.notebooks, f"{task.job.notebook}.ipynb")),
+        files.literal(notebook),
         parameters=_parameters(task),
         engine_name=engine.NAME,
         unfinished=str(notebook),
@@ -122,7 +133,7 @@ def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) ->
         start_timeout=60,
         timeout_func=lambda cell: max(deadline - time.monotonic(), 0.1),
         shutdown_kernel="immediate",
-        config=Config({"KernelManager": _connection(task.job)}),
+        config=Config({"KernelManager": _connection(task)}),
     )
     return tidy(notebook, hidden)
 
@@ -159,7 +170,7 @@ def _complaints(executed: Any) -> tuple[str, ...]:
     )
 
 
-def _connection(job: Job) -> dict[str, str]:
+def _connection(task: Task) -> dict[str, str]:
     """Say how to reach the kernel: by sockets that are files, named after the report.
 
     Processes that start kernels at once can draw the same free TCP ports, and the later kernel
@@ -168,7 +179,7 @@ def _connection(job: Job) -> dict[str, str]:
     import zmq
 
     if os.name == "posix":
-        file = Path(os.environ["JUPYTER_RUNTIME_DIR"], f"{job.stem}.json")
+        file = Path(os.environ["JUPYTER_RUNTIME_DIR"], f"{task.name}.json")
         return {"transport": "ipc", "connection_file": str(file)}
     return {"transport_encryption": "auto" if zmq.has("curve") else "disabled"}
 
@@ -186,6 +197,8 @@ def _parameters(task: Task) -> dict[str, Any]:
 def describe(error: BaseException, timeout: float) -> str:
     """Say in one line what went wrong: the exception's name and its message."""
     name = getattr(error, "ename", None) or type(error).__name__
+    if _silent(error):
+        return "its kernel lost a message, for want of memory or of open files (ulimit -n)"
     if name == "CellTimeoutError":
         return f"took longer than {timeout:g} s (--timeout allows more)"
     if name == "DeadKernelError":
@@ -199,8 +212,14 @@ def passing(error: BaseException) -> bool:
     """Whether the cause may be gone by another try: a killed kernel, a full disk, a slow start."""
     name = type(error).__name__
     if name == "CellTimeoutError":  # an OSError by descent
-        return False
+        return _silent(error)
     return isinstance(error, OSError) or name == "DeadKernelError" or "Kernel died" in str(error)
+
+
+def _silent(error: BaseException) -> bool:
+    """Whether a cell ended whose output never came: no matter of the time a report may take."""
+    silence = "Timeout waiting for IOPub output"
+    return type(error).__name__ == "CellTimeoutError" and silence in str(error)
 
 
 if __name__ == "__main__":  # where processes cannot be forked

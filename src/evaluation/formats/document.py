@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,6 +9,7 @@ from nbformat import NotebookNode
 
 from evaluation.errors import KepuError
 from evaluation.formats.inline import Node, harmless, nodes, plain
+from evaluation.parameters import build_time
 from evaluation.report.blocks import Items, Section, Table, Title
 from evaluation.report.bundle import unbundled
 from evaluation.text import t
@@ -100,13 +100,11 @@ def moment(notebook: NotebookNode) -> datetime:
 
     Raises
     ------
-    KepuError : ``SOURCE_DATE_EPOCH`` is no whole number of seconds since 1970.
+    KepuError : ``SOURCE_DATE_EPOCH`` is no number of seconds.
     """
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if epoch:
-        if not epoch.isdigit():
-            raise KepuError(f"SOURCE_DATE_EPOCH is '{epoch}'; it must be seconds since 1970.")
-        return max(datetime.fromtimestamp(int(epoch), UTC), EARLIEST)
+    fixed = build_time()
+    if fixed is not None:
+        return max(fixed, EARLIEST)
     date = str(notebook.metadata.get("kepu", {}).get("date", ""))
     try:
         return max(datetime.fromisoformat(date).replace(tzinfo=UTC), EARLIEST)

@@ -10,6 +10,8 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+from evaluation.web import link
+
 Node = str | dict[str, Any]
 
 KINDS = {"code": "code", "strong": "strong", "cite": "cite"}
@@ -79,8 +81,8 @@ def _wrappers(tag: str, given: dict[str, str]) -> list[dict[str, Any]]:
     href = given.get("href", "")
     if tag == "a" and href.startswith("#"):
         found.append({"k": "ref", "to": href[1:], "c": []})
-    elif tag == "a" and re.match(r"https?://", href):
-        found.append({"k": "link", "url": harmless(href), "c": []})
+    elif tag == "a" and link(href):
+        found.append({"k": "link", "url": link(href), "c": []})
     kinds = [KINDS[tag]] if tag in KINDS else []
     kinds += [name for name in given.get("class", "").split() if name in SPANS]
     return found + [{"k": kind, "c": []} for kind in kinds]

@@ -6,7 +6,6 @@ The template ``report.typ`` reads the content as JSON, so no word of a report is
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -17,7 +16,7 @@ import matplotlib as mpl
 import typst
 from markupsafe import Markup
 
-from evaluation import style
+from evaluation import private, style
 from evaluation.formats import widths
 from evaluation.formats.document import Document, ExportError, anchors
 from evaluation.formats.inline import Node, harmless, nodes, plain
@@ -60,8 +59,7 @@ def to_pdf(document: Document) -> bytes:
     ------
     ExportError : Typst refused the document (a defect of the template, not of the data).
     """
-    with tempfile.TemporaryDirectory(prefix="kepu-pdf-") as folder:
-        place = Path(folder)
+    with private.folder("pdf-") as place:
         content = _content(document, place)
         (place / "data.json").write_text(json.dumps(content, ensure_ascii=False), "utf-8")
         main = place / "report.typ"
@@ -70,7 +68,7 @@ def to_pdf(document: Document) -> bytes:
         try:
             return typst.compile(
                 str(main),
-                root=folder,
+                root=str(place),
                 font_paths=fonts(),
                 format="pdf",
                 timestamp=int(document.moment.timestamp()),

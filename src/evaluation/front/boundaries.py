@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluation.errors import KepuError
+from evaluation.front.summary import clean
 
 WIDTH = 1000.0  # of the drawing; its height follows
 DEGREES = math.pi / 180
@@ -36,7 +37,7 @@ class Boundaries:
     approval: str
 
 
-def boundaries(geojson: Mapping[str, Any], *, approval: str, code: str = "adcode") -> Boundaries:
+def boundaries(geojson: Any, *, approval: str, code: str = "adcode") -> Boundaries:
     """Project the polygons of a FeatureCollection (degrees, WGS 84 or CGCS2000).
 
     Albers' equal-area conic, standard parallels a sixth of the extent inside its north and south
@@ -55,9 +56,12 @@ def boundaries(geojson: Mapping[str, Any], *, approval: str, code: str = "adcode
     """
     if not str(approval).strip():
         raise KepuError("A map of boundaries needs its approval number (审图号): give 'approval'.")
-    features = geojson.get("features")
-    if geojson.get("type") != "FeatureCollection" or not features:
-        raise KepuError("The boundaries are no GeoJSON FeatureCollection with features.")
+    held = geojson if isinstance(geojson, Mapping) else {}
+    features = held.get("features")
+    if held.get("type") != "FeatureCollection" or not isinstance(features, list) or not features:
+        raise KepuError(
+            "The boundaries are no GeoJSON FeatureCollection with features — export the map as one."
+        )
     rings = {}
     for number, feature in enumerate(features):
         rings.setdefault(_code(feature, code, number), []).extend(_rings(feature, number))
@@ -75,35 +79,52 @@ def boundaries(geojson: Mapping[str, Any], *, approval: str, code: str = "adcode
     return Boundaries(shapes, WIDTH, round(max(height, 1.0), 1), str(approval).strip())
 
 
-def _code(feature: Mapping[str, Any], name: str, number: int) -> str:
-    found = (feature.get("properties") or {}).get(name)
-    if found in (None, ""):
-        raise KepuError(f"Feature {number} has no property '{name}'; name the one with the code.")
-    return str(found)
+def _code(feature: Any, name: str, number: int) -> str:
+    held = feature if isinstance(feature, Mapping) else {}
+    properties = held.get("properties")
+    found = properties.get(name) if isinstance(properties, Mapping) else None
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)
+    if isinstance(found, bool) or not isinstance(found, int | str) or found == "":
+        raise KepuError(
+            f"Feature {number} has no property '{name}' with a code — add the code of its region."
+        )
+    return clean(found)
 
 
 def _rings(feature: Mapping[str, Any], number: int) -> Iterator[list[Point]]:
-    geometry = feature.get("geometry") or {}
-    kinds = {"Polygon": lambda c: [c], "MultiPolygon": lambda c: c}
-    if geometry.get("type") not in kinds:
+    held = feature.get("geometry")
+    geometry = held if isinstance(held, Mapping) else {}
+    kind, shape = geometry.get("type"), geometry.get("coordinates")
+    if kind not in ("Polygon", "MultiPolygon"):
         raise KepuError(
-            f"Feature {number} is no Polygon or MultiPolygon but {geometry.get('type')}."
+            f"Feature {number} is no Polygon or MultiPolygon but {kind!s:.40} — leave it out."
         )
-    for polygon in kinds[geometry["type"]](geometry.get("coordinates") or []):
-        for ring in polygon:
-            yield [_point(pair, number) for pair in ring]
+    for polygon in _list([shape] if kind == "Polygon" else shape, number):
+        for ring in _list(polygon, number):
+            points = [_point(pair, number) for pair in _list(ring, number)]
+            if len(points) < 4:
+                raise KepuError(f"Feature {number} has a ring of fewer than 4 points — mend it.")
+            yield points
+
+
+def _list(found: Any, number: int) -> list[Any]:
+    if not isinstance(found, list) or not found:
+        raise KepuError(f"Feature {number} has no list of coordinates but {found!r:.60} — mend it.")
+    return found
 
 
 def _point(pair: Any, number: int) -> Point:
-    try:
-        longitude, latitude = float(pair[0]), float(pair[1])
-    except (TypeError, ValueError, IndexError):
-        raise KepuError(f"Feature {number} has a coordinate that is none: {pair!r:.60}.") from None
+    numbers = pair[:2] if isinstance(pair, list) else []
+    if len(numbers) < 2 or any(type(n) not in (int, float) for n in numbers):
+        raise KepuError(f"Feature {number} has a coordinate that is none: {pair!r:.60} — mend it.")
+    longitude, latitude = numbers
     if not (-180 <= longitude <= 180 and -90 < latitude < 90):
         raise KepuError(
-            f"Feature {number} has the coordinate {longitude:g}, {latitude:g}: degrees are needed."
+            f"Feature {number} has the coordinate {longitude!r:.30}, {latitude!r:.30}: degrees are "
+            "needed — export the map in longitude and latitude."
         )
-    return longitude, latitude
+    return float(longitude), float(latitude)
 
 
 def _albers(points: Sequence[Point]):

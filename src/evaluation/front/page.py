@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from evaluation import web
 from evaluation.front.boundaries import Boundaries
 from evaluation.front.cells import cells, inputs, rate
 from evaluation.front.maps import drawn
@@ -88,6 +89,7 @@ def _environment() -> Environment:
     folder = files("evaluation") / "templates" / "front"
     # Our own files: no data reaches them, so they stand in the page as they are.
     static = {name: Markup((folder / f"front.{name}").read_text("utf-8")) for name in ("css", "js")}
+    policy = web.policy(script=static["js"], style=static["css"])
     environment.globals |= {
         "both": both,
         "label": label,
@@ -96,6 +98,7 @@ def _environment() -> Environment:
         "format_name": _format_name,
         "tongues": TONGUES,
         "static": static,
+        "policy": policy,
         "columns": {name: pair(f"front.column.{name}") for name in COLUMNS},
         "measures": {name: pair(f"front.measure.{name}") for name in MEASURES},
     }

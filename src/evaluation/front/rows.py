@@ -103,13 +103,17 @@ def links(entry: Mapping[str, Any]) -> list[Link]:
     if entry.get("file"):
         files.setdefault("html", entry["file"])
     named = sorted(files.items(), key=lambda item: (*FORMATS, item[0]).index(item[0]))
-    # Quoted, so that no name, whatever it is, becomes an address elsewhere.
-    found = [Link(entry["language"], kind, quote(name)) for kind, name in named]
+    found = [Link(entry["language"], kind, _beside(name)) for kind, name in named]
     earlier = entry.get("earlier") or {}
     if earlier.get("file"):
         date = clean(earlier.get("date", "")) or "—"
-        found.append(Link(entry["language"], "html", quote(earlier["file"]), date))
+        found.append(Link(entry["language"], "html", _beside(earlier["file"]), date))
     return found
+
+
+def _beside(name: str) -> str:
+    """The address of a file in the folder of the page; no name becomes an address elsewhere."""
+    return quote(name.lstrip("/"))
 
 
 def failures(listed: Sequence[Row]) -> list[Failure]:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table
 from evaluation.report.context import Context
 from evaluation.report.summary import element
+from evaluation.web import link
 
 
 def sources(context: Context) -> Section:
@@ -19,8 +20,10 @@ def sources(context: Context) -> Section:
     for identifier in w.cited:
         row = table.loc[identifier]
         title = Markup("<cite>{}</cite>").format(row["title"])
-        if row["url"]:
-            title = Markup('<a href="{}">{}</a>').format(row["url"], title)
+        if address := link(row["url"]):
+            title = Markup('<a href="{}">{}</a>').format(address, title)
+        elif row["url"]:
+            title = Markup("{} <cite>{}</cite>").format(title, row["url"])
         rows.append(
             (
                 Markup('<span id="source-{0}"><cite>{0}</cite></span>').format(identifier),

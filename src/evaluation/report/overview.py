@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pandas as pd
 from markupsafe import Markup
@@ -99,7 +100,7 @@ def _table(context: Context, codes: list[str], caption: Markup) -> Table:
 
 def _row(context: Context, code: str) -> tuple[Markup, ...]:
     w = context.writer
-    link = Markup('<a href="{}_{}.html">{}</a>').format(code, w.language, w.name(code))
+    link = Markup('<a href="{}_{}.html">{}</a>').format(quote(code), w.language, w.name(code))
     return (link, _latest(context, code), _gain(context, code), *_goal(context, code))
 
 

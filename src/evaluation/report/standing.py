@@ -6,7 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation import plots, style
-from evaluation.observations import GAIN
+from evaluation.data.rules import GAIN
 from evaluation.position import nearest, profile_of
 from evaluation.report.blocks import Figure, Heading, Paragraph, Table
 from evaluation.report.context import NATION, Context

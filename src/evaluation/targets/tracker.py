@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from evaluation.observations import GAIN, RATE, has_caveat
+from evaluation.data.rules import GAIN, RATE
+from evaluation.observations import has_caveat
 
 # Which published figure tells how far a target has come, where its name differs from the target's.
 KNOWN_BY = {

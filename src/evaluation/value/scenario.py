@@ -20,7 +20,8 @@ from evaluation.value.region import TAILS, Assessment, assessed
 
 # Below this many locks nothing but a description is permitted, and no ratio is printed.
 LEAST_LOCKS = 1
-FORM = re.compile(r"([a-z_]+)=(?:([+-]\d+(?:\.\d+)?)%|(\d+(?:\.\d+)?):(\d+(?:\.\d+)?))")
+_NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
+FORM = re.compile(rf"([a-z_]+)=(?:([+-]{_NUMBER})%|({_NUMBER}):({_NUMBER}))")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from evaluation.observations import BARRED, RATE, grade_of, has_caveat
+from evaluation.data.rules import BARRED, RATE
+from evaluation.observations import grade_of, has_caveat
 from evaluation.report import OVERVIEW
 from evaluation.report.blocks import Paragraph
 from evaluation.report.context import Context

@@ -6,6 +6,8 @@ import importlib
 import sys
 from typing import TYPE_CHECKING
 
+from evaluation import fingerprint
+
 if TYPE_CHECKING:
     from evaluation.study import Study
 
@@ -68,6 +70,7 @@ def reports(data: str, data_hash: str, studies: list[list[int]], modules: list[s
     studies : draws and seed of each study the reports rest on.
     modules : what their notebooks import of this package.
     """
+    fingerprint.whole()  # before anything is imported: processes know what they are made of
     sys.modules.setdefault(NEEDLESS, None)  # type: ignore[arg-type]
     _imported(*KERNEL, *REPORTS, *modules)
     if sys.modules[NEEDLESS] is None:

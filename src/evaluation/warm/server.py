@@ -6,7 +6,9 @@ owner goes away, which closes our standard input, every process is.
 
 Protocol, one JSON object a line. From the client: ``{"target", "arguments", "environment",
 "folder", "log"}``, then any number of ``{"signal": 2}``. To the client: ``{"pid": 4711}``, then
-``{"code": 0}`` (negative: the signal that killed it).
+``{"code": 0}`` (negative: the signal that killed it). Where no process can be had it is told
+``{"unprepared": "KeyError: 'a'"}``, what went wrong in the preparation, or ``{"error": "…"}``, why
+the system did not fork this time.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import shutil
 import signal
 import socket
 import sys
+import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,10 +41,13 @@ class _Connection:
 
 
 class Server:
-    """Accept requests on ``listener`` until ``lifeline`` reaches its end."""
+    """Accept requests on ``listener`` until ``lifeline`` reaches its end.
 
-    def __init__(self, listener: socket.socket, lifeline: int):
-        self._listener, self._lifeline = listener, lifeline
+    ``unprepared`` says why no process can be made, ``""`` where they can.
+    """
+
+    def __init__(self, listener: socket.socket, lifeline: int, unprepared: str = ""):
+        self._listener, self._lifeline, self._unprepared = listener, lifeline, unprepared
         self._connections: dict[int, _Connection] = {}
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = os.pipe()
@@ -90,13 +96,19 @@ class Server:
             message = json.loads(line)
             if "signal" in message:
                 self._signal(connection, message["signal"])
+            elif self._unprepared:
+                self._tell(connection, {"unprepared": self._unprepared})
             elif self._fork(connection):
                 return message
         return None
 
     def _fork(self, connection: _Connection) -> bool:
         """Fork; true in the new process, which has let go of everything that is the server's."""
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # too many processes, too little memory
+            self._tell(connection, {"error": f"{error.strerror}: no process could be forked"})
+            return False
         if pid == 0:
             signal.set_wakeup_fd(-1)
             self._selector.close()
@@ -154,15 +166,25 @@ def main() -> None:
     prepare = json.loads(sys.argv[2])
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner answers Ctrl-C, and ends us
-    if prepare:
-        resolve(prepare["target"])(**prepare["arguments"])
+    unprepared = _prepare(prepare["target"], prepare["arguments"])
     gc.collect()
     gc.freeze()  # what is here now stays: no collection copies its pages in the forked processes
     address, own = listener.getsockname(), os.getpid()
-    request = Server(listener, sys.stdin.fileno()).serve()
+    request = Server(listener, sys.stdin.fileno(), unprepared).serve()
     if request is not None:
         child.run(resolve, request, own)
     shutil.rmtree(os.path.dirname(address), ignore_errors=True)
+
+
+def _prepare(target: str, arguments: dict[str, Any]) -> str:
+    """Import and load what the processes need; say in one line what went wrong, if anything."""
+    try:
+        resolve(target)(**arguments)
+    except Exception as error:  # noqa: BLE001 - told to whoever asks for a process
+        told = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return f"{told}, in {os.path.basename(last.filename)}, line {last.lineno}"
+    return ""
 
 
 def resolve(name: str) -> Any:

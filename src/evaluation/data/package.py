@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evaluation import schema
-from evaluation.contract import RATE
+from evaluation.data import contract, declared
+from evaluation.data.rules import RATE
+from evaluation.data.tables import TABLES, Files, read_files
 from evaluation.errors import DataError
 from evaluation.spoken import Spoken, drawn, say, whole
-from evaluation.tables import TABLES, package_hash, read_descriptor, read_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,16 +102,12 @@ def hold(dataset: Dataset) -> None:
     _held[dataset.hash] = dataset
 
 
-# Truth values of Frictionless Table Schema where a field does not list its own.
-TRUE_VALUES = ("true", "True", "TRUE", "1")
-
-
-def load(path: str | Path = "data", checked_hash: str = "") -> Dataset:
+def load(path: str | Path | Files = "data", checked_hash: str = "") -> Dataset:
     """Read the data package at ``path`` and check its contract.
 
     Parameters
     ----------
-    path : folder with ``datapackage.json`` and its tables.
+    path : folder with ``datapackage.json`` and its tables, or its files as they were read.
     checked_hash : hash of a package that has been checked before; a package of the same hash is
         not checked again.
 
@@ -120,41 +116,44 @@ def load(path: str | Path = "data", checked_hash: str = "") -> Dataset:
     DataError
         Listing every breach of the contract, each with file, row, column, rule and remedy.
     """
-    root = Path(path)
-    descriptor = read_descriptor(root)
-    digest = package_hash(root)
+    files = path if isinstance(path, Files) else read_files(Path(path))
+    root, digest = files.root, files.hash
     if digest in _held:
         # Copies on write: what a caller does to its tables leaves the ones held as they are.
         held = _held[digest]
         return replace(held, root=root, **{n: getattr(held, n).copy(deep=False) for n in TABLES})
-    if digest != checked_hash:
-        violations = schema.check(root)
-        if violations:
-            raise DataError(violations)
-    resources = {resource["name"]: resource for resource in descriptor["resources"]}
-    frames = {name: _typed(root, resources[name]) for name in TABLES}
+    package = contract.read(files)
+    # A package that cannot be read as a whole is refused, checked before or not.
+    unread = [name for name in TABLES if name not in package.tables]
+    violations = contract.breaches(package) if digest != checked_hash or unread else []
+    if violations:
+        raise DataError(violations)
+    frames = {name: _typed(name, package) for name in TABLES}
     frames["facts"] = _dated(frames["facts"])
-    return Dataset(root=root, hash=digest, simulated=descriptor["simulated"], **frames)
+    return Dataset(root=root, hash=digest, simulated=package.simulated, **frames)
 
 
-def _typed(root: Path, resource: dict[str, Any]) -> pd.DataFrame:
-    """One table with the types its description declares and its row numbers as column ``row``."""
-    text = read_table(root / resource["path"])
-    columns = {
-        field["name"]: _column(text[field["name"]], field) for field in resource["schema"]["fields"]
-    }
-    frame = pd.DataFrame(columns)
-    if resource["name"] == "facts":
+def _typed(table: str, package: contract.Package) -> pd.DataFrame:
+    """One table with the types of its columns; of facts, the line in the file as column ``row``."""
+    text = package.tables[table]
+    own = declared.fields(table)
+    known = {field["name"] for field in own}
+    added = [field for field in package.schemas[table]["fields"] if field["name"] not in known]
+    columns = {field["name"]: _column(text, field) for field in [*own, *added]}
+    frame = pd.DataFrame(columns, index=text.index)
+    if table == "facts":
         frame["row"] = text.index.to_numpy()
     return frame.reset_index(drop=True)
 
 
-def _column(text: pd.Series, field: dict[str, Any]) -> pd.Series:
-    kind = field["type"]
+def _column(table: pd.DataFrame, field: dict[str, Any]) -> pd.Series:
+    kind, name = field["type"], field["name"]
+    # An optional column that is not there is empty.
+    text = table[name] if name in table else pd.Series("", index=table.index, dtype=str)
     if kind == "string":
         return text
     if kind == "boolean":
-        return text.isin(field.get("trueValues", TRUE_VALUES))
+        return text.isin(field.get("trueValues", declared.TRUE))
     numbers = pd.to_numeric(text.where(text != ""))
     if kind == "number":
         return numbers.astype(float)

@@ -1,0 +1,5 @@
+"""The data package: read once, checked, typed; the only door through which figures enter."""
+
+from evaluation.data.package import Dataset, hold, load
+
+__all__ = ["Dataset", "hold", "load"]
