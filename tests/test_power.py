@@ -10,17 +10,16 @@ from scipy import stats
 from evaluation import scenarios
 from evaluation.calibrate import HEADLINE, RANDOMISATION, calibrate
 from evaluation.errors import KepuError
-from evaluation.inference import wild_cluster_bootstrap
-from evaluation.least_squares import least_squares
 from evaluation.model_panels import panels
-from evaluation.models import gain_regression
-from evaluation.power import (
+from evaluation.models import fit
+from evaluation.stats.bootstrap import WildTest, weight_batches, wild_cluster_bootstrap
+from evaluation.stats.least_squares import least_squares
+from evaluation.stats.power import (
     SimulatedTest,
     minimum_detectable_effect,
     power_curve,
     region_correlation,
 )
-from evaluation.wild import WildTest, weight_batches
 
 
 def regressors(rng, regions=31, waves=4, effects=False):
@@ -168,7 +167,8 @@ def test_calibration_counts_what_the_headline_says():
         design = scenario(rng, 0.0)
         frame = design.X.assign(y=design.y, region=design.clusters, v=design.variance)
         frame["wave"] = design.periods
-        result = gain_regression.fit(
+        result = fit(
+            "gain_regression",
             frame, outcome="y", doses=["dose"], covariates=["income"], region="region",
             wave="wave", variance="v", draws=99, seed=own, companions=False,
         )  # fmt: skip

@@ -11,7 +11,7 @@ from sklearn.gaussian_process.kernels import Kernel
 from statsmodels.stats.oaxaca import OaxacaBlinder
 
 from evaluation.errors import KepuError, ModelError
-from evaluation.least_squares import excess_variance
+from evaluation.stats.least_squares import excess_variance
 from evaluation.targets.backtest import backtest, choose, preferred, scores
 from evaluation.targets.decompose import by_residence, decompose, education_gap, group_rates
 from evaluation.targets.inputs import Inputs, inputs_part

@@ -15,12 +15,10 @@ from scipy import stats
 
 from evaluation import survey
 from evaluation.errors import KepuError, ModelError
-from evaluation.inference import cluster_codes, randomisation_inference, wild_cluster_bootstrap
-from evaluation.jackknife import jackknife
-from evaluation.least_squares import least_squares
-from evaluation.models.design import Design
-from evaluation.models.linear import known_variance_weights
 from evaluation.scenarios import Scenario
+from evaluation.stats.bootstrap import cluster_codes, wild_cluster_bootstrap
+from evaluation.stats.least_squares import Equation, jackknife, least_squares
+from evaluation.stats.permutation import randomisation_inference
 
 CHUNK = 25
 HEADLINE = "wild cluster bootstrap"
@@ -67,9 +65,9 @@ class Calibration:
         return asdict(self)
 
 
-def _answers(design: Design, draws: int, seed: int, level: float) -> dict[str, tuple[float, Any]]:
+def _answers(design: Equation, draws: int, seed: int, level: float) -> dict[str, tuple[float, Any]]:
     """P-value and interval of each procedure for the last column; raises as the headline does."""
-    weights, _ = known_variance_weights(design)
+    weights, _ = design.known_variance_weights()
     fit = least_squares(design.y, design.X, weights)
     codes, clusters = cluster_codes(design.clusters, len(design.y))
     found = wild_cluster_bootstrap(
@@ -87,9 +85,9 @@ def _answers(design: Design, draws: int, seed: int, level: float) -> dict[str, t
     }
 
 
-def _randomised(design: Design, draws: int, seed: int) -> tuple[float, float]:
+def _randomised(design: Equation, draws: int, seed: int) -> tuple[float, float]:
     """P-value of randomisation inference and the smallest p-value the design allows."""
-    weights, _ = known_variance_weights(design)
+    weights, _ = design.known_variance_weights()
     found = randomisation_inference(
         design.y, design.X, design.clusters, design.periods, design.X.shape[1] - 1, draws,
         seed=seed, observation_weights=weights, statistic="coefficient",

@@ -10,14 +10,8 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import KepuError, ModelError
-from evaluation.linear_system import (
-    System,
-    checked,
-    crv1_many,
-    fgls_weights,
-    solve_many,
-    system,
-)
+from evaluation.models.columns import Roles, equation
+from evaluation.stats.least_squares import Equation, crv1_many, solve_many
 
 BATCH = 1000
 
@@ -29,14 +23,13 @@ class DrawSet:
     Attributes
     ----------
     terms : the doses, in the order of the rows. estimates, se : (doses, draws), se by CRV1.
-    seed : of the drawn rates. spec : the model refitted.
+    seed : of the drawn rates.
     """
 
     terms: tuple[str, ...]
     estimates: np.ndarray
     se: np.ndarray
     seed: int
-    spec: dict[str, Any]
 
     def of(self, term: str) -> np.ndarray:
         """Draws (draws,) of one dose."""
@@ -122,26 +115,30 @@ def gains_of(
     return {"opening": before, "gain": gain, "annual": gain / panel["years"].to_numpy(dtype=float)}
 
 
-def _batches(eqs: System, drawn: Mapping[str, np.ndarray], spec: dict[str, Any]):
+def _batches(made: Equation, drawn: Mapping[str, np.ndarray], roles: Roles):
     """Outcomes (B, N) and designs, (N, k) or (B, N, k), of one batch of draws after another."""
-    columns = [name for name in (*spec["covariates"], *spec["doses"]) if name in drawn]
+    columns = [name for name in (*roles.covariates, *roles.doses) if name in drawn]
     total = len(next(iter(drawn.values())))
     for start in range(0, total, BATCH):
         part = slice(start, min(start + BATCH, total))
         size = part.stop - start
-        y = np.broadcast_to(eqs.y, (size, len(eqs.y)))
-        if spec["outcome"] in drawn:
-            y = drawn[spec["outcome"]][part][:, eqs.rows]
-        X = eqs.X
+        y = np.broadcast_to(made.y, (size, len(made.y)))
+        if roles.outcome in drawn:
+            y = drawn[roles.outcome][part][:, made.rows]
+        X = made.matrix
         if columns:
-            X = np.broadcast_to(eqs.X, (size, *eqs.X.shape)).copy()
+            X = np.broadcast_to(made.matrix, (size, *made.X.shape)).copy()
         for name in columns:
-            X[:, :, eqs.names.index(name)] = drawn[name][part][:, eqs.rows]
+            X[:, :, made.names.index(name)] = drawn[name][part][:, made.rows]
         yield y, X
 
 
 def refit(
-    panel: pd.DataFrame, drawn: Mapping[str, np.ndarray], spec: Mapping[str, Any], seed: int
+    model: str,
+    panel: pd.DataFrame,
+    drawn: Mapping[str, np.ndarray],
+    roles: Roles,
+    seed: int,
 ) -> DrawSet:
     """Refit a linear model on every drawn panel.
 
@@ -149,30 +146,28 @@ def refit(
 
     Parameters
     ----------
-    panel : the observed panel. drawn : columns that vary, (draws, rows of ``panel``) each, as
-        from :func:`gains_of`; those the model does not use are ignored.
-    spec : ``model, outcome, doses, covariates, region, wave, variance, seed, draws``.
+    model : its name. panel : the observed panel. drawn : columns that vary, (draws, rows of
+        ``panel``) each, as from :func:`gains_of`; those the model does not use are ignored.
     seed : of the drawn rates, kept with the result.
 
     Raises
     ------
     ModelError : a model that is not linear, or one that uses none of the drawn columns.
     """
-    spec = checked(spec)
-    eqs = system(panel, spec)
-    if not {spec["outcome"], *spec["covariates"], *spec["doses"]} & set(drawn):
+    made = equation(model, panel, roles)
+    if not {roles.outcome, *roles.covariates, *roles.doses} & set(drawn):
         raise ModelError(f"The model uses none of the drawn columns {', '.join(drawn)}.")
-    weights = fgls_weights(eqs)
+    weights = made.weights
     estimates, errors = [], []
-    for y, X in _batches(eqs, drawn, spec):
+    for y, X in _batches(made, drawn, roles):
         w = weights[None, :]
         fits = solve_many(y, X, w)
-        estimates.append(fits.coefficients[:, eqs.first :])
-        errors.append(crv1_many(eqs, X, w, fits))
+        estimates.append(fits.coefficients[:, -made.doses :])
+        errors.append(crv1_many(made, X, w, fits))
     return DrawSet(
-        terms=tuple(spec["doses"]),
-        estimates=np.concatenate(estimates).T,
-        se=np.concatenate(errors).T,
+        terms=roles.doses,
+        # The first dose is the last column.
+        estimates=np.concatenate(estimates).T[::-1],
+        se=np.concatenate(errors).T[::-1],
         seed=seed,
-        spec=spec,
     )

@@ -79,14 +79,14 @@ def panel_design(
 
     See :class:`Design` for the declared parts and what they may be.
     """
-    s = context.settings
+    roles = context.roles
     rows = context.panel[context.used()]
     return Design(
         kind=kind,
-        waves=waves_of(rows, s["wave"]),
+        waves=waves_of(rows, roles.wave),
         pre_period=pre_period,
-        regions=int(rows[s["region"]].nunique()),
-        treated=treated_regions(rows[s["doses"][0]], rows[s["region"]]),
+        regions=int(rows[roles.region].nunique()),
+        treated=treated_regions(rows[roles.dose], rows[roles.region]),
         sampling_error=sampling_error,
         doses_outside_support_sd=doses_outside_support_sd,
         mode_changed=mode_changed,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,7 @@ from evaluation.evidence import Grade, grade, permitted
 from evaluation.evidence_design import panel_design
 from evaluation.expected import COLUMNS, expected_gains
 from evaluation.model_panels import Panels, named, roles
-from evaluation.models import fit
+from evaluation.models import Inference
 from evaluation.numerals import rounded
 from evaluation.results import Check, Result
 from evaluation.robustness import Estimated, rebuilder, run_checks
@@ -110,9 +109,9 @@ def _with_composite(frame: pd.DataFrame, doses: list[str]) -> tuple[pd.DataFrame
     return frame.assign(**{TERM: index}), tuple(index.attrs["doses"])
 
 
-def _rung(model: str, frame: pd.DataFrame, run: dict[str, Any]) -> Rung:
+def _rung(model: str, frame: pd.DataFrame, inference: Inference) -> Rung:
     try:
-        return Rung(model, fit(model, frame, **{**roles(model), "doses": [TERM]}, **run))
+        return Rung(model, named(model).fit(frame, roles(model, [TERM]), inference))
     except ModelError as error:
         return Rung(model, None, str(error))
 
@@ -126,11 +125,11 @@ def headline(
     -------
     Headline, or the reason why the headline model cannot be fitted to these data.
     """
-    doses, run = list(dataset.doses["dose"]), {"draws": draws, "seed": seed}
+    doses, inference = list(dataset.doses["dose"]), Inference(draws, seed)
     gains, parts = _with_composite(panels.provinces, doses)
     levels, level_parts = _with_composite(panels.levels, doses)
     frames = {"gain": gains, "level": levels}
-    ladder = tuple(_rung(model, frames[named(model).outcome], run) for model in LADDER)
+    ladder = tuple(_rung(model, frames[named(model).outcome], inference) for model in LADDER)
     if ladder[0].result is None:
         return ladder[0].reason
     # Only what the panel reads is drawn again: other regions must not shift the random numbers.
@@ -138,7 +137,8 @@ def headline(
     context = Estimated(
         gains,
         ladder[0].result,
-        {**roles(MAIN), "model": MAIN, "doses": [TERM], **run},
+        roles(MAIN, [TERM]),
+        inference,
         rates=panels.rates[read & panels.rates["variance"].notna()],
         rebuild=rebuilder(dataset, gains),
     )
@@ -163,5 +163,4 @@ def _graded(dataset: Dataset, context: Estimated, checks: tuple[Check, ...]) -> 
 
 def _expected(gains: pd.DataFrame) -> pd.DataFrame:
     keys = gains[["region_code", "interval", "wave_from", "wave_to"]]
-    columns = {**roles(MAIN), "doses": [TERM]}
-    return keys.join(expected_gains(gains, **columns)[COLUMNS])
+    return keys.join(expected_gains(gains, roles(MAIN, [TERM]))[COLUMNS])

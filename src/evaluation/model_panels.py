@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -12,27 +12,29 @@ from evaluation import panel
 from evaluation.data import Dataset
 from evaluation.doses import attach, level_panel
 from evaluation.errors import KepuError
-from evaluation.models import fit, named
+from evaluation.models import Roles, fit, named
 from evaluation.observations import model_regions
 from evaluation.results import Result
 from evaluation.spoken import Spoken, say, whole
 
 # Columns of the panel of gains and of the panel of levels, by the kind of outcome a model has.
-ROLES: dict[str, dict[str, Any]] = {
-    "gain": {
-        "outcome": "annual",
-        "variance": "annual_variance",
-        "covariates": ("opening", "log2_gdp_per_capita", "college_share"),
-        "region": "region_code",
-        "wave": "interval",
-    },
-    "level": {
-        "outcome": "rate",
-        "variance": "variance",
-        "covariates": ("log2_gdp_per_capita",),
-        "region": "region_code",
-        "wave": "wave",
-    },
+ROLES: dict[str, Roles] = {
+    "gain": Roles(
+        outcome="annual",
+        doses=(),
+        covariates=("opening", "log2_gdp_per_capita", "college_share"),
+        region="region_code",
+        wave="interval",
+        variance="annual_variance",
+    ),
+    "level": Roles(
+        outcome="rate",
+        doses=(),
+        covariates=("log2_gdp_per_capita",),
+        region="region_code",
+        wave="wave",
+        variance="variance",
+    ),
 }
 
 
@@ -87,16 +89,18 @@ def panels(dataset: Dataset, assumed: panel.Assumed | None = None) -> Panels:
     return Panels(rates, gains, attach(dataset, provinces), levels)
 
 
-def roles(model: str) -> dict[str, Any]:
+def roles(model: str, doses: Sequence[str] = ()) -> Roles:
     """Columns a registered model reads from ``provinces`` (gains) or ``levels``."""
     entry = named(model)
-    kind = entry.outcome
-    if kind not in ROLES:
-        raise KepuError(f"Model '{model}' needs an outcome of kind '{kind}'; no panel here has it.")
-    return ROLES[kind] if entry.doses else ROLES[kind] | {"covariates": ()}
+    if entry.outcome not in ROLES:
+        raise KepuError(
+            f"Model '{model}' needs an outcome of kind '{entry.outcome}'; no panel here has it."
+        )
+    part = replace(ROLES[entry.outcome], doses=doses)
+    return part if entry.doses else replace(part, covariates=())
 
 
 def fit_doses(model: str, frame: pd.DataFrame, doses: Sequence[str], **arguments: Any) -> Result:
     """Fit a model of doses, named as in ``doses.csv``, to the panel its kind of outcome needs."""
-    terms = [f"log2_{dose}" for dose in doses]
-    return fit(model, frame, **{**roles(model), "doses": terms, **arguments})
+    part = roles(model, [f"log2_{dose}" for dose in doses])
+    return fit(model, frame, **{**vars(part), **arguments})

@@ -7,9 +7,7 @@ the gain adds spurious regression to the mean. What the control fails to absorb 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +15,8 @@ from scipy import stats
 
 from evaluation.draws import rate_rows
 from evaluation.errors import ModelError
-from evaluation.least_squares import cluster_sums
-from evaluation.linear_system import System, checked, fgls_weights, system
+from evaluation.models.columns import Roles, equation
+from evaluation.stats.least_squares import Equation, cluster_sums
 
 OPENING = "opening"
 
@@ -45,11 +43,11 @@ class Corrected:
     factor: float
 
 
-def _residuals(eqs: System, weights: np.ndarray, j: int) -> np.ndarray:
+def _residuals(eqs: Equation, weights: np.ndarray, j: int) -> np.ndarray:
     """Outcome and opening level less what the other columns explain, weighted, (N, 2)."""
     root = np.sqrt(weights)[:, None]
-    others = np.delete(eqs.X, j, axis=1) * root
-    both = np.column_stack([eqs.y, eqs.X[:, j]]) * root
+    others = np.delete(eqs.matrix, j, axis=1) * root
+    both = np.column_stack([eqs.y, eqs.matrix[:, j]]) * root
     return both - others @ np.linalg.lstsq(others, both, rcond=None)[0]
 
 
@@ -64,10 +62,7 @@ def _factor(moments: np.ndarray, errors: np.ndarray, size: int) -> float:
 
 
 def corrected(
-    panel: pd.DataFrame,
-    rates_table: pd.DataFrame,
-    spec: Mapping[str, Any],
-    level: float = 0.95,
+    model: str, panel: pd.DataFrame, rates_table: pd.DataFrame, roles: Roles, level: float = 0.95
 ) -> Corrected:
     """Correct the first dose of a gain regression for sampling error in the opening level.
 
@@ -77,8 +72,8 @@ def corrected(
 
     Parameters
     ----------
-    panel : gains with ``region_code, wave_from, years, opening``. rates_table : ``region_code,
-        wave, rate, variance``. spec : of the model. level : of the interval.
+    model : name of the linear model. panel : gains with ``region_code, wave_from, years,
+        opening``. rates_table : ``region_code, wave, rate, variance``. level : of the interval.
 
     Raises
     ------
@@ -89,10 +84,9 @@ def corrected(
     ------
     Fuller (1987), Measurement Error Models, sections 2.2, 2.5 and 3.1.
     """
-    spec = checked(spec)
-    if OPENING not in spec["covariates"] or spec["outcome"] not in ("annual", "gain"):
+    if OPENING not in roles.covariates or roles.outcome not in ("annual", "gain"):
         raise ModelError("The correction needs a gain as outcome and 'opening' as a covariate.")
-    eqs = system(panel, spec)
+    eqs = equation(model, panel, roles)
     if eqs.variance is None:
         raise ModelError("The correction needs the sampling variance of the gain.")
     rows = panel.iloc[eqs.rows]
@@ -100,22 +94,22 @@ def corrected(
     v0 = rates_table["variance"].to_numpy(dtype=float)[found]
     if not np.all(v0 > 0):
         raise ModelError("Every opening rate needs a sampling variance above 0.")
-    years = rows["years"].to_numpy(dtype=float) if spec["outcome"] == "annual" else 1.0
-    return _solve(eqs, v0, -v0 / years, spec["doses"][0], level)
+    years = rows["years"].to_numpy(dtype=float) if roles.outcome == "annual" else 1.0
+    return _solve(eqs, v0, -v0 / years, roles.dose, level)
 
 
-def _solve(eqs: System, v0: np.ndarray, c: np.ndarray, term: str, level: float) -> Corrected:
-    w, j, k = fgls_weights(eqs), eqs.names.index(OPENING), eqs.first
+def _solve(eqs: Equation, v0: np.ndarray, c: np.ndarray, term: str, level: float) -> Corrected:
+    w, j, k = eqs.weights, eqs.names.index(OPENING), len(eqs.names) - 1
     rest = _residuals(eqs, w, j)
     moments = rest.T @ rest
     known = np.array([[w @ eqs.variance, w @ c], [w @ c, w @ v0]])
     f = _factor(moments, known, len(w))
-    gram, right = (eqs.X.T * w) @ eqs.X, (eqs.X.T * w) @ eqs.y
+    gram, right = (eqs.matrix.T * w) @ eqs.matrix, (eqs.matrix.T * w) @ eqs.y
     naive = np.linalg.solve(gram, right)[k]
     gram[j, j] -= f * (w @ v0)
     right[j] -= f * (w @ c)
     b = np.linalg.solve(gram, right)
-    scores = eqs.X * (w * (eqs.y - eqs.X @ b))[:, None]
+    scores = eqs.matrix * (w * (eqs.y - eqs.matrix @ b))[:, None]
     scores[:, j] -= f * w * (c - v0 * b[j])
     sums = cluster_sums(scores, eqs.codes)
     pull = sums @ np.linalg.inv(gram)[:, k]

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from evaluation.errors import KepuError
-from evaluation.inference import cluster_codes
-from evaluation.least_squares import least_squares
 from evaluation.model_panels import Panels, roles
-from evaluation.models import gain_regression
-from evaluation.models.design import Design, checked, columns, dummies
-from evaluation.models.linear import known_variance_weights
-from evaluation.power import region_correlation
+from evaluation.models.columns import GAINS, checked, dummies, equation
+from evaluation.stats.bootstrap import cluster_codes
+from evaluation.stats.least_squares import Equation, least_squares
+from evaluation.stats.power import region_correlation
 
 # Generated panels: a share of 10 %, 700 respondents and a design effect of 1.5 a region and wave.
 SAMPLING_SD = 100 * (1.5 * 0.1 * 0.9 / 700) ** 0.5
@@ -37,9 +35,9 @@ class Scenario:
 
     name: str
     effect: float
-    draw: Callable[[np.random.Generator, float], Design]
+    draw: Callable[[np.random.Generator, float], Equation]
 
-    def __call__(self, rng: np.random.Generator, effect: float) -> Design:
+    def __call__(self, rng: np.random.Generator, effect: float) -> Equation:
         return self.draw(rng, effect)
 
 
@@ -63,7 +61,7 @@ def _regressors(rng: np.random.Generator, regions: int, waves: int, treated: int
 
 def _generated(
     rng: np.random.Generator, effect: float, regions: int, waves: int, treated: int
-) -> Design:
+) -> Equation:
     """Annual gains between waves whose sampling errors both of their gains share."""
     X = _regressors(rng, regions, waves, treated)
     codes, interval = np.divmod(np.arange(len(X)), waves - 1)
@@ -71,7 +69,7 @@ def _generated(
     y = np.diff(sampled, axis=1).ravel() / YEARS + SIGMA * shock(rng, codes, CORRELATION)
     variance = np.full(len(X), 2 * SAMPLING_SD**2 / YEARS**2)
     y = y + effect * X["dose"].to_numpy()
-    return Design(y, X, waves - 1, 0, codes, variance, 0, 0, periods=interval)
+    return Equation(y, X, codes, interval, variance, effects=waves - 1)
 
 
 def generated(regions: int, waves: int, treated: int = 0) -> Scenario:
@@ -91,17 +89,17 @@ def generated(regions: int, waves: int, treated: int = 0) -> Scenario:
 def _actual(
     rng: np.random.Generator,
     effect: float,
-    design: Design,
+    design: Equation,
     spans: np.ndarray,
     sampling: np.ndarray,
     sigma: float,
     correlation: float,
-) -> Design:
+) -> Equation:
     errors = sampling * rng.normal(size=len(sampling))
     codes, _ = cluster_codes(design.clusters, len(design.y))
     y = spans @ errors + sigma * shock(rng, codes, correlation)
     y = y + effect * design.X.iloc[:, -1].to_numpy()
-    return Design(**{**vars(design), "y": y})
+    return replace(design, y=y)
 
 
 def _spans(frame: pd.DataFrame, rates: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -121,16 +119,12 @@ def actual(panels: Panels, dose: str) -> Scenario:
     Outcomes are drawn from the fitted variances with no effect and none of the covariates, to
     which the test is blind; gains that meet in a wave share its sampling error.
     """
-    part = roles(gain_regression.NAME)
-    names = columns(
-        part["outcome"], [f"log2_{dose}"], part["covariates"], part["region"], part["wave"],
-        part["variance"],
-    )  # fmt: skip
-    kept, _ = checked(panels.provinces, names, waves=1)
-    design = gain_regression.design(panels.provinces, names)
-    frame = kept[[names.region, names.wave]].merge(panels.provinces, how="left", validate="1:1")
+    part = roles(GAINS, [f"log2_{dose}"])
+    checked(panels.provinces, part, waves=1)
+    design = equation(GAINS, panels.provinces, part)
+    frame = panels.provinces.iloc[design.rows]
     spans, sampling = _spans(frame, panels.rates)
-    weights, sigma2 = known_variance_weights(design)
+    weights, sigma2 = design.known_variance_weights()
     fit = least_squares(design.y, design.X, weights)
     codes, _ = cluster_codes(design.clusters, len(design.y))
     draw = partial(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,11 @@ from evaluation.data import Dataset
 from evaluation.errors import ModelError
 from evaluation.evidence import permitted
 from evaluation.headline import Headline, headline
-from evaluation.inference import holm
 from evaluation.model_panels import ROLES, fit_doses, panels
 from evaluation.observations import RATE, SAMPLE, targets, usable
 from evaluation.results import Result
 from evaluation.spoken import MOST_LOCKS, Spoken, drawn, say, whole
+from evaluation.stats.bootstrap import holm
 from evaluation.targets.outlook import Outlook, outlook
 from evaluation.text import t
 from evaluation.value import Value, assemble
@@ -156,7 +157,7 @@ def estimate(
     *,
     draws: int,
     seed: int,
-    covariates: tuple[str, ...] = ROLES["gain"]["covariates"],
+    covariates: Sequence[str] = ROLES["gain"].covariates,
 ) -> tuple[Estimate, ...]:
     """Gain regression and two-way fixed effects for each dose, Holm over doses by model.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluation.linear_system import fgls_weights
 from evaluation.results import Check
 from evaluation.robustness.context import Estimated, impossible
 
@@ -27,11 +26,11 @@ def collinearity(context: Estimated) -> Check:
     fails if a dose's VIF exceeds 10 or the condition number 30: then no dose has an estimate of
     its own. With one dose it informs.
     """
-    name, s = "collinearity", context.settings
+    name, s = "collinearity", context.roles
     if not context.linear:
         return impossible(name, "Collinearity is read off a linear model.")
     eqs = context.equations()
-    columns = within(eqs.X, eqs.effects, fgls_weights(eqs))
+    columns = within(eqs.matrix, eqs.effects, eqs.weights)
     vif = np.diag(np.linalg.inv(columns.T @ columns))
     names = eqs.names[eqs.effects :]
     values = {
@@ -40,7 +39,7 @@ def collinearity(context: Estimated) -> Check:
         "doses": eqs.doses,
     }
     rows = tuple({"column": n, "vif": float(v)} for n, v in zip(names, vif, strict=True))
-    if len(s["doses"]) == 1:
+    if len(s.doses) == 1:
         return Check(name, None, "check.collinearity.one", values, rows)
     passed = values["vif"] <= MAXIMUM_VIF and values["condition_number"] <= MAXIMUM_CONDITION
     key = "check.collinearity.passed" if passed else "check.collinearity.failed"

@@ -8,10 +8,9 @@ import numpy as np
 from scipy import stats
 
 from evaluation.errors import ModelError
-from evaluation.least_squares import LeastSquares, least_squares
-from evaluation.linear_system import fgls_weights
 from evaluation.results import Check
 from evaluation.robustness.context import Estimated, impossible
+from evaluation.stats.least_squares import LeastSquares, least_squares
 
 
 def _equal_strength(f: float) -> float:
@@ -109,14 +108,14 @@ def confounding(context: Estimated) -> Check:
     Fails if a confounder no stronger than it would carry the estimate to zero; without a
     covariate there is nothing to compare with, and the check is not made.
     """
-    name, s = "robustness_value", context.settings
+    name, s = "robustness_value", context.roles
     if not context.linear:
-        return impossible(name, f"The robustness value needs a linear model, not {s['model']}.")
+        return impossible(name, f"The robustness value needs a linear model, not {context.result.model}.")
     eqs = context.equations()
-    chosen = [*s["covariates"], *s["doses"][1:]]
-    weights = fgls_weights(eqs)
-    fit = least_squares(eqs.y, eqs.X, weights)
-    k, rss = eqs.first, float(fit.residuals @ fit.residuals)
+    chosen = [*s.covariates, *s.doses[1:]]
+    weights = eqs.weights
+    fit = least_squares(eqs.y, eqs.matrix, weights)
+    k, rss = len(eqs.names) - 1, float(fit.residuals @ fit.residuals)
     estimate, se = fit.coefficients[k], np.sqrt(fit.bread[k, k] * rss / fit.free)
     values = {
         "rv": robustness_value(estimate, se, fit.free),
@@ -129,7 +128,7 @@ def confounding(context: Estimated) -> Check:
         return Check(
             name, None, "check.robustness_value.no_covariate", values, ({"reason": reason},)
         )
-    rows = benchmarks(eqs.y, eqs.X, weights, eqs.names, chosen, s["doses"][0])
+    rows = benchmarks(eqs.y, eqs.matrix, weights, eqs.names, chosen, s.dose)
     rows = sorted(rows, key=lambda row: -row["strength"])
     values["strongest"] = rows[0]["strength"]
     passed = values["rv"] > values["strongest"]

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.inference import wild_cluster_bootstrap
-from evaluation.least_squares import least_squares
-from evaluation.linear_system import (
-    EFFECTS,
-    System,
-    checked,
-    fgls_many,
-    fgls_weights,
-    system,
-)
-from evaluation.models import fit
+from evaluation.models import Inference, Roles, named
+from evaluation.models.columns import EFFECTS, MIN_REGIONS, equation
 from evaluation.results import Check, Result
+from evaluation.stats.bootstrap import wild_cluster_bootstrap
+from evaluation.stats.least_squares import Equation, fgls_many
 
 # A check is read beside others, not on its own: fewer draws than the headline.
 DRAWS = 999
-# Below this the models refuse a panel, and so do their refits.
-MINIMUM_REGIONS = 10
 # A refit on a remnant of the panel can reach any p-value; with fewer degrees of freedom than this
 # the check counts as not made.
 MINIMUM_FREE = 10
@@ -55,28 +46,27 @@ def reading(low: float, high: float) -> str:
     return "positive" if low > 0 else "negative" if high < 0 else "unknown"
 
 
-def _bootstrapped(panel: pd.DataFrame, spec: dict[str, Any], level: float) -> Refit:
-    eqs = system(panel, spec)
-    regions = int(eqs.codes.max()) + 1
-    if regions < MINIMUM_REGIONS:
-        raise ModelError(f"{regions} regions remain; at least {MINIMUM_REGIONS} are needed.")
-    free = len(eqs.y) - len(eqs.names)
+def _bootstrapped(model: str, panel: pd.DataFrame, roles: Roles, inference: Inference) -> Refit:
+    made = equation(model, panel, roles)
+    regions = int(made.codes.max()) + 1
+    if regions < MIN_REGIONS:
+        raise ModelError(f"{regions} regions remain; at least {MIN_REGIONS} are needed.")
+    free = len(made.y) - len(made.names)
     if free < MINIMUM_FREE:
         raise ModelError(f"{free} degrees of freedom are left; at least {MINIMUM_FREE} are needed.")
-    weights = None if eqs.variance is None else fgls_weights(eqs)
     found = wild_cluster_bootstrap(
-        eqs.y,
-        pd.DataFrame(eqs.X, columns=list(eqs.names)),
-        eqs.regions,
-        eqs.first,
-        spec["draws"],
-        seed=spec["seed"],
-        observation_weights=weights,
-        level=level,
-        nested=eqs.nested,
+        made.y,
+        made.X,
+        made.clusters,
+        len(made.names) - 1,
+        inference.draws,
+        seed=inference.seed,
+        observation_weights=made.known_variance_weights()[0],
+        level=inference.level,
+        nested=made.uncounted,
     )
     numbers = {name: getattr(found, name) for name in ("estimate", "se", "low", "high", "p")}
-    return Refit(**numbers, clusters=regions, observations=len(eqs.y))
+    return Refit(**numbers, clusters=regions, observations=len(made.y))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +75,8 @@ class Estimated:
 
     Attributes
     ----------
-    panel : the panel it was made from. result : the estimate; its term is ``spec["doses"][0]``.
-    spec : ``model, outcome, doses, covariates, region, wave, variance, seed, draws``.
+    panel : the panel it was made from. result : the estimate, of the first dose.
+    roles : of the panel. inference : of the estimate.
     rates : ``region_code, wave, rate, variance`` of the published rates, or None.
     rebuild : ``rebuild(design_effect, sample_factor) -> panel`` under other survey assumptions,
         or None.
@@ -94,66 +84,61 @@ class Estimated:
 
     panel: pd.DataFrame
     result: Result
-    spec: Mapping[str, Any]
+    roles: Roles
+    inference: Inference
     rates: pd.DataFrame | None = None
     rebuild: Callable[[float, float], pd.DataFrame] | None = None
-    settings: dict[str, Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        spec = checked(self.spec)
-        if self.result.term != spec["doses"][0]:
+        if self.result.term != self.roles.dose:
             raise ModelError(
-                f"The estimate is of '{self.result.term}', the specification's first dose is "
-                f"'{spec['doses'][0]}'."
+                f"The estimate is of '{self.result.term}', the first dose of the panel is "
+                f"'{self.roles.dose}'."
             )
-        object.__setattr__(self, "settings", spec)
         if self.linear:
             self._check_estimate()
 
     def _check_estimate(self) -> None:
-        """Refuse a panel and specification that are not those of the estimate."""
-        eqs = self.equations()
-        own = least_squares(eqs.y, eqs.X, fgls_weights(eqs)).coefficients[eqs.first]
+        """Refuse a panel and columns that are not those of the estimate."""
+        own = self.equations().fit().coefficients[-1]
         if not np.isclose(own, self.result.estimate, rtol=1e-6):
             raise ModelError(
-                f"Panel and specification give {own:.6g}, the estimate is "
+                f"Panel and columns give {own:.6g}, the estimate is "
                 f"{self.result.estimate:.6g}: the checks would doubt another estimate."
             )
 
     @property
     def linear(self) -> bool:
         """Whether the model is one whose refits are one batch of normal equations."""
-        return self.settings["model"] in EFFECTS
+        return self.result.model in EFFECTS
 
     @property
     def draws(self) -> int:
         """Draws of a check: those of the estimate, at most 999."""
-        return min(int(self.settings["draws"]), DRAWS)
+        return min(self.inference.draws, DRAWS)
 
-    def equations(self) -> System:
-        """The linear system of the estimate."""
-        return system(self.panel, self.settings)
+    def equations(self) -> Equation:
+        """The equation of the estimate."""
+        return equation(self.result.model, self.panel, self.roles)
 
-    def refit(self, panel: pd.DataFrame, **changes: Any) -> Refit:
+    def refit(self, panel: pd.DataFrame, draws: int | None = None, **changes: Any) -> Refit:
         """The model on another panel or with other columns, by its own inference.
 
         A linear model is refitted by its bootstrap alone, without all that the registered model
         puts beside an estimate.
         """
-        spec = {**self.settings, "draws": self.draws, **changes}
-        if spec["model"] in EFFECTS:
-            return _bootstrapped(panel, spec, self.result.level)
-        found = fit(spec.pop("model"), panel, level=self.result.level, **spec)
+        roles, model = replace(self.roles, **changes), self.result.model
+        inference = replace(self.inference, draws=draws or self.draws, level=self.result.level)
+        if self.linear:
+            return _bootstrapped(model, panel, roles, inference)
+        found = named(model).fit(panel, roles, inference)
         return Refit(**{name: getattr(found, name) for name in Refit.__dataclass_fields__})
 
     def used(self) -> np.ndarray:
         """Rows of the panel the estimate rests on, (N,) bool."""
         if self.linear:
             return np.isin(np.arange(len(self.panel)), self.equations().rows)
-        s = self.settings
-        known = [] if s["variance"] is None else [s["variance"]]
-        columns = [s["outcome"], *s["doses"], *s["covariates"], *known, s["region"], s["wave"]]
-        return self.panel[columns].notna().all(axis=1).to_numpy()
+        return self.panel[self.roles.used].notna().all(axis=1).to_numpy()
 
 
 def impossible(name: str, reason: str) -> Check:
@@ -175,9 +160,9 @@ def estimates_without(context: Estimated, labels: pd.Series) -> pd.DataFrame:
     used = context.used()
     names = sorted(labels[used].unique())
     if context.linear:
-        eqs = context.equations()
-        kept = labels.to_numpy()[eqs.rows][None, :] != np.array(names, dtype=object)[:, None]
-        values = fgls_many(eqs, kept)[:, eqs.first]
+        made = context.equations()
+        kept = labels.to_numpy()[made.rows][None, :] != np.array(names, dtype=object)[:, None]
+        values = fgls_many(made, kept)[:, -1]
     else:
         values = np.array([_one(context, (labels != name).to_numpy() & used) for name in names])
     counts = [int((labels[used] == name).sum()) for name in names]

@@ -8,23 +8,23 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.linear_system import System
 from evaluation.results import Check
 from evaluation.robustness.context import Estimated, impossible, records
 from evaluation.robustness.specifications import Curve, curve, specifications
+from evaluation.stats.least_squares import Equation
+from evaluation.stats.permutation import TIE, p_value
 
 OPPOSITE_SHARE = 0.25
-TIE = 1e-9
 
 
-def dealings(eqs: System, draws: int, seed: int) -> tuple[np.ndarray, int]:
+def dealings(eqs: Equation, draws: int, seed: int) -> tuple[np.ndarray, int]:
     """Row orders that deal whole trajectories between regions observed in the same waves.
 
     Returns
     -------
     (draws + 1, N) positions, the observed order first, and the number of regions that can move.
     """
-    frame = pd.DataFrame({"region": eqs.codes, "wave": eqs.waves.astype(str)})
+    frame = pd.DataFrame({"region": eqs.codes, "wave": eqs.periods.astype(str)})
     if frame.duplicated().any():
         raise ModelError("A region is observed twice in one wave; trajectories are not defined.")
     frame["row"] = np.arange(len(frame))
@@ -50,7 +50,7 @@ def _basis(X: np.ndarray, root: np.ndarray) -> np.ndarray:
     return left[:, values > 1e-9 * values.max()]
 
 
-def _weights(eqs: System, X: np.ndarray, rows: np.ndarray, weighting: str) -> np.ndarray:
+def _weights(eqs: Equation, X: np.ndarray, rows: np.ndarray, weighting: str) -> np.ndarray:
     """Weights of one specification without its dose, so that every dealing is treated alike."""
     keep = rows.astype(float)
     if weighting == "none":
@@ -63,9 +63,11 @@ def _weights(eqs: System, X: np.ndarray, rows: np.ndarray, weighting: str) -> np
     return keep / (eqs.variance + sigma2)
 
 
-def slopes(eqs: System, spec: dict[str, Any], dealt: np.ndarray, squares: np.ndarray) -> np.ndarray:
+def slopes(
+    eqs: Equation, spec: dict[str, Any], dealt: np.ndarray, squares: np.ndarray
+) -> np.ndarray:
     """Coefficient of each dealt dose column (N, B) in one specification; missing if absorbed."""
-    X = eqs.X[:, spec["columns"]]
+    X = eqs.matrix[:, spec["columns"]]
     w = _weights(eqs, X, spec["rows"], spec["weights"])
     root = np.sqrt(w)
     if spec["rows"].sum() <= X[spec["rows"]].any(axis=0).sum() + 1:
@@ -114,12 +116,12 @@ def specification_curve(context: Estimated) -> Check:
     2020, Nature Human Behaviour 4:1208-1214). Estimates are per standard deviation of the dose on
     its own scale; weights leave the dose out of σ², so the headline's differ by a little.
     """
-    name, s = "specification_curve", context.settings
+    name = "specification_curve"
     if not context.linear:
         return impossible(name, "The specification curve needs a linear model.")
     try:
         parts = curve(context)
-        table, dealt, moved = estimates(context, parts, context.draws, int(s["seed"]))
+        table, dealt, moved = estimates(context, parts, context.draws, context.inference.seed)
     except ModelError as error:
         return impossible(name, str(error))
     if table.empty:
@@ -134,7 +136,7 @@ def specification_curve(context: Estimated) -> Check:
         "median": median,
         "low": float(table["estimate"].min()),
         "high": float(table["estimate"].max()),
-        "p": (1 + extreme) / (1 + dealt.shape[1]),
+        "p": p_value(extreme, dealt.shape[1]),
         "draws": dealt.shape[1],
         "moved": moved,
     }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.linear_system import fgls_weights, solve_many, system
+from evaluation.models.columns import equation
 from evaluation.results import Check
 from evaluation.robustness.context import Estimated, impossible
+from evaluation.stats.least_squares import solve_many
 
 GROUPS = 4
 SQUARE = "dose_squared"
@@ -16,16 +19,18 @@ SQUARE = "dose_squared"
 
 def _steps(context: Estimated) -> pd.DataFrame:
     """Adjusted outcome of the quarters of the dose, the lowest set to zero."""
-    s, used = context.settings, context.used()
-    dose = context.panel[s["doses"][0]]
+    s, used = context.roles, context.used()
+    dose = context.panel[s.dose]
     group = pd.qcut(dose.where(used).rank(method="first"), GROUPS, labels=False)
     names = [f"quarter_{i}" for i in range(1, GROUPS)]
     panel = context.panel.assign(
         **{name: (group == i + 1).astype(float).where(used) for i, name in enumerate(names)}
     )
-    eqs = system(panel, {**s, "doses": [*names, *s["doses"][1:]]})
-    b = solve_many(eqs.y, eqs.X, fgls_weights(eqs)[None, :]).coefficients[0]
-    adjusted = np.concatenate([[0.0], b[eqs.first : eqs.first + GROUPS - 1]])
+    # The last columns are the quarters in their order, then any further doses.
+    roles = replace(s, doses=[*names, *s.doses[1:]][::-1])
+    eqs = equation(context.result.model, panel, roles)
+    b = solve_many(eqs.y, eqs.matrix, eqs.weights[None, :]).coefficients[0]
+    adjusted = np.concatenate([[0.0], b[-eqs.doses :][: GROUPS - 1]])
     middle = dose[used].groupby(group[used]).median()
     return pd.DataFrame({"quarter": range(1, GROUPS + 1), "dose": middle, "adjusted": adjusted})
 
@@ -37,15 +42,15 @@ def dose_response(context: Estimated) -> Check:
     bootstrap test of a squared term is not rejected. Without any association four quarters are in
     order once in twelve: it can add at most one lock.
     """
-    name, s = "dose_response", context.settings
+    name, s = "dose_response", context.roles
     if not context.linear:
         return impossible(name, "The dose-response check needs a linear model.")
-    dose = context.panel[s["doses"][0]]
+    dose = context.panel[s.dose]
     middle = float(dose[context.used()].mean())
     panel = context.panel.assign(**{SQUARE: (dose - middle) ** 2})
     try:
         steps = _steps(context)
-        square = context.refit(panel, doses=[SQUARE], covariates=(*s["covariates"], *s["doses"]))
+        square = context.refit(panel, doses=[SQUARE], covariates=(*s.covariates, *s.doses))
     except (ModelError, ValueError) as error:
         return impossible(name, str(error))
     change = np.diff(steps["adjusted"])

@@ -38,13 +38,13 @@ def _check(name: str, table: pd.DataFrame, estimate: float) -> Check:
 
 def leave_one_region_out(context: Estimated) -> Check:
     """Refit without each region; fails if the sign of the estimate changes in any."""
-    table = estimates_without(context, context.panel[context.settings["region"]])
+    table = estimates_without(context, context.panel[context.roles.region])
     return _check("leave_one_region_out", table, context.result.estimate)
 
 
 def leave_one_wave_out(context: Estimated) -> Check:
     """Refit without each wave (interval, of gains); fails if the sign changes in any."""
-    table = estimates_without(context, context.panel[context.settings["wave"]])
+    table = estimates_without(context, context.panel[context.roles.wave])
     return _check("leave_one_wave_out", table, context.result.estimate)
 
 

@@ -14,9 +14,9 @@ LEAD = "next_interval_dose"
 
 def with_lead(context: Estimated):
     """The panel with the first dose of each region's next interval (or wave), ``LEAD``."""
-    s = context.settings
-    frame = context.panel.sort_values([s["region"], s["wave"]])
-    lead = frame.groupby(s["region"])[s["doses"][0]].shift(-1)
+    s = context.roles
+    frame = context.panel.sort_values([s.region, s.wave])
+    lead = frame.groupby(s.region)[s.dose].shift(-1)
     return context.panel.assign(**{LEAD: lead})
 
 
@@ -29,9 +29,9 @@ def placebo(context: Estimated) -> Check:
     violation (80 % power) exceeds the estimate, not finding one says nothing, and the check
     neither passes nor fails.
     """
-    name, s, level = "placebo", context.settings, context.result.level
+    name, s, level = "placebo", context.roles, context.result.level
     panel = with_lead(context)
-    held = (*s["covariates"], *s["doses"])
+    held = (*s.covariates, *s.doses)
     try:
         result = context.refit(panel, doses=[LEAD], covariates=held)
     except ModelError as error:
@@ -50,4 +50,4 @@ def placebo(context: Estimated) -> Check:
         "observations": result.observations,
         "clusters": result.clusters,
     }
-    return Check(name, passed, key, values, ({"dose": s["doses"][0], **values},))
+    return Check(name, passed, key, values, ({"dose": s.dose, **values},))

@@ -28,13 +28,13 @@ def measurement_error(context: Estimated) -> Check:
         return impossible(name, "No published rates were given to draw from.")
     if not context.linear:
         return impossible(name, "Refitting every draw needs a linear model.")
-    rates, seed = _rates(context), int(context.settings["seed"])
+    first, rates, seed = context.result, _rates(context), context.inference.seed
     try:
         drawn = gains_of(draw_rates(rates, context.draws, seed), rates, context.panel)
-        found = refit(context.panel, drawn, context.settings, seed)
+        found = refit(first.model, context.panel, drawn, context.roles, seed)
     except KepuError as error:
         return impossible(name, str(error))
-    estimates, first = found.estimates[0], context.result
+    estimates = found.estimates[0]
     tail = (1 - first.level) / 2
     low, high = np.quantile(estimates, [tail, 1 - tail])
     values = {
@@ -62,11 +62,11 @@ def opening_error(context: Estimated) -> Check:
         return impossible(name, "No published rates with their variances were given.")
     if not context.linear:
         return impossible(name, "The correction needs a linear model.")
+    first = context.result
     try:
-        other = corrected(context.panel, _rates(context), context.settings, context.result.level)
+        other = corrected(first.model, context.panel, _rates(context), context.roles, first.level)
     except KepuError as error:
         return impossible(name, str(error))
-    first = context.result
     same = reading(other.low, other.high) == first.verdict
     passed = bool(same and np.sign(other.estimate) == np.sign(first.estimate))
     names = ("naive", "estimate", "se", "low", "high", "reliability", "factor")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evaluation.linear_system import System, system
 from evaluation.robustness.context import Estimated
 from evaluation.robustness.leave_out import BREAK
+from evaluation.stats.least_squares import Equation
 
 TRANSFORMATIONS = ("log2", "level", "z")
 # A wave is left out in its turn if it holds this share of the rows; smaller ones change nothing.
@@ -32,7 +32,7 @@ class Curve:
     masks : list of (break gains in or out, wave left out or empty, (N,) bool).
     """
 
-    equations: System
+    equations: Equation
     doses: dict[str, np.ndarray]
     masks: list[tuple[str, str, np.ndarray]]
 
@@ -60,17 +60,17 @@ def _per_sd(values: np.ndarray, effects: np.ndarray) -> np.ndarray:
     return values / rest.std()
 
 
-def _masks(context: Estimated, eqs: System) -> list[tuple[str, str, np.ndarray]]:
+def _masks(context: Estimated, eqs: Equation) -> list[tuple[str, str, np.ndarray]]:
     everything = np.ones(len(eqs.y), dtype=bool)
     flagged = np.zeros(len(eqs.y), dtype=bool)
     if BREAK in context.panel.columns:
         flagged = context.panel[BREAK].to_numpy(dtype=bool)[eqs.rows]
-    names, counts = np.unique(eqs.waves.astype(str), return_counts=True)
+    names, counts = np.unique(eqs.periods.astype(str), return_counts=True)
     large = names[counts >= LARGE_WAVE * len(eqs.y)]
     found: dict[bytes, tuple[str, str, np.ndarray]] = {}
     for breaks, left in product(("in", "out"), ("", *large)):
         keep = everything if breaks == "in" else ~flagged
-        keep = keep & (eqs.waves.astype(str) != left)
+        keep = keep & (eqs.periods.astype(str) != left)
         found.setdefault(keep.tobytes(), (breaks, left, keep))
     return [entry for entry in found.values() if entry[2].any()]
 
@@ -80,18 +80,18 @@ def curve(context: Estimated) -> Curve:
 
     One sample for all of them, so that they differ in what they specify and in nothing else.
     """
-    eqs = system(context.panel, context.settings)
-    raw = eqs.X[:, eqs.first]
-    forms = _level(raw, context.settings["doses"][0])
-    forms["z"] = _standard(forms["level"], eqs.waves)
-    effects = eqs.X[:, : eqs.effects]
+    eqs = context.equations()
+    raw = eqs.matrix[:, -1]
+    forms = _level(raw, context.roles.dose)
+    forms["z"] = _standard(forms["level"], eqs.periods)
+    effects = eqs.matrix[:, : eqs.effects]
     doses = {k: _per_sd(forms[k], effects) for k in TRANSFORMATIONS if k in forms}
     return Curve(eqs, doses, _masks(context, eqs))
 
 
 def subsets(context: Estimated) -> list[tuple[str, ...]]:
     """All subsets of the declared covariates; of more than six, none, each alone, all but each."""
-    names = tuple(context.settings["covariates"])
+    names = tuple(context.roles.covariates)
     sizes = range(len(names) + 1)
     if len(names) > MAXIMUM_COVARIATES:
         sizes = (0, 1, len(names) - 1, len(names))
@@ -103,9 +103,9 @@ def specifications(context: Estimated, parts: Curve) -> Iterator[dict[str, Any]]
     eqs = parts.equations
     weightings = ("none",) if eqs.variance is None else ("known_variance", "none")
     effects = list(range(eqs.effects))
-    later = list(range(eqs.first + 1, len(eqs.names)))
+    others = list(range(len(eqs.names) - eqs.doses, len(eqs.names) - 1))
     for chosen, weighting, mask in product(subsets(context), weightings, parts.masks):
-        columns = [*effects, *(eqs.names.index(name) for name in chosen), *later]
+        columns = [*effects, *(eqs.names.index(name) for name in chosen), *others]
         yield {
             "covariates": chosen,
             "weights": weighting,

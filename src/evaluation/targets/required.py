@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.least_squares import excess_variance
+from evaluation.stats.least_squares import excess_variance
 from evaluation.survey import normal_quantile
 from evaluation.targets.series import to_logit
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.models.reml import Reml, reml
+from evaluation.stats.reml import Reml, reml
 from evaluation.targets.kernels import Points, covariance, fixed
 
 # The declared trends. Each also has the jumps at changes of instrument that its waves span.

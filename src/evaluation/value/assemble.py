@@ -13,8 +13,9 @@ from evaluation.data import Dataset
 from evaluation.doses import composite, per_capita
 from evaluation.draws import draw_rates
 from evaluation.errors import ModelError
-from evaluation.headline import MAIN, TERM, Headline
+from evaluation.headline import TERM, Headline
 from evaluation.model_panels import ROLES, Panels
+from evaluation.models import Inference, Roles
 from evaluation.spoken import Spoken, drawn, say, whole
 from evaluation.value import costs
 from evaluation.value.declared import declared, rule
@@ -88,27 +89,28 @@ class Value(Spoken):
         return f"Value(effects of {', '.join(self.effects) or 'nothing'}{absent})"
 
 
-def _spec(doses: list[str], draws: int, seed: int) -> dict[str, Any]:
-    return {**ROLES["gain"], "model": MAIN, "doses": doses, "draws": draws, "seed": seed}
+def _roles(doses: list[str]) -> Roles:
+    return replace(ROLES["gain"], doses=[f"log2_{name}" for name in doses])
 
 
 def _effects(
-    panel: pd.DataFrame, headline: Headline, names: list[str], draws: int, seed: int
+    panel: pd.DataFrame, headline: Headline, names: list[str], inference: Inference
 ) -> tuple[dict[str, np.ndarray], float]:
     """Draws of the composite and of every dose whose interval has two ends."""
-    frame = panel.assign(**{TERM: composite(panel, names)})
-    found = {TERM: confidence_draws(frame, _spec([TERM], draws, seed), size=DRAWS, seed=seed)}
+    frame, seed = panel.assign(**{TERM: composite(panel, names)}), inference.seed
+    roles = replace(ROLES["gain"], doses=[TERM])
+    found = {TERM: confidence_draws(frame, roles, inference, size=DRAWS, seed=seed)}
     for place, name in enumerate(names):
-        spec = _spec([f"log2_{name}"], draws, seed)
+        run = {"size": DRAWS, "seed": seed + 1 + place}
         try:
-            found[name] = confidence_draws(panel, spec, size=DRAWS, seed=seed + 1 + place)
+            found[name] = confidence_draws(panel, _roles([name]), inference, **run)
         except ModelError:
             continue  # its estimate is refused too, and the report says why
     return found, composite_slope(panel, headline.parts)
 
 
-def _levers(panel: pd.DataFrame, draws: int, seed: int) -> Joint:
-    return joint(panel, _spec([f"log2_{name}" for name in LEVERS], draws, seed), seed=seed)
+def _levers(panel: pd.DataFrame, seed: int) -> Joint:
+    return joint(panel, _roles(LEVERS), seed=seed)
 
 
 def _told_apart(levers: Joint) -> bool:
@@ -137,7 +139,7 @@ def latest_levels(dataset: Dataset, name: str) -> pd.DataFrame:
 
 
 def _between_regions(
-    dataset: Dataset, panel: pd.DataFrame, draws: np.ndarray, run: dict[str, int], locks: int
+    dataset: Dataset, panel: pd.DataFrame, draws: np.ndarray, seed: int, locks: int
 ) -> Reallocation:
     """The money proxy between the provinces: literate adults for a doubling, by region."""
     regions = dataset.regions.set_index("code")
@@ -148,7 +150,7 @@ def _between_regions(
     people = newest.reindex(levels.index).to_numpy()
     adults = people * declared(dataset, "adult_share") / 100
     seen = panel[f"dose_{MONEY}"].dropna()
-    single = joint(panel, _spec([f"log2_{MONEY}"], **run), seed=run["seed"])
+    single = joint(panel, _roles([MONEY]), seed=seed)
     # The draws that agree with the printed interval of this effect.
     single = replace(single, draws=draws[:, None])
     limits = bounds(levels["value"], seen.min(), seen.max(), rule(dataset))
@@ -198,25 +200,25 @@ def assemble(
     if isinstance(headline, str):
         return Value(reasons={"effects": headline})
     names, panel, made = list(dataset.doses["dose"]), panels.provinces, _Parts()
-    run, locks = {"draws": draws, "seed": seed}, headline.grade.locks
+    inference, locks = Inference(draws, seed), headline.grade.locks
     made.make("funds", lambda: costs.funds(dataset))
     made.make("people", lambda: costs.population(dataset))
     made.make("shares", lambda: costs.lever_shares(made["funds"]))
-    made.make("effects", lambda: _effects(panel, headline, names, draws, seed))
-    made.make("levers", lambda: _levers(panel, draws, seed))
+    made.make("effects", lambda: _effects(panel, headline, names, inference))
+    made.make("levers", lambda: _levers(panel, seed))
     made.make(
         "between_levers",
         lambda: _between_levers(dataset, panel, made["levers"], made["shares"][1], locks),
     )
     made.make(
         "between_regions",
-        lambda: _between_regions(dataset, panel, made["effects"][0][MONEY], run, locks),
+        lambda: _between_regions(dataset, panel, made["effects"][0][MONEY], seed, locks),
     )
     made.make("efficiency", lambda: _efficiency(panels.levels, seed))
-    return _packed(made, panel, run)
+    return _packed(made, panel, inference)
 
 
-def _packed(made: _Parts, panel: pd.DataFrame, run: dict[str, int]) -> Value:
+def _packed(made: _Parts, panel: pd.DataFrame, inference: Inference) -> Value:
     doses = [name for name in panel.columns if name.startswith("dose_")]
     support = {
         name.removeprefix("dose_"): (float(panel[name].min()), float(panel[name].max()))
@@ -228,5 +230,5 @@ def _packed(made: _Parts, panel: pd.DataFrame, run: dict[str, int]) -> Value:
         kept |= dict(zip(("share_year", "shares"), made["shares"], strict=True))
     if "effects" in made:
         kept |= dict(zip(("effects", "slope"), made["effects"], strict=True))
-    curves = tuple(response(panel, name, _spec([], **run)) for name in LEVERS)
+    curves = tuple(response(panel, name, ROLES["gain"], inference) for name in LEVERS)
     return Value(**kept, support=support, responses=curves, reasons=made.reasons)

@@ -10,27 +10,23 @@ Schweder & Hjort (2016), Confidence, Likelihood, Probability, Cambridge, chapter
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.inference import cluster_codes
-from evaluation.least_squares import (
+from evaluation.models.columns import GAINS, Inference, Roles, equation
+from evaluation.stats.bootstrap import WEBB_BELOW, WildTest, cluster_codes, weight_batches
+from evaluation.stats.least_squares import (
     LeastSquares,
     cluster_sums,
     crv1,
-    least_squares,
     root_weights,
     small_sample,
 )
-from evaluation.linear_system import System, fgls_weights, system
-from evaluation.wild import WildTest, weight_batches
 
-WEBB_BELOW = 20
 # Nulls at which the confidence distribution is read, in standard errors from the estimate.
 NULLS = np.concatenate([[0.0], np.linspace(0.02, 6, 150), np.geomspace(6.1, 20, 12)])
 
@@ -60,36 +56,30 @@ class Joint:
     clusters: int
 
 
-def _fitted(panel: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[System, LeastSquares]:
-    eqs = system(panel, spec)
-    X = pd.DataFrame(eqs.X, columns=list(eqs.names))
-    return eqs, least_squares(eqs.y, X, fgls_weights(eqs))
-
-
 def _weights(clusters: int) -> str:
     return "webb" if clusters < WEBB_BELOW else "rademacher"
 
 
 def confidence_draws(
-    panel: pd.DataFrame, spec: Mapping[str, Any], *, size: int = 2000, seed: int
+    panel: pd.DataFrame, roles: Roles, inference: Inference, *, size: int = 2000, seed: int
 ) -> np.ndarray:
     """Draws (size,) of the effect of one dose from its confidence distribution, in random order.
 
     Parameters
     ----------
-    panel, spec : as for :func:`evaluation.linear_system.system`, with one dose; ``draws`` and
-        ``seed`` of the spec are those of the test that made the interval.
+    panel : gains. roles : with one dose. inference : of the test that made the interval.
     seed : of the order of the draws only.
 
     Raises
     ------
     ModelError : the test rejects no null far from the estimate: the interval has no end.
     """
-    eqs, fit = _fitted(panel, spec)
-    codes, count = cluster_codes(eqs.regions, len(eqs.y))
-    kind = _weights(count)
-    test = WildTest(fit, codes, weight_batches(kind, count, spec["draws"], spec["seed"]))
-    se = float(np.sqrt(crv1(fit, codes, eqs.nested)[-1, -1]))
+    made = equation(GAINS, panel, roles)
+    fit = made.fit()
+    codes, count = cluster_codes(made.clusters, len(made.y))
+    batches = weight_batches(_weights(count), count, inference.draws, inference.seed)
+    test = WildTest(fit, codes, batches)
+    se = float(np.sqrt(crv1(fit, codes, made.uncounted)[-1, -1]))
     below, above = ([test.p(side * x) / 2 for x in NULLS * se] for side in (1, -1))
     if min(below) > 0.005 or min(above) > 0.005:
         raise ModelError("The interval of the effect has no end; its distribution has no draws.")
@@ -110,27 +100,29 @@ def _coefficients(
     return (turned @ v)[first:].T
 
 
-def joint(panel: pd.DataFrame, spec: Mapping[str, Any], *, size: int = 1999, seed: int) -> Joint:
+def joint(panel: pd.DataFrame, roles: Roles, *, size: int = 1999, seed: int) -> Joint:
     """Estimate several doses in one equation and draw their joint uncertainty.
 
     Weights are held fixed. Residuals of the draws around the estimate are enlarged by the CRV1
     factor, for least squares leaves them too small; those of the null draws come from the equation
     without any of the doses, and each null draw gets its own CRV1 covariance.
     """
-    eqs, fit = _fitted(panel, spec)
-    codes, count = cluster_codes(eqs.regions, len(eqs.y))
-    root = root_weights(fgls_weights(eqs), len(eqs.y))
+    # The doses stand last in the order they are named in.
+    made = equation(GAINS, panel, replace(roles, doses=roles.doses[::-1]))
+    fit = made.fit()
+    codes, count = cluster_codes(made.clusters, len(made.y))
+    root = root_weights(made.known_variance_weights()[0], len(made.y))
     v = np.concatenate(list(weight_batches("rademacher", count, size, seed)), axis=1)
-    factor, first = small_sample(count, *fit.q.shape), eqs.first
+    factor, first = small_sample(count, *fit.q.shape), len(made.names) - made.doses
     q0 = fit.q[:, :first]
-    y = eqs.y * root
+    y = made.y * root
     restricted = y - q0 @ (q0.T @ y)
-    own = eqs.X[:, first:] * root[:, None]
+    own = made.matrix[:, first:] * root[:, None]
     unit = own - q0 @ (q0.T @ own)
     unit = unit / np.sqrt((unit**2).sum(axis=0))
     around = np.sqrt(factor) * _coefficients(fit, fit.residuals, codes, v, first)
     return Joint(
-        names=tuple(spec["doses"]),
+        names=roles.doses,
         estimate=fit.coefficients[first:],
         draws=fit.coefficients[first:] + around,
         covariance=crv1(fit, codes)[first:, first:],
@@ -138,7 +130,7 @@ def joint(panel: pd.DataFrame, spec: Mapping[str, Any], *, size: int = 1999, see
         null_covariance=_null_covariance(fit, restricted, codes, v, first),
         condition=float(np.linalg.cond(unit)),
         vif=float(np.diag(np.linalg.inv(unit.T @ unit)).max()),
-        observations=len(eqs.y),
+        observations=len(made.y),
         clusters=count,
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.errors import ModelError
+from evaluation.stats.permutation import TIE, p_value
 from evaluation.value.declared import Rule
 from evaluation.value.effects import Joint
 
@@ -154,7 +155,7 @@ def reallocate(
     possible = gained(drawn, best_multiples(drawn, c, *limits))
     observed = _studentised(a[None, :], chosen, turn, effects.covariance[None])
     chance = _studentised(under, best_multiples(under, c, *limits), turn, effects.null_covariance)
-    p = float((1 + np.count_nonzero(chance >= observed - 1e-9)) / (1 + len(chance)))
+    p = p_value(int(np.count_nonzero(chance >= observed - TIE)), len(chance))
     share, regret, chosen = float((gains > 0).mean()), possible - gains, chosen[0]
     checks = {
         "probability": share >= rule.probability,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.inference import wild_cluster_bootstrap
-from evaluation.linear_system import fgls_weights, system
+from evaluation.models.columns import GAINS, Inference, Roles, equation
+from evaluation.stats.bootstrap import wild_cluster_bootstrap
 from evaluation.value.effects import joint
 
 POINTS = 41
@@ -42,9 +40,7 @@ class Response:
     reason: str = ""
 
 
-def response(
-    panel: pd.DataFrame, lever: str, spec: Mapping[str, Any], *, level: float = 0.95
-) -> Response:
+def response(panel: pd.DataFrame, lever: str, roles: Roles, inference: Inference) -> Response:
     """Fit gain on the lever's level and its square; test the square by the wild bootstrap.
 
     Level and square are in the lever's own unit, per head, not in logs: a log builds diminishing
@@ -52,21 +48,20 @@ def response(
 
     Parameters
     ----------
-    panel : gains with ``dose_<lever>``. spec : of a linear model, its ``doses`` are replaced.
+    panel : gains with ``dose_<lever>``. roles : of the gain regression, its doses are replaced.
     """
     column = f"dose_{lever}"
     frame = panel.assign(lever_level=panel[column], lever_square=np.nan)
-    spec = {**spec, "doses": ["lever_level", "lever_square"]}
+    roles = replace(roles, doses=("lever_level", "lever_square"))
     try:
-        return _fitted(frame, lever, column, spec, level)
+        return _fitted(frame, lever, roles, inference)
     except ModelError as error:
         return Response(lever, reason=str(error))
 
 
-def _fitted(
-    frame: pd.DataFrame, lever: str, column: str, spec: dict[str, Any], level: float
-) -> Response:
-    needed = [spec["outcome"], spec["variance"], *spec["covariates"], column]
+def _fitted(frame: pd.DataFrame, lever: str, roles: Roles, inference: Inference) -> Response:
+    column, level = f"dose_{lever}", inference.level
+    needed = [roles.outcome, roles.variance, *roles.covariates, column]
     used = frame[needed].notna().all(axis=1)
     if not used.any():
         raise ModelError(f"No row of the panel is complete with the lever '{lever}'.")
@@ -74,12 +69,13 @@ def _fitted(
     middle, spread = float(values.median()), float(values.std())
     x = (frame[column] - middle) / spread
     frame = frame.assign(lever_level=x, lever_square=x**2)
-    eqs = system(frame, spec)
+    # The square is tested, so it stands last.
+    made = equation(GAINS, frame, replace(roles, doses=roles.doses[::-1]))
     test = wild_cluster_bootstrap(
-        eqs.y, eqs.X, eqs.regions, len(eqs.names) - 1, spec["draws"], seed=spec["seed"],
-        observation_weights=fgls_weights(eqs), level=level,
+        made.y, made.X, made.clusters, len(made.names) - 1, inference.draws, seed=inference.seed,
+        observation_weights=made.weights, level=level,
     )  # fmt: skip
-    both = joint(frame, spec, size=999, seed=spec["seed"])
+    both = joint(frame, roles, size=999, seed=inference.seed)
     at = (np.linspace(values.min(), values.max(), POINTS) - middle) / spread
     basis = np.column_stack([at, at**2])
     low, high = np.quantile(both.draws @ basis.T, [(1 - level) / 2, (1 + level) / 2], axis=0)
@@ -88,5 +84,5 @@ def _fitted(
     )
     verdict = "diminishing" if test.high < 0 else "increasing" if test.low > 0 else "linear"
     return Response(
-        lever, test.estimate, test.low, test.high, test.p, verdict, curve, len(eqs.y)
+        lever, test.estimate, test.low, test.high, test.p, verdict, curve, len(made.y)
     )  # fmt: skip

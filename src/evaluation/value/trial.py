@@ -8,15 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from evaluation.models import Roles
 from evaluation.value.declared import Rule
 from evaluation.value.effects import joint
 from evaluation.value.reallocate import Reallocation, best_multiples, gained, reallocate
 
-SPEC = {
-    "model": "gain_regression", "outcome": "annual", "doses": ["log2_a", "log2_b", "log2_c"],
-    "covariates": ("x",), "region": "region", "wave": "interval", "variance": "variance",
-    "draws": 99, "seed": 1,
-}  # fmt: skip
+ROLES = Roles(
+    outcome="annual",
+    doses=("log2_a", "log2_b", "log2_c"),
+    covariates=("x",),
+    region="region",
+    wave="interval",
+    variance="variance",
+)
 RULE = Rule(bound=0.3, probability=0.975, locks=3)
 COSTS = np.array([0.25, 0.4, 0.35])
 
@@ -48,7 +52,7 @@ def panel(
     x = rng.standard_normal(n)
     error = own + noise * rng.standard_normal(n)
     gain = 0.8 + 0.1 * wave + 0.1 * x + logs @ np.asarray(effects, dtype=float) + error
-    frame = pd.DataFrame(logs, columns=SPEC["doses"])
+    frame = pd.DataFrame(logs, columns=list(ROLES.doses))
     return frame.assign(region=region, interval=wave.astype(str), x=x, annual=gain, variance=0.01)
 
 
@@ -69,7 +73,7 @@ def trial(
     for stream in np.random.SeedSequence(seed).spawn(panels):
         rng = np.random.default_rng(stream)
         frame = panel(effects, rng, **drawn)
-        both = joint(frame, SPEC, size=draws, seed=int(rng.integers(2**31)))
+        both = joint(frame, ROLES, size=draws, seed=int(rng.integers(2**31)))
         found = reallocate("abc", both, np.eye(3), COSTS, limits, rule=RULE, locks=locks)
         results.append(Trial(found, best - float(gained(truth, np.array(found.multiples)))))
     return results

@@ -17,7 +17,7 @@ from evaluation.views.association import DIGITS, MAIN, estimable
 
 def without_opening(study: Study, dose: str, draws: int, seed: int) -> Result:
     """The gain regression of one dose with the opening level left out of the controls."""
-    controls = tuple(name for name in ROLES["gain"]["covariates"] if name != "opening")
+    controls = tuple(name for name in ROLES["gain"].covariates if name != "opening")
     options = {"covariates": controls, "draws": draws, "seed": seed, "companions": False}
     return fit_doses(MAIN, study.provinces, [dose], **options)
 

@@ -7,14 +7,17 @@ import pandas as pd
 import pytest
 
 from evaluation.errors import ModelError
-from evaluation.models import staggered
-from evaluation.models.cohort_bootstrap import standard_errors
-from evaluation.models.dealings import deal, invert
-from evaluation.models.drawn import critical_value, detectable
-from evaluation.models.group_averages import averages
-from evaluation.models.group_time import cohorts, group_time
-from evaluation.models.timing import timed_panel
+from evaluation.models import Inference, Roles, events, fit
+from evaluation.models.events import (
+    averages,
+    group_time,
+    invert,
+    reassign,
+    standard_errors,
+    timed_panel,
+)
 from evaluation.results import Result
+from evaluation.stats.permutation import critical_value, detectable
 
 REFERENCE = Path(__file__).parent / "reference"
 ANSWERS = pd.read_csv(REFERENCE / "events.csv").set_index(["case", "term"])
@@ -60,13 +63,11 @@ def few(**changes):
 
 
 def timed(frame):
-    return timed_panel(
-        frame, outcome="rate", dose="first", region="region", wave="wave", variance=None
-    )
+    return timed_panel(frame, Roles(**ROLES))
 
 
 def test_the_published_averages_of_the_minimum_wage_data_are_reproduced(wage):
-    result = staggered.fit(wage, **WAGE, **QUICK)
+    result = fit("staggered", wage, **WAGE, **QUICK)
     table = {row["term"]: row for row in result.coefficients}
     # Callaway & Sant'Anna's package, without covariates: group -0.031, event study -0.0772; their
     # standard errors (.0126, .0219) are those of one bootstrap of a thousand draws.
@@ -79,11 +80,9 @@ def test_the_published_averages_of_the_minimum_wage_data_are_reproduced(wage):
 
 @pytest.mark.parametrize("comparison", ["never", "not_yet"])
 def test_every_average_and_its_analytic_standard_error_equal_a_second_package(wage, comparison):
-    panel = timed_panel(
-        wage, outcome="lemp", dose="first_treated", region="county", wave="year", variance=None
-    )
+    panel = timed_panel(wage, Roles(**WAGE))
     cells = group_time(panel, comparison, "varying")
-    answers, codes = ANSWERS.loc[f"diff-diff {comparison}"], cohorts(panel)
+    answers, codes = ANSWERS.loc[f"diff-diff {comparison}"], panel.cohorts
     labels = [
         f"cell {panel.waves[g]} {panel.waves[t]}"
         for g, t in zip(cells.group, cells.wave, strict=True)
@@ -108,7 +107,7 @@ def test_interaction_weighted_least_squares_gives_the_same_group_time_difference
     # Sun & Abraham's regression: region and wave effects, a dummy for every group and event but
     # the last before treatment, regions never treated as comparison.
     frame = generated(seed=3, effect=1.0)
-    result = staggered.fit(frame, **ROLES, **QUICK)
+    result = fit("staggered", frame, **ROLES, **QUICK)
     cells = pd.DataFrame(result.details["group_time"])
     columns = [pd.get_dummies(frame["region"], dtype=float)]
     columns.append(pd.get_dummies(frame["wave"], drop_first=True, dtype=float))
@@ -122,10 +121,10 @@ def test_interaction_weighted_least_squares_gives_the_same_group_time_difference
 def test_indicator_and_first_year_say_the_same_and_a_year_between_waves_starts_at_the_next():
     frame = generated(seed=1, effect=1.0)
     flag = ((frame["first"] > 0) & (frame["wave"] >= frame["first"])).astype(int)
-    by_year = staggered.fit(frame, **ROLES, **QUICK)
-    by_flag = staggered.fit(frame.assign(first=flag), **ROLES, **QUICK)
-    between = staggered.fit(
-        frame.assign(first=frame["first"].replace(2015, 2014)), **ROLES, **QUICK
+    by_year = fit("staggered", frame, **ROLES, **QUICK)
+    by_flag = fit("staggered", frame.assign(first=flag), **ROLES, **QUICK)
+    between = fit(
+        "staggered", frame.assign(first=frame["first"].replace(2015, 2014)), **ROLES, **QUICK
     )
     assert by_year == by_flag == between
 
@@ -137,8 +136,9 @@ def test_bias_and_coverage_on_small_panels():
         panel = timed(frame)
         cells = group_time(panel, "never", "universal")
         overall = averages(panel, cells, "group")[2]
-        test = staggered.tested(panel, overall, 199, seed + 9999, 0.95)
-        inside += test.low <= effect <= test.high
+        test = events.tested(panel, overall, Inference(199, seed + 9999))
+        low, high = test.interval
+        inside += low <= effect <= high
         estimates.append(test.value[0])
     estimates = np.array(estimates)
     assert abs(estimates.mean() - effect) < 3 * estimates.std() / np.sqrt(300)
@@ -149,24 +149,24 @@ def test_bias_and_coverage_on_small_panels():
 def test_the_band_holds_all_events_of_a_null_panel_as_often_as_it_says():
     misses = 0
     for seed in range(200):
-        result = staggered.fit(generated(seed=seed), **ROLES, draws=199, seed=seed + 9999)
-        events = pd.DataFrame(result.details["dynamic"])
-        misses += ((events["band_low"] > 0) | (events["band_high"] < 0)).any()
+        result = fit("staggered", generated(seed=seed), **ROLES, draws=199, seed=seed + 9999)
+        dynamic = pd.DataFrame(result.details["dynamic"])
+        misses += ((dynamic["band_low"] > 0) | (dynamic["band_high"] < 0)).any()
     assert 0.005 <= misses / 200 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
 
 
 def test_bands_are_wider_than_pointwise_intervals_and_p_agrees_with_the_interval():
     for seed in range(8):
-        result = staggered.fit(generated(seed=seed, effect=0.8), **ROLES, **QUICK)
-        events = pd.DataFrame(result.details["dynamic"])
-        assert (events["band_low"] < events["low"]).all()
-        assert (events["high"] < events["band_high"]).all()
+        result = fit("staggered", generated(seed=seed, effect=0.8), **ROLES, **QUICK)
+        dynamic = pd.DataFrame(result.details["dynamic"])
+        assert (dynamic["band_low"] < dynamic["low"]).all()
+        assert (dynamic["high"] < dynamic["band_high"]).all()
         for row in result.coefficients:
             assert (row["p"] <= 0.05) == (not row["low"] <= 0 <= row["high"])
 
 
 def test_few_treated_regions_get_randomisation_inference_with_its_exact_p():
-    result = staggered.fit(few(effect=8.0), **ROLES, draws=999)
+    result = fit("staggered", few(effect=8.0), **ROLES, draws=999)
     assert result.inference == "randomisation inference over the timings, all 31 dealings"
     assert result.p == pytest.approx(1 / 31)
     assert result.details["smallest_p"] == pytest.approx(1 / 31)
@@ -178,13 +178,13 @@ def test_the_randomisation_interval_ends_where_the_refitted_test_rejects():
     frame = generated(seed=5, groups=((2013, 1), (2018, 1)), effect=2.0)
     panel = timed(frame)
     overall = averages(panel, group_time(panel, "never", "universal"), "group")[2]
-    p, low, high = invert(float(overall.value[0]), deal(panel, overall, 999, 1), 0.95)
+    p, low, high = invert(float(overall.value[0]), reassign(panel, overall, 999, 1), 0.95)
     on = panel.treated[:, None] & (np.arange(6) >= panel.start[:, None])
 
     def refitted(shift):
         moved = type(panel)(**{**vars(panel), "y": panel.y - shift * on})
         estimate = averages(moved, group_time(moved, "never", "universal"), "group")[2]
-        return invert(float(estimate.value[0]), deal(moved, estimate, 999, 1), 0.95)[0]
+        return invert(float(estimate.value[0]), reassign(moved, estimate, 999, 1), 0.95)[0]
 
     assert refitted(0.0) == p
     for end, outwards in ((low, -1), (high, 1)):
@@ -198,18 +198,19 @@ def test_randomisation_holds_its_level_with_two_treated_regions():
         panel = timed(frame)
         overall = averages(panel, group_time(panel, "never", "universal"), "group")[2]
         rejected += (
-            invert(float(overall.value[0]), deal(panel, overall, 199, seed + 9999), 0.95)[0] <= 0.05
+            invert(float(overall.value[0]), reassign(panel, overall, 199, seed + 9999), 0.95)[0]
+            <= 0.05
         )
     assert rejected / 300 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
 
 
 def test_the_pre_trend_tells_a_slope_it_could_find_and_finds_larger_ones():
-    calm = staggered.fit(generated(seed=2), **ROLES, draws=999)
+    calm = fit("staggered", generated(seed=2), **ROLES, draws=999)
     trend = calm.details["pre_trend"]
     found = 0
     for seed in range(60):
         frame = generated(seed=seed, slope=1.5 * trend["detectable_slope"])
-        found += staggered.fit(frame, **ROLES, **QUICK).details["pre_trend"]["p"] <= 0.05
+        found += fit("staggered", frame, **ROLES, **QUICK).details["pre_trend"]["p"] <= 0.05
     assert found / 60 > 0.75
     # Mean years from the last untreated wave to those after: 2013 to 2015, 2018, 2020 and 2015 to
     # 2018, 2020, in the shares of five and six regions.
@@ -219,7 +220,7 @@ def test_the_pre_trend_tells_a_slope_it_could_find_and_finds_larger_ones():
 
 def test_a_design_without_an_earlier_wave_has_no_pre_trend():
     frame = generated(groups=((2010, 6),))
-    assert staggered.fit(frame, **ROLES, **QUICK).details["pre_trend"] is None
+    assert fit("staggered", frame, **ROLES, **QUICK).details["pre_trend"] is None
 
 
 def test_detectable_meets_the_normal_value_of_one_statistic():
@@ -231,8 +232,8 @@ def test_detectable_meets_the_normal_value_of_one_statistic():
 def test_not_yet_treated_regions_stand_in_where_none_is_never_treated():
     frame = generated(groups=((2013, 10), (2018, 21)), effect=1.0)
     with pytest.raises(ModelError, match="try comparison='not_yet'"):
-        staggered.fit(frame, **ROLES, **QUICK)
-    result = staggered.fit(frame, **ROLES, **QUICK, comparison="not_yet")
+        fit("staggered", frame, **ROLES, **QUICK)
+    result = fit("staggered", frame, **ROLES, **QUICK, comparison="not_yet")
     assert result.low < 1.0 < result.high
     # From 2018 on nobody is left to compare with.
     after = [row for row in result.details["group_time"] if row["event"] >= 0]
@@ -240,7 +241,7 @@ def test_not_yet_treated_regions_stand_in_where_none_is_never_treated():
 
 
 def test_sampling_error_alone_is_told_apart():
-    result = staggered.fit(generated(groups=((2015, 6),)), **ROLES, **QUICK, variance="v")
+    result = fit("staggered", generated(groups=((2015, 6),)), **ROLES, **QUICK, variance="v")
     # Mean of three waves less one, for 6 and for 25 regions, each rate with variance 0.04.
     expected = np.sqrt(0.04 * (1 / 3 + 1) * (1 / 6 + 1 / 25))
     assert result.details["sampling_se"] == pytest.approx(expected)
@@ -252,7 +253,7 @@ def test_gaps_are_counted_and_the_cells_use_who_was_observed():
     gone = frame["region"].eq("r00") & frame["wave"].eq(2018) | frame["region"].eq("r30") & frame[
         "wave"
     ].eq(2020)
-    result = staggered.fit(frame.assign(rate=frame["rate"].mask(gone)), **ROLES, **QUICK)
+    result = fit("staggered", frame.assign(rate=frame["rate"].mask(gone)), **ROLES, **QUICK)
     assert (result.details["dropped"], result.observations) == (2, len(frame) - 2)
     cell = next(r for r in result.details["group_time"] if (r["group"], r["wave"]) == (2018, 2020))
     assert (cell["treated"], cell["comparison"]) == (5, 20)
@@ -268,10 +269,10 @@ def test_gaps_are_counted_and_the_cells_use_who_was_observed():
 def test_same_seed_same_result_another_seed_another_and_the_panel_is_left_alone():
     frame = generated(seed=6)
     before = frame.copy(deep=True)
-    one, two = (staggered.fit(frame, **ROLES, **QUICK) for _ in range(2))
+    one, two = (fit("staggered", frame, **ROLES, **QUICK) for _ in range(2))
     assert one == two
     assert Result.from_json(one.to_json()).details["pre_trend"] == one.details["pre_trend"]
-    assert staggered.fit(frame, **ROLES, draws=199, seed=2).low != one.low
+    assert fit("staggered", frame, **ROLES, draws=199, seed=2).low != one.low
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -297,7 +298,7 @@ REFUSED = {
     "text": (lambda f: f.assign(wave=f["wave"].astype(str)), "'wave' must be numeric"),
     "doubled": (
         lambda f: pd.concat([f, f.iloc[:1]]),
-        "repeat a region and wave, first r00 in 2005",
+        "repeats a region and wave .*first region = r00, wave = 2005",
     ),
     "an amount": (changed(first=lambda f: f["rate"]), "not an amount"),
     "two starts": (lambda f: f.assign(first=f["first"] + (f["wave"] == 2020)), "two first treated"),
@@ -314,7 +315,7 @@ REFUSED = {
 def test_a_panel_without_the_design_is_refused_with_its_reason(case):
     change, message = REFUSED[case]
     with pytest.raises(ModelError, match=message):
-        staggered.fit(change(generated()), **ROLES, **QUICK, variance="v")
+        fit("staggered", change(generated()), **ROLES, **QUICK, variance="v")
 
 
 @pytest.mark.parametrize(
@@ -322,7 +323,7 @@ def test_a_panel_without_the_design_is_refused_with_its_reason(case):
     [
         ({"covariates": ["v"]}, "takes no covariates"),
         ({"doses": ["first", "v"]}, "takes one treatment column"),
-        ({"doses": "first"}, "takes one treatment column"),
+        ({"doses": "first"}, "must be a list of columns"),
         ({"comparison": "all"}, "Unknown option 'all'"),
         ({"base": "first"}, "Unknown option 'first'"),
         ({"summary": "mean"}, "Unknown summary 'mean'"),
@@ -333,14 +334,17 @@ def test_a_panel_without_the_design_is_refused_with_its_reason(case):
 )
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ModelError, match=message):
-        staggered.fit(generated(), **{**ROLES, **QUICK, **arguments})
+        fit("staggered", generated(), **{**ROLES, **QUICK, **arguments})
 
 
 def test_few_treated_regions_are_refused_where_no_p_value_could_suffice():
     with pytest.raises(ModelError, match=r"Not testable with this design.*below 0\.0667"):
-        staggered.fit(few(regions=15), **ROLES, **QUICK)
+        fit("staggered", few(regions=15), **ROLES, **QUICK)
     frame = few()
     with pytest.raises(ModelError, match="1 regions have gaps, first r03"):
-        staggered.fit(
-            frame[~(frame["region"].eq("r03") & frame["wave"].eq(2018))], **ROLES, **QUICK
+        fit(
+            "staggered",
+            frame[~(frame["region"].eq("r03") & frame["wave"].eq(2018))],
+            **ROLES,
+            **QUICK,
         )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.inference import WEBB_BELOW
-from evaluation.least_squares import LeastSquares, cluster_sums
-from evaluation.wild import TIE, weight_batches
+from evaluation.stats.bootstrap import WEBB_BELOW, weight_batches
+from evaluation.stats.least_squares import LeastSquares, cluster_sums
+from evaluation.stats.permutation import TIE, p_value
 
 TARGET = 0.8
 # Effects are sought up to this many standard errors; power below the target there is "infinite".
@@ -67,7 +67,7 @@ class SimulatedTest:
     """The wild cluster bootstrap test of many simulated panels, as a function of the effect.
 
     Panels share the regressors, the weights and the bootstrap draws; only the errors differ. The
-    five numbers a draw of :class:`evaluation.wild.WildTest` are linear or quadratic in the
+    five numbers a draw of :class:`.WildTest` are linear or quadratic in the
     errors, so a batch of panels takes one matrix product each, and a further effect none.
 
     Parameters
@@ -131,7 +131,7 @@ class SimulatedTest:
         drawn = self.squares[:, None] * (self.n0 + delta * self.n1) ** 2
         observed = self.a0 + delta * (2 * self.a1 + delta * self.a2)
         extreme = drawn >= observed * (delta * self.information) ** 2 * (1 - TIE)
-        return (1 + extreme.sum(axis=1)) / (1 + self.draws)
+        return p_value(extreme.sum(axis=1), self.draws)
 
     def power(self, effect: float) -> tuple[float, float]:
         """Share of panels with this effect in which the null is rejected, and its error."""

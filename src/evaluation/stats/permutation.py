@@ -1,4 +1,4 @@
-"""Randomisation inference: what if whole region trajectories of the dose had been dealt anew?"""
+"""Permutation tests, and what is read off the null draws of any test."""
 
 from __future__ import annotations
 
@@ -10,10 +10,77 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import ModelError
-from evaluation.least_squares import cluster_sums, least_squares, root_weights
+from evaluation.stats.least_squares import cluster_sums, least_squares, root_weights
+
+# Statistics that are equal in exact arithmetic are ties, and a tie counts as at least as extreme.
+TIE = 1e-9
+POWER = 0.8
+_STEPS = 40
+
+
+def rejections(draws: int, level: float) -> int:
+    """Largest k with k / (1 + draws) <= 1 - level: the draws' rank that p <= 1 - level needs."""
+    return int((1 - level) * (draws + 1) + 1e-9)
+
+
+def p_value(exceed: Any, draws: int) -> Any:
+    """(1 + k) / (1 + B) with k draws at least as extreme as the observed one; never 0.
+
+    Source
+    ------
+    Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9:39.
+
+    >>> p_value(1, 3)
+    0.5
+    """
+    return (1 + exceed) / (1 + draws)
+
+
+def p_among(observed: float, null: np.ndarray) -> float:
+    """p-value of a statistic among its draws under the null, (B,); ties count as extreme.
+
+    >>> p_among(2.0, np.array([0.5, 1.0, 2.0]))
+    0.5
+    """
+    return p_value(int(np.count_nonzero(null >= observed * (1 - TIE))), len(null))
+
+
+def critical_value(drawn: np.ndarray, level: float) -> np.ndarray:
+    """Value a statistic must exceed for p <= 1 - level, of drawn statistics (B, ...) >= 0.
+
+    Infinite where the draws are too few to reject anything.
+    """
+    k = rejections(len(drawn), level)
+    if k < 1:
+        return np.full(drawn.shape[1:], np.inf)
+    return np.partition(drawn, len(drawn) - k, axis=0)[len(drawn) - k]
+
+
+def detectable(shift: np.ndarray, drawn: np.ndarray, level: float, power: float = POWER) -> float:
+    """Smallest size of a shift that the max-test finds with the given power.
+
+    Parameters
+    ----------
+    shift : (K,) what one unit of size adds to the statistics. drawn : (B, K) signed statistics
+        under the null.
+
+    Returns
+    -------
+    s with P(max |drawn + s shift| > c) = power, c the critical value of max |drawn|; infinite
+    where the draws reject nothing.
+    """
+    c = float(critical_value(np.abs(drawn).max(axis=1), level))
+    if not np.isfinite(c) or not np.abs(shift).max() > 0:
+        return float("inf")
+    low, high = 0.0, 2 * (c + np.abs(drawn).max()) / np.abs(shift).max()
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        found = (np.abs(drawn + middle * shift).max(axis=1) > c).mean()
+        low, high = (low, middle) if found >= power else (middle, high)
+    return float(high)
+
 
 BATCH = 500
-TIE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -140,8 +207,7 @@ def randomisation_inference(
 
     Source
     ------
-    MacKinnon & Webb (2020), Journal of Econometrics 218:435-450; (1 + k) / (1 + B) after Phipson
-    & Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9:39.
+    MacKinnon & Webb (2020), Journal of Econometrics 218:435-450.
     """
     if statistic not in ("t", "coefficient"):
         raise ModelError(f"Unknown statistic '{statistic}': use t or coefficient.")
@@ -163,7 +229,7 @@ def randomisation_inference(
     return Randomisation(
         estimate=float(fit.coefficients[term] + null),
         statistic=observed,
-        p=(1 + extreme) / (1 + draws),
+        p=p_value(extreme, draws),
         smallest_p=max(1 / (1 + draws), exp(-log_dealings)),
         draws=draws,
         clusters=len(table),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,10 @@ from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
 from evaluation.errors import ModelError
-from evaluation.inference import wild_cluster_bootstrap
-from evaluation.models.design import Columns, checked
+from evaluation.models.columns import Inference, Roles, checked
 from evaluation.models.linear import minimum_detectable
 from evaluation.results import Result
+from evaluation.stats.bootstrap import wild_cluster_bootstrap
 
 NAME = "mean_gain"
 TERM = "mean_gain"
@@ -60,7 +59,7 @@ def random_effects_mean(y: np.ndarray, v: np.ndarray, level: float = 0.95) -> di
     }
 
 
-def _by_wave(frame: pd.DataFrame, roles: Columns, level: float) -> list[dict[str, Any]]:
+def _by_wave(frame: pd.DataFrame, roles: Roles, level: float) -> list[dict[str, Any]]:
     """A mean for each interval with enough regions; its rows are independent over regions."""
     rows = []
     for wave, part in frame.groupby(roles.wave, sort=True):
@@ -71,31 +70,18 @@ def _by_wave(frame: pd.DataFrame, roles: Columns, level: float) -> list[dict[str
     return rows
 
 
-def _checked(panel: pd.DataFrame, roles: Columns) -> tuple[pd.DataFrame, int]:
+def _checked(panel: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, int]:
     if roles.variance is None:
         raise ModelError(
             "The mean gain needs the column 'variance': gains from surveys are not error-free."
         )
-    frame, dropped = checked(panel, roles, waves=1)
+    frame, dropped = checked(panel, roles, waves=1, doses=0)
     if (frame[roles.variance] <= 0).any():
         raise ModelError(f"Column '{roles.variance}' must be above 0 for a weighted mean.")
     return frame, dropped
 
 
-def fit(
-    panel: pd.DataFrame,
-    *,
-    outcome: str,
-    region: str,
-    wave: str,
-    variance: str | None = None,
-    doses: Sequence[str] = (),
-    covariates: Sequence[str] = (),
-    unit: str = "percentage_point_per_year",
-    draws: int = 9999,
-    seed: int = 1,
-    level: float = 0.95,
-) -> Result:
+def fit(panel: pd.DataFrame, roles: Roles, inference: Inference) -> Result:
     """Mean annual gain over all regions and intervals observed, and for each interval.
 
     Weights 1/(v + τ²) with τ² by Paule-Mandel. Two gains of a region share a survey, so the
@@ -104,44 +90,42 @@ def fit(
 
     Parameters
     ----------
-    panel : one row a region and interval. Other arguments name its columns.
-    outcome : annualised gain. variance : its sampling variance, above 0; required.
-    region : clusters. wave : interval.
-    doses, covariates : must be empty; no regressor enters.
-    unit : of the estimate. draws, seed, level : of the bootstrap.
+    panel : one row a region and interval. roles : the outcome is the annualised gain; its sampling
+        variance, above 0, is required; no dose and no covariate enters.
 
     Raises
     ------
     ModelError : a dose or covariate named, no variance, and what
         :func:`evaluation.models.columns.checked` and
-        :func:`evaluation.inference.wild_cluster_bootstrap` refuse.
+        :func:`evaluation.stats.bootstrap.wild_cluster_bootstrap` refuse.
 
     Notes
     -----
     The mean holds what all regions share over time, so it says nothing of any input.
     """
-    if len(doses) or len(covariates):
+    if roles.doses or roles.covariates:
         raise ModelError("The mean gain takes no dose and no covariate; use the gain regression.")
-    roles = Columns(outcome, (), region, wave, variance)
     frame, dropped = _checked(panel, roles)
-    y, v = frame[outcome].to_numpy(dtype=float), frame[variance].to_numpy(dtype=float)
+    y, v = (frame[name].to_numpy(dtype=float) for name in (roles.outcome, roles.variance))
+    level = inference.level
     pooled = random_effects_mean(y, v, level)
     weights = 1 / (v + pooled["tau2"])
     ones = pd.DataFrame({TERM: np.ones(len(y))})
     boot = wild_cluster_bootstrap(
-        y, ones, frame[region], 0, draws, seed=seed, observation_weights=weights, level=level
-    )
+        y, ones, frame[roles.region], 0, inference.draws,
+        seed=inference.seed, observation_weights=weights, level=level,
+    )  # fmt: skip
     row = {"term": TERM, "estimate": boot.estimate, "se": boot.se}
     row |= {"low": boot.low, "high": boot.high, "p": boot.p}
     return Result(
         model=NAME,
-        outcome=outcome,
+        outcome=roles.outcome,
         **row,
         level=level,
         inference=boot.description,
         clusters=boot.clusters,
         observations=len(y),
-        unit=unit,
+        unit="percentage_point_per_year",
         coefficients=(row,),
         draws=boot.draws,
         support=float(weights.sum() ** 2 / (weights**2).sum() / len(y)),
@@ -152,6 +136,6 @@ def fit(
             "waves": _by_wave(frame, roles, level),
             "dropped": dropped,
             "mde_approximate": minimum_detectable(boot.se, boot.clusters, level),
-            "seed": seed,
+            "seed": inference.seed,
         },
     )
