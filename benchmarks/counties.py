@@ -21,10 +21,8 @@ import psutil
 import yaml
 
 from evaluation.data import contract
+from evaluation.data.simulate import documents, simulate_panel, to_tables, write
 from evaluation.data.tables import read_descriptor, read_files
-from evaluation.simulate import simulate_panel
-from evaluation.simulate_package import documents, write
-from evaluation.simulate_tables import to_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERY = 2.0

@@ -1,4 +1,4 @@
-"""How many typing slips `evaluation.plausible` names: in cells chosen at random.
+"""How many typing slips `evaluation.data.plausible` names: in cells chosen at random.
 
 Run: python benchmarks/plausible.py [slips] [seed] [1: one at a time, 0: one of each kind at once]
 """
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 import slips  # noqa: E402
-from evaluation import data, plausible  # noqa: E402
+from evaluation.data import package, plausible  # noqa: E402
 
 
 def measure(dataset, drawn) -> tuple[Counter, Counter, list]:
@@ -42,7 +42,7 @@ def show(title: str, planted: Counter, named: Counter) -> None:
 def main() -> None:
     """Measure the committed data, then its provincial rates with one source."""
     count, seed, alone = (*map(int, sys.argv[1:]), *(500, 1, 1)[len(sys.argv) - 1 :])
-    dataset = data.load(ROOT / "data")
+    dataset = package.load(ROOT / "data")
     facts = dataset.facts
     print(f"{len(plausible.warnings(dataset))} warnings on {len(facts):,} facts as they are")
     drawn = list(slips.draw(dataset, count, seed))

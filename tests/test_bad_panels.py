@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
 from evaluation.models import fit
 from evaluation.models.columns import EFFECTS, Roles, checked
 

@@ -18,16 +18,17 @@ import pytest
 from typer.testing import CliRunner
 
 import evaluation.data
-from evaluation import cache, cli, entry, files, front, making, parameters, project
-from evaluation.errors import KepuError
-from evaluation.formats.inline import nodes
-from evaluation.parameters import Parameter, check_parameters
-from evaluation.tidy import tidy
-from evaluation.web import link
+from evaluation.base import cache, files
+from evaluation.base.errors import KepuError
+from evaluation.base.web import link
+from evaluation.batch import cli, entry, front, making, plan
+from evaluation.batch.plan import Parameter, check_parameters
+from evaluation.batch.worker import tidy
+from evaluation.report.document import nodes
 from front_samples import square, squares
 
 ROOT = Path(__file__).resolve().parents[1]
-MAIN = (sys.executable, "-c", "from evaluation.entry import main; main()")
+MAIN = (sys.executable, "-c", "from evaluation.batch.entry import main; main()")
 # Write permissions do not bind the superuser.
 NOT_ROOT = pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="runs as root")
 
@@ -301,7 +302,7 @@ def test_a_batch_file_that_is_none_is_refused_at_once(text, message, tmp_path):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     begun = time.monotonic()
     with pytest.raises(KepuError) as refused:
-        project.read_batch(path)
+        plan.read_batch(path)
     assert message in str(refused.value) and str(path) in str(refused.value)
     assert " — " in str(refused.value) and time.monotonic() - begun < 2
 
@@ -312,7 +313,7 @@ def test_values_of_a_batch_are_what_they_look_like(tmp_path):
         "date: 2026-03-01\nlanguages: [no]\nregions: [150100, 0150]\nseed: 1_0\nwidth: 1:30\n"
         "half: 0.5\nlarge: 1e400\nodd: .inf\nday: 2026-13-45\nempty:\non: true\n"
     )
-    assert project.read_batch(path) == {
+    assert plan.read_batch(path) == {
         "date": "2026-03-01", "languages": ["no"], "regions": [150100, "0150"], "seed": "1_0",
         "width": "1:30", "half": 0.5, "large": "1e400", "odd": ".inf", "day": "2026-13-45",
         "empty": None, "on": True,
@@ -324,7 +325,7 @@ def test_a_pipe_a_folder_and_a_strange_name_are_refused_without_waiting(tmp_path
     os.mkfifo(tmp_path / "pipe.yml")
     for path in (tmp_path / "pipe.yml", tmp_path, tmp_path / ("x" * 300), Path("/dev/zero")):
         with pytest.raises(KepuError, match="cannot be read"):
-            project.read_batch(path)
+            plan.read_batch(path)
     with pytest.raises(KepuError, match="larger than 10 bytes"):
         files.read_text(ROOT / "README.md", 10)
 
@@ -344,7 +345,7 @@ DECLARED = {
 )
 def test_a_number_of_another_form_is_no_number(text):
     for name in ("draws", "wtp"):
-        value = parameters.convert(text, DECLARED[name].type)
+        value = plan.convert(text, DECLARED[name].type)
         if (name, text) == ("wtp", "99.0"):
             assert value == 99.0
             continue
@@ -374,8 +375,8 @@ def test_parameters_of_common_meaning_have_bounds():
 )
 def test_settings_that_are_none_are_refused(texts, message):
     with pytest.raises(KepuError, match=message):
-        parameters.pairs(texts)
-    assert parameters.pairs(["a==b", "c="]) == {"a": "=b", "c": ""}
+        plan.pairs(texts)
+    assert plan.pairs(["a==b", "c="]) == {"a": "=b", "c": ""}
 
 
 @pytest.mark.parametrize("text", ["", "²", "１２３", "-1", "9" * 30, "1e9", "4102444800", " 1"])
@@ -425,18 +426,18 @@ def test_a_strange_pyproject_nearby_does_no_harm(content, tmp_path):
         (inner / "pyproject.toml").mkdir()
     else:
         (inner / "pyproject.toml").write_bytes(content)
-    assert project.find_root(inner) == tmp_path.resolve()
+    assert plan.find_root(inner) == tmp_path.resolve()
 
 
 def test_a_project_whose_pyproject_cannot_be_read_is_named(tmp_path):
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "kepu-evaluation')
     with pytest.raises(KepuError, match=r"pyproject.toml cannot be read\) — change into"):
-        project.find_root(tmp_path)
+        plan.find_root(tmp_path)
 
 
 def test_without_git_a_run_has_no_commit(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert project.commit(ROOT) == ""
+    assert plan.commit(ROOT) == ""
 
 
 def notebook(**changes) -> dict:
@@ -469,7 +470,7 @@ def notebook(**changes) -> dict:
 def test_a_notebook_that_is_none_is_named_with_the_remedy(content, message, tmp_path, place):
     (tmp_path / "odd.ipynb").write_text(content)
     with pytest.raises(KepuError) as refused:
-        project.read_notebooks(tmp_path)
+        plan.read_notebooks(tmp_path)
     assert message in str(refused.value) and "odd.ipynb" in str(refused.value)
     assert "JupyterLab" in str(refused.value) or "correct it" in str(refused.value)
 
@@ -477,7 +478,7 @@ def test_a_notebook_that_is_none_is_named_with_the_remedy(content, message, tmp_
 def test_a_notebook_without_the_tag_declares_nothing(tmp_path, place):
     (tmp_path / "plain.ipynb").write_text(json.dumps(notebook(cells=[])))
     (tmp_path / "tagged.ipynb").write_text(json.dumps(notebook()))
-    assert list(project.read_notebooks(tmp_path)) == ["tagged"]
+    assert list(plan.read_notebooks(tmp_path)) == ["tagged"]
 
 
 def test_two_executed_notebooks_are_equal_to_the_byte(tmp_path):
@@ -572,8 +573,8 @@ def test_addresses_of_the_web_stay_as_they_are():
 
 
 def test_a_source_of_another_address_is_shown_and_not_linked(dataset):
-    from evaluation.report.method import sources
-    from evaluation.report.writer import Writer
+    from evaluation.report.page import Writer
+    from evaluation.report.quality import sources
 
     table = dataset.sources.head(3).copy()
     table["url"] = ["javascript:alert(1)", "https://example.org/a", "10.1000/182"]

@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 import evaluation.data
-import evaluation.store
-from evaluation import cli, runner
-from evaluation.errors import DataError, Violation
-from evaluation.worker import FAILED, MADE, Outcome
+import evaluation.study
+from evaluation.base.errors import DataError, Violation
+from evaluation.batch import cli
+from evaluation.batch import run as runner
+from evaluation.batch.state import FAILED, MADE, Outcome
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ("--notebooks", "notebooks", "--out", "out", "--data", "data")
@@ -33,7 +34,7 @@ def project(tmp_path, monkeypatch, dataset) -> Path:
         nbformat.write(book, tmp_path / "notebooks" / f"{name}.ipynb")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "kepu-evaluation"\n', "utf-8")
     monkeypatch.chdir(tmp_path)
-    for place in (evaluation.data, evaluation.store):
+    for place in (evaluation.data, evaluation.study):
         monkeypatch.setattr(place, "load", lambda path: dataset)
     return tmp_path
 

@@ -7,15 +7,14 @@ import signal
 
 import pytest
 
-from evaluation import cluster, remote
-from evaluation.errors import KepuError
-from evaluation.runner import Watch, run
-from evaluation.warm import client
-from evaluation.worker import CACHED, MADE
+from evaluation.base.errors import KepuError
+from evaluation.batch import cluster, kernels, state
+from evaluation.batch.run import Watch, run
+from evaluation.batch.state import CACHED, MADE
 from test_faults import how, jobs, project, statuses, whole  # noqa: F401 - project is a fixture
 
 distributed = pytest.importorskip("distributed")
-pytestmark = pytest.mark.skipif(bool(client.unsafe()), reason=client.unsafe())
+pytestmark = pytest.mark.skipif(bool(kernels.unsafe()), reason=kernels.unsafe())
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +67,10 @@ def test_reports_can_be_kept_at_another_address(project, scheduler):  # noqa: F8
     kept = project / "kept"
     assert {path.name for path in kept.glob("*.html")} == {"a_en.html", "b_en.html", "index.html"}
     assert not list(out.glob("?_en.html"))
-    remote._sizes.cache_clear()
+    state._sizes.cache_clear()
     assert [o.status for o in run(jobs("a", "b"), how(project, out, **options))] == [CACHED] * 2
     (kept / "a_en.html").unlink()
-    remote._sizes.cache_clear()
+    state._sizes.cache_clear()
     again = run(jobs("a", "b"), how(project, out, store=store, workers=1))
     assert [o.status for o in again] == [MADE, CACHED]
 

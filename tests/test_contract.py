@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluation import store
-from evaluation.data import load
+from evaluation import study
+from evaluation.base.errors import ID, DataError, Violation
 from evaluation.data.contract import check
-from evaluation.errors import ID, DataError, Violation
+from evaluation.data.package import load
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -333,7 +333,7 @@ def test_a_table_lies_where_the_hash_sees_it(package, place):
     assert only(package).startswith(f"{place}: {rule} — move the file")
 
 
-@pytest.mark.parametrize("reader", [load, store.load])
+@pytest.mark.parametrize("reader", [load, study.load])
 def test_each_file_is_read_once(package, monkeypatch, tmp_path, reader):
     monkeypatch.setenv("KEPU_CACHE", str(tmp_path / "cache"))
     real, opened = Path.read_bytes, []

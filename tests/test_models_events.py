@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.errors import ModelError
-from evaluation.models import Inference, Roles, events, fit
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
+from evaluation.models import events, fit
+from evaluation.models.columns import Inference, Roles
 from evaluation.models.events import (
     averages,
     group_time,
@@ -16,7 +18,6 @@ from evaluation.models.events import (
     standard_errors,
     timed_panel,
 )
-from evaluation.results import Result
 from evaluation.stats.permutation import critical_value, detectable
 
 REFERENCE = Path(__file__).parent / "reference"

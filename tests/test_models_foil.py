@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import ElasticNet
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
+from evaluation.base.text import t
 from evaluation.models import fit
 from evaluation.models.prediction import SkillTest, held_out
-from evaluation.results import Result
-from evaluation.text import t
 
 ROLES = {"outcome": "gain", "region": "region", "wave": "wave"}
 RUN = {"draws": 199, "seed": 1}

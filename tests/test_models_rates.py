@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
 from evaluation.models import fit
 from evaluation.models.mean_gain import random_effects_mean
-from evaluation.recovery_panels import means
-from evaluation.results import Result
+from evaluation.models.recovery import means
 
 REFERENCE = Path(__file__).parent / "reference"
 ROLES = {"outcome": "gain", "region": "region", "wave": "wave", "variance": "v"}

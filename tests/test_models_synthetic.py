@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
 from evaluation.models import fit
-from evaluation.models.synthetic import simplex_weights
-from evaluation.results import Result
+from evaluation.models.events import simplex_weights
 
 REFERENCE = Path(__file__).parent / "reference"
 ANSWERS = pd.read_csv(REFERENCE / "events.csv").set_index(["case", "term"]).loc["synthdid-py"]

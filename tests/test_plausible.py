@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 import slips
-from evaluation import cli, plausible
-from evaluation.data import load
+from evaluation.batch import cli
+from evaluation.data import plausible
+from evaluation.data.package import load
 from evaluation.data.tables import package_hash
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -175,7 +176,7 @@ def test_check_names_the_figure_and_exits_0(package):
 
 
 def test_a_run_says_how_many_and_keeps_the_count(package, tmp_path, monkeypatch):
-    from evaluation import making
+    from evaluation.batch import making
 
     monkeypatch.setenv("KEPU_CACHE", str(tmp_path / "cache"))
     region = load(package).regions["code"].iloc[-1]

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from evaluation.errors import KepuError, ModelError
+from evaluation.base.errors import KepuError, ModelError
 from evaluation.models import MODELS, fit
-from evaluation.recovery import recover
-from evaluation.recovery_panels import RUNGS
+from evaluation.models.recovery import RUNGS, recover
 
 
 def test_every_registered_rung_has_a_truth_but_the_foil():

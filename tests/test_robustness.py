@@ -8,24 +8,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation import draws, models
-from evaluation.errors import KepuError, ModelError
-from evaluation.models import Inference, Roles
-from evaluation.models.columns import GAINS, LEVELS, equation
-from evaluation.results import Result
-from evaluation.robustness import (
-    CHECKS,
+from evaluation import models
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.base.results import Result
+from evaluation.base.text import LANGUAGES, t
+from evaluation.evidence import curve
+from evaluation.evidence import error as draws
+from evaluation.evidence.checks import (
     Estimated,
-    curve,
+    _strength,
+    benchmarks,
+    collinearity,
     rebuilder,
     robustness_value,
-    run_checks,
 )
-from evaluation.robustness.collinearity import collinearity
-from evaluation.robustness.confounding import _strength, benchmarks
-from evaluation.robustness.specifications import curve as parts_of
+from evaluation.evidence.curve import curve as parts_of
+from evaluation.evidence.headline import CHECKS, run_checks
+from evaluation.models.columns import GAINS, LEVELS, Inference, Roles, equation
 from evaluation.stats.least_squares import fgls_many, least_squares
-from evaluation.text import LANGUAGES, t
 
 ROLES = Roles(
     outcome="annual",
@@ -218,7 +218,7 @@ def test_a_placebo_passes_only_if_it_could_have_failed():
 
 
 def test_the_placebo_uses_the_next_dose_of_the_same_region(clean):
-    from evaluation.robustness.placebo import LEAD, with_lead
+    from evaluation.evidence.checks import LEAD, with_lead
 
     shuffled = clean.panel.sample(frac=1, random_state=1)
     lead = with_lead(replace(clean, panel=shuffled)).set_index(["region_code", "interval"])[LEAD]

@@ -13,16 +13,15 @@ import nbformat
 import pytest
 from filelock import FileLock
 
-from evaluation import front
-from evaluation.errors import KepuError
-from evaluation.export import ExportError, loaded, to_html
-from evaluation.keys import PARTS
-from evaluation.plan import Job
-from evaluation.project import read_notebooks
-from evaluation.runner import Run, run
-from evaluation.state import Folder, Record, State, index, read, write
-from evaluation.tidy import hide
-from evaluation.worker import FAILED, MADE, Outcome
+from evaluation.base.errors import KepuError
+from evaluation.batch import front
+from evaluation.batch.keys import PARTS
+from evaluation.batch.plan import Job, read_notebooks
+from evaluation.batch.run import Run, run
+from evaluation.batch.state import FAILED, MADE, Folder, Outcome, Record, State, index, read, write
+from evaluation.batch.worker import hide
+from evaluation.report.document import ExportError
+from evaluation.report.html import loaded, to_html
 
 STATE = State(data="../data", data_hash="f00d" * 16, commit="1a2b3c4", date="2026-01-31")
 PARAMETERS = 'region: str = "0"\nlanguage: str = "zh"\ndata: str = "../data"'

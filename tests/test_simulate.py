@@ -7,13 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation import data, doses, panel
-from evaluation.data import contract
+from evaluation.data import contract, package
 from evaluation.data.contract import check
+from evaluation.data.simulate import (
+    DOSES,
+    REFERENCE,
+    SEED,
+    Truth,
+    rebuild,
+    simulate_panel,
+    simulated_descriptor,
+    to_tables,
+    truth_record,
+)
 from evaluation.data.tables import parse, read_descriptor, read_files
-from evaluation.simulate import DOSES, REFERENCE, Truth, simulate_panel
-from evaluation.simulate_package import SEED, rebuild, simulated_descriptor, truth_record
-from evaluation.simulate_tables import to_tables
+from evaluation.panel import panel
 
 DATA = Path(__file__).parents[1] / "data"
 PACKAGE = DATA / "simulated"
@@ -220,10 +228,10 @@ def test_unknown_codes_are_refused(main):
 
 
 def test_the_panel_read_from_the_package_is_the_one_simulated(leagues):
-    dataset = data.load(PACKAGE)
+    dataset = package.load(PACKAGE)
     assert dataset.simulated
     gains = panel.gains(panel.rates(dataset), dataset.waves)
-    frame = doses.attach(dataset, gains)
+    frame = panel.attach(dataset, gains)
     simulation = simulate_panel(leagues, seed=SEED)
     both = simulation.gains.merge(frame, on=["region_code", "wave_from", "wave_to"])
     assert len(both) == 48

@@ -11,20 +11,25 @@ import pytest
 from scipy import optimize
 from typer.testing import CliRunner
 
-from evaluation import commands_value
-from evaluation.cli import app
-from evaluation.errors import KepuError, ModelError
-from evaluation.headline import TERM
-from evaluation.models import Inference
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.batch import cli
+from evaluation.batch.cli import app
+from evaluation.evidence.headline import TERM
+from evaluation.models.columns import Inference
 from evaluation.value import costs
-from evaluation.value.effects import Joint, confidence_draws
+from evaluation.value.costs import price_level
+from evaluation.value.effects import Joint, confidence_draws, response
 from evaluation.value.efficiency import bootstrap_scores
-from evaluation.value.prices import price_level
-from evaluation.value.reallocate import best_multiples, gained, reallocate
-from evaluation.value.region import assess
-from evaluation.value.response import response
-from evaluation.value.scenario import Change, parse, scenario
-from evaluation.value.trial import ROLES, RULE, panel, trial
+from evaluation.value.reallocate import (
+    ROLES,
+    RULE,
+    best_multiples,
+    gained,
+    panel,
+    reallocate,
+    trial,
+)
+from evaluation.value.scenario import Change, assess, parse, scenario
 
 # --- costs -----------------------------------------------------------------------------------
 
@@ -294,7 +299,7 @@ def test_money_and_what_it_pays_for_are_not_changed_together(study):
 
 
 def test_the_command_prints_text_and_json(study, monkeypatch):
-    monkeypatch.setattr(commands_value, "_study", lambda *_: study)
+    monkeypatch.setattr(cli, "_study", lambda *_: study)
     plan = ["scenario", "150000", "--set", "facility=+40%", "--budget", "118000000"]
     said = CliRunner().invoke(app, plan)
     assert said.exit_code == 0, said.output

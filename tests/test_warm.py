@@ -13,8 +13,9 @@ import nbclient
 import nbformat
 import pytest
 
-from evaluation.warm import client, provisioner
-from evaluation.warm.client import ADDRESS, Process, Server
+from evaluation.batch import kernels as client
+from evaluation.batch import notebooks
+from evaluation.batch.kernels import ADDRESS, Process, Server
 
 pytestmark = pytest.mark.skipif(bool(client.unsafe()), reason=client.unsafe())
 
@@ -91,7 +92,7 @@ def test_no_process_is_left_however_the_owner_ends(tmp_path, end):
     body = {"return": "", "raise": "raise ValueError", "interrupt": "time.sleep(60)"}
     script = (
         "import sys, time\n"
-        "from evaluation.warm.client import Process, Server\n"
+        "from evaluation.batch.kernels import Process, Server\n"
         "server = Server('builtins:dict', {})\n"
         "process = Process(server.address, 'signal:pause', {})\n"
         "print(server.pid, process.pid, flush=True)\n" + body.get(end, "time.sleep(60)")
@@ -152,7 +153,7 @@ def test_kernel_that_takes_too_long_is_interrupted_and_ended(kernels):
 
 
 def test_standard_kernel_is_used_and_said_where_forking_is_unsafe(monkeypatch, caplog):
-    monkeypatch.setattr(provisioner, "unsafe", lambda: "this system cannot fork processes")
+    monkeypatch.setattr(notebooks, "unsafe", lambda: "this system cannot fork processes")
     with caplog.at_level("WARNING"):
         run = executed(CELLS[0])
     assert run.cells[0].outputs[0].text.split()[2] == "False"

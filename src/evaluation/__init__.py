@@ -10,20 +10,21 @@ True
 True
 """
 
+from __future__ import annotations
+
 from importlib import import_module
 
 # A public name and the module it is taken from; a module stands for itself.
 _PUBLIC = {
-    "KepuError": "errors",
+    "KepuError": "base.errors",
     "MODELS": "models",
-    "explore": "explorer",
+    "explore": "report.explorer",
     "fit": "models",
-    "load": "store",
-    "load_study": "store",
-    "panels": "model_panels",
+    "load": "study",
+    "load_study": "study",
+    "panels": "models.panels",
     "report": "",
     "scenario": "value.scenario",
-    "views": "",
 }
 __all__ = list(_PUBLIC)
 

@@ -123,7 +123,7 @@ def _child(root: Path, printed: Path, arguments: Sequence[str]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     code = 99
     try:
-        from evaluation.cli import main
+        from evaluation.batch.entry import main
 
         main()
         code = 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from evaluation.base.errors import DataError, Violation, shown
 from evaluation.data import declared
 from evaluation.data.rules import RULES
 from evaluation.data.tables import (
@@ -21,7 +22,6 @@ from evaluation.data.tables import (
     read_descriptor,
     read_files,
 )
-from evaluation.errors import DataError, Violation, shown
 
 
 @dataclass(frozen=True)

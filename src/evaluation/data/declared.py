@@ -18,8 +18,8 @@ from typing import Any
 import pandas as pd
 import re2
 
+from evaluation.base.errors import Violation
 from evaluation.data.tables import DESCRIPTOR, TABLES
-from evaluation.errors import Violation
 
 Field = dict[str, Any]
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.A)

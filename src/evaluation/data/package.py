@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from evaluation.base.errors import DataError
+from evaluation.base.results import Spoken, drawn, say, whole
 from evaluation.data import contract, declared
 from evaluation.data.rules import RATE
 from evaluation.data.tables import TABLES, Files, read_files
-from evaluation.errors import DataError
-from evaluation.spoken import Spoken, drawn, say, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

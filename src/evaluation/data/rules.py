@@ -8,7 +8,7 @@ from functools import wraps
 
 import pandas as pd
 
-from evaluation.errors import Violation
+from evaluation.base.errors import Violation
 
 # Tables of text by name; the index of each is the row number in its file.
 Tables = dict[str, pd.DataFrame]

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from evaluation.errors import DataError, Violation, shown
+from evaluation.base.errors import DataError, Violation, shown
 
 DESCRIPTOR = "datapackage.json"
 # Generated panels live beside the facts and are never part of the package.

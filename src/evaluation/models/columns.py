@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
 from evaluation.stats.least_squares import RANK_TOLERANCE, Equation
 
 MIN_REGIONS = 10

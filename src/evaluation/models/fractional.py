@@ -13,10 +13,10 @@ from statsmodels.genmod import families
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.tools.sm_exceptions import ConvergenceWarning, PerfectSeparationWarning
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
 from evaluation.models.columns import Inference, Roles, mundlak
 from evaluation.models.linear import diagnostics, minimum_detectable
-from evaluation.results import Result
 from evaluation.stats.bootstrap import (
     Bootstrap,
     WildTest,

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
 from evaluation.models.columns import (
     GAINS,
     LEVELS,
@@ -24,13 +25,7 @@ from evaluation.models.columns import (
     equation,
     require_repeated,
 )
-from evaluation.results import Result
-from evaluation.stats.bootstrap import (
-    Bootstrap,
-    cluster_codes,
-    romano_wolf,
-    wild_cluster_bootstrap,
-)
+from evaluation.stats.bootstrap import Bootstrap, cluster_codes, romano_wolf, wild_cluster_bootstrap
 from evaluation.stats.least_squares import (
     Equation,
     LeastSquares,

@@ -9,10 +9,10 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
 from evaluation.models.columns import Inference, Roles, checked
 from evaluation.models.linear import minimum_detectable
-from evaluation.results import Result
 from evaluation.stats.bootstrap import wild_cluster_bootstrap
 
 NAME = "mean_gain"

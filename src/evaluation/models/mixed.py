@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
 from evaluation.models.columns import Inference, Roles, mundlak
 from evaluation.models.linear import estimate
-from evaluation.results import Result
 from evaluation.stats.bootstrap import wild_cluster_bootstrap
 from evaluation.stats.least_squares import Equation
 from evaluation.stats.reml import Reml, reml

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
 from evaluation.models.columns import Inference, Roles, checked
-from evaluation.results import Result
 from evaluation.stats.bootstrap import cluster_codes, enumerates, weight_batches
 from evaluation.stats.least_squares import cluster_sums
 from evaluation.stats.permutation import TIE, p_value

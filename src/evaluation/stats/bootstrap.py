@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
 from evaluation.stats.least_squares import (
     LeastSquares,
     cluster_sums,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
 
 # A column whose part outside the columns before it is below this share of its length is taken as
 # their linear combination.

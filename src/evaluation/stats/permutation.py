@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
 from evaluation.stats.least_squares import cluster_sums, least_squares, root_weights
 
 # Statistics that are equal in exact arithmetic are ties, and a tie counts as at least as extreme.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
 
 # A component below this share of the outcome's variance is at the boundary of its range.
 BOUNDARY = 1e-6

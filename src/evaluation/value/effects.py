@@ -1,12 +1,4 @@
-"""Draws of the effects: from the tests that made the intervals, so that the two agree.
-
-A wild bootstrap test of every null gives a confidence distribution: at a null below the estimate
-half its p-value, above it one less half. Its quantiles at 2.5 and 97.5 % are the printed interval.
-
-Source
-------
-Schweder & Hjort (2016), Confidence, Likelihood, Probability, Cambridge, chapter 3.
-"""
+"""Effects as draws: ratios, response curves."""
 
 from __future__ import annotations
 
@@ -16,9 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
 from evaluation.models.columns import GAINS, Inference, Roles, equation
-from evaluation.stats.bootstrap import WEBB_BELOW, WildTest, cluster_codes, weight_batches
+from evaluation.panel.survey import normal_quantile
+from evaluation.stats.bootstrap import (
+    WEBB_BELOW,
+    WildTest,
+    cluster_codes,
+    weight_batches,
+    wild_cluster_bootstrap,
+)
 from evaluation.stats.least_squares import (
     LeastSquares,
     cluster_sums,
@@ -26,6 +25,11 @@ from evaluation.stats.least_squares import (
     root_weights,
     small_sample,
 )
+from evaluation.value.decision import Decision
+
+# ------------------------------------------------------------------------------------------
+# Draws of the effects: from the tests that made the intervals, so that the two agree.
+
 
 # Nulls at which the confidence distribution is read, in standard errors from the estimate.
 NULLS = np.concatenate([[0.0], np.linspace(0.02, 6, 150), np.geomspace(6.1, 20, 12)])
@@ -151,9 +155,151 @@ def composite_slope(panel: pd.DataFrame, parts: Sequence[str]) -> float:
     """Units the composite rises when every part doubles.
 
     The composite is the standardised mean of standardised logs to base two, see
-    :func:`evaluation.doses.composite`; its slope is the same at every level.
+    :func:`evaluation.panel.panel.composite`; its slope is the same at every level.
     """
     columns = panel[[f"log2_{name}" for name in parts]]
     spread = columns.std()
     mean = ((columns - columns.mean()) / spread).mean(axis=1, skipna=False)
     return float((1 / spread).mean() / mean.std())
+
+
+# ------------------------------------------------------------------------------------------
+# Cost per unit of effect with its interval, and only where the effect is told from zero.
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A cost per unit of effect. ``low, high`` are its interval, money per unit."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+    method: str
+
+
+def told_from_zero(low: float, high: float) -> bool:
+    """Whether an interval of an effect leaves out zero: only then is a ratio printed."""
+    return bool(low > 0 or high < 0)
+
+
+def from_draws(decision: Decision, option: int = 1, level: float = 0.95) -> Ratio:
+    """Ratio of means with a percentile interval of the draws' ratios.
+
+    Raises
+    ------
+    ModelError : the interval of the effect holds zero; the ratio then has no finite interval.
+    """
+    effect, cost = decision.delta(option)
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    if not told_from_zero(*np.quantile(effect, tails)):
+        raise ModelError(
+            "The interval of the effect holds zero: no cost per unit of effect is given. Use net "
+            "benefit, the acceptability curve and the value of information."
+        )
+    low, high = np.quantile(cost / effect, tails)
+    return Ratio(float(cost.mean() / effect.mean()), float(low), float(high), level, "draws")
+
+
+def fieller(
+    effect: float, effect_se: float, cost: float, cost_se: float, rho: float = 0.0,
+    level: float = 0.95,
+) -> Ratio:  # fmt: skip
+    """Fieller's interval of cost over effect, two normal estimates with correlation ``rho``.
+
+    Raises
+    ------
+    ModelError : the effect does not differ from zero at this level; the interval is unbounded.
+
+    Source
+    ------
+    Fieller (1954), Journal of the Royal Statistical Society B 16:175-185; for cost-effectiveness
+    Willan & O'Brien (1996), Health Economics 5:297-305.
+    """
+    z2 = normal_quantile(level) ** 2
+    a = effect**2 - z2 * effect_se**2
+    if a <= 0:
+        raise ModelError("The effect is not told from zero: Fieller's interval is unbounded.")
+    b = effect * cost - z2 * rho * effect_se * cost_se
+    root = np.sqrt(b**2 - a * (cost**2 - z2 * cost_se**2))
+    return Ratio(cost / effect, float((b - root) / a), float((b + root) / a), level, "Fieller")
+
+
+# ------------------------------------------------------------------------------------------
+# Response curves: does the gain flatten as a lever grows, and can the data tell?
+
+
+POINTS = 41
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """Gain against the level of one lever, a straight line and a square.
+
+    Attributes
+    ----------
+    lever : its name. square, low, high : coefficient of the squared term with its interval, per
+        squared standard deviation of the lever. p : of the test that it is zero.
+    verdict : ``diminishing``, ``increasing`` or ``linear`` (a straight line is not rejected).
+    curve : ``level`` (in units of the lever, within what was observed), ``gain``, ``low, high``:
+        difference in yearly gain from the median level, percentage points.
+    observations : used. reason : why there is no curve, else empty.
+    """
+
+    lever: str
+    square: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    p: float = float("nan")
+    verdict: str = "none"
+    curve: pd.DataFrame | None = None
+    observations: int = 0
+    reason: str = ""
+
+
+def response(panel: pd.DataFrame, lever: str, roles: Roles, inference: Inference) -> Response:
+    """Fit gain on the lever's level and its square; test the square by the wild bootstrap.
+
+    Level and square are in the lever's own unit, per head, not in logs: a log builds diminishing
+    returns in, and a test on it could not find them.
+
+    Parameters
+    ----------
+    panel : gains with ``dose_<lever>``. roles : of the gain regression, its doses are replaced.
+    """
+    column = f"dose_{lever}"
+    frame = panel.assign(lever_level=panel[column], lever_square=np.nan)
+    roles = replace(roles, doses=("lever_level", "lever_square"))
+    try:
+        return _fitted_curve(frame, lever, roles, inference)
+    except ModelError as error:
+        return Response(lever, reason=str(error))
+
+
+def _fitted_curve(frame: pd.DataFrame, lever: str, roles: Roles, inference: Inference) -> Response:
+    column, level = f"dose_{lever}", inference.level
+    needed = [roles.outcome, roles.variance, *roles.covariates, column]
+    used = frame[needed].notna().all(axis=1)
+    if not used.any():
+        raise ModelError(f"No row of the panel is complete with the lever '{lever}'.")
+    values = frame.loc[used, column]
+    middle, spread = float(values.median()), float(values.std())
+    x = (frame[column] - middle) / spread
+    frame = frame.assign(lever_level=x, lever_square=x**2)
+    # The square is tested, so it stands last.
+    made = equation(GAINS, frame, replace(roles, doses=roles.doses[::-1]))
+    test = wild_cluster_bootstrap(
+        made.y, made.X, made.clusters, len(made.names) - 1, inference.draws, seed=inference.seed,
+        observation_weights=made.weights, level=level,
+    )  # fmt: skip
+    both = joint(frame, roles, size=999, seed=inference.seed)
+    at = (np.linspace(values.min(), values.max(), POINTS) - middle) / spread
+    basis = np.column_stack([at, at**2])
+    low, high = np.quantile(both.draws @ basis.T, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    curve = pd.DataFrame(
+        {"level": middle + spread * at, "gain": basis @ both.estimate, "low": low, "high": high}
+    )
+    verdict = "diminishing" if test.high < 0 else "increasing" if test.low > 0 else "linear"
+    return Response(
+        lever, test.estimate, test.low, test.high, test.p, verdict, curve, len(made.y)
+    )  # fmt: skip
