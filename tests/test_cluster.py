@@ -285,7 +285,7 @@ def test_lost_scheduler_is_told_and_its_workers_data_are_cleared(project, tmp_pa
             options = how(project, project / "out", scheduler=address)
             with pytest.raises(KepuError, match="was lost or gave up the reports"):
                 run(jobs("a", "slow.always"), options, Watch(ended=lambda _: process.kill()))
-            other.terminate()
+            other.kill()
             other.wait(60)
         base = temporary / f"kepu-{os.getuid()}"
         with private.folder("next-", base):

@@ -13,6 +13,7 @@ import atexit
 import contextlib
 import hashlib
 import json
+import logging
 import queue
 import secrets
 import tempfile
@@ -107,6 +108,8 @@ def _connect(address: str) -> Any:
         from distributed import Client
     except ImportError:
         raise KepuError("--scheduler needs Dask — pip install 'kepu-evaluation[cluster]'") from None
+    for name in ("client", "comm", "core"):  # a lost scheduler is told in one sentence, by us
+        logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
     try:
         return Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
