@@ -18,7 +18,7 @@ unexport PYTHONHOME
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reports check test lint unit nbval smoke lab docs bench notebooks lock clean
+.PHONY: help setup reports check test lint unit nbval smoke fuzz lab docs bench notebooks lock clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
@@ -69,6 +69,10 @@ nbval: $(STAMP)  ## run the notebooks, hold checked cells to their stored output
 smoke: $(STAMP)
 	rm -rf $(SMOKE)
 	$(BIN)/kepu batch reports/batches/smoke.yml --out $(SMOKE)
+
+FUZZ ?= 3000
+fuzz: $(STAMP)  ## spoil packages, batch files, options and state 3,000 times; FUZZ and KEPU_FUZZ_SEED
+	KEPU_FUZZ=$(FUZZ) $(BIN)/pytest -q tests/test_fuzz.py
 
 lab: $(STAMP)  ## open JupyterLab on the welcome notebook
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/00_welcome.ipynb

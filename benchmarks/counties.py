@@ -20,10 +20,9 @@ import pandas as pd
 import psutil
 import yaml
 
-from evaluation.simulate import simulate_panel
-from evaluation.simulate_package import documents, write
-from evaluation.simulate_tables import to_tables
-from evaluation.tables import read_descriptor, read_table
+from evaluation.data import contract
+from evaluation.data.simulate import documents, simulate_panel, to_tables, write
+from evaluation.data.tables import read_descriptor, read_files
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERY = 2.0
@@ -31,8 +30,8 @@ EVERY = 2.0
 
 def package(folder: Path, counties: int) -> list[str]:
     """Write the package; give the codes of its counties."""
-    descriptor = read_descriptor(ROOT / "data")
-    main = {r["name"]: read_table(ROOT / "data" / r["path"]) for r in descriptor["resources"]}
+    files = read_files(ROOT / "data")
+    descriptor, main = read_descriptor(files), contract.read(files).tables
     regions = main["regions"]
     provinces = regions[regions["level"] == "province"]
     codes = [f"9{number:05d}" for number in range(1, counties + 1)]

@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 import pyfixest
 
-from evaluation.inference import randomisation_inference, wild_cluster_bootstrap
-from evaluation.least_squares import least_squares
-from evaluation.wild import WildTest, weight_batches
+from evaluation.stats.bootstrap import WildTest, weight_batches, wild_cluster_bootstrap
+from evaluation.stats.least_squares import least_squares
+from evaluation.stats.permutation import randomisation_inference
 
 REGIONS, WAVES, DRAWS = 31, 5, 9999
 PANELS, ROUNDS = 20, 7

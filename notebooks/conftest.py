@@ -49,7 +49,7 @@ def _by_socket_files() -> None:
 
 
 def _share_server(config: pytest.Config) -> None:
-    from evaluation.warm.client import ADDRESS, Server, unsafe
+    from evaluation.batch.kernels import ADDRESS, Server, unsafe
 
     if not os.environ.get(ADDRESS) and not unsafe():
         server = Server()

@@ -13,9 +13,10 @@ import pytest
 from bs4 import BeautifulSoup
 from filelock import FileLock
 
-from evaluation.data import Dataset, load
+from evaluation.data.package import Dataset, load
+from evaluation.data.tables import package_hash
+from evaluation.report.page import Context
 from evaluation.study import Study, build
-from evaluation.tables import package_hash
 
 if TYPE_CHECKING:  # the figures are slow to import: only tests of pages pay for them
     from evaluation.report import Context
@@ -74,17 +75,19 @@ def simulated() -> Study:
 def overview_sections() -> dict:
     """The sections of an overview in their order, as its notebook shows them."""
     from evaluation import report
+    from evaluation.report import overview
 
     ending = {name: report.SECTIONS[name] for name in ("sources", "method", "glossary")}
-    return report.OVERVIEW | ending
+    return overview.OVERVIEW | ending
 
 
 def draw(context: Context, sections: dict) -> str:
     """All sections of a page in their order, with title and record, pictures shortened."""
     from evaluation import report
+    from evaluation.report import quality
 
     parts = [report.title(context), *(part(context).html() for part in sections.values())]
-    html = "\n".join(map(str, [*parts, report.record(context)]))
+    html = "\n".join(map(str, [*parts, quality.record(context)]))
     return re.sub(r"(data:image/png;base64,iVBORw0KGgo)[A-Za-z0-9+/=]+", r"\1", html)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from evaluation.cli import app
+from evaluation.batch.cli import app
 
 FENCE = re.compile(r"^(?P<ticks>`{3,})(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=ticks)$", re.M | re.S)
 OPTION = re.compile(r"^:(\w[\w-]*): *(.*)\n", re.M)
@@ -99,7 +99,7 @@ def environment(home: Path, source: Path, cache: Path) -> dict[str, str]:
     """Where ``kepu`` and ``python`` are those of this interpreter, with the code in ``source``."""
     folder = home / "bin"
     folder.mkdir(parents=True)
-    starts = {"kepu": "evaluation.cli", "jupyter": "jupyter_core.command"}
+    starts = {"kepu": "evaluation.batch.cli", "jupyter": "jupyter_core.command"}
     for name, module in starts.items():
         _executable(folder / name, f"-c 'from {module} import main; main()'")
     _executable(folder / "python", "")

@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.errors import ModelError
-from evaluation.models.design import checked, columns
-from evaluation.models.fixed_effects import fit as fixed_effects
-from evaluation.models.gain_regression import fit as gain_regression
+from evaluation.base.errors import ModelError
+from evaluation.models import fit
+from evaluation.models.columns import EFFECTS, Roles, checked
 
-MODELS = {"gain_regression": gain_regression, "two_way_fixed_effects": fixed_effects}
 ROLES = {"outcome": "y", "region": "region", "wave": "wave", "variance": "v"}
 
 
@@ -42,7 +40,7 @@ def altered(column: str, rows: list[int], value: object) -> pd.DataFrame:
 def refusal(model, frame, **changes) -> str:
     arguments = {**ROLES, "doses": ["fund", "museum"], "covariates": ["income"], "draws": 99}
     with pytest.raises(ModelError) as caught:
-        MODELS[model](frame, **{**arguments, **changes})
+        fit(model, frame, **{**arguments, **changes})
     return str(caught.value)
 
 
@@ -98,7 +96,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EFFECTS)
 @pytest.mark.parametrize("case", BAD)
 def test_every_model_refuses_a_bad_panel_with_the_same_words(model, case):
     make, message = BAD[case]
@@ -111,7 +109,7 @@ def test_one_wave_is_no_panel_of_levels_but_one_interval_is_one_of_gains():
         "Column 'wave' holds 1 value in the 40 rows that remain after dropping 0 with missing "
         "values; at least 2 are needed."
     )
-    assert gain_regression(frame, **ROLES, doses=["fund"], draws=99).observations == 40
+    assert fit("gain_regression", frame, **ROLES, doses=["fund"], draws=99).observations == 40
 
 
 @pytest.mark.parametrize(("part", "value"), [("doses", "fund"), ("covariates", "income")])
@@ -131,7 +129,7 @@ def test_missing_values_are_dropped_counted_and_infinite_ones_elsewhere_do_not_m
     frame = panel().assign(unused=np.inf)
     frame.loc[[100, 107], "income"] = np.nan
     frame.loc[120, "region"] = None
-    roles = columns("y", ["fund"], ["income"], "region", "wave", "v")
+    roles = Roles("y", ["fund"], "region", "wave", "v", ["income"])
     kept, dropped = checked(frame, roles)
     assert dropped == 3
     assert list(kept.index) == list(range(33))
@@ -146,7 +144,7 @@ def test_doses_that_sum_to_another_are_collinear_and_similar_ones_are_not():
     message = refusal("gain_regression", frame, doses=["total", "museum", "fund"])
     assert message.startswith("Doses 'total', 'museum' and 'fund' are perfectly collinear")
     frame["total"] += 1e-4 * np.sin(np.arange(36))
-    result = gain_regression(frame, **ROLES, doses=["total", "museum", "fund"], draws=99)
+    result = fit("gain_regression", frame, **ROLES, doses=["total", "museum", "fund"], draws=99)
     assert result.details["vif"] > 1e4
 
 
@@ -154,4 +152,4 @@ def test_a_dose_no_wave_or_region_varies_is_named_by_the_model_that_absorbs_it()
     frame = panel()
     frame["fund"] = frame["region"].str[1:].astype(float)
     assert "rank-deficient: 'fund'" in refusal("two_way_fixed_effects", frame, doses=["fund"])
-    assert gain_regression(frame, **ROLES, doses=["fund"], draws=99).clusters == 12
+    assert fit("gain_regression", frame, **ROLES, doses=["fund"], draws=99).clusters == 12

@@ -13,10 +13,11 @@ import nbformat
 import pytest
 
 from conftest import DATE
-from evaluation import front, report
-from evaluation.export import to_html
-from evaluation.front import measures, rows
-from evaluation.report.bundle import bundle
+from evaluation import report
+from evaluation.batch import cells as measures
+from evaluation.batch import front
+from evaluation.report.blocks import bundle
+from evaluation.report.html import to_html
 from front_samples import HOSTILE, NATION, batch, regions, squares, summary
 
 sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -246,7 +247,7 @@ def test_a_fifth_region_is_refused_and_one_can_be_taken_out(opened):
 def test_map_shows_the_chosen_measure_with_its_legend(opened, measure):
     page = opened()
     page.locator(f"input[name=measure][value={measure}]").check(force=True)
-    found, _ = rows.rows(*batch())
+    found, _ = measures.rows(*batch())
     painted = measures.paints(found)[measure]
     drawn = page.eval_on_selector_all(
         ".tiles .place[data-key]",

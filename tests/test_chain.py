@@ -10,9 +10,8 @@ import pytest
 
 from conftest import DATE, REGIONS
 from evaluation import report
-from evaluation.report.chain import LINKS
-from evaluation.report.chain_figures import FUNDED, INPUTS, MONEY
-from evaluation.text import LANGUAGES, t
+from evaluation.base.text import LANGUAGES, t
+from evaluation.report.chain import FUNDED, INPUTS, LINKS, MONEY
 
 # A folder beside the checkout or named by the environment holds the documents with their ledgers.
 DOCUMENTS = Path(os.environ.get("KEPU_DOCUMENTS", Path(__file__).parents[2] / "shared/documents"))

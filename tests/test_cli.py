@@ -12,9 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 import evaluation.data
-from evaluation import cli, runner
-from evaluation.errors import DataError, Violation
-from evaluation.worker import FAILED, MADE, Outcome
+import evaluation.study
+from evaluation.base.errors import DataError, Violation
+from evaluation.batch import cli
+from evaluation.batch import run as runner
+from evaluation.batch.state import FAILED, MADE, Outcome
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ("--notebooks", "notebooks", "--out", "out", "--data", "data")
@@ -32,7 +34,8 @@ def project(tmp_path, monkeypatch, dataset) -> Path:
         nbformat.write(book, tmp_path / "notebooks" / f"{name}.ipynb")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "kepu-evaluation"\n', "utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(evaluation.data, "load", lambda path: dataset)
+    for place in (evaluation.data, evaluation.study):
+        monkeypatch.setattr(place, "load", lambda path: dataset)
     return tmp_path
 
 
@@ -110,7 +113,7 @@ def test_own_boundaries_reach_the_run_and_need_their_approval(project, kernels):
     assert kepu("batch", "b.yml", *arguments, *FOLDER).exit_code == 0
     assert kernels[0][1].boundaries.approval == "GS(2024)1"
     missing = kepu("batch", "b.yml", "--boundaries", "none.json", "--approval", "x", *FOLDER)
-    assert missing.exit_code == 2 and "none.json is no GeoJSON file" in missing.output
+    assert missing.exit_code == 2 and "none.json does not exist" in missing.output
 
 
 @pytest.mark.parametrize(

@@ -22,15 +22,15 @@ import nbformat
 import pytest
 
 import evaluation
-from evaluation import cluster, private, remote
-from evaluation.errors import KepuError
-from evaluation.runner import Watch, run
-from evaluation.warm import client
-from evaluation.worker import CACHED, FAILED, MADE
+from evaluation.base import files
+from evaluation.base.errors import KepuError
+from evaluation.batch import cluster, kernels, state
+from evaluation.batch.run import Watch, run
+from evaluation.batch.state import CACHED, FAILED, MADE
 from test_faults import how, jobs, project, statuses, whole  # noqa: F401 - project is a fixture
 
 distributed = pytest.importorskip("distributed")
-pytestmark = pytest.mark.skipif(bool(client.unsafe()), reason=client.unsafe())
+pytestmark = pytest.mark.skipif(bool(kernels.unsafe()), reason=kernels.unsafe())
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +83,10 @@ def test_reports_can_be_kept_at_another_address(project, scheduler):  # noqa: F8
     kept = project / "kept"
     assert {path.name for path in kept.glob("*.html")} == {"a_en.html", "b_en.html", "index.html"}
     assert not list(out.glob("?_en.html"))
-    remote._sizes.cache_clear()
+    state._sizes.cache_clear()
     assert [o.status for o in run(jobs("a", "b"), how(project, out, **options))] == [CACHED] * 2
     (kept / "a_en.html").unlink()
-    remote._sizes.cache_clear()
+    state._sizes.cache_clear()
     again = run(jobs("a", "b"), how(project, out, store=store, workers=1))
     assert [o.status for o in again] == [MADE, CACHED]
 
@@ -158,7 +158,7 @@ def altered(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("altered")
     source = Path(evaluation.__file__).parent
     shutil.copytree(source, folder / "evaluation", ignore=shutil.ignore_patterns("__pycache__"))
-    export = folder / "evaluation" / "formats" / "__init__.py"
+    export = folder / "evaluation" / "report" / "html.py"
     text = export.read_text("utf-8")
     line = 'made["html"] = to_html(notebook, language, simulated=simulated).encode()'
     assert line in text
@@ -288,7 +288,7 @@ def test_lost_scheduler_is_told_and_its_workers_data_are_cleared(project, tmp_pa
             other.kill()
             other.wait(60)
         base = temporary / f"kepu-{os.getuid()}"
-        with private.folder("next-", base):
+        with files.folder("next-", base):
             assert not list(base.glob("site-*/data")) and not list(base.glob("site-*"))
     finally:
         process.kill()

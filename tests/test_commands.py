@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 
 import evaluation.data
 from conftest import DATA
-from evaluation import cli
+from evaluation.base import errors
+from evaluation.base.results import Result
+from evaluation.base.text import rounded
+from evaluation.batch import cli
 from evaluation.models import MODELS
-from evaluation.numerals import rounded
-from evaluation.results import Result
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_simulated_data_are_called_simulated(simulated, monkeypatch):
 @pytest.mark.parametrize("model", MODELS)
 def test_every_registered_model_gives_an_estimate_or_says_why_not(run, model):
     answer = run("estimate", "--model", model, "--draws", "99", "--data", str(DATA), "--json")
-    assert answer.exit_code in (0, cli.USAGE), answer.output
+    assert answer.exit_code in (0, errors.USAGE), answer.output
     if answer.exit_code == 0:
         assert Result.from_json(answer.stdout).model == model
     else:
@@ -74,7 +75,7 @@ def test_a_model_without_doses_needs_none_and_takes_none(run):
     words = ("estimate", "--model", "mean_gain", "--draws", "99", "--data", str(DATA))
     assert run(*words).exit_code == 0
     refused = run(*words, "--dose", "fund")
-    assert refused.exit_code == cli.USAGE
+    assert refused.exit_code == errors.USAGE
     assert "takes no dose" in refused.stderr
 
 
@@ -90,7 +91,7 @@ def test_a_model_without_doses_needs_none_and_takes_none(run):
 )
 def test_a_wrong_name_is_refused_with_those_that_exist(run, words, message):
     answer = run(*words, "--data", str(DATA))
-    assert answer.exit_code == cli.USAGE
+    assert answer.exit_code == errors.USAGE
     assert message in answer.stderr
     assert answer.stdout == ""
 
@@ -132,5 +133,5 @@ def test_recovery_prints_bias_and_coverage_of_each_model_asked_for(run):
     line = next(line for line in answer.stdout.splitlines() if line.startswith("mean_gain"))
     assert len(re.findall(r"\d+\.\d %|\d+\.\d%", line)) >= 3
     refused = run("recover", "--model", "elastic_net", "--panels", "2", "--workers", "1")
-    assert refused.exit_code == cli.USAGE
+    assert refused.exit_code == errors.USAGE
     assert "No generated truth for model 'elastic_net'" in refused.stderr

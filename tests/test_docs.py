@@ -19,7 +19,7 @@ from filelock import FileLock
 from typer.main import get_command
 
 from doc_blocks import blocks, commands, environment, prints, save, typed
-from evaluation.cli import app
+from evaluation.batch.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -115,7 +115,7 @@ def test_tutorial_followed_word_for_word_in_a_fresh_clone(tmp_path, cache):
     Path(re.findall(r"touch (\S+)", plan)[0]).touch()
     (home / "bin" / "kepu").write_text(
         f'#!/bin/sh\nPYTHONPATH={ROOT / "src"} exec "{sys.executable}" -c '
-        "'from evaluation.cli import main; main()' \"$@\"\n"
+        "'from evaluation.batch.entry import main; main()' \"$@\"\n"
     )  # make takes PYTHONPATH away
     names = {"ADDRESS": str(origin), ".venv": str(home)}
     follow(TUTORIAL, work, surroundings | {"MAKEFLAGS": f"VENV={home}"}, names)

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation import draws, models, panel
-from evaluation.errors import KepuError, ModelError
-from evaluation.linear_system import fgls_weights, system
-from evaluation.opening_error import corrected
-from evaluation.simulate import Truth, simulate_panel
+from evaluation import models
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.data.simulate import Truth, simulate_panel
+from evaluation.evidence import error as draws
+from evaluation.evidence.error import corrected
+from evaluation.models.columns import GAINS, LEVELS, Inference, Roles, equation
+from evaluation.panel import panel
 
 WAVES = pd.DataFrame({"wave": [2015, 2018, 2020, 2022, 2023], "break_before": False})
 REGIONS = pd.DataFrame({"code": [f"{i:02d}0000" for i in range(31)], "parent_code": "000000"})
-GAINS = {
-    "model": "gain_regression",
-    "outcome": "annual",
-    "doses": ["log2_facility"],
-    "covariates": ["opening"],
-    "region": "region_code",
-    "wave": "interval",
-    "variance": "annual_variance",
-    "seed": 1,
-    "draws": 199,
-}
-LEVELS = {
-    **GAINS,
-    "model": "two_way_fixed_effects",
-    "outcome": "rate",
-    "covariates": [],
-    "wave": "wave",
-    "variance": "variance",
-}
+OF_GAINS = Roles(
+    outcome="annual",
+    doses=["log2_facility"],
+    covariates=["opening"],
+    region="region_code",
+    wave="interval",
+    variance="annual_variance",
+)
+OF_LEVELS = replace(OF_GAINS, outcome="rate", covariates=[], wave="wave", variance="variance")
 
 
 def simulated(seed: int = 0, n: int = 2200):
@@ -49,10 +43,8 @@ def simulated(seed: int = 0, n: int = 2200):
     return rates, frame.assign(log2_facility=np.log2(frame["facility"]))
 
 
-def fitted(frame, spec, **changes):
-    """The registered model on a specification."""
-    arguments = {**spec, **changes}
-    return models.fit(arguments.pop("model"), frame, **arguments)
+def fitted(frame, roles=OF_GAINS, model=GAINS, seed=1):
+    return models.named(model).fit(frame, roles, Inference(draws=199, seed=seed))
 
 
 @pytest.fixture(scope="module")
@@ -117,13 +109,13 @@ def test_a_rate_missing_from_the_table_is_named(both):
         draws.rate_rows(pd.concat([rates, rates]), ["040000"], [2018])
 
 
-@pytest.mark.parametrize("spec", [GAINS, LEVELS], ids=lambda s: s["model"])
-def test_rates_without_error_give_the_estimate_back(both, spec):
+@pytest.mark.parametrize(("model", "roles"), [(GAINS, OF_GAINS), (LEVELS, OF_LEVELS)])
+def test_rates_without_error_give_the_estimate_back(both, model, roles):
     rates, frame = both
-    frame = frame if spec is GAINS else rates
+    frame = frame if model == GAINS else rates
     drawn = draws.gains_of(np.tile(rates["rate"].to_numpy(), (3, 1)), rates, frame)
-    found = draws.refit(frame, drawn, spec, seed=1)
-    result = fitted(frame, spec)
+    found = draws.refit(model, frame, drawn, roles, seed=1)
+    result = fitted(frame, roles, model)
     np.testing.assert_allclose(found.of("log2_facility"), result.estimate, rtol=1e-8)
     np.testing.assert_allclose(found.se[0], result.se, rtol=1e-8)
 
@@ -131,12 +123,12 @@ def test_rates_without_error_give_the_estimate_back(both, spec):
 def test_each_draw_is_the_fit_of_its_own_panel(both):
     rates, frame = both
     drawn = draws.gains_of(draws.draw_rates(rates, 4, seed=5), rates, frame)
-    found = draws.refit(frame, drawn, GAINS, seed=5)
-    root = np.sqrt(fgls_weights(system(frame, GAINS)))[:, None]
+    found = draws.refit(GAINS, frame, drawn, OF_GAINS, seed=5)
+    root = np.sqrt(equation(GAINS, frame, OF_GAINS).weights)[:, None]
     for i in range(4):
         own = frame.assign(annual=drawn["annual"][i], opening=drawn["opening"][i])
-        eqs = system(own, GAINS)
-        b = np.linalg.lstsq(eqs.X * root, eqs.y * root[:, 0], rcond=None)[0]
+        eqs = equation(GAINS, own, OF_GAINS)
+        b = np.linalg.lstsq(eqs.matrix * root, eqs.y * root[:, 0], rcond=None)[0]
         assert found.estimates[0, i] == pytest.approx(b[-1], rel=1e-8)
 
 
@@ -144,10 +136,10 @@ def test_draws_spread_by_the_sampling_error_of_the_estimate(both):
     """In the level model nothing but the outcome is drawn: the spread is known in closed form."""
     rates, _ = both
     drawn = draws.gains_of(draws.draw_rates(rates, 4000, seed=2), rates, rates)
-    found = draws.refit(rates, drawn, LEVELS, seed=2)
-    eqs = system(rates, LEVELS)
-    w = fgls_weights(eqs)
-    pull = np.linalg.solve((eqs.X.T * w) @ eqs.X, eqs.X.T * w)[-1]
+    found = draws.refit(LEVELS, rates, drawn, OF_LEVELS, seed=2)
+    eqs = equation(LEVELS, rates, OF_LEVELS)
+    w = eqs.weights
+    pull = np.linalg.solve((eqs.matrix.T * w) @ eqs.matrix, eqs.matrix.T * w)[-1]
     expected = np.sqrt(pull**2 @ rates["variance"].to_numpy())
     assert found.estimates[0].std() == pytest.approx(expected, rel=0.05)
 
@@ -156,14 +148,12 @@ def test_refitting_refuses_what_it_cannot_do(both):
     rates, frame = both
     drawn = draws.gains_of(draws.draw_rates(rates, 2, seed=1), rates, frame)
     with pytest.raises(ModelError, match="'mixed' is not linear"):
-        draws.refit(frame, drawn, {**GAINS, "model": "mixed"}, seed=1)
+        draws.refit("mixed", frame, drawn, OF_GAINS, seed=1)
     with pytest.raises(ModelError, match="none of the drawn columns opening"):
-        spec = {**GAINS, "outcome": "gain", "covariates": []}
-        draws.refit(frame, {"opening": drawn["opening"]}, spec, seed=1)
-    with pytest.raises(ModelError, match="lacks seed"):
-        draws.refit(frame, drawn, {k: v for k, v in GAINS.items() if k != "seed"}, seed=1)
+        roles = replace(OF_GAINS, outcome="gain", covariates=[])
+        draws.refit(GAINS, frame, {"opening": drawn["opening"]}, roles, seed=1)
     with pytest.raises(KepuError, match="No draws of 'fund'"):
-        draws.refit(frame, drawn, GAINS, seed=1).of("fund")
+        draws.refit(GAINS, frame, drawn, OF_GAINS, seed=1).of("fund")
 
 
 def test_the_correction_removes_most_of_the_bias_of_the_opening_level():
@@ -171,8 +161,8 @@ def test_the_correction_removes_most_of_the_bias_of_the_opening_level():
     gaps = []
     for seed in range(16):
         rates, frame = simulated(seed)
-        found = corrected(frame, rates, GAINS)
-        oracle = fitted(frame.assign(opening=frame["true_opening"]), GAINS).estimate
+        found = corrected(GAINS, frame, rates, OF_GAINS)
+        oracle = fitted(frame.assign(opening=frame["true_opening"])).estimate
         gaps.append((found.naive - oracle, found.estimate - oracle))
     naive, after = np.mean(gaps, axis=0)
     assert naive > 0.08
@@ -181,15 +171,15 @@ def test_the_correction_removes_most_of_the_bias_of_the_opening_level():
 
 def test_the_uncorrected_coefficient_is_that_of_the_model(both):
     rates, frame = both
-    found = corrected(frame, rates, GAINS)
-    assert found.naive == pytest.approx(fitted(frame, GAINS).estimate, rel=1e-9)
+    found = corrected(GAINS, frame, rates, OF_GAINS)
+    assert found.naive == pytest.approx(fitted(frame).estimate, rel=1e-9)
     assert found.low < found.estimate < found.high
     assert 0 < found.reliability < 1
 
 
 def test_without_error_there_is_nothing_to_correct(both):
     rates, frame = both
-    found = corrected(frame, rates.assign(variance=1e-9), GAINS)
+    found = corrected(GAINS, frame, rates.assign(variance=1e-9), OF_GAINS)
     assert found.estimate == pytest.approx(found.naive, rel=1e-6)
     assert found.reliability == pytest.approx(1)
 
@@ -198,7 +188,7 @@ def test_an_error_larger_than_the_scatter_is_not_taken_out_whole(both):
     rates, frame = both
     huge = rates.assign(variance=rates["variance"] * 20)
     frame = frame.assign(annual_variance=frame["annual_variance"] * 20)
-    found = corrected(frame, huge, GAINS)
+    found = corrected(GAINS, frame, huge, OF_GAINS)
     assert 0 <= found.factor < 0.5
     assert np.isfinite([found.estimate, found.se]).all()
 
@@ -214,10 +204,10 @@ def test_an_error_larger_than_the_scatter_is_not_taken_out_whole(both):
 def test_a_model_the_correction_is_not_for_is_refused(both, changes, message):
     rates, frame = both
     with pytest.raises(ModelError, match=message):
-        corrected(frame, rates, {**GAINS, **changes})
+        corrected(GAINS, frame, rates, replace(OF_GAINS, **changes))
 
 
 def test_opening_rates_need_an_error(both):
     rates, frame = both
     with pytest.raises(ModelError, match="sampling variance above 0"):
-        corrected(frame, rates.assign(variance=0.0), GAINS)
+        corrected(GAINS, frame, rates.assign(variance=0.0), OF_GAINS)

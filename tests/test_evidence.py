@@ -8,11 +8,12 @@ from itertools import pairwise
 
 import pytest
 
-from evaluation import evidence_words as words
-from evaluation.errors import KepuError
-from evaluation.evidence import Design, Grade, forbidden, gate, grade, permitted
-from evaluation.results import Check
-from evaluation.text import LANGUAGES, t, texts
+from evaluation.base.errors import KepuError
+from evaluation.base.results import Check
+from evaluation.base.text import LANGUAGES, t, texts
+from evaluation.evidence import words
+from evaluation.evidence.grade import Design, Grade, grade, permitted
+from evaluation.evidence.words import forbidden, gate
 
 BEST = Design("randomised", 5, True, 31, 31, "published", 0.0, False)
 PASSED = {
@@ -318,7 +319,7 @@ def test_the_permitted_sentence_passes_its_own_gate(least, language):
 
 def test_a_sentence_of_the_table_that_says_too_much_is_refused(monkeypatch):
     table = {k: {"zh": "{dose}导致增幅", "en": "{dose} caused gains"} for k in texts()}
-    monkeypatch.setattr("evaluation.text.texts", lambda: table)
+    monkeypatch.setattr("evaluation.base.text.texts", lambda: table)
     with pytest.raises(KepuError, match="'caused'"):
         permitted(Grade(2, ()), "positive", "en")
     with pytest.raises(KepuError, match="Unknown verdict 'good'"):

@@ -7,18 +7,19 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from evaluation.doses import composite
-from evaluation.errors import ModelError
-from evaluation.expected import expected_gains
+from evaluation.base.errors import ModelError
+from evaluation.evidence.headline import expected_gains
+from evaluation.models.columns import Roles
+from evaluation.panel.panel import composite
 
-COLUMNS = {
-    "outcome": "gain",
-    "doses": ["dose"],
-    "covariates": ["income"],
-    "region": "region",
-    "wave": "interval",
-    "variance": "variance",
-}
+ROLES = Roles(
+    outcome="gain",
+    doses=["dose"],
+    covariates=["income"],
+    region="region",
+    wave="interval",
+    variance="variance",
+)
 
 
 def panel(seed: int, regions: int = 25, intervals: int = 3) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def panel(seed: int, regions: int = 25, intervals: int = 3) -> pd.DataFrame:
 
 def test_an_expectation_is_the_fit_to_the_others():
     frame = panel(1).assign(variance=0.1)
-    found = expected_gains(frame, **COLUMNS)
+    found = expected_gains(frame, ROLES)
     own = frame["region"] == "r03"
     X = pd.get_dummies(frame["interval"], dtype=float).join(frame[["income", "dose"]])
     # Equal variances weigh all rows alike: ordinary least squares without the region.
@@ -49,7 +50,7 @@ def test_the_region_itself_does_not_move_its_expectation():
     frame = panel(2)
     other = frame.assign(gain=frame["gain"] + 5.0 * (frame["region"] == "r07"))
     own = frame["region"] == "r07"
-    before, after = (expected_gains(item, **COLUMNS)[own] for item in (frame, other))
+    before, after = (expected_gains(item, ROLES)[own] for item in (frame, other))
     np.testing.assert_allclose(before["expected"], after["expected"])
     np.testing.assert_allclose(after["residual"] - before["residual"], 5.0)
 
@@ -57,7 +58,7 @@ def test_the_region_itself_does_not_move_its_expectation():
 def test_intervals_cover_as_often_as_they_say():
     inside = []
     for seed in range(60):
-        found = expected_gains(panel(seed), **COLUMNS)
+        found = expected_gains(panel(seed), ROLES)
         inside.append(((found["low"] < 0) & (found["high"] > 0)).mean())
     # 4,500 residuals; their region and fit are shared, so the band is wider than binomial.
     assert 0.93 < np.mean(inside) < 0.97
@@ -66,7 +67,7 @@ def test_intervals_cover_as_often_as_they_say():
 def test_an_interval_no_other_region_has_gives_no_expectation():
     frame = panel(3)
     frame.loc[0, "interval"] = "alone"
-    found = expected_gains(frame, **COLUMNS)
+    found = expected_gains(frame, ROLES)
     assert found.loc[0, ["expected", "residual", "low", "high"]].isna().all()
     assert found.loc[1:, "expected"].notna().all()
 

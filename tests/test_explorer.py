@@ -11,13 +11,12 @@ import pytest
 from bs4 import BeautifulSoup
 from markupsafe import Markup
 
-from evaluation import explorer
-from evaluation.errors import KepuError
-from evaluation.evidence import said
-from evaluation.explorer import _Panel, explore
-from evaluation.text import LANGUAGES
-from evaluation.value.explore import plans
-from evaluation.value.scenario import Change, scenario
+from evaluation.base.errors import KepuError
+from evaluation.base.text import LANGUAGES
+from evaluation.evidence.words import said
+from evaluation.report import explorer
+from evaluation.report.explorer import _Panel, explore
+from evaluation.value.scenario import Change, plans, scenario
 
 REGION, YEAR = "150000", 2030
 

@@ -15,17 +15,16 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from evaluation.attempt import Launcher
-from evaluation.errors import KepuError
-from evaluation.keys import PARTS
-from evaluation.plan import Job
-from evaluation.runner import Run, Watch, run
-from evaluation.state import State
-from evaluation.warm import client
-from evaluation.warm.client import Server
-from evaluation.worker import CACHED, FAILED, MADE, Task
+from evaluation.base.errors import KepuError
+from evaluation.batch import kernels
+from evaluation.batch.kernels import Server
+from evaluation.batch.keys import PARTS
+from evaluation.batch.plan import Job
+from evaluation.batch.run import Run, Watch, run
+from evaluation.batch.state import CACHED, FAILED, MADE, State
+from evaluation.batch.worker import Launcher, Task
 
-pytestmark = pytest.mark.skipif(bool(client.unsafe()), reason=client.unsafe())
+pytestmark = pytest.mark.skipif(bool(kernels.unsafe()), reason=kernels.unsafe())
 
 STATE = State(data="../data", data_hash="f00d" * 16, commit="1a2b3c4", date="2026-01-31")
 # A report that dies in the way its region says, the first time or always, with a mark of each try.
@@ -273,7 +272,9 @@ def test_disk_that_fills_up_under_a_run_ends_it_and_what_was_told_stays(project,
 
 def test_results_are_the_same_with_fresh_interpreters_where_forking_is_unsafe(project, monkeypatch):
     run(jobs("a"), how(project, project / "warm"))
-    monkeypatch.setattr("evaluation.attempt.unsafe", lambda: "this system cannot fork processes")
+    monkeypatch.setattr(
+        "evaluation.batch.worker.unsafe", lambda: "this system cannot fork processes"
+    )
     notes: list[str] = []
     watch = Watch(noted=notes.append)
     assert [o.status for o in run(jobs("a"), how(project, project / "cold"), watch)] == [MADE]
@@ -294,7 +295,7 @@ def test_fork_server_stopped_while_preparing_is_replaced(project, monkeypatch):
             os.kill(self.pid, signal.SIGSTOP)
 
     monkeypatch.setattr(Server, "__init__", stopped)
-    monkeypatch.setattr("evaluation.attempt.GRACE", 0.0)
+    monkeypatch.setattr("evaluation.batch.worker.GRACE", 0.0)
     found = statuses(run(jobs("a"), how(project, project / "out", workers=1, timeout=20.0)))
     assert found == {"a_en": (MADE, 1)} and first
     assert not _runs(Path("/proc", str(first[0]), "stat"))
@@ -308,7 +309,7 @@ def test_fork_servers_that_never_answer_end_the_run(project, monkeypatch):
         os.kill(self.pid, signal.SIGSTOP)
 
     monkeypatch.setattr(Server, "__init__", stopped)
-    monkeypatch.setattr("evaluation.attempt.GRACE", 0.0)
+    monkeypatch.setattr("evaluation.batch.worker.GRACE", 0.0)
     told = (
         r"could not be prepared: the fork server did not answer within 1 s \(--timeout allows more"
     )
@@ -317,8 +318,8 @@ def test_fork_servers_that_never_answer_end_the_run(project, monkeypatch):
 
 
 def test_cause_that_cannot_pass_is_told_once_and_not_tried_again(project, monkeypatch):
-    monkeypatch.setattr("evaluation.runner.fingerprint.modules_of", lambda path: ["nowhere"])
-    with pytest.raises(KepuError, match="could not be prepared .*No module named 'nowhere'"):
+    monkeypatch.setattr("evaluation.batch.run.cache.modules_of", lambda path: ["nowhere"])
+    with pytest.raises(KepuError, match=r"could not be prepared .*No module named 'nowhere'"):
         run(jobs("a", "b", "c"), how(project, project / "out"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import math
 import re
@@ -11,14 +13,14 @@ import pytest
 from bs4 import BeautifulSoup
 
 from conftest import DATE, REGIONS, draw
-from evaluation import front, report
-from evaluation.errors import KepuError
-from evaluation.evidence_words import said
-from evaluation.export import loaded
-from evaluation.front import cells, maps, measures, rows, spark, tiles
-from evaluation.front.summary import clean, read
-from evaluation.report.summary import summarise
-from evaluation.text import LANGUAGES
+from evaluation import report
+from evaluation.base.errors import KepuError
+from evaluation.base.text import LANGUAGES
+from evaluation.batch import cells, front
+from evaluation.batch.cells import clean, read
+from evaluation.evidence.words import said
+from evaluation.report.html import loaded
+from evaluation.report.overview import summarise
 from front_samples import HOSTILE, STATUSES, batch, entry, named, regions, squares, summary
 
 HAN = re.compile(r"[\u3400-\u9fff]")
@@ -34,8 +36,8 @@ def soup(sample) -> BeautifulSoup:
     return BeautifulSoup(front.page(*sample), "html.parser")
 
 
-def listed(manifest, summaries) -> list[rows.Row]:
-    return rows.rows(manifest, summaries)[0]
+def listed(manifest, summaries) -> list[cells.Row]:
+    return cells.rows(manifest, summaries)[0]
 
 
 # --- summaries -------------------------------------------------------------------------------
@@ -178,11 +180,11 @@ def test_tiles_hold_every_region_of_their_set_once_and_no_square_twice():
         "inner_mongolia_leagues": LEAGUES,
     }
     for name, codes in expected.items():
-        found = tiles.layout(name)
+        found = front.layout(name)
         assert sorted(tile.code for tile in found) == sorted(codes)
         assert len({(tile.row, tile.column) for tile in found}) == len(found)
         assert len({tile.letters for tile in found}) == len(found)
-    named_here = {tile.code for tile in tiles.layout("provinces") if tile.names}
+    named_here = {tile.code for tile in front.layout("provinces") if tile.names}
     assert named_here == {"710000", "810000", "820000"}
 
 
@@ -193,15 +195,15 @@ def test_tiles_hold_every_region_of_their_set_once_and_no_square_twice():
      ("152900", "150400", "column")],
 )  # fmt: skip
 def test_tiles_lie_roughly_as_the_regions_do(north_or_west, south_or_east, axis):
-    places = {t.code: t for name in maps.SETS for t in tiles.layout(name)}
+    places = {t.code: t for name in front.SETS for t in front.layout(name)}
     assert getattr(places[north_or_west], axis) < getattr(places[south_or_east], axis)
 
 
 def test_colour_holds_the_value_and_hatching_what_cannot_be_told(sample):
     found = listed(*sample)
-    edges = measures._edges([r.summary["latest"]["value"] for r in found if r.summary["latest"]])
-    assert edges == sorted(edges) and len(edges) == measures.STEPS + 1
-    painted = measures.paints(found)["rate"]
+    edges = cells._edges([r.summary["latest"]["value"] for r in found if r.summary["latest"]])
+    assert edges == sorted(edges) and len(edges) == cells.STEPS + 1
+    painted = cells.paints(found)["rate"]
     for row in found:
         paint, latest = painted[row.code], row.summary["latest"]
         if latest is None:
@@ -209,9 +211,9 @@ def test_colour_holds_the_value_and_hatching_what_cannot_be_told(sample):
             continue
         number = int(paint.kind[1])
         assert edges[number] <= latest["value"]
-        assert latest["value"] < edges[number + 1] or number == measures.STEPS - 1
+        assert latest["value"] < edges[number + 1] or number == cells.STEPS - 1
         assert paint.hatched == (row.summary["standing"]["side"] == "near")
-    gains = measures.paints(found)["gain"]
+    gains = cells.paints(found)["gain"]
     for row in found:
         if gain := row.summary["gain"]:
             open_ended = gain["annual_low"] <= 0 <= gain["annual_high"]
@@ -221,7 +223,7 @@ def test_colour_holds_the_value_and_hatching_what_cannot_be_told(sample):
 
 @pytest.mark.parametrize("values", [[0.0], [1e-9, 2e-9], [0.3, 99.0], [-3.0, 4.0], [5.0] * 9])
 def test_classes_hold_every_value_with_round_edges(values):
-    edges = measures._edges(values)
+    edges = cells._edges(values)
     assert edges[0] <= min(values) and len(edges) == 6
     steps = {round(b - a, 9) for a, b in pairwise(edges)}
     assert len(steps) == 1
@@ -229,11 +231,11 @@ def test_classes_hold_every_value_with_round_edges(values):
     assert round((edges[1] - edges[0]) / 10.0**power, 6) in (1, 2, 2.5, 5)
 
 
-@pytest.mark.parametrize("measure", measures.MEASURES)
+@pytest.mark.parametrize("measure", cells.MEASURES)
 def test_legend_names_every_colour_drawn_in_both_languages(sample, measure):
     found = listed(*sample)
-    drawn = {paint.kind for paint in measures.paints(found)[measure].values()}
-    entries = measures.legend(found, measure)
+    drawn = {paint.kind for paint in cells.paints(found)[measure].values()}
+    entries = cells.legend(found, measure)
     assert drawn <= {item.kind for item in entries}
     for item in entries:
         assert HAN.search(item.words["zh"]) and not HAN.search(item.words["en"])
@@ -244,7 +246,7 @@ def test_legend_names_every_colour_drawn_in_both_languages(sample, measure):
 
 def test_maps_without_a_report_are_left_out_and_hong_kong_has_no_figure():
     some = [row for row in regions() if row["level"] == "province"][:3]
-    drawn = maps.drawn(listed(*batch(some)))
+    drawn = front.draw_map(listed(*batch(some)))
     assert [drawing.name for drawing in drawn] == ["provinces"]
     kinds = {place.code: place.paint.kind for place in drawn[0].places}
     assert kinds["810000"] == kinds["710000"] == kinds["820000"] == "outside"
@@ -346,7 +348,7 @@ def test_the_page_claims_nothing_that_no_lock_permits(soup, language):
 
 def test_sparkline_says_every_survey_and_breaks_its_line_at_a_change():
     given = summary(regions()[0], 0)
-    drawn = spark.sparkline(given, given["names"], spark.bounds([given]))
+    drawn = front.sparkline(given, given["names"], front.bounds([given]))
     image = BeautifulSoup(drawn, "html.parser").svg
     assert image["role"] == "img"
     for row in given["rates"]:
@@ -356,7 +358,7 @@ def test_sparkline_says_every_survey_and_breaks_its_line_at_a_change():
     assert [("broken" in path["class"]) for path in image.select(".own")] == [False, True, True]
     heights = [float(circle["cy"]) for circle in image.select("circle")]
     assert heights == sorted(heights, reverse=True)
-    assert spark.sparkline({}, given["names"], (2010, 2022, 30.0)) == ""
+    assert front.sparkline({}, given["names"], (2010, 2022, 30.0)) == ""
 
 
 def test_failed_reports_are_named_with_cause_and_notebook():
@@ -387,6 +389,35 @@ def test_texts_from_outside_are_made_fit_to_show():
     assert clean("y" * 201) == "y" * 199 + "…" and clean("y" * 200) == "y" * 200
 
 
+@pytest.mark.parametrize("listed", [None, HOSTILE])
+def test_the_policy_of_the_page_allows_its_own_style_and_script_alone(listed):
+    html = front.page(*batch(listed))
+    shown = BeautifulSoup(html, "html.parser")
+    policy = shown.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+
+    def hashed(element) -> str:
+        digest = hashlib.sha256(element.string.encode()).digest()
+        return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+    (script,) = shown.find_all("script", type=None)
+    assert rules == {
+        "default-src": "'none'", "style-src": hashed(shown.style), "script-src": hashed(script),
+        "base-uri": "'none'", "form-action": "'none'",
+    }  # fmt: skip
+    # It precedes what it rules, and nothing on the page needs more than it allows.
+    assert html.index("Content-Security-Policy") < html.index("<style>")
+    assert shown.find(style=True) is None and ".style" not in script.string
+    assert not any(name.startswith("on") for tag in shown.find_all(True) for name in tag.attrs)
+
+
+@pytest.mark.parametrize("name", ["//example.org/a.html", "javascript:alert(1)", "\\\\x\\a"])
+def test_no_name_of_a_file_leads_elsewhere(name):
+    found = entry(regions()[0], "en", file=name, earlier={"file": name, "date": "2026-01-01"})
+    for each in cells.links(found):
+        assert ":" not in each.href and not each.href.startswith(("/", "\\"))
+
+
 def test_an_empty_folder_still_has_a_page():
     run = {"data": "d", "data_hash": "", "commit": "", "date": "2026-03-01"}
     page = front.page({"run": run, "reports": []}, {})
@@ -401,6 +432,6 @@ def test_reports_without_summary_are_listed_without_figures():
 @pytest.mark.parametrize("spread", [0.0, 0.3, 1.0, 1.9, 27.0, 29.9, 44.0, 46.0, 49.9, 99.9])
 def test_classes_are_round_and_hold_nine_values_in_ten_whatever_their_spread(spread):
     values = [5 + spread * i / 10 for i in range(11)]
-    edges = measures._edges(values)
+    edges = cells._edges(values)
     assert edges[0] <= 5 and len({round(b - a, 9) for a, b in pairwise(edges)}) == 1
     assert sum(value <= edges[-1] for value in values) >= 9

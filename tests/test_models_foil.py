@@ -7,12 +7,11 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import ElasticNet
 
-from evaluation.errors import ModelError
-from evaluation.models import foil
-from evaluation.models.held_out import held_out
-from evaluation.models.skill import SkillTest
-from evaluation.results import Result
-from evaluation.text import t
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
+from evaluation.base.text import t
+from evaluation.models import fit
+from evaluation.models.prediction import SkillTest, held_out
 
 ROLES = {"outcome": "gain", "region": "region", "wave": "wave"}
 RUN = {"draws": 199, "seed": 1}
@@ -95,7 +94,7 @@ def test_a_model_that_is_the_trend_has_no_skill_and_no_width():
 
 def test_an_input_that_matters_has_skill_beyond_the_covariates():
     frame = panel(effect=1.5, regions=20)
-    result = foil.fit(frame, **ROLES, doses=["dose"], covariates=["income"], draws=999)
+    result = fit("elastic_net", frame, **ROLES, doses=["dose"], covariates=["income"], draws=999)
     assert (result.term, result.verdict, result.unit) == ("skill", "positive", "percent")
     details = result.details
     assert result.estimate == pytest.approx(100 * (1 - details["mae"] / details["mae_trend"]))
@@ -106,12 +105,12 @@ def test_an_input_that_matters_has_skill_beyond_the_covariates():
     assert details["selected"][0]["share_of_folds"] == 1.0
     assert details["keys"] == ["foil.helps", "foil.covariates"]
     assert Result.from_json(result.to_json()) == result
-    again = foil.fit(frame, **ROLES, doses=["dose"], covariates=["income"], draws=999)
+    again = fit("elastic_net", frame, **ROLES, doses=["dose"], covariates=["income"], draws=999)
     assert again == result
 
 
 def test_noise_is_not_called_skill():
-    found = [foil.fit(panel(seed=s), **ROLES, doses=["dose"], **RUN) for s in range(8)]
+    found = [fit("elastic_net", panel(seed=s), **ROLES, doses=["dose"], **RUN) for s in range(8)]
     assert sum(result.low > 0 for result in found) <= 1
     assert np.mean([result.estimate for result in found]) < 2
     assert {"foil.unclear"} <= {key for result in found for key in result.details["keys"]}
@@ -131,10 +130,10 @@ def test_refusals():
     frame = panel()
     arguments = {**ROLES, "doses": ["dose"], **RUN}
     with pytest.raises(ModelError, match="The national trend predicts without error"):
-        foil.fit(frame.assign(gain=1.0), **arguments)
+        fit("elastic_net", frame.assign(gain=1.0), **arguments)
     with pytest.raises(ModelError, match="10 draws are too few"):
-        foil.fit(frame, **{**arguments, "draws": 10})
+        fit("elastic_net", frame, **{**arguments, "draws": 10})
     with pytest.raises(ModelError, match="'level' must lie strictly between 0 and 1"):
-        foil.fit(frame, **arguments, level=1.0)
+        fit("elastic_net", frame, **arguments, level=1.0)
     with pytest.raises(ModelError, match="'dose' is 1 in all 48 rows"):
-        foil.fit(frame.assign(dose=1.0), **arguments)
+        fit("elastic_net", frame.assign(dose=1.0), **arguments)

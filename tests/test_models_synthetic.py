@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
-from evaluation.errors import ModelError
-from evaluation.models import synthetic
-from evaluation.models.simplex import simplex_weights
-from evaluation.results import Result
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
+from evaluation.models import fit
+from evaluation.models.events import simplex_weights
 
 REFERENCE = Path(__file__).parent / "reference"
 ANSWERS = pd.read_csv(REFERENCE / "events.csv").set_index(["case", "term"]).loc["synthdid-py"]
@@ -58,7 +58,7 @@ def test_california_meets_the_published_and_the_package_s_estimates(
 ):
     # Arkhangelsky et al. (2021), table 1; their standard errors are those of random placebo draws,
     # here every placebo state enters once.
-    result = synthetic.fit(smoking, **PACKS, method=method)
+    result = fit("synthetic_did", smoking, **PACKS, method=method)
     assert result.estimate == pytest.approx(published, abs=0.1)
     assert result.estimate == pytest.approx(ANSWERS.loc[name, "estimate"], abs=tolerance)
     assert result.se == pytest.approx(ANSWERS.loc[name, "se"], rel=2e-3)
@@ -67,7 +67,7 @@ def test_california_meets_the_published_and_the_package_s_estimates(
 
 
 def test_california_s_synthetic_control_is_made_of_the_published_states(smoking):
-    result = synthetic.control(smoking, **PACKS)
+    result = fit("synthetic_control", smoking, **PACKS)
     weights = pd.Series(result.details["donor_weights"]).nlargest(5)
     # Abadie, Diamond & Hainmueller (2010), table 2, with further predictors: Utah .334, Nevada
     # .234, Montana .199, Colorado .164, Connecticut .069.
@@ -100,7 +100,7 @@ def test_weights_minimise_what_a_general_optimiser_minimises():
 def test_bias_and_coverage_on_small_panels(method):
     errors, inside = [], 0
     for seed in range(200):
-        result = synthetic.fit(generated(seed), **ROLES, method=method)
+        result = fit("synthetic_did", generated(seed), **ROLES, method=method)
         errors.append(result.estimate - 2)
         inside += result.low <= 2 <= result.high
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(200)
@@ -109,7 +109,7 @@ def test_bias_and_coverage_on_small_panels(method):
 
 def test_p_counts_the_placebos_and_agrees_with_the_interval():
     for seed in range(30):
-        result = synthetic.differences(generated(seed), **ROLES)
+        result = fit("synthetic_did", generated(seed), **ROLES)
         placebos = np.abs([row["estimate"] for row in result.details["placebos"]])
         assert result.p == (1 + (placebos >= abs(result.estimate)).sum()) / 26
         assert (result.p <= 0.05) == (not result.low <= 0 <= result.high)
@@ -119,12 +119,14 @@ def test_p_counts_the_placebos_and_agrees_with_the_interval():
 def test_a_gap_that_is_always_there_is_no_association():
     frame = generated(seed=1, effect=0.0)
     lifted = frame.assign(rate=frame["rate"] + 50 * frame["region"].eq("r00"))
-    one, two = (synthetic.differences(f, **ROLES).estimate for f in (frame, lifted))
+    one, two = (fit("synthetic_did", f, **ROLES).estimate for f in (frame, lifted))
     assert one == pytest.approx(two)
 
 
 def test_details_say_how_well_the_region_was_matched():
-    details = synthetic.control(generated(before=8, donors=19), **ROLES, variance="v").details
+    details = fit(
+        "synthetic_control", generated(before=8, donors=19), **ROLES, variance="v"
+    ).details
     gaps = pd.DataFrame(details["gaps"])
     size = np.sqrt((gaps["gap"] ** 2).groupby(gaps["after"]).mean())
     assert details["rmspe_before"] == pytest.approx(size[False])
@@ -136,24 +138,24 @@ def test_details_say_how_well_the_region_was_matched():
 
 
 def test_the_ratio_sharpens_the_test_where_the_region_is_matched_better(smoking):
-    gap = synthetic.differences(smoking, **PACKS)
-    ratio = synthetic.differences(smoking, **PACKS, statistic="ratio")
+    gap = fit("synthetic_did", smoking, **PACKS)
+    ratio = fit("synthetic_did", smoking, **PACKS, statistic="ratio")
     assert (gap.p, ratio.p) == (pytest.approx(2 / 39), pytest.approx(1 / 39))
     assert ratio.high < 0 < gap.high
 
 
 def test_a_ratio_to_a_perfect_fit_is_refused():
     with pytest.raises(ModelError, match="fitted perfectly before treatment"):
-        synthetic.control(generated(before=3, donors=30), **ROLES, statistic="ratio")
+        fit("synthetic_control", generated(before=3, donors=30), **ROLES, statistic="ratio")
 
 
 def test_donors_with_gaps_are_left_out_and_the_treated_region_s_gaps_shorten_the_panel():
     frame = generated(seed=2)
     holes = frame["region"].eq("r07") & frame["wave"].eq(2003)
     holes |= frame["region"].eq("r00") & frame["wave"].eq(2001)
-    result = synthetic.differences(frame[~holes], **ROLES)
+    result = fit("synthetic_did", frame[~holes], **ROLES)
     kept = frame[frame["region"].ne("r07") & frame["wave"].ne(2001)]
-    assert result.estimate == pytest.approx(synthetic.differences(kept, **ROLES).estimate)
+    assert result.estimate == pytest.approx(fit("synthetic_did", kept, **ROLES).estimate)
     assert (result.details["donors"], result.details["donors_left_out"]) == (24, 1)
     assert (result.details["before"], result.observations) == (4, 25 * 6)
 
@@ -161,9 +163,9 @@ def test_donors_with_gaps_are_left_out_and_the_treated_region_s_gaps_shorten_the
 def test_same_panel_same_result_and_the_panel_is_left_alone():
     frame = generated()
     before = frame.copy(deep=True)
-    one, two = (synthetic.differences(frame, **ROLES) for _ in range(2))
+    one, two = (fit("synthetic_did", frame, **ROLES) for _ in range(2))
     assert one == two == Result.from_json(one.to_json())
-    assert (one.model, synthetic.control(frame, **ROLES).model) == (
+    assert (one.model, fit("synthetic_control", frame, **ROLES).model) == (
         "synthetic_did",
         "synthetic_control",
     )
@@ -204,11 +206,11 @@ REFUSED = {
 def test_a_panel_without_the_design_is_refused_with_its_reason(case):
     make, message = REFUSED[case]
     with pytest.raises(ModelError, match=message):
-        synthetic.differences(make(), **ROLES)
+        fit("synthetic_did", make(), **ROLES)
 
 
 def test_a_lower_level_makes_fewer_donors_enough():
-    result = synthetic.differences(generated(donors=18), **ROLES, level=0.9)
+    result = fit("synthetic_did", generated(donors=18), **ROLES, level=0.9)
     assert result.details["smallest_p"] == pytest.approx(1 / 19)
 
 
@@ -224,4 +226,4 @@ def test_a_lower_level_makes_fewer_donors_enough():
 )
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ModelError, match=message):
-        synthetic.fit(generated(), **{**ROLES, **arguments})
+        fit("synthetic_did", generated(), **{**ROLES, **arguments})

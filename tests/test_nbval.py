@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluation import store
-from evaluation.fingerprint import PACKAGE
+from evaluation import study
+from evaluation.base.cache import PACKAGE
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKED = "nbval-check-output"
@@ -100,6 +100,6 @@ def test_a_changed_fact_fails_exactly_the_checked_cells_that_depend_on_it(
     fact, region, value, fails, tmp_path
 ):
     planted(tmp_path, fact, str(value))
-    facts = store.load(tmp_path / "data").facts.set_index("fact_id")
+    facts = study.load(tmp_path / "data").facts.set_index("fact_id")
     assert (facts.at[fact, "region_code"], facts.at[fact, "value"]) == (region, value)
     assert failed(tmp_path) == fails

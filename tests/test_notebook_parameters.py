@@ -10,9 +10,9 @@ import papermill
 import pytest
 from traitlets.config import Config
 
-from evaluation.errors import KepuError
-from evaluation.tables import package_hash
-from evaluation.warm.client import ADDRESS, Server, unsafe
+from evaluation.base.errors import KepuError
+from evaluation.batch.kernels import ADDRESS, Server, unsafe
+from evaluation.data.tables import package_hash
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
@@ -86,10 +86,11 @@ def warm():
         pytest.skip(unsafe())
     held = {
         "data": str(ROOT / "data"), "data_hash": package_hash(ROOT / "data"),
-        "studies": [[9999, 20250101]], "modules": ["evaluation.explorer", "evaluation.views"],
+        "studies": [[9999, 20250101]],
+        "modules": ["evaluation.report.explorer", "evaluation.report.page"],
     }  # fmt: skip
     with (
-        Server("evaluation.warm.preload:reports", held) as server,
+        Server("evaluation.batch.kernels:reports", held) as server,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv(ADDRESS, server.address)

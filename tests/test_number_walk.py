@@ -17,9 +17,8 @@ import pytest
 from scipy import stats
 
 from conftest import DATA, PROVENANCE, REGIONS
-from evaluation.targets import decompose as decomposition
-from evaluation.targets import required as required_gains
-from evaluation.text import LANGUAGES, texts
+from evaluation.base.text import LANGUAGES, texts
+from evaluation.targets import gains
 
 Z = 1.959963984540054
 NATION = "100000"
@@ -688,8 +687,8 @@ def compared(study) -> dict[str, float]:
     for code in (*REGIONS, *provinces()):
         if not waves(code):
             continue
-        near = required_gains.comparable(study.gains, rate(code, waves(code)[-1]), provinces())
-        best, key = required_gains.fastest(near), f"fastest.{code}"
+        near = gains.comparable(study.gains, rate(code, waves(code)[-1]), provinces())
+        best, key = gains.fastest(near), f"fastest.{code}"
         if best is not None:
             found |= {key: best.value, f"{key}.low": best.low, f"{key}.high": best.high}
             found |= {f"{key}.shrunk": best.shrunk, f"{key}.count": best.count}
@@ -701,7 +700,7 @@ def made_up(study) -> dict[str, float]:
     """Bounds of the decomposition of the study; the parts that are exact have answers below."""
     found = {}
     for code in (*REGIONS, *provinces()):
-        parts = decomposition.decompose(study.dataset, study.rates, code, NATION)
+        parts = gains.decompose(study.dataset, study.rates, code, NATION)
         if parts is None:
             continue
         for name in ("joint", "rest"):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from evaluation import observations
+from evaluation.data import facts as observations
 
 BARRED = ("conflict", "weak_source", "suspect", "off_wave", "provincial_survey", "basis_unstated")
 SHOWN_AND_USED = ("", "proxy", "derived", "scope_change", "lower_bound", "proxy;derived")
@@ -65,7 +65,7 @@ def test_no_barred_fact_of_the_package_comes_out(dataset):
     assert barred
     out = observations.usable(dataset.facts, dataset.sources)
     assert barred.isdisjoint(out["fact_id"])
-    for others in out["confirmed_by"]:
+    for others in out["also_printed_by"]:
         assert barred.isdisjoint(others.split(";"))
     flagged = observations.surveyed_rates(dataset.facts, dataset.sources, flagged=True)
     assert set(flagged["fact_id"]) <= barred
@@ -82,8 +82,8 @@ def test_duplicates_collapse_to_the_best_grade_then_to_the_best_corroborated():
     )
     out = observations.usable(rows, SOURCES).set_index("region_code")
     assert out.loc["150000", ["fact_id", "grade"]].tolist() == ["F00002", "A"]
-    assert set(out.at["150000", "confirmed_by"].split(";")) == {"F00001", "F00003"}
-    assert out.loc["110000", ["fact_id", "confirmed_by"]].tolist() == ["F00005", "F00004"]
+    assert set(out.at["150000", "also_printed_by"].split(";")) == {"F00001", "F00003"}
+    assert out.loc["110000", ["fact_id", "also_printed_by"]].tolist() == ["F00005", "F00004"]
 
 
 @pytest.mark.parametrize(
@@ -99,24 +99,24 @@ def test_duplicates_collapse_to_the_best_grade_then_to_the_best_corroborated():
 def test_facts_that_differ_in_what_they_measure_are_not_duplicates(other):
     out = observations.usable(frame(fact(1), fact(2, **other)), SOURCES)
     assert list(out["fact_id"]) == ["F00001", "F00002"]
-    assert (out["confirmed_by"] == "").all()
+    assert (out["also_printed_by"] == "").all()
 
 
 def test_sources_that_confirm_each_other_print_the_same_value(dataset):
     out = observations.usable(dataset.facts, dataset.sources)
     out = out[out["kind"] != "target"]  # a raised target is no confirmation and not one fact
     value = dataset.facts.set_index("fact_id")["value"]
-    confirmed = out[out["confirmed_by"] != ""]
+    confirmed = out[out["also_printed_by"] != ""]
     assert len(confirmed) > 3
     for _, row in confirmed.iterrows():
-        for other in row["confirmed_by"].split(";"):
+        for other in row["also_printed_by"].split(";"):
             assert value[other] == row["value"], (row["fact_id"], other)
 
 
 def test_inner_mongolia_2020_stands_once_with_the_documents_grade(dataset):
     rates = observations.surveyed_rates(dataset.facts, dataset.sources)
     row = rates[(rates["region_code"] == "150000") & (rates["year"] == 2020)]
-    assert row[["value", "source_id", "grade", "confirmed_by"]].to_numpy().tolist() == [
+    assert row[["value", "source_id", "grade", "also_printed_by"]].to_numpy().tolist() == [
         [8.73, "IM2021", "A", "F00046"]
     ]
 

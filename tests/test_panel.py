@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation import doses, panel
-from evaluation.errors import ModelError
+from evaluation.base.errors import ModelError
+from evaluation.panel import panel
 
 Z = 1.959963984540054
 NATIONAL = (2003, 2007, 2010, 2015, 2018, 2020, 2022, 2023, 2024, 2025)
@@ -61,7 +61,7 @@ def window(region: str, start: int, end: int) -> pd.DataFrame:
 
 
 def dose(dataset, name: str, keys: pd.DataFrame) -> float:
-    return float(doses.attach(dataset, keys)[f"dose_{name}"].iloc[0])
+    return float(panel.attach(dataset, keys)[f"dose_{name}"].iloc[0])
 
 
 def test_inner_mongolia_has_its_five_printed_rates(rates):
@@ -210,7 +210,7 @@ BY_HAND = {
 @pytest.mark.parametrize(("region", "year", "name"), BY_HAND)
 def test_per_capita_values_by_hand(dataset, region, year, name):
     definition = dataset.doses.set_index("dose", drop=False).loc[name]
-    values = doses.per_capita(dataset, definition)
+    values = panel.per_capita(dataset, definition)
     row = values[(values["region_code"] == region) & (values["year"] == year)]
     assert row["value"].tolist() == pytest.approx([BY_HAND[region, year, name]], rel=1e-12)
     assert (row["base_fact"].iloc[0] == "") == (name == "fund")
@@ -268,23 +268,23 @@ def test_a_flow_needs_half_of_the_years(dataset):
 
 def test_covariates_are_read_at_the_opening(dataset):
     keys = window("150000", 2018, 2020)
-    row = doses.attach(dataset, keys).iloc[0]
+    row = panel.attach(dataset, keys).iloc[0]
     assert row["log2_gdp_per_capita"] == pytest.approx(math.log2(66953))
     assert row["college_share"] == 19.33
     where = {"region_code": "150000", "indicator": "gdp_per_capita_derived"}
     later = changed(dataset, 1.0, year=2020, **where)
-    assert doses.attach(later, keys).iloc[0]["log2_gdp_per_capita"] == row["log2_gdp_per_capita"]
+    assert panel.attach(later, keys).iloc[0]["log2_gdp_per_capita"] == row["log2_gdp_per_capita"]
 
 
 def test_levels_are_explained_by_earlier_doses_only(dataset, rates):
     own = rates[(rates["region_code"] == "150000") & (rates["wave"] == 2018)]
-    row = doses.level_panel(dataset, own).iloc[0]
+    row = panel.level_panel(dataset, own).iloc[0]
     assert row["rate"] == 7.63
     assert row["dose_facility"] == pytest.approx(93 / 24.33), "the year before the survey"
     assert row["dose_fund"] == pytest.approx((146.4 + 132.9 + 138.4) / 3), "the three before it"
     for indicator in ("museum_count", "fiscal_science_tech_per_capita"):
         later = changed(dataset, 9999.0, region_code="150000", indicator=indicator, year=2018)
-        again = doses.level_panel(later, own).iloc[0]
+        again = panel.level_panel(later, own).iloc[0]
         names = ["dose_facility", "dose_fund"]
         assert again[names].tolist() == row[names].tolist()
 
@@ -293,7 +293,7 @@ def test_a_dose_of_zero_is_refused_with_its_name(dataset):
     where = {"region_code": "150000", "indicator": "fiscal_science_tech_per_capita"}
     none = changed(changed(dataset, 0.0, year=2019, **where), 0.0, year=2020, **where)
     with pytest.raises(ModelError, match="Dose 'fund' has values of 0 or less"):
-        doses.attach(none, window("150000", 2018, 2020))
+        panel.attach(none, window("150000", 2018, 2020))
 
 
 def test_inputs_stay_as_they_were(dataset, rates, gains):
@@ -301,8 +301,8 @@ def test_inputs_stay_as_they_were(dataset, rates, gains):
     table, keys = rates.copy(), gains.head(5).copy()
     panel.rates(dataset, panel.Assumed(1.5, 0.5))
     panel.gains(rates, dataset.waves)
-    doses.level_panel(dataset, rates[rates["region_code"] == "150000"])
-    doses.attach(dataset, keys)
+    panel.level_panel(dataset, rates[rates["region_code"] == "150000"])
+    panel.attach(dataset, keys)
     for name, before in kept.items():
         pd.testing.assert_frame_equal(getattr(dataset, name), before)
     pd.testing.assert_frame_equal(rates, table)
@@ -315,14 +315,14 @@ def test_a_mean_flow_never_averages_two_definitions(dataset):
     facts = dataset.facts[dataset.facts["region_code"] == "110000"]
     table = facts.pivot_table(index="year", columns="indicator", values="value")
     visits = table["museum_visitors"] / (table["population_resident"] * 1e4)
-    row = doses.attach(dataset, keys).iloc[0]
+    row = panel.attach(dataset, keys).iloc[0]
     assert row["dose_activity"] == pytest.approx(visits.loc[[2017, 2018]].mean())
     assert row["series_activity"] == "museum_visitors@from_2017"
-    assert math.isnan(doses.attach(dataset, window("110000", 2015, 2020)).iloc[0]["dose_activity"])
+    assert math.isnan(panel.attach(dataset, window("110000", 2015, 2020)).iloc[0]["dose_activity"])
 
 
 def test_within_a_region_the_levels_keep_one_definition_of_a_dose(dataset):
-    levels = doses.level_panel(dataset, panel.rates(dataset))
+    levels = panel.level_panel(dataset, panel.rates(dataset))
     for name in dataset.doses["dose"]:
         known = levels[levels[f"log2_{name}"].notna()]
         assert (known.groupby("region_code")[f"series_{name}"].nunique() == 1).all(), name

@@ -7,11 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from evaluation.batch import BatchError
-from evaluation.errors import KepuError
-from evaluation.parameters import Parameter
-from evaluation.plan import make_plan
-from evaluation.project import data_label, read_batch, read_notebooks
+from evaluation.base.errors import KepuError
+from evaluation.batch.plan import (
+    BatchError,
+    Parameter,
+    data_label,
+    make_plan,
+    read_batch,
+    read_notebooks,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCHES = ROOT / "reports" / "batches"

@@ -16,9 +16,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
-from evaluation import plots, style
-from evaluation.plot_axes import stack
-from evaluation.plot_text import wrap
+from evaluation.figures import charts, style
+from evaluation.figures.labels import stack, wrap
 
 NAMES = ["鄂尔多斯", "呼和浩特", "巴彦淖尔", "亳州", "儋州", "黔南", "磴口"]
 STATES = {"published": "已公布", "flagged": "口径有变", "missing": "未公布"}
@@ -122,27 +121,27 @@ def gains() -> pd.DataFrame:
 
 
 def _expected(frame: pd.DataFrame):
-    return plots.expected(frame, xlabel="百分点", names={"observed": "实际", "expected": "预期"})
+    return charts.expected(frame, xlabel="百分点", names={"observed": "实际", "expected": "预期"})
 
 
 def _profile(frame: pd.DataFrame):
-    return plots.profile(frame, xlabel="百分位", names=PARTS, others=standing()[1])
+    return charts.profile(frame, xlabel="百分位", names=PARTS, others=standing()[1])
 
 
 # Name → (function of its first frame, that frame): every figure the reports use.
 FIGURES = {
-    "trend": (lambda f: plots.trend(f, targets(), BREAKS, ylabel="比例(%)"), series),
-    "ranking": (lambda f: plots.ranking(f, xlabel="%", reference=(0.6, "全国 0.6")), intervals),
-    "forest": (lambda f: plots.forest(f, xlabel="百分点"), estimates),
+    "trend": (lambda f: charts.trend(f, targets(), BREAKS, ylabel="比例(%)"), series),
+    "ranking": (lambda f: charts.ranking(f, xlabel="%", reference=(0.6, "全国 0.6")), intervals),
+    "forest": (lambda f: charts.forest(f, xlabel="百分点"), estimates),
     "profile": (_profile, lambda: standing()[0]),
-    "strip": (lambda f: plots.strip(f, marks(), xlabel="%", label_names=NAMES), peers),
+    "strip": (lambda f: charts.strip(f, marks(), xlabel="%", label_names=NAMES), peers),
     "scatter": (
-        lambda f: plots.scatter(f, xlabel="元", ylabel="点", label_names=NAMES, log2=True),
+        lambda f: charts.scatter(f, xlabel="元", ylabel="点", label_names=NAMES, log2=True),
         points,
     ),
-    "coverage": (lambda f: plots.coverage(f, states=STATES, highlight="亳州"), waves),
+    "coverage": (lambda f: charts.coverage(f, states=STATES, highlight="亳州"), waves),
     "expected": (_expected, gains),
-    "small_multiples": (lambda f: plots.small_multiples(f, ylabel="水平"), inputs),
+    "small_multiples": (lambda f: charts.small_multiples(f, ylabel="水平"), inputs),
 }  # fmt: skip
 
 
@@ -190,24 +189,24 @@ def test_empty_frame_is_refused(name):
 
 def test_trend_and_strip_refuse_when_neither_values_nor_marks():
     with pytest.raises(ValueError, match="neither a value nor a target"):
-        plots.trend(series().assign(value=np.nan), targets().iloc[:0], ylabel="%")
+        charts.trend(series().assign(value=np.nan), targets().iloc[:0], ylabel="%")
     with pytest.raises(ValueError, match="no value"):
-        plots.strip(peers().iloc[:0], marks().iloc[:0], xlabel="%")
+        charts.strip(peers().iloc[:0], marks().iloc[:0], xlabel="%")
 
 
 def test_wrong_values_are_named():
     with pytest.raises(ValueError, match="city unknown; allowed: parent, band, nation, region"):
-        plots.trend(series().assign(role="city"), ylabel="%")
+        charts.trend(series().assign(role="city"), ylabel="%")
     with pytest.raises(ValueError, match="guess unknown"):
-        plots.coverage(waves().assign(state="guess"), states=STATES)
+        charts.coverage(waves().assign(state="guess"), states=STATES)
     with pytest.raises(ValueError, match="goal unknown"):
-        plots.strip(peers(), marks().assign(kind="goal"), xlabel="%")
+        charts.strip(peers(), marks().assign(kind="goal"), xlabel="%")
     with pytest.raises(ValueError, match="between 0 and 100"):
         _profile(standing()[0].assign(percentile=101.0))
     with pytest.raises(ValueError, match="x above zero"):
-        plots.scatter(points().assign(x=0.0), xlabel="", ylabel="", log2=True)
+        charts.scatter(points().assign(x=0.0), xlabel="", ylabel="", log2=True)
     with pytest.raises(ValueError, match="more than one row for region, 鄂尔多斯市, 2015"):
-        plots.trend(pd.concat([series(), series().head(1)]), ylabel="%")
+        charts.trend(pd.concat([series(), series().head(1)]), ylabel="%")
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -238,14 +237,14 @@ def test_labels_of_coinciding_lines_do_not_overlap():
             for k, (name, role) in enumerate(zip(NAMES, ["region", *["band"] * 6], strict=True))
             for y, v in [(2022, 12.9), (2025, 15.4)]]  # fmt: skip
     frame = pd.DataFrame(rows, columns=["name", "year", "value", "low", "high", "role"])
-    found = boxes(plots.trend(frame, ylabel="%"))
+    found = boxes(charts.trend(frame, ylabel="%"))
     labels = [(t, b) for t, b in found if "自治区" in t]
     assert len(labels) == 7
     assert [1 for (_, p), (_, q) in combinations(labels, 2) if p.overlaps(q)] == []
 
 
 def test_trend_intervals_targets_and_breaks():
-    ax = plots.trend(series(), targets(), BREAKS, ylabel="%").axes[0]
+    ax = charts.trend(series(), targets(), BREAKS, ylabel="%").axes[0]
     region = series().query("role == 'region'")
     drawn = sorted((s[0, 0], s[0, 1], s[1, 1]) for s in segments(ax))
     np.testing.assert_allclose(drawn, region[["year", "low", "high"]].to_numpy())
@@ -263,7 +262,7 @@ def test_trend_intervals_targets_and_breaks():
 @pytest.mark.parametrize("rows", [slice(0, 1), slice(6, 8)])
 def test_trend_of_one_point_or_without_the_region(rows):
     frame = series().iloc[rows]
-    fig = plots.trend(frame, ylabel="%")
+    fig = charts.trend(frame, ylabel="%")
     assert frame["name"].iloc[0] in {t.get_text() for t in texts(fig)}
     assert fig.axes[0].get_ylim()[0] == 0
 
@@ -271,7 +270,7 @@ def test_trend_of_one_point_or_without_the_region(rows):
 def test_ranking_sorts_and_draws_the_ends_given():
     frame = intervals().sample(frac=1, random_state=1)
     frame.loc[2, ["low", "high"]] = np.nan
-    ax = plots.ranking(frame, xlabel="%").axes[0]
+    ax = charts.ranking(frame, xlabel="%").axes[0]
     ends = [tuple(s[:, 0]) for s in segments(ax, "interval")]
     wanted = intervals()[["low", "high"]].to_numpy(copy=True)
     wanted[2] = intervals()["value"][2]  # no interval published: a dot alone
@@ -283,14 +282,14 @@ def test_ranking_sorts_and_draws_the_ends_given():
 
 
 def test_ranking_holds_31_rows():
-    fig = plots.ranking(intervals(31), xlabel="%")
+    fig = charts.ranking(intervals(31), xlabel="%")
     rows = [b for t, b in boxes(fig) if t.startswith(tuple(NAMES))]
     assert len(rows) == 31
     assert not any(p.padded(-1).overlaps(q) for p, q in combinations(rows, 2))
 
 
 def test_forest_draws_open_ends_as_arrows():
-    ax = plots.forest(estimates(), xlabel="%", limits=(-0.25, 0.5)).axes[0]
+    ax = charts.forest(estimates(), xlabel="%", limits=(-0.25, 0.5)).axes[0]
     arrows = {(a.get_ydata()[0], a.get_marker()) for a in ax.lines if a.get_gid() == "arrow"}
     # Row 1 starts left of the limits and has no upper end; row 2 is unbounded; row 3 is empty.
     assert arrows == {(1, "<"), (1, ">"), (2, "<"), (2, ">")}
@@ -320,16 +319,16 @@ def test_expected_bar_spans_its_interval_and_rows_without_one_are_left_out():
         "2018–2020",
     ]
     with pytest.raises(ValueError, match="names lacks expected"):
-        plots.expected(gains(), xlabel="", names={"observed": "x"})
+        charts.expected(gains(), xlabel="", names={"observed": "x"})
 
 
 def test_strip_keeps_every_value_and_hides_none():
-    ax = plots.strip(peers(), marks(), xlabel="%").axes[0]
+    ax = charts.strip(peers(), marks(), xlabel="%").axes[0]
     dots = max((line.get_xydata() for line in ax.lines), key=len)
     np.testing.assert_allclose(np.sort(dots[:, 0]), np.sort(peers()["value"]))
     assert len({tuple(dot) for dot in dots}) == len(dots)
     lines = {
-        line.get_gid(): line.get_xdata()[0] for line in ax.lines if line.get_gid() in plots.MARKS
+        line.get_gid(): line.get_xdata()[0] for line in ax.lines if line.get_gid() in charts.MARKS
     }
     assert lines == dict(zip(marks()["kind"], marks()["value"], strict=True))
 
@@ -352,7 +351,7 @@ def test_scatter_whiskers_and_doubling_ticks():
 
 def test_scatter_line_has_its_interval():
     fit = pd.DataFrame({"x": [1, 9], "y": [0.8, 1.2], "low": [0.6, 0.7], "high": [1.0, 1.7]})
-    ax = plots.scatter(points(), xlabel="", ylabel="", line=fit).axes[0]
+    ax = charts.scatter(points(), xlabel="", ylabel="", line=fit).axes[0]
     corners = {tuple(v) for v in ax.collections[-1].get_paths()[0].vertices.tolist()}
     assert {(1, 0.6), (1, 1.0), (9, 0.7), (9, 1.7)} <= corners
 
@@ -405,7 +404,7 @@ def test_accent_survives_the_palette_reduction(name):
 
 def test_dollar_signs_and_minus_signs_are_plain_text():
     frame = estimates().assign(note=["$5 to $9", "−1", "", ""])
-    fig = plots.forest(frame, xlabel="−1")
+    fig = charts.forest(frame, xlabel="−1")
     notes = [t for t in fig.axes[0].texts if t.get_text() == "$5 to $9"]
     assert notes and not notes[0].get_parse_math()
     assert not any("−" in t.get_text() or "-" in t.get_text() for t in texts(fig))

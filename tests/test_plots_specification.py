@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from evaluation import style
-from evaluation.plots_specification import specification_curve
+from evaluation.figures import style
+from evaluation.figures.decision import specification_curve
 
 CHOICES = {
     "covariates": {"opening": "期初水平", "income": "人均地区生产总值"},

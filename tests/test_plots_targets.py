@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation import plots, style
+from evaluation.figures import charts, style
 
 NAMES = {"median": "中位数", "50": "50%", "80": "80%", "95": "95%"}
 BREAKS = [(2020, "口径变化")]
@@ -40,7 +40,7 @@ def targets() -> pd.DataFrame:
 
 def drawn(**changes):
     arguments = {"published": published(), "ahead": ahead(), "targets": targets()} | changes
-    return plots.fan(**arguments, breaks=BREAKS, ylabel="比例（%）", names=NAMES)
+    return charts.fan(**arguments, breaks=BREAKS, ylabel="比例（%）", names=NAMES)
 
 
 def artist(fig, gid: str):
@@ -91,7 +91,7 @@ def test_what_cannot_be_drawn_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         drawn(**changes)
     with pytest.raises(ValueError, match="names lacks 95"):
-        plots.fan(
+        charts.fan(
             published(), ahead(), targets(), ylabel="", names={"median": "", "50": "", "80": ""}
         )
 

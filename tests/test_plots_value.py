@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation import plots_decision, plots_value, style
+from evaluation.figures import decision, style
 
 LABELS = {"effect": "人数之差", "cost": "费用", "wtp": "所值（元）", "probability": "可能性（%）"}
 DRAWS = pd.DataFrame({"effect": [-2.0, 1.0, 3.0], "cost": [5.0, 6.0, 7.0]})
@@ -14,7 +14,7 @@ CURVE = pd.DataFrame({"wtp": [0.0, 100.0, 1e4, 1e6], "probability": [0, 0.1, 0.5
 
 
 def test_the_plane_parts_draws_by_the_sign_of_the_effect():
-    figure = plots_value.plane_and_acceptability(DRAWS, CURVE, wtp=1e4, labels=LABELS)
+    figure = decision.plane_and_acceptability(DRAWS, CURVE, wtp=1e4, labels=LABELS)
     left, right = figure.axes
     worse, better = (line for line in left.lines[:2])
     assert (len(worse.get_xdata()), len(better.get_xdata())) == (1, 2)
@@ -26,7 +26,7 @@ def test_the_plane_parts_draws_by_the_sign_of_the_effect():
 
 def test_response_curves_share_one_axis_of_gains():
     frame = pd.DataFrame({"level": [1, 2], "gain": [0, 0.1], "low": [-1, -1], "high": [1, 1]})
-    figure = plots_value.response_curves([("每百万人博物馆数", frame)] * 3, ylabel="百分点")
+    figure = decision.response_curves([("每百万人博物馆数", frame)] * 3, ylabel="百分点")
     assert len(figure.axes) == 3
     assert len({axis.get_ylim() for axis in figure.axes}) == 1
 
@@ -34,11 +34,11 @@ def test_response_curves_share_one_axis_of_gains():
 def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(ValueError, match="labels lack probability"):
         few = {key: LABELS[key] for key in ("effect", "cost", "wtp")}
-        plots_value.plane_and_acceptability(DRAWS, CURVE, wtp=1.0, labels=few)
+        decision.plane_and_acceptability(DRAWS, CURVE, wtp=1.0, labels=few)
     with pytest.raises(ValueError, match="nothing to draw"):
-        plots_value.response_curves([], ylabel="")
+        decision.response_curves([], ylabel="")
     with pytest.raises(ValueError, match="response curve"):
-        plots_value.response_curves([("a", pd.DataFrame({"level": np.arange(2)}))], ylabel="")
+        decision.response_curves([("a", pd.DataFrame({"level": np.arange(2)}))], ylabel="")
 
 
 def test_a_decision_is_drawn_by_what_a_unit_is_worth():
@@ -46,8 +46,8 @@ def test_a_decision_is_drawn_by_what_a_unit_is_worth():
         {"wtp": [0.0, 100.0, 1e4, 1e6], "benefit": [-3, -3, -2, 9], "low": [-4, -4, -5, -300],
          "high": [-2, -2, 1, 300], "frontier": [1, 1, 0.9, 0.6], "information": [0, 0, 0.1, 60]}
     )  # fmt: skip
-    labels = dict.fromkeys(plots_decision.LABELS, "人均元")
-    figure = plots_decision.decision_curves(frame, wtp=1e4, labels=labels)
+    labels = dict.fromkeys(decision.LABELS, "人均元")
+    figure = decision.decision_curves(frame, wtp=1e4, labels=labels)
     lines = {line.get_gid(): line for axis in figure.axes for line in axis.lines}
     assert lines["benefit"].get_ydata().tolist() == [-3, -2, 9]
     assert lines["frontier"].get_ydata().tolist() == [100, 90, 60]
@@ -55,5 +55,5 @@ def test_a_decision_is_drawn_by_what_a_unit_is_worth():
     assert lines["wtp"].get_xdata()[0] == 1e4
     assert style.missing_glyphs(figure) == set()
     with pytest.raises(ValueError, match="labels lack information"):
-        few = {key: "x" for key in plots_decision.LABELS if key != "information"}
-        plots_decision.decision_curves(frame, wtp=1.0, labels=few)
+        few = {key: "x" for key in decision.LABELS if key != "information"}
+        decision.decision_curves(frame, wtp=1.0, labels=few)

@@ -7,20 +7,18 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from evaluation import scenarios
-from evaluation.calibrate import HEADLINE, RANDOMISATION, calibrate
-from evaluation.errors import KepuError
-from evaluation.inference import wild_cluster_bootstrap
-from evaluation.least_squares import least_squares
-from evaluation.model_panels import panels
-from evaluation.models import gain_regression
-from evaluation.power import (
+from evaluation.base.errors import KepuError
+from evaluation.models import fit, recovery
+from evaluation.models.panels import panels
+from evaluation.models.recovery import HEADLINE, RANDOMISATION, calibrate
+from evaluation.stats.bootstrap import WildTest, weight_batches, wild_cluster_bootstrap
+from evaluation.stats.least_squares import least_squares
+from evaluation.stats.power import (
     SimulatedTest,
     minimum_detectable_effect,
     power_curve,
     region_correlation,
 )
-from evaluation.wild import WildTest, weight_batches
 
 
 def regressors(rng, regions=31, waves=4, effects=False):
@@ -112,7 +110,7 @@ def test_correlation_within_regions_costs_power_and_is_found_in_the_residuals():
     found = {rho: [] for rho in (0.0, 0.3, 0.7)}
     for rho, values in found.items():
         for _ in range(60):
-            y = scenarios.shock(rng, codes, rho)
+            y = recovery.shock(rng, codes, rho)
             values.append(region_correlation(least_squares(y, X), codes))
     assert np.mean(found[0.3]) == pytest.approx(0.3, abs=0.06)
     assert np.mean(found[0.7]) == pytest.approx(0.7, abs=0.06)
@@ -138,16 +136,16 @@ def test_an_estimate_carries_both_detectable_effects(study):
 
 def test_generated_gains_share_the_sampling_error_of_the_wave_they_meet_in():
     rng = np.random.default_rng(1)
-    panels_ = [scenarios.generated(200, 3)(rng, 0.0) for _ in range(40)]
+    panels_ = [recovery.generated(200, 3)(rng, 0.0) for _ in range(40)]
     y = np.stack([design.y.reshape(200, 2) for design in panels_]).reshape(-1, 2)
-    sampling, shock = panels_[0].variance[0], scenarios.SIGMA**2
+    sampling, shock = panels_[0].variance[0], recovery.SIGMA**2
     assert y.var(axis=0) == pytest.approx([sampling + shock] * 2, rel=0.08)
-    expected = scenarios.CORRELATION * shock - sampling / 2
+    expected = recovery.CORRELATION * shock - sampling / 2
     assert np.cov(y.T)[0, 1] == pytest.approx(expected, abs=0.05)
 
 
 def test_the_actual_design_is_that_of_the_estimate(dataset, study):
-    scenario = scenarios.actual(panels(dataset), "fund")
+    scenario = recovery.actual(panels(dataset), "fund")
     drawn = scenario(np.random.default_rng(1), 0.0)
     real = next(i.result for i in study.estimates if i.dose == "fund" and "gain" in i.model)
     assert (len(drawn.y), len(np.unique(drawn.clusters))) == (real.observations, real.clusters)
@@ -159,7 +157,7 @@ def test_the_actual_design_is_that_of_the_estimate(dataset, study):
 
 
 def test_calibration_counts_what_the_headline_says():
-    scenario = scenarios.generated(12, 3)
+    scenario = recovery.generated(12, 3)
     found = calibrate(scenario, panels=8, draws=99, seed=4, workers=1)
     wrong = []
     for number in range(8):
@@ -168,7 +166,8 @@ def test_calibration_counts_what_the_headline_says():
         design = scenario(rng, 0.0)
         frame = design.X.assign(y=design.y, region=design.clusters, v=design.variance)
         frame["wave"] = design.periods
-        result = gain_regression.fit(
+        result = fit(
+            "gain_regression",
             frame, outcome="y", doses=["dose"], covariates=["income"], region="region",
             wave="wave", variance="v", draws=99, seed=own, companions=False,
         )  # fmt: skip
@@ -178,13 +177,13 @@ def test_calibration_counts_what_the_headline_says():
 
 
 def test_calibration_does_not_depend_on_the_number_of_workers():
-    scenario = scenarios.generated(12, 3)
+    scenario = recovery.generated(12, 3)
     one, two = (calibrate(scenario, panels=60, draws=99, workers=n) for n in (1, 2))
     assert one == two
 
 
 def test_the_headline_keeps_its_size_and_coverage():
-    found = calibrate(scenarios.generated(12, 3), panels=400, draws=199, workers=1)
+    found = calibrate(recovery.generated(12, 3), panels=400, draws=199, workers=1)
     assert 0.02 <= found.share("false positives") <= 0.09
     assert 0.91 <= found.share("coverage") <= 0.98
     row = next(row for row in found.rates if row["procedure"] == HEADLINE)
@@ -194,7 +193,7 @@ def test_the_headline_keeps_its_size_and_coverage():
 
 @pytest.mark.parametrize("treated", [1, 2, 3])
 def test_a_few_treated_regions_are_not_testable_by_the_bootstrap(treated):
-    found = calibrate(scenarios.generated(12, 3, treated), panels=100, draws=199, workers=1)
+    found = calibrate(recovery.generated(12, 3, treated), panels=100, draws=199, workers=1)
     assert np.isnan(found.share("false positives"))
     (reason,) = found.refusals
     assert "not testable with this design" in reason
@@ -206,14 +205,14 @@ def test_a_few_treated_regions_are_not_testable_by_the_bootstrap(treated):
 
 def test_impossible_designs_are_refused():
     with pytest.raises(KepuError, match="Unknown design '12': write regions x waves as 31x5"):
-        scenarios.parse("12")
-    assert scenarios.parse("31x5") == (31, 5)
+        recovery.parse("12")
+    assert recovery.parse("31x5") == (31, 5)
     with pytest.raises(KepuError, match="2 regions and 2 waves or more, not 12x1"):
-        scenarios.generated(12, 1)
+        recovery.generated(12, 1)
     with pytest.raises(KepuError, match="'treated' must lie between 0 and 11; it is 12"):
-        scenarios.generated(12, 3, 12)
+        recovery.generated(12, 3, 12)
     with pytest.raises(KepuError, match="'panels' must be at least 1"):
-        calibrate(scenarios.generated(12, 3), panels=0)
+        calibrate(recovery.generated(12, 3), panels=0)
 
 
 def test_a_panel_with_an_effect_at_the_target_is_mostly_found():

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from evaluation import private
-from evaluation.errors import KepuError
+from evaluation.base import files
+from evaluation.base.errors import KepuError
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from evaluation import private
+from evaluation.base import files as private
 with private.folder("held-", Path({parent!r})) as folder:
     (folder / "data.csv").write_text("secret")
     print(folder, flush=True)
@@ -32,7 +32,7 @@ def hold(parent: Path) -> tuple[subprocess.Popen, Path]:
 
 
 def test_folder_is_for_this_user_only_and_goes_at_the_end(tmp_path):
-    with private.folder("a-", tmp_path) as folder:
+    with files.folder("a-", tmp_path) as folder:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
         (folder / "x").write_text("x")
@@ -45,7 +45,7 @@ def test_folder_of_a_killed_process_is_removed_by_the_next_and_one_in_use_is_not
         killed.send_signal(signal.SIGKILL)
         killed.wait()
         assert (left / "data.csv").exists()
-        with private.folder("next-", tmp_path):
+        with files.folder("next-", tmp_path):
             assert not left.exists()
             assert (used / "data.csv").exists()
     finally:
@@ -54,14 +54,14 @@ def test_folder_of_a_killed_process_is_removed_by_the_next_and_one_in_use_is_not
 
 
 def test_folder_without_a_lock_of_ours_stays(tmp_path):
-    with private.folder("a-", tmp_path) as folder:
+    with files.folder("a-", tmp_path) as folder:
         base = folder.parent
     (base / "mine").mkdir()
     outside = tmp_path / "outside"
     outside.mkdir()
     (base / "link.lock").symlink_to(tmp_path / "victim")
     (base / "link").symlink_to(outside)
-    with private.folder("a-", tmp_path):
+    with files.folder("a-", tmp_path):
         pass
     assert (base / "mine").is_dir() and outside.is_dir() and not (tmp_path / "victim").exists()
 
@@ -72,7 +72,7 @@ def test_common_folder_that_is_a_link_is_refused(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir(mode=0o755)
     (tmp_path / f"kepu-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
     refused = pytest.raises(KepuError, match="is no folder of this user — remove it")
-    with refused, private.folder("a-"):
+    with refused, files.folder("a-"):
         pass
     assert stat.S_IMODE((tmp_path / "elsewhere").stat().st_mode) == 0o755
 
@@ -84,15 +84,15 @@ def test_path_that_leads_out_is_refused(tmp_path, name):
     (root / "out").symlink_to(tmp_path)
     (root / "loop").symlink_to(root / "loop")
     with pytest.raises(KepuError, match="leads out of"):
-        private.inside(root, name)
+        files.inside(root, name)
 
 
 def test_path_inside_is_given_and_its_last_link_is_not_followed(tmp_path):
     (tmp_path / "link").symlink_to("/etc/passwd")
     (tmp_path / "folder").mkdir()
     (tmp_path / "near").symlink_to("folder")
-    assert private.inside(tmp_path, "link") == tmp_path / "link"
-    assert private.inside(tmp_path, "near/x") == tmp_path / "folder" / "x"
+    assert files.inside(tmp_path, "link") == tmp_path / "link"
+    assert files.inside(tmp_path, "near/x") == tmp_path / "folder" / "x"
 
 
 def test_file_is_replaced_whole_with_the_rights_the_user_gives_and_no_link_is_followed(tmp_path):
@@ -101,7 +101,7 @@ def test_file_is_replaced_whole_with_the_rights_the_user_gives_and_no_link_is_fo
     page.symlink_to(victim)
     before = os.umask(0o027)
     try:
-        private.replace(page, "new \udcff")
+        files.replace(page, "new \udcff")
     finally:
         os.umask(before)
     assert (victim.read_text(), page.read_text()) == ("mine", "new \\udcff")

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from evaluation.errors import KepuError, ModelError
+from evaluation.base.errors import KepuError, ModelError
 from evaluation.models import MODELS, fit
-from evaluation.recovery import recover
-from evaluation.recovery_panels import RUNGS
+from evaluation.models.recovery import RUNGS, recover
 
 
 def test_every_registered_rung_has_a_truth_but_the_foil():
-    # Models of events have their own generators in test_models_staggered and _synthetic.
+    # Models of events have their own generators in test_models_events and _synthetic.
     events = {name for name, model in MODELS.items() if model.outcome == "event"}
     assert set(MODELS) - set(RUNGS) - events == {"elastic_net"}
     with pytest.raises(KepuError, match="No generated truth for model 'elastic_net'"):

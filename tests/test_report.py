@@ -10,9 +10,10 @@ from bs4 import BeautifulSoup, NavigableString
 
 from conftest import DATE, REGIONS, draw
 from evaluation import report
-from evaluation.errors import KepuError
+from evaluation.base.errors import KepuError
+from evaluation.base.text import LANGUAGES, texts
+from evaluation.report import overview
 from evaluation.report.blocks import Figure, Items, Table
-from evaluation.text import LANGUAGES, texts
 
 OVERVIEW = "provinces"
 ALL = [*REGIONS, OVERVIEW]
@@ -44,7 +45,7 @@ def test_nothing_is_left_unfilled(page):
 def test_every_section_is_there_with_a_title_and_content(page):
     expected = [*report.SECTIONS]
     if page.code == OVERVIEW:
-        expected = [*report.OVERVIEW, "sources", "method", "glossary"]
+        expected = [*overview.OVERVIEW, "sources", "method", "glossary"]
     sections = page.soup.find_all("section")
     assert [section["id"] for section in sections] == expected
     for section in sections:

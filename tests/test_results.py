@@ -9,10 +9,9 @@ import math
 import pytest
 from bs4 import BeautifulSoup
 
-from evaluation.evidence_words import gate
-from evaluation.numerals import chance, rounded
-from evaluation.results import COLUMNS, Check, Result
-from evaluation.text import LANGUAGES
+from evaluation.base.results import COLUMNS, Check, Result
+from evaluation.base.text import LANGUAGES, chance, rounded
+from evaluation.evidence.words import gate
 
 COEFFICIENTS = (
     {"term": "fund", "estimate": 0.123, "se": 0.0456, "low": 0.03, "high": 0.21, "p": 0.0001},

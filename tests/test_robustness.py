@@ -8,36 +8,34 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation import draws, models
-from evaluation.errors import KepuError, ModelError
-from evaluation.least_squares import least_squares
-from evaluation.linear_system import fgls_many, fgls_weights, system
-from evaluation.results import Result
-from evaluation.robustness import (
-    CHECKS,
+from evaluation import models
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.base.results import Result
+from evaluation.base.text import LANGUAGES, t
+from evaluation.evidence import curve
+from evaluation.evidence import error as draws
+from evaluation.evidence.checks import (
     Estimated,
-    curve,
+    _strength,
+    benchmarks,
+    collinearity,
     rebuilder,
     robustness_value,
-    run_checks,
 )
-from evaluation.robustness.collinearity import collinearity
-from evaluation.robustness.confounding import _strength, benchmarks
-from evaluation.robustness.specifications import curve as parts_of
-from evaluation.text import LANGUAGES, t
+from evaluation.evidence.curve import curve as parts_of
+from evaluation.evidence.headline import CHECKS, run_checks
+from evaluation.models.columns import GAINS, LEVELS, Inference, Roles, equation
+from evaluation.stats.least_squares import fgls_many, least_squares
 
-SPEC = {
-    "model": "gain_regression",
-    "outcome": "annual",
-    "doses": ["log2_dose"],
-    "covariates": ["x"],
-    "region": "region_code",
-    "wave": "interval",
-    "variance": "v",
-    "seed": 1,
-    "draws": 199,
-}
-TWFE = {**SPEC, "model": "two_way_fixed_effects"}
+ROLES = Roles(
+    outcome="annual",
+    doses=["log2_dose"],
+    covariates=["x"],
+    region="region_code",
+    wave="interval",
+    variance="v",
+)
+RUN = Inference(draws=199, seed=1)
 
 
 def made(seed=0, regions=24, intervals=4, effect=0.5, covariate=0.3, link=0.3, noise=0.5):
@@ -60,10 +58,9 @@ def made(seed=0, regions=24, intervals=4, effect=0.5, covariate=0.3, link=0.3, n
     return frame
 
 
-def estimated(frame, spec=SPEC, **more) -> Estimated:
-    arguments = dict(spec)
-    result = models.fit(arguments.pop("model"), frame, **arguments)
-    return Estimated(frame, result, spec, **more)
+def estimated(frame, roles=ROLES, model=GAINS, **more) -> Estimated:
+    result = models.named(model).fit(frame, roles, RUN)
+    return Estimated(frame, result, roles, RUN, **more)
 
 
 def value(check, name) -> float:
@@ -79,52 +76,55 @@ def clean():
 @pytest.fixture(scope="module")
 def provinces(study):
     """The gains of the provinces with the inputs as the report estimates them."""
-    spec = {
-        **SPEC,
-        "doses": ["log2_personnel"],
-        "covariates": ["opening", "log2_gdp_per_capita", "college_share"],
-        "variance": "annual_variance",
-    }
+    roles = replace(
+        ROLES,
+        doses=["log2_personnel"],
+        covariates=["opening", "log2_gdp_per_capita", "college_share"],
+        variance="annual_variance",
+    )
     rebuild = rebuilder(study.dataset, study.provinces)
-    return estimated(study.provinces, spec, rates=study.rates, rebuild=rebuild)
+    return estimated(study.provinces, roles, rates=study.rates, rebuild=rebuild)
 
 
 # The arrays behind the checks
 
 
-@pytest.mark.parametrize("spec", [SPEC, TWFE, {**SPEC, "variance": None}])
-def test_the_equations_are_those_of_the_model(spec):
+@pytest.mark.parametrize("variance", ["v", None])
+@pytest.mark.parametrize("model", [GAINS, LEVELS])
+def test_the_equations_are_those_of_the_model(model, variance):
     frame = made(3)
     frame.loc[[4, 9], "x"] = np.nan
     frame = frame.drop(index=[81, 82, 83])  # one region keeps one gain
-    eqs, result = system(frame, spec), estimated(frame, spec).result
-    fit = least_squares(eqs.y, eqs.X, fgls_weights(eqs))
-    assert fit.coefficients[eqs.first] == pytest.approx(result.estimate, rel=1e-9)
-    assert len(eqs.y) == result.observations
+    roles = replace(ROLES, variance=variance)
+    made_of, result = equation(model, frame, roles), estimated(frame, roles, model).result
+    assert made_of.fit().coefficients[-1] == pytest.approx(result.estimate, rel=1e-9)
+    assert len(made_of.y) == result.observations
 
 
-@pytest.mark.parametrize("spec", [SPEC, TWFE])
-def test_many_fits_at_once_are_the_fits_one_by_one(spec):
+@pytest.mark.parametrize("model", [GAINS, LEVELS])
+def test_many_fits_at_once_are_the_fits_one_by_one(model):
     frame = made(5)
-    eqs = system(frame, spec)
+    eqs = equation(model, frame, ROLES)
     names = frame["region_code"].unique()[:4]
-    masks = np.array([eqs.regions != name for name in names])
-    many = fgls_many(eqs, masks)[:, eqs.first]
-    single = [estimated(frame[frame["region_code"] != n], spec).result.estimate for n in names]
+    masks = np.array([eqs.clusters != name for name in names])
+    many = fgls_many(eqs, masks)[:, -1]
+    single = [
+        estimated(frame[frame["region_code"] != n], model=model).result.estimate for n in names
+    ]
     np.testing.assert_allclose(many, single, rtol=1e-7)
 
 
 def test_a_dose_a_subset_does_not_identify_is_missing():
     frame = made(5).assign(log2_dose=lambda f: (f["interval"] == "2010-2011") * f["log2_dose"])
-    eqs = system(frame, SPEC)
-    found = fgls_many(eqs, (eqs.waves != "2010-2011")[None, :])
-    assert np.isnan(found[0, eqs.first])
+    eqs = equation(GAINS, frame, ROLES)
+    found = fgls_many(eqs, (eqs.periods != "2010-2011")[None, :])
+    assert np.isnan(found[0, -1])
     assert np.isfinite(found[0, eqs.names.index("x")])
 
 
-@pytest.mark.parametrize("spec", [SPEC, TWFE])
-def test_a_refit_has_the_inference_of_the_model(spec):
-    context = estimated(made(5), spec)
+@pytest.mark.parametrize("model", [GAINS, LEVELS])
+def test_a_refit_has_the_inference_of_the_model(model):
+    context = estimated(made(5), model=model)
     again, result = context.refit(context.panel), context.result
     for name in ("estimate", "se", "low", "high", "p", "clusters", "observations"):
         assert getattr(again, name) == pytest.approx(getattr(result, name), rel=1e-9), name
@@ -218,7 +218,7 @@ def test_a_placebo_passes_only_if_it_could_have_failed():
 
 
 def test_the_placebo_uses_the_next_dose_of_the_same_region(clean):
-    from evaluation.robustness.placebo import LEAD, with_lead
+    from evaluation.evidence.checks import LEAD, with_lead
 
     shuffled = clean.panel.sample(frac=1, random_state=1)
     lead = with_lead(replace(clean, panel=shuffled)).set_index(["region_code", "interval"])[LEAD]
@@ -253,7 +253,7 @@ def test_a_robustness_value_needs_an_estimate_with_an_error(bad):
 
 def test_leaving_a_covariate_out_shifts_the_estimate_by_the_bias_of_its_partial_r2():
     """The omitted-variable identity that the robustness value rests on."""
-    eqs = system(made(7), {**SPEC, "variance": None})
+    eqs = equation(GAINS, made(7), replace(ROLES, variance=None))
     full = least_squares(eqs.y, eqs.X)
     x = eqs.names.index("x")
     short = least_squares(eqs.y, np.delete(eqs.X, x, axis=1))
@@ -286,7 +286,7 @@ def test_a_weak_dose_beside_a_strong_covariate_fails_and_a_clean_one_passes():
 
 
 def test_without_covariates_there_is_no_benchmark():
-    check = CHECKS["robustness_value"](estimated(made(8), {**SPEC, "covariates": []}))
+    check = CHECKS["robustness_value"](estimated(made(8), replace(ROLES, covariates=[])))
     assert check.passed is None
     assert value(check, "rv") > 0
     assert "strongest" not in check.values
@@ -310,16 +310,16 @@ def test_a_specification_is_the_regression_it_names(clean):
         "covariates == '' and weights == 'none' and breaks == 'out' and wave_left_out == ''"
     ).set_index("transformation")["estimate"]
     frame = clean.panel[~clean.panel["crosses_break"]]
-    spec = {**SPEC, "covariates": [], "variance": None}
-    per_doubling = estimated(frame, spec).result.estimate
-    full = system(clean.panel, SPEC)
-    within = full.X[:, full.first] - pd.Series(full.X[:, full.first]).groupby(full.waves).transform(
+    roles = replace(ROLES, covariates=[], variance=None)
+    per_doubling = estimated(frame, roles).result.estimate
+    full = equation(GAINS, clean.panel, ROLES)
+    within = full.matrix[:, -1] - pd.Series(full.matrix[:, -1]).groupby(full.periods).transform(
         "mean"
     )
     assert one["log2"] == pytest.approx(per_doubling * within.std(ddof=0), rel=1e-8)
     level = frame.assign(log2_dose=2 ** frame["log2_dose"])
-    ratio = one["level"] / estimated(level, spec).result.estimate
-    assert ratio == pytest.approx(_within_sd(2 ** full.X[:, full.first], full.waves), rel=1e-8)
+    ratio = one["level"] / estimated(level, roles).result.estimate
+    assert ratio == pytest.approx(_within_sd(2 ** full.matrix[:, -1], full.periods), rel=1e-8)
 
 
 def _within_sd(values, waves):
@@ -343,12 +343,12 @@ def test_a_sign_that_hangs_on_the_specification_fails():
 
 def test_dealt_trajectories_stay_whole_and_among_regions_of_the_same_waves():
     frame = made(10).drop(index=[3, 7, 11])  # three regions lack the last interval
-    eqs = system(frame, SPEC)
+    eqs = equation(GAINS, frame, ROLES)
     order, moved = curve.dealings(eqs, 20, seed=1)
     assert moved == 24
     np.testing.assert_array_equal(order[0], np.arange(len(eqs.y)))
     for row in order:
-        assert (eqs.waves[row] == eqs.waves).all()
+        assert (eqs.periods[row] == eqs.periods).all()
         source = pd.Series(eqs.codes[row]).groupby(eqs.codes)
         assert (source.min() == source.max()).all()
         assert (source.first().to_numpy()[:3] < 3).all()
@@ -360,9 +360,9 @@ def test_the_joint_test_keeps_its_level_without_an_association():
     p, result = [], estimated(made()).result
     for seed in range(150):
         frame = made(seed, regions=14, intervals=2, effect=0.0).drop(columns="crosses_break")
-        eqs = system(frame, SPEC)
-        own = least_squares(eqs.y, eqs.X, fgls_weights(eqs)).coefficients[eqs.first]
-        context = Estimated(frame, replace(result, estimate=own), SPEC)
+        eqs = equation(GAINS, frame, ROLES)
+        own = eqs.fit().coefficients[-1]
+        context = Estimated(frame, replace(result, estimate=own), ROLES, RUN)
         table, dealt, _ = curve.estimates(context, parts_of(context), 49, seed)
         drawn = np.abs(np.median(dealt, axis=0))
         p.append((1 + (drawn >= abs(table["estimate"].median())).sum()) / 50)
@@ -398,7 +398,7 @@ def test_measurement_error_informs_and_the_correction_goes_the_other_way(provinc
 def test_the_error_check_draws_what_the_draws_module_gives(provinces):
     rates = provinces.rates[provinces.rates["variance"].notna()].reset_index(drop=True)
     drawn = draws.gains_of(draws.draw_rates(rates, 199, 1), rates, provinces.panel)
-    found = draws.refit(provinces.panel, drawn, provinces.spec, 1)
+    found = draws.refit(GAINS, provinces.panel, drawn, provinces.roles, 1)
     check = CHECKS["measurement_error"](provinces)
     assert value(check, "sd") == pytest.approx(found.estimates[0].std(ddof=1))
 
@@ -444,8 +444,8 @@ def test_doses_that_cannot_be_told_apart_fail():
     frame = made(11)
     frame["log2_twin"] = frame["log2_dose"] + 0.1 * np.random.default_rng(1).normal(size=len(frame))
     frame["log2_own"] = np.random.default_rng(2).normal(size=len(frame))
-    twins = collinearity(estimated(frame, {**SPEC, "doses": ["log2_dose", "log2_twin"]}))
-    apart = collinearity(estimated(frame, {**SPEC, "doses": ["log2_dose", "log2_own"]}))
+    twins = collinearity(estimated(frame, replace(ROLES, doses=["log2_dose", "log2_twin"])))
+    apart = collinearity(estimated(frame, replace(ROLES, doses=["log2_dose", "log2_own"])))
     alone = collinearity(estimated(frame))
     assert (twins.passed, apart.passed, alone.passed) == (False, True, None)
     assert value(twins, "vif") > 10
@@ -453,10 +453,10 @@ def test_doses_that_cannot_be_told_apart_fail():
 
 def test_vif_is_the_textbook_one():
     frame = made(12)
-    eqs = system(frame, {**SPEC, "variance": None})
-    x, d = (pd.Series(eqs.X[:, i]).groupby(eqs.waves) for i in (-2, -1))
+    eqs = equation(GAINS, frame, replace(ROLES, variance=None))
+    x, d = (pd.Series(eqs.matrix[:, i]).groupby(eqs.periods) for i in (-2, -1))
     r = np.corrcoef(x.transform(lambda s: s - s.mean()), d.transform(lambda s: s - s.mean()))[0, 1]
-    check = collinearity(estimated(frame, {**SPEC, "variance": None}))
+    check = collinearity(estimated(frame, replace(ROLES, variance=None)))
     assert value(check, "vif") == pytest.approx(1 / (1 - r**2))
 
 
@@ -488,7 +488,7 @@ def test_checks_repeat_with_the_seed_and_leave_the_panel_alone(clean):
     before = clean.panel.copy()
     assert run_checks(clean) == run_checks(clean)
     pd.testing.assert_frame_equal(clean.panel, before)
-    other = replace(clean, spec={**SPEC, "seed": 2})
+    other = replace(clean, inference=replace(RUN, seed=2))
     one, two = (value(CHECKS["placebo"](c), "p") for c in (clean, other))
     assert one != two
 
@@ -503,16 +503,16 @@ def test_what_a_check_lacks_is_said_and_not_passed(clean):
 def test_a_model_that_is_not_linear_is_left_out_by_region_with_its_own_fit(monkeypatch):
     calls = []
 
-    def fake(name, panel, **arguments):
+    def fake(panel, roles, inference):
         calls.append(len(panel))
-        assert name == "fractional"
         slope = float(np.polyfit(panel["log2_dose"], panel["annual"], 1)[0])
-        return Result(name, "annual", "log2_dose", slope, 1, 0, 1, 0.95, 0.5, "", 1, len(panel), "")
+        return Result(
+            "fake", "annual", "log2_dose", slope, 1, 0, 1, 0.95, 0.5, "", 1, len(panel), ""
+        )
 
     frame = made(14)
-    monkeypatch.setattr("evaluation.robustness.context.fit", fake)
-    spec = {**SPEC, "model": "fractional"}
-    context = Estimated(frame, fake("fractional", frame), spec)
+    monkeypatch.setitem(models.MODELS, "fake", models.Model(fake, "gain", 2))
+    context = Estimated(frame, fake(frame, ROLES, RUN), ROLES, RUN)
     check = CHECKS["leave_one_region_out"](context)
     assert calls[1:] == [92] * 24
     assert value(check, "count") == 24
@@ -523,9 +523,7 @@ def test_a_model_that_is_not_linear_is_left_out_by_region_with_its_own_fit(monke
 def test_unknown_checks_and_mismatched_estimates_are_refused(clean):
     with pytest.raises(KepuError, match=r"Unknown check jackknife\. Known: leave_one_region_out"):
         run_checks(clean, ["jackknife"])
-    with pytest.raises(ModelError, match="first dose is 'other'"):
-        Estimated(clean.panel, clean.result, {**SPEC, "doses": ["other"]})
+    with pytest.raises(ModelError, match="first dose of the panel is 'other'"):
+        Estimated(clean.panel, clean.result, replace(ROLES, doses=["other"]), RUN)
     with pytest.raises(ModelError, match="would doubt another estimate"):
-        Estimated(clean.panel, clean.result, {**SPEC, "covariates": []})
-    with pytest.raises(ModelError, match="lacks wave"):
-        Estimated(clean.panel, clean.result, {k: v for k, v in SPEC.items() if k != "wave"})
+        Estimated(clean.panel, clean.result, replace(ROLES, covariates=[]), RUN)

@@ -6,21 +6,22 @@ import contextlib
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
 from filelock import FileLock
 
-from evaluation import front
-from evaluation.errors import KepuError
-from evaluation.export import ExportError, loaded, to_html
-from evaluation.keys import PARTS
-from evaluation.plan import Job
-from evaluation.runner import Run, run
-from evaluation.state import Folder, Record, State, index, read, write
-from evaluation.tidy import hide
-from evaluation.worker import FAILED, MADE, Outcome
+from evaluation.base.errors import KepuError
+from evaluation.batch import front
+from evaluation.batch.keys import PARTS
+from evaluation.batch.plan import Job, read_notebooks
+from evaluation.batch.run import Run, run
+from evaluation.batch.state import FAILED, MADE, Folder, Outcome, Record, State, index, read, write
+from evaluation.batch.worker import hide
+from evaluation.report.document import ExportError
+from evaluation.report.html import loaded, to_html
 
 STATE = State(data="../data", data_hash="f00d" * 16, commit="1a2b3c4", date="2026-01-31")
 PARAMETERS = 'region: str = "0"\nlanguage: str = "zh"\ndata: str = "../data"'
@@ -141,6 +142,15 @@ def test_no_path_of_this_machine_is_recorded(finished, project):
             assert str(project) not in text and str(Path.home()) + os.sep not in text, path
 
 
+def test_project_and_folder_may_have_braces_in_their_names(project, tmp_path):
+    there = tmp_path / "{a} {}"
+    shutil.copytree(project, there, ignore=shutil.ignore_patterns("out"))
+    assert read_notebooks(there / "notebooks")["page"]["region"].default == '"0"'
+    out = there / "{region}"
+    assert [o.status for o in run([job("150000")], how(there, out))] == [MADE]
+    assert (out / "150000_en.html").is_file()
+
+
 def test_second_run_is_refused_while_one_writes(project):
     out = project / "busy"
     out.mkdir()
@@ -161,7 +171,8 @@ def record(out: Path, jobs: list[Job], failing: tuple[str, ...] = (), state: Sta
     """Write a manifest as a run would, with pages standing in for the made reports."""
     work = out / "work"
     work.mkdir()
-    with contextlib.closing(Record(Folder(out, work), state, read(out))) as kept:
+    kept = Record(Folder(out, work), state, read(out))
+    with contextlib.closing(kept.log):
         for each in jobs:
             outcome = Outcome(each.id, MADE, 1.0)
             if each.id in failing:

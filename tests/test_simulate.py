@@ -7,11 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation import data, doses, panel, schema
-from evaluation.simulate import DOSES, REFERENCE, Truth, simulate_panel
-from evaluation.simulate_package import SEED, rebuild, simulated_descriptor, truth_record
-from evaluation.simulate_tables import to_tables
-from evaluation.tables import read_descriptor, read_table
+from evaluation.data import contract, package
+from evaluation.data.contract import check
+from evaluation.data.simulate import (
+    DOSES,
+    REFERENCE,
+    SEED,
+    Truth,
+    rebuild,
+    simulate_panel,
+    simulated_descriptor,
+    to_tables,
+    truth_record,
+)
+from evaluation.data.tables import parse, read_descriptor, read_files
+from evaluation.panel import panel
 
 DATA = Path(__file__).parents[1] / "data"
 PACKAGE = DATA / "simulated"
@@ -21,8 +31,7 @@ EFFECTS = [getattr(Truth(), dose) for dose in DOSES]
 @pytest.fixture(scope="module")
 def main():
     """Tables of the main package as text."""
-    resources = read_descriptor(DATA)["resources"]
-    return {item["name"]: read_table(DATA / item["path"]) for item in resources}
+    return contract.read(read_files(DATA)).tables
 
 
 def members(main, name):
@@ -219,10 +228,10 @@ def test_unknown_codes_are_refused(main):
 
 
 def test_the_panel_read_from_the_package_is_the_one_simulated(leagues):
-    dataset = data.load(PACKAGE)
+    dataset = package.load(PACKAGE)
     assert dataset.simulated
     gains = panel.gains(panel.rates(dataset), dataset.waves)
-    frame = doses.attach(dataset, gains)
+    frame = panel.attach(dataset, gains)
     simulation = simulate_panel(leagues, seed=SEED)
     both = simulation.gains.merge(frame, on=["region_code", "wave_from", "wave_to"])
     assert len(both) == 48
@@ -235,7 +244,7 @@ def test_the_panel_read_from_the_package_is_the_one_simulated(leagues):
 
 
 def test_the_committed_package_keeps_the_contract():
-    assert schema.check(PACKAGE) == []
+    assert check(PACKAGE) == []
 
 
 def test_the_committed_package_regenerates(tmp_path):
@@ -255,7 +264,7 @@ def test_the_committed_package_is_small():
     "name", ["facts", "sources", "indicators", "doses", "waves", "assumptions"]
 )
 def test_every_row_with_a_figure_says_simulated(name):
-    rows = read_table(PACKAGE / f"{name}.csv").agg(" ".join, axis=1)
+    rows = parse(name, (PACKAGE / f"{name}.csv").read_bytes()).frame.agg(" ".join, axis=1)
     assert len(rows)
     assert rows.str.contains("模拟").all()
     assert rows.str.contains("simulated", case=False).all()

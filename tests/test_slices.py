@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from conftest import DATE, PROVENANCE, REGIONS, draw, overview_sections
-from evaluation import keys, slices, study
-from evaluation.plan import Job
+from evaluation import study
+from evaluation.batch import keys
+from evaluation.batch.plan import Job
+from evaluation.data import slices
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 

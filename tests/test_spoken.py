@@ -12,11 +12,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.text import Text
 
 import evaluation
-from evaluation import model_panels, spoken
-from evaluation.errors import KepuError
-from evaluation.evidence import said
-from evaluation.results import Check
-from evaluation.text import LANGUAGES
+from evaluation.base import results
+from evaluation.base.errors import KepuError
+from evaluation.base.results import Check
+from evaluation.base.text import LANGUAGES
+from evaluation.evidence.words import said
+from evaluation.models import panels
 from evaluation.value.scenario import parse, scenario
 
 HAN = re.compile(r"[\u3400-\u9fff]")
@@ -30,7 +31,7 @@ KINDS = (
 def objects(study):
     head = study.headline
     return {
-        "dataset": study.dataset, "study": study, "panels": model_panels.panels(study.dataset),
+        "dataset": study.dataset, "study": study, "panels": panels.panels(study.dataset),
         "headline": head, "result": head.result, "grade": head.grade, "check": head.checks[0],
         "outlook": study.outlook, "value": study.value,
         "plan": scenario(study, "150000", parse(["facility=+40%"])),
@@ -108,13 +109,13 @@ def test_a_study_without_a_headline_gives_the_reason(study):
 
 def test_a_table_never_shows_a_p_value_of_zero_and_no_markup_of_others():
     frame = pd.DataFrame({"term": ["<b>x</b>"], "p": [0.00001]})
-    html = spoken.card("1 < 2", frame)
+    html = results.card("1 < 2", frame)
     assert "&lt; 0.001" in html and "0.000" not in html
     assert "<b>" not in html and "1 &lt; 2" in html
 
 
 def test_long_tables_are_cut_and_say_so():
-    html = spoken.card("x", pd.DataFrame({"n": range(100)}))
+    html = results.card("x", pd.DataFrame({"n": range(100)}))
     assert html.count("<tr>") < 20 and "/ 100" in html
 
 

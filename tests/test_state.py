@@ -13,13 +13,14 @@ from random import Random
 import nbformat
 import pytest
 
-from evaluation import local, state
-from evaluation.errors import KepuError
-from evaluation.keys import PARTS
-from evaluation.plan import Job
-from evaluation.runner import Run, Watch, reasons, run
-from evaluation.state import State
-from evaluation.worker import CACHED, FAILED, MADE, Outcome, _entry
+from evaluation.base.errors import KepuError
+from evaluation.batch import run, state
+from evaluation.batch.keys import PARTS
+from evaluation.batch.plan import Job
+from evaluation.batch.run import Run, Watch, reasons
+from evaluation.batch.run import run as runner_run
+from evaluation.batch.state import CACHED, FAILED, MADE, Outcome, State
+from evaluation.batch.worker import _entry
 
 STATE = State(data="../data", data_hash="f00d" * 16, commit="1a2b3c4", date="2026-01-31")
 
@@ -53,7 +54,7 @@ def quick(monkeypatch, tmp_path_factory) -> set[str]:
                 files[kind] = _entry(f"{stem}.{kind}", b"<h1>new</h1>")
             yield Outcome(task.job.id, MADE, 1.0, files=files)
 
-    monkeypatch.setattr(local, "outcomes", outcomes)
+    monkeypatch.setattr(run, "outcomes", outcomes)
     return failing
 
 
@@ -66,7 +67,7 @@ def go(out: Path, *regions: str, **options) -> tuple[list[str], list[str]]:
     """Run; give the outcomes and the lines that were said."""
     notes: list[str] = []
     jobs = [job(region, **options) for region in regions]
-    return [o.status for o in run(jobs, how(out), Watch(noted=notes.append))], notes
+    return [o.status for o in runner_run(jobs, how(out), Watch(noted=notes.append))], notes
 
 
 def snapshot(root: Path) -> dict[str, object]:
@@ -159,9 +160,9 @@ def test_files_of_runs_are_written_over_without_a_word(tmp_path, quick):
     go(tmp_path, "150000", "120000", formats=("html", "pdf"))
     quick.add("150000")
     options = {"fresh": True}
-    run([job("150000", ("html", "pdf"))], how(tmp_path, **options))
+    runner_run([job("150000", ("html", "pdf"))], how(tmp_path, **options))
     (tmp_path / "120000_en.html").unlink()  # its entry goes with the next run, its files stay
-    run([job("150000", ("html", "pdf"))], how(tmp_path, **options))
+    runner_run([job("150000", ("html", "pdf"))], how(tmp_path, **options))
     quick.clear()
     statuses, notes = go(tmp_path, "150000", "120000", formats=("html", "pdf"))
     assert (statuses, notes) == ([MADE, MADE], [])
@@ -235,7 +236,7 @@ def test_files_have_the_rights_the_user_gives_and_unfinished_ones_are_private(tm
     watch = Watch(ended=lambda _: rights.extend(map(_mode, (tmp_path / ".kepu").glob("run-*"))))
     before = os.umask(0o022)
     try:
-        run([job("150000")], how(tmp_path), watch)
+        runner_run([job("150000")], how(tmp_path), watch)
     finally:
         os.umask(before)
     names = ("manifest.json", "index.html", "events.jsonl", "150000_en.html")
@@ -437,7 +438,7 @@ def test_two_runs_at_once_in_one_folder_by_different_names(tmp_path):
         thread.start()
         thread.join()
 
-    run([job("150000")], how(out), Watch(ended=second))
+    runner_run([job("150000")], how(out), Watch(ended=second))
     assert len(refused) == 1
     assert go(other, "120000")[0] == [MADE]
     listed = state.read(out).entries

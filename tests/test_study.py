@@ -11,7 +11,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from evaluation import study as studies
-from evaluation.results import Result
+from evaluation.base.results import Result
 
 MODELS = ("gain_regression", "two_way_fixed_effects")
 DOSES = ("facility", "personnel", "activity", "fund")

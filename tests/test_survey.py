@@ -7,8 +7,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from evaluation import survey
-from evaluation.errors import KepuError
+from evaluation.base.errors import KepuError
+from evaluation.panel import survey
 
 # Newcombe (1998), Statistics in Medicine 17:857-872, table I, method 3 (score).
 NEWCOMBE = [

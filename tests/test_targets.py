@@ -10,18 +10,37 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Kernel
 from statsmodels.stats.oaxaca import OaxacaBlinder
 
-from evaluation.errors import KepuError, ModelError
-from evaluation.least_squares import excess_variance
-from evaluation.targets.backtest import backtest, choose, preferred, scores
-from evaluation.targets.decompose import by_residence, decompose, education_gap, group_rates
-from evaluation.targets.inputs import Inputs, inputs_part
-from evaluation.targets.kernels import Points, covariance, fixed
-from evaluation.targets.kitagawa import gap_bounds, implied_share, joint_bounds, kitagawa
-from evaluation.targets.outlook import Outlook, outlook, word
-from evaluation.targets.required import WIDTH, comparable, fastest, required
-from evaluation.targets.series import logit_rates, percent, to_logit
-from evaluation.targets.tracker import track
-from evaluation.targets.trend import CANDIDATES, fit_trend, points_of
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.stats.least_squares import excess_variance
+from evaluation.targets.gains import (
+    WIDTH,
+    Inputs,
+    by_residence,
+    comparable,
+    decompose,
+    education_gap,
+    fastest,
+    gap_bounds,
+    group_rates,
+    implied_share,
+    inputs_part,
+    joint_bounds,
+    kitagawa,
+    required,
+    track,
+)
+from evaluation.targets.outlook import Outlook, backtest, choose, outlook, preferred, scores, word
+from evaluation.targets.trend import (
+    CANDIDATES,
+    Points,
+    covariance,
+    fit_trend,
+    fixed,
+    logit_rates,
+    percent,
+    points_of,
+    to_logit,
+)
 
 NATION = "100000"
 WAVES = (2007, 2010, 2015, 2018, 2020, 2022, 2023)

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
-from evaluation.errors import KepuError
+from evaluation.base.errors import KepuError
+from evaluation.base.text import LANGUAGES, t, texts
 from evaluation.models import MODELS
-from evaluation.progress import Progress
-from evaluation.report.groups import GROUPS, RELATED
+from evaluation.panel.position import Progress
+from evaluation.report.governance import GROUPS, RELATED
 from evaluation.report.inputs import DOMAINS
 from evaluation.study import BANDS
-from evaluation.text import LANGUAGES, t, texts
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "evaluation"

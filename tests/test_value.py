@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,19 +11,25 @@ import pytest
 from scipy import optimize
 from typer.testing import CliRunner
 
-from evaluation import commands_value
-from evaluation.cli import app
-from evaluation.errors import KepuError, ModelError
-from evaluation.headline import TERM
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.batch import cli
+from evaluation.batch.cli import app
+from evaluation.evidence.headline import TERM
+from evaluation.models.columns import Inference
 from evaluation.value import costs
-from evaluation.value.effects import Joint, confidence_draws
+from evaluation.value.costs import price_level
+from evaluation.value.effects import Joint, confidence_draws, response
 from evaluation.value.efficiency import bootstrap_scores
-from evaluation.value.prices import price_level
-from evaluation.value.reallocate import best_multiples, gained, reallocate
-from evaluation.value.region import assess
-from evaluation.value.response import response
-from evaluation.value.scenario import Change, parse, scenario
-from evaluation.value.trial import RULE, SPEC, panel, trial
+from evaluation.value.reallocate import (
+    ROLES,
+    RULE,
+    best_multiples,
+    gained,
+    panel,
+    reallocate,
+    trial,
+)
+from evaluation.value.scenario import Change, assess, parse, scenario
 
 # --- costs -----------------------------------------------------------------------------------
 
@@ -93,8 +100,8 @@ def test_the_draws_cover_a_known_truth():
     truth, hits = 0.1, 0
     for seed in range(120):
         frame = panel([truth, 0, 0], np.random.default_rng(seed))
-        spec = {**SPEC, "doses": ["log2_a"], "covariates": ("x", "log2_b", "log2_c")}
-        draws = confidence_draws(frame, {**spec, "draws": 199}, size=400, seed=seed)
+        roles = replace(ROLES, doses=["log2_a"], covariates=("x", "log2_b", "log2_c"))
+        draws = confidence_draws(frame, roles, Inference(draws=199), size=400, seed=seed)
         low, high = np.quantile(draws, [0.025, 0.975])
         hits += low <= truth <= high
     assert 107 <= hits <= 119  # 95 % of 120 is 114, three standard errors 7
@@ -179,14 +186,14 @@ def levels(kind: str) -> pd.DataFrame:
 
 @pytest.mark.parametrize(("kind", "verdict"), [("log", "diminishing"), ("line", "linear")])
 def test_diminishing_returns_are_told_from_a_line(kind, verdict):
-    found = response(levels(kind), "a", {**SPEC, "draws": 499})
+    found = response(levels(kind), "a", ROLES, Inference(draws=499))
     assert found.verdict == verdict
     assert (found.p < 0.05) == (verdict == "diminishing")
     assert found.curve["level"].between(1, 9).all()
 
 
 def test_a_lever_without_data_says_why():
-    found = response(levels("line").assign(dose_a=np.nan), "a", {**SPEC, "draws": 99})
+    found = response(levels("line").assign(dose_a=np.nan), "a", ROLES, Inference(draws=99))
     assert found.curve is None and "No row of the panel is complete" in found.reason
 
 
@@ -292,7 +299,7 @@ def test_money_and_what_it_pays_for_are_not_changed_together(study):
 
 
 def test_the_command_prints_text_and_json(study, monkeypatch):
-    monkeypatch.setattr(commands_value, "_study", lambda *_: study)
+    monkeypatch.setattr(cli, "_study", lambda *_: study)
     plan = ["scenario", "150000", "--set", "facility=+40%", "--budget", "118000000"]
     said = CliRunner().invoke(app, plan)
     assert said.exit_code == 0, said.output

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from evaluation.errors import KepuError, ModelError
-from evaluation.value import cea
-from evaluation.value.dea import Reference, output_factors
-from evaluation.value.ratio import fieller, from_draws
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.value import decision as cea
+from evaluation.value.effects import fieller, from_draws
+from evaluation.value.efficiency import Reference, output_factors
 
 # Briggs, Claxton & Sculpher (2006), Decision Modelling for Health Economic Evaluation, example
 # 2.5, after Chancellor et al. (1997), Pharmacoeconomics 12:54-66: zidovudine alone against

@@ -15,9 +15,10 @@ import nbclient
 import nbformat
 import pytest
 
-from evaluation.errors import KepuError
-from evaluation.warm import client, provisioner
-from evaluation.warm.client import ADDRESS, Process, Server, Unprepared
+from evaluation.base.errors import KepuError
+from evaluation.batch import kernels as client
+from evaluation.batch import notebooks
+from evaluation.batch.kernels import ADDRESS, Process, Server, Unprepared
 
 pytestmark = pytest.mark.skipif(bool(client.unsafe()), reason=client.unsafe())
 
@@ -92,9 +93,7 @@ def test_server_that_is_killed_takes_its_processes_along_and_says_so():
 def test_preparation_that_fails_is_told_with_its_cause(tmp_path):
     with Server("runpy:run_path", {"path_name": str(tmp_path / "nothing.py")}) as server:
         for _ in range(2):  # whoever asks is told
-            with pytest.raises(
-                Unprepared, match=r"could not be prepared \(FileNotFoundError: .*line"
-            ):
+            with pytest.raises(Unprepared, match=r"not be prepared \(FileNotFoundError: .*line"):
                 Process(server.address, "signal:pause", {})
 
 
@@ -122,7 +121,7 @@ def test_sockets_lie_in_a_private_folder_with_a_short_path(tmp_path, monkeypatch
 
 def test_no_place_for_sockets_is_told(monkeypatch):
     monkeypatch.setattr(client, "_short_bases", lambda: iter([Path("/proc/nowhere")]))
-    with pytest.raises(KepuError, match="no folder for sockets can be used .* — set TMPDIR"):
+    with pytest.raises(KepuError, match=r"no folder for sockets can be used .* — set TMPDIR"):
         Server("builtins:dict", {})
 
 
@@ -131,7 +130,7 @@ def test_no_process_is_left_however_the_owner_ends(tmp_path, end):
     body = {"return": "", "raise": "raise ValueError", "interrupt": "time.sleep(60)"}
     script = (
         "import sys, time\n"
-        "from evaluation.warm.client import Process, Server\n"
+        "from evaluation.batch.kernels import Process, Server\n"
         "server = Server('builtins:dict', {})\n"
         "process = Process(server.address, 'signal:pause', {})\n"
         "print(server.pid, process.pid, flush=True)\n" + body.get(end, "time.sleep(60)")
@@ -192,7 +191,7 @@ def test_kernel_that_takes_too_long_is_interrupted_and_ended(kernels):
 
 
 def test_standard_kernel_is_used_and_said_where_forking_is_unsafe(monkeypatch, caplog):
-    monkeypatch.setattr(provisioner, "unsafe", lambda: "this system cannot fork processes")
+    monkeypatch.setattr(notebooks, "unsafe", lambda: "this system cannot fork processes")
     with caplog.at_level("WARNING"):
         run = executed(CELLS[0])
     assert run.cells[0].outputs[0].text.split()[2] == "False"

@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from conftest import DATA, REGIONS
-from evaluation.text import LANGUAGES, texts
+from evaluation.base.text import LANGUAGES, texts
 
 CAUSAL = {
     "zh": (

@@ -10,27 +10,30 @@ True
 True
 """
 
-from importlib import import_module
-from importlib.metadata import version
+from __future__ import annotations
 
-__version__ = version("kepu-evaluation")
+from importlib import import_module
+
 # A public name and the module it is taken from; a module stands for itself.
 _PUBLIC = {
-    "KepuError": "errors",
+    "KepuError": "base.errors",
     "MODELS": "models",
-    "explore": "explorer",
+    "explore": "report.explorer",
     "fit": "models",
-    "load": "store",
-    "load_study": "store",
-    "panels": "model_panels",
+    "load": "study",
+    "load_study": "study",
+    "panels": "models.panels",
     "report": "",
     "scenario": "value.scenario",
-    "views": "",
 }
 __all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("kepu-evaluation")
     if name not in _PUBLIC:
         known = ", ".join(_PUBLIC)
         raise AttributeError(f"evaluation has no '{name}'; its public names are {known}")

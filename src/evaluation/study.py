@@ -1,28 +1,119 @@
-"""Everything a report draws on, computed once from a data package."""
+"""Everything a report draws on, computed once and kept."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evaluation import panel
-from evaluation.data import Dataset
-from evaluation.errors import ModelError
-from evaluation.evidence import permitted
-from evaluation.headline import Headline, headline
-from evaluation.inference import holm
-from evaluation.model_panels import ROLES, fit_doses, panels
-from evaluation.observations import RATE, SAMPLE, targets, usable
-from evaluation.results import Result
-from evaluation.spoken import MOST_LOCKS, Spoken, drawn, say, whole
+from evaluation.base import cache as fingerprint
+from evaluation.base.cache import PICKLE, _libraries, cached, remembered
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.base.results import MOST_LOCKS, Result, Spoken, drawn, say, whole
+from evaluation.base.text import t
+from evaluation.data.facts import SAMPLE, targets, usable
+from evaluation.data.package import Dataset
+from evaluation.data.rules import RATE
+from evaluation.evidence.grade import permitted
+from evaluation.evidence.headline import Headline, headline
+from evaluation.models.panels import ROLES, fit_doses, panels
+from evaluation.panel import panel
+from evaluation.stats.bootstrap import holm
 from evaluation.targets.outlook import Outlook, outlook
-from evaluation.text import t
-from evaluation.value import Value, assemble
+from evaluation.value.analysis import Value, assemble
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# ------------------------------------------------------------------------------------------
+# Keep what is costly and always the same: studies, and what was found out about a file before.
+
+
+LEAST_DRAWS = 99  # with fewer, no interval at 95 % has an end
+_held: dict[tuple[str, str, int, int], Study] = {}
+
+
+@cache
+def code_hash() -> str:
+    """SHA-256 over the modules a study is computed by and the versions of what they use."""
+    state = fingerprint.code("evaluation.study") + _libraries()
+    return hashlib.sha256(state.encode()).hexdigest()
+
+
+def load(path: str | Path = "data") -> Dataset:
+    """Read the data package at ``path``; its contract is checked once for each of its states.
+
+    Parameters
+    ----------
+    path : folder with ``datapackage.json`` and its tables.
+
+    Raises
+    ------
+    DataError
+        Listing every breach of the contract, each with file, row, column, rule and remedy.
+
+    Examples
+    --------
+    >>> load("data/simulated").simulated
+    True
+    """
+    from evaluation.data import package
+    from evaluation.data.tables import read_files
+
+    files = read_files(Path(path))
+    remembered("checked", files.hash, lambda: package.load(files).hash, "evaluation.data.contract")
+    return package.load(files, files.hash)
+
+
+def load_study(
+    dataset: Dataset, *, draws: int = 9999, seed: int = 20250101, folder: str | Path = ""
+) -> Study:
+    """The study of a data package or a slice of one; estimates are computed at most once.
+
+    Parameters
+    ----------
+    draws, seed : of the bootstraps; the same seed gives the same study.
+    folder : where studies are kept, by default :func:`evaluation.base.cache.folder`.
+
+    Raises
+    ------
+    KepuError : fewer than ``LEAST_DRAWS`` draws.
+    """
+    from evaluation.data import slices
+
+    if draws < LEAST_DRAWS:
+        raise KepuError(f"A bootstrap of {draws} draws tells nothing; take {LEAST_DRAWS} or more.")
+    core = slices.of_study(dataset)
+    key = (core.hash, code_hash(), draws, seed)
+    return widen(_held.get(key) or _kept(core, key, folder), dataset)
+
+
+def hold(dataset: Dataset, *, draws: int, seed: int) -> None:
+    """Keep the study of ``dataset`` in memory, for this process and those forked from it."""
+    from evaluation.data import slices
+
+    core = slices.of_study(dataset)
+    key = (core.hash, code_hash(), draws, seed)
+    _held[key] = _kept(core, key, "")
+
+
+def _kept(core: Dataset, key: tuple[str, str, int, int], place: str | Path) -> Study:
+
+    draws, seed = key[2:]
+    return cached(
+        "studies", " ".join(map(str, key)), lambda: build(core, draws=draws, seed=seed),
+        PICKLE, place,
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------
+# Everything a report draws on, computed once from a data package.
+
 
 BANDS = ("east", "central", "west")
 MAIN_MODELS = ("gain_regression", "two_way_fixed_effects")
@@ -64,7 +155,7 @@ class Study(Spoken):
     regression; ``levels`` the rates of provinces with doses, the panel of the fixed effects.
     ``headline`` is the composite on the whole ladder, ``outlook`` the forecasts with their
     back-test, each or the reason why there is none. ``value`` is what the money bought and could
-    be moved to, see :class:`evaluation.value.assemble.Value`.
+    be moved to, see :class:`evaluation.value.analysis.Value`.
     """
 
     dataset: Dataset
@@ -156,7 +247,7 @@ def estimate(
     *,
     draws: int,
     seed: int,
-    covariates: tuple[str, ...] = ROLES["gain"]["covariates"],
+    covariates: Sequence[str] = ROLES["gain"].covariates,
 ) -> tuple[Estimate, ...]:
     """Gain regression and two-way fixed effects for each dose, Holm over doses by model.
 

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pandas as pd
 
-from evaluation.errors import KepuError
-from evaluation.models import (
-    fixed_effects,
-    foil,
-    fractional,
-    gain_regression,
-    mixed,
-    rates,
-    staggered,
-    synthetic,
-)
-from evaluation.results import Result
+from evaluation.base.errors import KepuError
+from evaluation.base.results import Result
+from evaluation.models import events, fractional, linear, mean_gain, mixed, prediction
+from evaluation.models.columns import GAINS, LEVELS, Inference, Roles
 
 
 @dataclass(frozen=True)
@@ -28,7 +20,7 @@ class Model:
 
     Attributes
     ----------
-    fit : ``fit(panel, *, outcome, doses, region, wave, variance, covariates, ...) -> Result``.
+    fit : ``fit(panel, roles, inference) -> Result``; further options by keyword.
     outcome : what the outcome column holds, ``"gain"``, ``"level"``, or ``"event"``: the level,
         the dose being the timing of a designation.
     minimum_waves : survey waves the model needs.
@@ -42,16 +34,16 @@ class Model:
 
 
 MODELS: dict[str, Model] = {
-    gain_regression.NAME: Model(gain_regression.fit, "gain", 2),
-    fixed_effects.NAME: Model(fixed_effects.fit, "level", 3),
-    rates.NAME: Model(rates.fit, "gain", 2, doses=False),
+    GAINS: Model(linear.fit_gains, "gain", 2),
+    LEVELS: Model(linear.fit_levels, "level", 3),
+    mean_gain.NAME: Model(mean_gain.fit, "gain", 2, doses=False),
     fractional.PROBIT: Model(fractional.fit_probit, "level", 2),
     fractional.LOGIT: Model(fractional.fit_logit, "level", 2),
     mixed.NAME: Model(mixed.fit, "level", 2),
-    foil.NAME: Model(foil.fit, "gain", 2),
-    staggered.NAME: Model(staggered.fit, "event", 2),
-    synthetic.CONTROL: Model(synthetic.control, "event", 4),
-    synthetic.DIFFERENCES: Model(synthetic.differences, "event", 4),
+    prediction.NAME: Model(prediction.fit, "gain", 2),
+    events.NAME: Model(events.fit, "event", 2),
+    events.CONTROL: Model(events.control, "event", 4),
+    events.DIFFERENCES: Model(events.differences, "event", 4),
 }
 
 
@@ -68,5 +60,17 @@ def named(name: str) -> Model:
 
 
 def fit(name: str, panel: pd.DataFrame, **arguments: Any) -> Result:
-    """Fit the model registered as ``name``; ``arguments`` name the panel's columns."""
-    return named(name).fit(panel, **arguments)
+    """Fit the model registered as ``name``, everything by keyword.
+
+    ``arguments`` are the parts of :class:`Roles` (the panel's columns) and of :class:`Inference`,
+    and what else the model takes.
+    """
+    roles = Roles(doses=arguments.pop("doses", ()), **_taken(arguments, Roles))
+    inference = Inference(**_taken(arguments, Inference))
+    return named(name).fit(panel, roles, inference, **arguments)
+
+
+def _taken(arguments: dict[str, Any], kind: type) -> dict[str, Any]:
+    """The arguments that ``kind`` has a field for, taken out of the rest."""
+    names = [item.name for item in fields(kind) if item.name in arguments]
+    return {name: arguments.pop(name) for name in names}

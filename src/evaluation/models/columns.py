@@ -1,4 +1,4 @@
-"""Which columns a model reads, and the one refusal each bad panel gets from every model."""
+"""Which columns a model reads, the one refusal of each bad panel, and the one design matrix."""
 
 from __future__ import annotations
 
@@ -8,27 +8,48 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evaluation.errors import ModelError
-from evaluation.least_squares import RANK_TOLERANCE
+from evaluation.base.errors import ModelError
+from evaluation.stats.least_squares import RANK_TOLERANCE, Equation
 
 MIN_REGIONS = 10
+GAINS, LEVELS = "gain_regression", "two_way_fixed_effects"
+# Parts whose values are the fixed effects of each linear model.
+EFFECTS = {GAINS: ("wave",), LEVELS: ("region", "wave")}
+UNBALANCED = ("wave_means", "wave_counts", "ignore")
 
 
 @dataclass(frozen=True)
-class Columns:
+class Roles:
     """Which column of the panel plays which part.
 
-    ``doses`` are estimated together and the first is the one reported. ``wave`` is the survey wave
-    of a level or the interval (wave pair) of a gain. ``variance`` is the known sampling variance
-    of the outcome, or ``None`` where it is taken as error-free.
+    Attributes
+    ----------
+    outcome : rate (percent) or gain. doses : regressors, the first is reported; in a model of
+        events the timing of the treatment. covariates : further columns.
+    region : clusters. wave : survey wave of a level or interval (wave pair) of a gain.
+    variance : known sampling variance of the outcome, or None where it is taken as error-free.
+
+    Raises
+    ------
+    ModelError : a bare text in place of a list, or a column in two parts.
     """
 
     outcome: str
-    doses: tuple[str, ...]
+    doses: Sequence[str]
     region: str
     wave: str
-    variance: str | None
-    covariates: tuple[str, ...] = ()
+    variance: str | None = None
+    covariates: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for part in ("doses", "covariates"):
+            names = getattr(self, part)
+            if isinstance(names, str):
+                raise ModelError(f"'{part}' must be a list of columns, not the text '{names}'.")
+            object.__setattr__(self, part, tuple(names))
+        twice = sorted({name for name in self.used if self.used.count(name) > 1})
+        if twice:
+            raise ModelError(f"Column used in two parts of one model: {', '.join(twice)}.")
 
     @property
     def dose(self) -> str:
@@ -47,39 +68,46 @@ class Columns:
         return [*self.numeric, self.region, self.wave]
 
 
-def columns(
-    outcome: str,
-    doses: Sequence[str],
-    covariates: Sequence[str],
-    region: str,
-    wave: str,
-    variance: str | None,
-) -> Columns:
-    """Declare the columns; refuses a bare string for a list and a column in two parts."""
-    for part, names in (("doses", doses), ("covariates", covariates)):
-        if isinstance(names, str):
-            raise ModelError(f"'{part}' must be a list of columns, not the text '{names}'.")
-    if not len(doses):
-        raise ModelError("'doses' names no column; name at least one.")
-    roles = Columns(outcome, tuple(doses), region, wave, variance, tuple(covariates))
-    twice = sorted({name for name in roles.used if roles.used.count(name) > 1})
-    if twice:
-        raise ModelError(f"Column used in two parts of one model: {', '.join(twice)}.")
-    return roles
+@dataclass(frozen=True)
+class Inference:
+    """How interval and p-value are made.
+
+    Attributes
+    ----------
+    draws : of the bootstrap. seed : of the draws. level : coverage of the interval, a share.
+    companions : whether a linear model computes CRV3, randomisation inference and the minimum
+        detectable effect beside the interval; refits that only need the estimate do without.
+    """
+
+    draws: int = 9999
+    seed: int = 1
+    level: float = 0.95
+    companions: bool = True
 
 
 def _rows(mask: pd.Series) -> str:
     """The index labels where ``mask`` holds, the first five by name."""
-    found = [str(label) for label in mask.index[mask.to_numpy()]]
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    return f"row{'s' if len(found) > 1 else ''} {', '.join(found[:5])}{more}"
+    labels = [str(label) for label in mask.index[mask.to_numpy()]]
+    more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
+    return f"row{'s' if len(labels) > 1 else ''} {', '.join(labels[:5])}{more}"
 
 
-def _check_columns(panel: pd.DataFrame, roles: Columns) -> None:
+def _require_columns(panel: pd.DataFrame, roles: Roles) -> None:
     absent = [name for name in roles.used if name not in panel.columns]
     if absent:
         known = ", ".join(map(str, panel.columns))
         raise ModelError(f"Columns not in the panel: {', '.join(absent)}. It has: {known}.")
+
+
+def complete(panel: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, int]:
+    """Rows of the declared columns without missing values, and the number left out.
+
+    Raises
+    ------
+    ModelError : a column absent, not numeric or infinite, a region twice in a wave, a negative
+        variance; the message names column and rows.
+    """
+    _require_columns(panel, roles)
     for name in roles.numeric:
         if not pd.api.types.is_numeric_dtype(panel[name]):
             raise ModelError(f"Column '{name}' must be numeric; it is {panel[name].dtype}.")
@@ -87,13 +115,10 @@ def _check_columns(panel: pd.DataFrame, roles: Columns) -> None:
         if infinite.any():
             where = _rows(pd.Series(infinite, panel.index))
             raise ModelError(f"Column '{name}' holds infinite values: {where}.")
-
-
-def _check_rows(frame: pd.DataFrame, roles: Columns, dropped: int, waves: int) -> None:
+    frame = panel[roles.used].dropna()
     doubled = frame.duplicated([roles.region, roles.wave])
     if doubled.any():
-        first = frame[doubled].iloc[0]
-        count = int(doubled.sum())
+        first, count = frame[doubled].iloc[0], int(doubled.sum())
         raise ModelError(
             f"{count} {'row repeats' if count == 1 else 'rows repeat'} a region and wave "
             f"({_rows(doubled)}), first "
@@ -102,17 +127,10 @@ def _check_rows(frame: pd.DataFrame, roles: Columns, dropped: int, waves: int) -
     if roles.variance is not None and (frame[roles.variance] < 0).any():
         where = _rows(frame[roles.variance] < 0)
         raise ModelError(f"Column '{roles.variance}' holds negative variances: {where}.")
-    for column, least in ((roles.region, MIN_REGIONS), (roles.wave, waves)):
-        found = frame[column].nunique()
-        if found < least:
-            raise ModelError(
-                f"Column '{column}' holds {found} {'value' if found == 1 else 'values'} in the "
-                f"{len(frame)} rows that remain after dropping {dropped} with missing values; at "
-                f"least {least} are needed."
-            )
+    return frame, len(panel) - len(frame)
 
 
-def _check_doses(frame: pd.DataFrame, roles: Columns) -> None:
+def _check_doses(frame: pd.DataFrame, roles: Roles) -> None:
     """Refuse a constant dose, and doses of which one is a linear combination of the others."""
     kept: list[str] = []
     values = frame[list(roles.doses)].astype(float)
@@ -136,21 +154,186 @@ def _check_doses(frame: pd.DataFrame, roles: Columns) -> None:
         kept.append(name)
 
 
-def checked(panel: pd.DataFrame, roles: Columns, *, waves: int = 2) -> tuple[pd.DataFrame, int]:
-    """Rows of the declared columns without missing values, and the number left out.
+def checked(
+    panel: pd.DataFrame, roles: Roles, *, waves: int = 2, doses: int = 1
+) -> tuple[pd.DataFrame, int]:
+    """Complete rows that carry a model, and the number left out.
 
-    ``waves`` is the least number of values in the column of waves: 1 where it holds intervals,
-    each of which is two waves.
+    Parameters
+    ----------
+    waves : least number of values in the column of waves: 1 where it holds intervals, each of
+        which is two waves. doses : least number of doses.
 
     Raises
     ------
-    ModelError : a column absent, not numeric or infinite, a region twice in a wave, a negative
-        variance, fewer than 10 regions or than ``waves`` waves left, a constant dose, collinear
-        doses; the message names column and rows.
+    ModelError : what :func:`complete` refuses, too few doses, fewer than 10 regions or than
+        ``waves`` waves left, a constant dose, collinear doses.
     """
-    _check_columns(panel, roles)
-    frame = panel[roles.used].dropna()
-    dropped = len(panel) - len(frame)
-    _check_rows(frame, roles, dropped, waves)
+    if len(roles.doses) < doses:
+        raise ModelError("'doses' names no column; name at least one.")
+    frame, dropped = complete(panel, roles)
+    for column, least in ((roles.region, MIN_REGIONS), (roles.wave, waves)):
+        count = frame[column].nunique()
+        if count < least:
+            raise ModelError(
+                f"Column '{column}' holds {count} {'value' if count == 1 else 'values'} in the "
+                f"{len(frame)} rows that remain after dropping {dropped} with missing values; at "
+                f"least {least} are needed."
+            )
     _check_doses(frame, roles)
     return frame.reset_index(drop=True), dropped
+
+
+def dummies(labels: pd.Series, drop_first: bool) -> pd.DataFrame:
+    """0/1 columns ``name=value`` in sorted order, without the first value if ``drop_first``."""
+    frame = pd.get_dummies(labels, prefix=str(labels.name), prefix_sep="=", dtype=float)
+    return frame.iloc[:, 1:] if drop_first else frame
+
+
+def _joined(frame: pd.DataFrame, roles: Roles, effects: pd.DataFrame, **counts) -> Equation:
+    """Effects, covariates and doses, the first dose last."""
+    own = [*roles.covariates, *reversed(roles.doses)]
+    return Equation(
+        y=frame[roles.outcome].to_numpy(dtype=float),
+        X=pd.concat([effects, frame[own].astype(float)], axis=1),
+        clusters=frame[roles.region].to_numpy(),
+        periods=frame[roles.wave].to_numpy(),
+        variance=None if roles.variance is None else frame[roles.variance].to_numpy(dtype=float),
+        effects=effects.shape[1],
+        doses=len(roles.doses),
+        **counts,
+    )
+
+
+def _kept(panel: pd.DataFrame, roles: Roles, repeated: bool) -> tuple[np.ndarray, dict[str, int]]:
+    """Positions of the complete rows, of ``repeated`` regions only if so, and what was left out."""
+    _require_columns(panel, roles)
+    full = panel[roles.used].notna().all(axis=1).to_numpy(copy=True)
+    keep = full.copy()
+    if repeated:  # a region seen once says nothing of change within regions
+        seen = panel.loc[full, roles.region].value_counts()
+        keep &= panel[roles.region].map(seen).fillna(0).gt(1).to_numpy()
+    left_out = {"dropped": int((~full).sum()), "singletons": int((full & ~keep).sum())}
+    return np.flatnonzero(keep), left_out
+
+
+def equation(model: str, panel: pd.DataFrame, roles: Roles) -> Equation:
+    """The equation of a linear model on the complete rows of a panel, however few these are.
+
+    Gains have one effect an interval and no separate intercept; levels have region effects and
+    wave effects less the first, and leave out regions seen in one wave.
+
+    Raises
+    ------
+    ModelError : a model that is not linear, a column absent, or no complete row.
+    """
+    if model not in EFFECTS:
+        raise ModelError(f"'{model}' is not linear; use one of {', '.join(EFFECTS)}.")
+    nested = "region" in EFFECTS[model]
+    rows, counts = _kept(panel, roles, repeated=nested)
+    if not len(rows):
+        if counts["singletons"]:
+            require_repeated(0, counts["singletons"])
+        raise ModelError("No row of the panel is complete in the columns of the model.")
+    frame = panel[roles.used].iloc[rows].reset_index(drop=True)
+    effects = [
+        dummies(frame[getattr(roles, part)], drop_first=place > 0)
+        for place, part in enumerate(EFFECTS[model])
+    ]
+    if nested:
+        counts["nested"] = effects[0].shape[1]
+    return _joined(frame, roles, pd.concat(effects, axis=1), rows=rows, **counts)
+
+
+def require_repeated(regions: int, singletons: int) -> None:
+    """Refuse fewer than 10 regions that were seen in two waves or more."""
+    if regions < MIN_REGIONS:
+        raise ModelError(
+            f"{regions} regions have two waves or more ({singletons} have one); at least "
+            f"{MIN_REGIONS} are needed."
+        )
+
+
+def independent(base: pd.DataFrame, extra: pd.DataFrame) -> list[str]:
+    """Names of the columns of ``extra`` that no column before them, nor ``base``, explains."""
+    q = np.linalg.qr(base.to_numpy(dtype=float))[0]
+    kept = []
+    for name in extra.columns:
+        column = extra[name].to_numpy(dtype=float)
+        left = column - q @ (q.T @ column)
+        left = left - q @ (q.T @ left)
+        length = np.linalg.norm(left)
+        # Sums of many waves leave rounding errors well above the tolerance of one division.
+        if length > 1e3 * RANK_TOLERANCE * max(np.linalg.norm(column), 1e-300):
+            kept.append(name)
+            q = np.column_stack([q, left / length])
+    return kept
+
+
+def _means(columns: pd.DataFrame, region: pd.Series) -> pd.DataFrame:
+    """Means over the waves observed of each region, repeated in its rows."""
+    return columns.groupby(region.to_numpy()).transform("mean").add_prefix("mean of ")
+
+
+def _exposure(frame: pd.DataFrame, roles: Roles, waves: pd.DataFrame, how: str) -> pd.DataFrame:
+    """Columns that tell regions apart by the waves they were seen in; none if balanced."""
+    if how not in UNBALANCED:
+        raise ModelError(f"Unknown 'unbalanced' rule '{how}': use {', '.join(UNBALANCED)}.")
+    region = frame[roles.region]
+    if how == "wave_means":
+        return _means(waves, region)
+    if how == "wave_counts":
+        counts = region.map(region.value_counts()).rename("waves seen")
+        return dummies(counts, drop_first=True)
+    return pd.DataFrame(index=frame.index)
+
+
+def _require_within(frame: pd.DataFrame, roles: Roles) -> None:
+    """Refuse a dose that is constant within every region."""
+    for dose in roles.doses:
+        within = frame[dose] - frame.groupby(roles.region)[dose].transform("mean")
+        if within.abs().max() <= 1e-12 * max(frame[dose].abs().max(), 1e-300):
+            raise ModelError(
+                f"Column '{dose}' is constant within every region: it cannot be told apart from "
+                "its regional mean. Leave it out, or use a model of gains."
+            )
+
+
+def mundlak(
+    panel: pd.DataFrame, roles: Roles, *, means: bool = True, unbalanced: str = "wave_means"
+) -> tuple[Equation, pd.DataFrame]:
+    """Intercept, wave effects and regional means; then covariates; then doses, the first last.
+
+    Regions seen once say nothing of change within regions and are left out and counted. With
+    ``unbalanced="wave_means"`` pooled least squares on this design gives the coefficients of
+    two-way fixed effects exactly, balanced or not.
+
+    Parameters
+    ----------
+    means : whether the regional means of doses and covariates are added.
+    unbalanced : what else tells regions seen in different waves apart: ``"wave_means"`` regional
+        means of the wave effects, ``"wave_counts"`` one dummy a number of waves seen,
+        ``"ignore"`` nothing. Columns that add nothing (a balanced panel) are left out.
+
+    Returns
+    -------
+    the equation, and the rows of the panel it was made from.
+
+    Source
+    ------
+    Mundlak (1978), Econometrica 46:69-85; Wooldridge (2019), Journal of Econometrics 211:137-150.
+    """
+    checked(panel, roles)
+    rows, counts = _kept(panel, roles, repeated=True)
+    frame = panel[roles.used].iloc[rows].reset_index(drop=True)
+    require_repeated(frame[roles.region].nunique(), counts["singletons"])
+    _require_within(frame, roles)
+    own = frame[[*roles.covariates, *reversed(roles.doses)]].astype(float)
+    waves = dummies(frame[roles.wave], drop_first=True)
+    left = pd.concat([pd.Series(1.0, frame.index, name="intercept"), waves], axis=1)
+    if means:
+        extra = [_means(own.iloc[:, ::-1], frame[roles.region])]
+        extra.append(_exposure(frame, roles, waves, unbalanced))
+        extra = pd.concat(extra, axis=1)
+        left = left.join(extra[independent(left.join(own), extra)])
+    return _joined(frame, roles, left, rows=rows, **counts), frame

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from evaluation.errors import ModelError
-from evaluation.inference import wild_cluster_bootstrap
-from evaluation.models import mundlak
-from evaluation.models.design import Columns, Design, columns
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Result
+from evaluation.models.columns import Inference, Roles, mundlak
 from evaluation.models.linear import estimate
-from evaluation.models.reml import Reml, reml
-from evaluation.results import Result
+from evaluation.stats.bootstrap import wild_cluster_bootstrap
+from evaluation.stats.least_squares import Equation
+from evaluation.stats.reml import Reml, reml
 
 NAME = "partial_pooling"
 SAID = {
@@ -25,13 +24,13 @@ SAID = {
 }
 
 
-def components(design: Design, frame: pd.DataFrame, roles: Columns, slope: bool) -> dict[str, Any]:
+def components(made: Equation, frame: pd.DataFrame, roles: Roles, slope: bool) -> dict[str, Any]:
     """The matrices of the variance components, (N, N) each.
 
     The random slope acts on the dose less its regional mean, so it does not depend on where the
     dose is zero and leaves the intercept alone.
     """
-    same = (design.clusters[:, None] == design.clusters[None, :]).astype(float)
+    same = (made.clusters[:, None] == made.clusters[None, :]).astype(float)
     parts = {"region": same, "equation": np.eye(len(same))}
     if slope:
         dose = frame[roles.dose] - frame.groupby(roles.region)[roles.dose].transform("mean")
@@ -51,17 +50,19 @@ def _refuse_boundary(fitted: Reml) -> None:
     )
 
 
-def _whitened(design: Design, fitted: Reml) -> Design:
+def _whitened(made: Equation, fitted: Reml) -> Equation:
     """The design in units in which the fitted covariance is the identity; regions stay apart."""
-    X = pd.DataFrame(fitted.whiten(design.X.to_numpy()), columns=design.X.columns)
-    return replace(design, y=fitted.whiten(design.y), X=X, variance=None)
+    X = pd.DataFrame(fitted.whiten(made.X.to_numpy()), columns=made.X.columns)
+    return replace(made, y=fitted.whiten(made.y), X=X, variance=None)
 
 
-def _check_terms(design: Design, **run: Any) -> None:
+def _check_terms(made: Equation, seed: int) -> None:
     """Refuse doses carried by too few regions; whitening would hide them from the bootstrap."""
-    last = design.X.shape[1] - 1
-    for i in range(design.doses):
-        wild_cluster_bootstrap(design.y, design.X, design.clusters, last - i, draws=99, **run)
+    last = made.X.shape[1] - 1
+    for i in range(made.doses):
+        wild_cluster_bootstrap(
+            made.y, made.X, made.clusters, last - i, draws=99, seed=seed, level=0.9
+        )
 
 
 def _details(fitted: Reml, known: bool) -> dict[str, Any]:
@@ -79,17 +80,9 @@ def _details(fitted: Reml, known: bool) -> dict[str, Any]:
 
 def fit(
     panel: pd.DataFrame,
+    roles: Roles,
+    inference: Inference,
     *,
-    outcome: str,
-    doses: Sequence[str],
-    region: str,
-    wave: str,
-    variance: str | None = None,
-    covariates: Sequence[str] = (),
-    unit: str = "percentage_point",
-    draws: int = 9999,
-    seed: int = 1,
-    level: float = 0.95,
     slope: bool = False,
     means: bool = True,
     unbalanced: str = "wave_means",
@@ -103,33 +96,29 @@ def fit(
 
     Parameters
     ----------
-    panel : one row a region and wave. Other arguments name its columns.
-    outcome : rate in percent, or a gain. doses : regressors, the first is reported.
-    covariates : further columns. region : clusters. wave : survey wave or interval.
-    variance : sampling variance of the outcome, or None where σ² is to hold all of it.
-    unit : of the estimate. draws, seed, level : of the bootstrap.
+    panel : one row a region and wave. roles : the outcome is a rate in percent, or a gain; without
+        its sampling variance σ² is to hold all of it.
     slope : whether the coefficient of the first dose varies over regions; β then is its mean.
     means : whether regional means enter (Mundlak); without them τ² is taken as unrelated to the
         dose, and a difference between regions counts as evidence.
-    unbalanced : see :func:`evaluation.models.mundlak.design`.
+    unbalanced : see :func:`evaluation.models.columns.mundlak`.
 
     Raises
     ------
-    ModelError : a variance component estimated at 0, and what :mod:`evaluation.models.design` and
-        :func:`evaluation.inference.wild_cluster_bootstrap` refuse.
+    ModelError : a variance component estimated at 0, and what :mod:`evaluation.models.columns` and
+        :func:`evaluation.stats.bootstrap.wild_cluster_bootstrap` refuse.
 
     Notes
     -----
     ``details["p_boundary"]`` tests each component against 0 on ½χ²₀ + ½χ²₁.
     """
-    roles = columns(outcome, doses, covariates, region, wave, variance)
-    design, frame = mundlak.design(panel, roles, means=means, unbalanced=unbalanced)
-    _check_terms(design, seed=seed, level=0.9)
-    known = np.zeros(len(design.y)) if design.variance is None else design.variance
-    fitted = reml(design.y, design.X.to_numpy(), known, components(design, frame, roles, slope))
+    made, frame = mundlak(panel, roles, means=means, unbalanced=unbalanced)
+    _check_terms(made, inference.seed)
+    known = np.zeros(len(made.y)) if made.variance is None else made.variance
+    fitted = reml(made.y, made.X.to_numpy(), known, components(made, frame, roles, slope))
     _refuse_boundary(fitted)
-    run = {"unit": unit, "draws": draws, "seed": seed, "level": level}
     # Permuting trajectories of whitened rows would permute the weights too: no companions.
-    result = estimate(NAME, _whitened(design, fitted), roles, companions=False, **run)
-    details = _details(fitted, design.variance is not None) | {"means": means, "slope": slope}
+    alone = replace(inference, companions=False)
+    result = estimate(NAME, _whitened(made, fitted), roles, alone, "percentage_point")
+    details = _details(fitted, made.variance is not None) | {"means": means, "slope": slope}
     return replace(result, details=result.details | details)

@@ -4,47 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from evaluation.errors import KepuError
-from evaluation.report import (
-    chain,
-    effect,
-    findings,
-    glossary,
-    governance,
-    groups,
-    inputs,
-    level,
-    method,
-    quality,
-    targets,
-    value,
-    value_moves,
-)
+from evaluation.base.errors import KepuError
+from evaluation.base.text import LANGUAGES
+from evaluation.report import chain, effect, governance, inputs, level, quality, targets, value
 from evaluation.report.blocks import Paragraph, Section, Title
-from evaluation.report.context import NATION, Context
-from evaluation.report.method import record
 from evaluation.report.overview import OVERVIEW
-from evaluation.report.writer import Writer
+from evaluation.report.page import NATION, Context, Writer
+from evaluation.report.quality import record
 from evaluation.study import Study
-from evaluation.text import LANGUAGES
 
 __all__ = ["OVERVIEW", "SECTIONS", "Context", "open_overview", "open_report", "record", "title"]
 
 SECTIONS: dict[str, Callable[[Context], Section]] = {
-    "findings": findings.section,
+    "findings": chain.findings_section,
     "chain": chain.section,
     "level": level.section,
     "targets": targets.section,
     "inputs": inputs.section,
     "effect": effect.section,
     "value": value.section,
-    "moves": value_moves.section,
-    "groups": groups.section,
+    "moves": value.moves_section,
+    "groups": governance.groups_section,
     "governance": governance.section,
     "quality": quality.section,
-    "sources": method.sources,
-    "method": method.method,
-    "glossary": glossary.section,
+    "sources": quality.sources,
+    "method": quality.method,
+    "glossary": quality.glossary_section,
 }
 
 

@@ -1,32 +1,248 @@
-"""Section: from money to target on one page, on figures the region has published."""
+"""The chain from money to target, and the key findings."""
 
 from __future__ import annotations
 
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation.errors import KepuError, ModelError
-from evaluation.report import findings
-from evaluation.report.blocks import Items, Paragraph, Section
-from evaluation.report.chain_figures import (
-    ALL,
-    FUNDED,
-    MONEY,
-    inputs_text,
-    last,
-    literacy_text,
-    money_text,
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.report.blocks import Items, Locks, Paragraph, Section
+from evaluation.report.effect import drawn_locks, overall, quotable
+from evaluation.report.page import NATION, Context, money
+from evaluation.report.targets import (
+    SHOWN,
+    Goal,
+    assessments,
+    chance_text,
+    chance_word,
+    cover_text,
+    goals_of,
+    told,
 )
-from evaluation.report.context import Context
-from evaluation.report.goals import Goal, goals_of
-from evaluation.report.outlook import SHOWN, chance_text, chance_word, cover_text
-from evaluation.report.planned import judged
-from evaluation.report.strength import quotable
-from evaluation.report.value import SEED, lead, step
+from evaluation.report.value import (
+    SEED,
+    judged,
+    lead,
+    nation_funds,
+    per_head,
+    raised,
+    step_sentence,
+)
+from evaluation.targets.gains import track
 from evaluation.targets.outlook import Outlook
-from evaluation.targets.tracker import track
-from evaluation.value.region import assess
-from evaluation.value.scenario import Change, Projection, scenario
+from evaluation.value.scenario import Change, Projection, assess, scenario
+
+# ------------------------------------------------------------------------------------------
+# Section: key findings, five sentences that answer before anything is explained.
+
+
+ANSWERS = ("level", "change", "target", "effect", "next")
+
+
+def findings_section(context: Context) -> Section:
+    w = context.writer
+    effect = overall(context, "findings.effect")
+    items = (level(context), _change(context), target(context), effect, next_step(context))
+    return Section(
+        "findings", w.t("findings.title"), (labelled(context, ANSWERS, items), *locks(context))
+    )
+
+
+def labelled(context: Context, names: tuple[str, ...], items: tuple[Markup, ...]) -> Items:
+    """Key findings, each under the question it answers."""
+    labels = tuple(context.writer.t(f"findings.label.{name}") for name in names)
+    return Items(items, key=True, labels=labels)
+
+
+def locks(context: Context) -> tuple[Locks, ...]:
+    """The strength of the evidence on investment, where there is anything to grade."""
+    return tuple(drawn_locks(context, "findings.locks"))
+
+
+def level(context: Context) -> Markup:
+    """The latest surveyed rate against the nation's of the same wave."""
+    w, own = context.writer, context.rates_of(context.code)
+    known = own[own["variance"].notna()]
+    if known.empty:
+        code = context.surveyed_above
+        above = context.rates_of(code).iloc[-1]
+        return w.t(
+            "findings.level.missing",
+            region=context.name,
+            parent=w.name(code),
+            rate=context.rate_text(above),
+            year=w.year(above["wave"]),
+        )
+    row = known.iloc[-1]
+    nation = context.rate(NATION, row["wave"])
+    values = {
+        "region": context.name,
+        "rate": context.rate_text(row),
+        "year": w.year(row["wave"]),
+    }
+    if nation is None:
+        return w.t("findings.level.alone", **values)
+    low, high, gap = context.difference(f"gap.{context.code}.{row['wave']}", row, nation)
+    side = "above" if low > 0 else "below" if high < 0 else "near"
+    if side != "near":  # "above" and "below" say the sign
+        gap = _distance(context, f"distance.{context.code}.{row['wave']}", low, high)
+    return w.t(f"findings.level.{side}", gap=gap, nation=context.fact(nation["fact_id"]), **values)
+
+
+def _distance(context: Context, key: str, low: float, high: float) -> Markup:
+    """How far two rates lie apart, without a sign, from the ends of their difference."""
+    w, (near, far) = context.writer, sorted((abs(low), abs(high)))
+    value = w.number(key, (near + far) / 2, "percentage_point", 2)
+    return w.joined(value, w.interval(key, near, far, "", 1))
+
+
+def _change(context: Context) -> Markup:
+    w, gains = context.writer, context.study.gains
+    own = gains[gains["region_code"] == context.code]
+    if own.empty:
+        return w.t("findings.change.missing", region=context.name)
+    gain = own.iloc[-1]
+    key = f"gain.{context.code}.{gain['interval']}"
+    side = "up" if gain["low"] > 0 else "down" if gain["high"] < 0 else "unclear"
+    text = w.t(
+        f"findings.change.{side}",
+        first=w.year(gain["wave_from"]),
+        last=w.year(gain["wave_to"]),
+        gain=w.number(key, gain["gain"], "percentage_point", 2, signed=side != "up"),
+        interval=w.interval(key, gain["low"], gain["high"], "", 1),
+    )
+    if not gain["crosses_break"]:
+        return text
+    return w.joined(text, w.t("findings.change.break"))
+
+
+def target(context: Context) -> Markup:
+    """The nearest target of the region, or of the nation in an overview, and its verdict."""
+    w, found = context.writer, assessments(context)
+    if not found:
+        return w.t("findings.target.missing", region=context.name)
+    item = found[-1] if found[-1].target["year"] <= 2030 or len(found) == 1 else found[-2]
+    values = {
+        "region": context.name,
+        "target": context.fact(item.target["fact_id"]),
+        "year": w.year(item.target["year"]),
+    }
+    if item.latest is not None:
+        values["rate"] = context.rate_text(item.latest)
+        values["wave"] = w.year(item.latest["wave"])
+    return w.t(f"findings.target.{told(item)}", **values)
+
+
+def next_step(context: Context) -> Markup:
+    """Which figures are needed first."""
+    w, own = context.writer, context.rates_of(context.code)
+    if own.empty:
+        return w.t("findings.next.survey", region=context.name)
+    return w.t("findings.next.inputs", region=context.name)
+
+
+# ------------------------------------------------------------------------------------------
+# The links of the chain that are published figures: money, inputs, literacy.
+
+
+# What a document must print for a plan: money obtained, facilities it opened, all there are.
+MONEY = "central_fund_free_museum_opening"
+FUNDED = "science_museums_funded_free_opening"
+ALL = "science_museums_banner_level_and_above"
+# Published inputs in the order in which they are told; the first SHOWN_INPUTS of a region are.
+INPUTS = (
+    ALL, "science_museums_built_or_rebuilt", "mobile_science_museum_sets", "science_caravans",
+    "kepu_expert_team_members", "city_kepu_education_bases", "regional_kepu_education_bases",
+    "kepu_activities", "museum_and_mobile_activities", "museum_and_mobile_visits",
+    "personnel_full_time", "venues_total", "provincial_education_base_count",
+    "national_education_base_count", "national_kepu_education_bases",
+    "regional_kepu_bases_named_2023_2025",
+)  # fmt: skip
+SHOWN_INPUTS = 6
+
+
+def last(context: Context, indicator: str) -> pd.Series | None:
+    """The latest published figure of the region that carries no flag."""
+    rows = context.facts[context.facts["indicator"] == indicator]
+    rows = rows[(rows["kind"] == "statistic") & (rows["caveats"] == "") & (rows["group"] == "")]
+    return None if rows.empty else rows.sort_values("period_end").iloc[-1]
+
+
+def money_text(context: Context) -> Markup:
+    """The funds the region's documents name, else the national ones to read its gap by."""
+    w, funds = context.writer, context.study.value.funds
+    own = funds[funds["region_code"] == context.code] if len(funds) else funds
+    parts = []
+    paid, funded = last(context, MONEY), last(context, FUNDED)
+    if paid is not None and funded is not None:
+        row = own[own["fact_id"] == paid["fact_id"]].iloc[0]
+        parts.append(_paid(context, paid, funded, row))
+    rows = own[own["item"] == "raised"].dropna(subset="per_head") if len(own) else own
+    if len(rows):
+        parts.append(raised(context, "chain.raised", rows.sort_values("end").iloc[-1]))
+    if parts:
+        return w.joined(*parts)
+    return w.joined(w.t("chain.money.none", region=context.name), nation_funds(context))
+
+
+def _paid(context: Context, paid: pd.Series, funded: pd.Series, row: pd.Series) -> Markup:
+    w = context.writer
+    museum = money(w, f"chain.{context.code}.a_museum", row["real"] / funded["value"], 2)
+    return w.t(
+        "chain.money",
+        money=context.fact(paid["fact_id"]),
+        funded=context.fact(funded["fact_id"]),
+        period=w.period(paid["period_start"], paid["period_end"]),
+        a_museum=museum,
+        per_head=per_head(context, row),
+        source=w.cite(paid["source_id"]),
+    )
+
+
+def inputs_text(context: Context) -> Markup:
+    """Published facilities, staff and activities, each with its period, and their sources."""
+    w = context.writer
+    found = [row for row in (last(context, name) for name in INPUTS) if row is not None]
+    found = found[:SHOWN_INPUTS]
+    if not found:
+        return w.t("chain.inputs.none", region=context.name)
+    told = [
+        w.t(
+            "chain.input",
+            what=w.recorded("indicators", row["indicator"], str(w.indicator(row["indicator"]))),
+            value=context.fact(row["fact_id"]),
+            period=w.period(row["period_start"], row["period_end"]),
+        )
+        for row in found
+    ]
+    listed = Markup("；" if w.language == "zh" else "; ").join(told)
+    sources = dict.fromkeys(name for row in found for name in row["source_id"].split(";"))
+    return w.t("chain.inputs", listed=listed, sources=w.cite(";".join(sources)))
+
+
+def literacy_text(context: Context) -> Markup:
+    """The latest gain with its ends and error; without one the latest rate, or that none is."""
+    w, gains = context.writer, context.study.gains
+    own = gains[gains["region_code"] == context.code]
+    if own.empty:
+        return level(context)
+    gain = own.iloc[-1]
+    name = f"gain.{context.code}.{gain['interval']}"
+    text = w.t(
+        "chain.gain",
+        first=w.year(gain["wave_from"]),
+        last=w.year(gain["wave_to"]),
+        before=context.fact(gain["fact_from"]),
+        after=context.fact(gain["fact_to"]),
+        gain=w.number(name, gain["gain"], "percentage_point", 2),
+        interval=w.interval(name, gain["low"], gain["high"], "", 1),
+    )
+    return w.joined(text, w.t("findings.change.break")) if gain["crosses_break"] else text
+
+
+# ------------------------------------------------------------------------------------------
+# Section: from money to target on one page, on figures the region has published.
+
 
 LINKS = ("money", "inputs", "literacy", "cost", "evidence", "target", "next")
 # A projection and the facts it rests on: money, museums funded, all museums.
@@ -79,7 +295,7 @@ def _cost(context: Context, plan: Plan | None) -> Markup:
         found = assess(context.study.value, context.study.dataset, context.code, seed=SEED)
     except ModelError:
         return w.t("chain.cost.none", region=context.name)
-    return w.joined(step(context, found), lead(context, found))
+    return w.joined(step_sentence(context, found), lead(context, found))
 
 
 def _key(context: Context) -> str:
@@ -106,13 +322,13 @@ def _planned(context: Context, plan: Plan) -> Markup:
 def _evidence(context: Context) -> Markup:
     """The strongest sentence the locks permit, with the locks."""
     w = context.writer
-    return w.joined(quotable(context), *(item.text for item in findings.locks(context)))
+    return w.joined(quotable(context), *(item.text for item in locks(context)))
 
 
 def _target(context: Context) -> Markup:
     """The own target that is due, the chance of each that lies ahead, other targets counted."""
     w, found = context.writer, context.study.outlook
-    parts = [findings.target(context)]
+    parts = [target(context)]
     if isinstance(found, Outlook) and context.code in found.regions:
         goals = goals_of(context, context.code)
         parts += [_goal(context, found, goal) for goal in goals]
@@ -175,4 +391,4 @@ def _next(context: Context) -> Markup:
     parts = []
     if moves and not any(part.recommended for part in moves):
         parts.append(w.t("chain.next.moves"))
-    return w.joined(*parts, findings.next_step(context))
+    return w.joined(*parts, next_step(context))

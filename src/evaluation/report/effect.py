@@ -1,25 +1,317 @@
-"""Section: what the evaluation can and cannot say about the effect of investment."""
+"""What can be said of investment: estimates, strength, specifications."""
 
 from __future__ import annotations
+
+import math
 
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation import plots, style
-from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
-from evaluation.report.context import Context
-from evaluation.report.expectation import here as expected
-from evaluation.report.strength import appendix, digits, quotable, strength
-from evaluation.report.writer import plain
+from evaluation.base.results import CHANCES, COUNTS, SHARES, Check, Result
+from evaluation.evidence.grade import Component, permitted
+from evaluation.evidence.headline import Headline
+from evaluation.figures import charts, style
+from evaluation.figures.decision import specification_curve
+from evaluation.report.blocks import Figure, Heading, Items, Locks, Paragraph, Section, Table
+from evaluation.report.page import Context, View, drawn, plain, show, table
 from evaluation.study import Estimate
 
-MAIN = "gain_regression"
+# ------------------------------------------------------------------------------------------
+# Blocks on a region's gains against what the other provinces lead one to expect.
+
+
+def here(context: Context) -> list:
+    """The region's latest gain against what the other provinces lead one to expect."""
+    found = context.study.headline
+    if not isinstance(found, Headline):
+        return []
+    own = found.expected[found.expected["region_code"] == context.code]
+    own = own[own["expected"].notna()]
+    if own.empty:
+        return [context.missing("expected.missing")]
+    row = own.sort_values("wave_to").iloc[-1]
+    side = "above" if row["low"] > 0 else "below" if row["high"] < 0 else "near"
+    return [Paragraph(_expected(context, row, side)), _drawn_expected(context, own, side)]
+
+
+def _drawn_expected(context: Context, own: pd.DataFrame, side: str) -> Figure:
+    """Every period of the region: the gain on the bar within which it was to be expected."""
+    w, rows = context.writer, own.sort_values("wave_to")
+    spans = zip(rows["wave_from"], rows["wave_to"], strict=True)
+    frame = pd.DataFrame(
+        {
+            "label": [f"{first}–{last}" for first, last in spans],
+            "observed": rows["observed"].to_numpy(),
+            "expected": rows["expected"].to_numpy(),
+            # The interval is that of the difference; about the expectation it is mirrored.
+            "low": (rows["observed"] - rows["high"]).to_numpy(),
+            "high": (rows["observed"] - rows["low"]).to_numpy(),
+        }
+    )
+    names = {part: str(w.t(f"figure.{part}")) for part in ("observed", "expected")}
+    figure = style.drawn(charts.expected, frame, xlabel=str(w.t("axis.gain")), names=names)
+    alt = w.t("expected.alt", region=context.name).striptags()
+    caption = w.t("expected.caption", region=context.name)
+    caption = context.captioned(w.t(f"figure.expected.{side}"), caption)
+    return Figure(figure, caption, str(alt))
+
+
+def _expected(context: Context, row: pd.Series, side: str) -> Markup:
+    w = context.writer
+    key = f"expected.{context.code}.{row['interval']}"
+    return w.t(
+        f"expected.{side}",
+        region=context.name,
+        first=w.year(row["wave_from"]),
+        last=w.year(row["wave_to"]),
+        observed=w.number(f"{key}.observed", row["observed"], "", 2, signed=True),
+        expected=w.number(f"{key}.expected", row["expected"], "", 2, signed=True),
+        residual=w.number(f"{key}.residual", row["residual"], "", 2, signed=True),
+        interval=w.interval(key, row["low"], row["high"], "", 2),
+    )
+
+
+# ------------------------------------------------------------------------------------------
+# Blocks on the specification curve: every reasonable specification of the headline, drawn.
+
+
+# Choices of the specification curve that are drawn, each with its values.
+CHOICES = {
+    "covariates": ("opening", "log2_gdp_per_capita", "college_share"),
+    "weights": ("known_variance", "none"),
+    "breaks": ("in", "out"),
+}
+
+
+def specification_blocks(
+    context: Context, found: Headline
+) -> tuple[Heading | Paragraph | Figure, ...]:
+    """Heading, sentence and figure; nothing where no curve could be made."""
+    check = next((c for c in found.checks if c.name == "specification_curve"), None)
+    if check is None or not check.rows:
+        return ()
+    title = context.writer.t("specification.title")
+    return (Heading(title), Paragraph(_sentence(context, check)), curve(context, found, check))
+
+
+def _sentence(context: Context, check: Check) -> Markup:
+    w, values = context.writer, check.values
+    key = f"check.{check.name}"
+    return w.t(
+        "specification.text",
+        low=w.number(f"{key}.low", values["low"], "", 3),
+        high=w.number(f"{key}.high", values["high"], "", 3),
+        **_shares(context, check),
+    )
+
+
+def _shares(context: Context, check: Check) -> dict[str, Markup]:
+    """How many specifications there are, and what share has the other sign."""
+    w, key, share = context.writer, f"check.{check.name}", 100 * check.values["opposite_share"]
+    return {
+        "count": w.number(f"{key}.count", check.values["count"], "", 0),
+        "opposite": w.number(f"{key}.opposite_share", share, "percent", 1),
+    }
+
+
+def curve(context: Context, found: Headline, check: Check) -> Figure:
+    """The sorted estimates with the choices behind each."""
+    w = context.writer
+    choices = {
+        column: {value: str(w.t(f"specification.{column}.{value}")) for value in known}
+        for column, known in CHOICES.items()
+    }
+    drawn = style.drawn(
+        specification_curve,
+        pd.DataFrame(list(check.rows)),
+        ylabel=str(w.t("axis.specification")),
+        choices=choices,
+        headline_sign=1 if found.result.estimate >= 0 else -1,
+    )
+    says = w.t("figure.specification", **_shares(context, check))
+    caption = context.captioned(says, w.t("specification.caption"))
+    return Figure(drawn, caption, str(w.t("specification.alt")))
+
+
+# ------------------------------------------------------------------------------------------
+# Blocks of the effect section: the composite on the ladder, its locks, its checks, this region.
+
+
+LOCKS = 5
+
+
+def quotable(context: Context) -> Markup:
+    """The strongest sentence the evidence permits on the composite; it has passed the gate."""
+    w, found = context.writer, context.study.headline
+    if not isinstance(found, Headline):
+        return w.t("effect.none")
+    key = permitted(found.grade, found.result.verdict, w.language)
+    return w.t(key, dose=w.t("composite.name"))
+
+
+def strength(context: Context) -> tuple:
+    """Blocks on the composite: ladder, locks with components, checks."""
+    found = context.study.headline
+    if not isinstance(found, Headline):
+        return ()
+    w = context.writer
+    return (
+        Heading(w.t("composite.title")),
+        Paragraph(w.t("composite.what", parts=_parts(context, found.parts))),
+        *_drawn_ladder(context, found),
+        _ladder(context, found),
+        Paragraph(w.t("composite.note", parts=_parts(context, found.level_parts)), "note"),
+        Heading(w.t("locks.title")),
+        *drawn_locks(context, "locks.count"),
+        Items(tuple(_component(context, item) for item in found.grade.components)),
+        Heading(w.t("checks.title")),
+        _checks(context, found),
+    )
+
+
+def appendix(context: Context) -> tuple:
+    """The specification curve, for readers who want every estimate."""
+    found = context.study.headline
+    return specification_blocks(context, found) if isinstance(found, Headline) else ()
+
+
+def _parts(context: Context, doses: tuple[str, ...]) -> str:
+    return context.listed(context.writer.t(f"dose.short.{dose}") for dose in doses)
+
+
+def digits(error: float) -> int:
+    """Decimals that show two significant digits of a standard error."""
+    return max(1, min(4, 1 - math.floor(math.log10(error))))
+
+
+def _drawn_ladder(context: Context, found: Headline) -> list[Figure]:
+    """The rungs with their intervals, one figure a unit: gains and levels share no axis."""
+    w, figures = context.writer, []
+    for unit in ("percentage_point_per_year", "percentage_point"):
+        rungs = [rung for rung in found.ladder if rung.result and rung.result.unit == unit]
+        rows = [
+            (
+                str(w.t(f"rung.{rung.model}")),
+                rung.result.estimate,
+                rung.result.low,
+                rung.result.high,
+                plain(rung.result.estimate, w.language, digits(rung.result.se)),
+            )
+            for rung in rungs
+        ]
+        if rows:
+            frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
+            drawn = style.drawn(charts.forest, frame, xlabel=str(w.t(f"axis.{unit}")))
+            caption, alt = w.t(f"composite.caption.{unit}"), str(w.t("composite.alt"))
+            if any(rung.result is found.result for rung in rungs):
+                says = w.t(f"figure.headline.{found.result.verdict}")
+            else:
+                says = _levels(context, rungs)
+            caption = context.captioned(says, caption)
+            figures.append(Figure(drawn, caption, alt))
+    return figures
+
+
+def _levels(context: Context, rungs: list) -> Markup:
+    """In which of the models of levels the interval leaves out zero."""
+    w = context.writer
+    told = [rung.model for rung in rungs if rung.result.verdict != "unknown"]
+    key = "none" if not told else "all" if len(told) == len(rungs) else "some"
+    return w.t(f"figure.levels.{key}", names=context.listed(w.t(f"rung.{m}") for m in told))
+
+
+def _ladder(context: Context, found: Headline) -> Table:
+    w = context.writer
+    rows = tuple(
+        (w.t(f"rung.{rung.model}"), *_rung(context, rung.model, rung.result))
+        for rung in found.ladder
+    )
+    names = ("model", "estimate", "interval95", "unit", "p", "used", "verdict")
+    columns = tuple(w.t(f"column.{name}") for name in names)
+    return Table(w.t("composite.table"), columns, rows, frozenset({1, 2, 4, 5}))
+
+
+def _rung(context: Context, model: str, result: Result | None) -> tuple[Markup, ...]:
+    w = context.writer
+    if result is None:
+        return (*[Markup("—")] * 5, w.t("rung.refused"))
+    key, places = f"ladder.{model}", digits(result.se)
+    return (
+        w.number(key, result.estimate, "", places, signed=True),
+        w.interval(key, result.low, result.high, "", places),
+        w.t(f"rung.unit.{result.unit}"),
+        w.probability(f"{key}.p", result.p),
+        w.number(f"{key}.observations", result.observations, "", 0),
+        w.t(f"rung.verdict.{result.verdict}"),
+    )
+
+
+def drawn_locks(context: Context, key: str) -> list[Locks]:
+    """The locks drawn, with the text ``key`` beside them; none where nothing was graded."""
+    w, found = context.writer, context.study.headline
+    if not isinstance(found, Headline):
+        return []
+    text = w.t(
+        key,
+        locks=w.number("evidence.locks", found.grade.locks, "", 0),
+        most=w.number("evidence.most", LOCKS, "", 0),
+    )
+    return [Locks(found.grade.locks, LOCKS, text)]
+
+
+def _component(context: Context, item: Component) -> Markup:
+    """Why a component set or moved the grade, its numbers with their results."""
+    w, stem = context.writer, item.key.removeprefix("evidence.")
+    values = {"amount": w.number(f"{item.key}.amount", item.amount, "", 0)}
+    shares = {"minus.confounder", "minus.sign_specifications"}
+    if stem in shares:
+        values["value"] = w.number(f"{item.key}.value", 100 * item.value, "percent", 1)
+    elif stem == "minus.pre_trend_found":
+        values["value"] = w.probability(f"{item.key}.value", item.value)
+    else:
+        whole = float(item.value).is_integer()
+        values["value"] = w.number(f"{item.key}.value", item.value, "", 0 if whole else 2)
+    return w.t(item.key, **values)
+
+
+def _checks(context: Context, found: Headline) -> Table:
+    w = context.writer
+    state = {True: "passed", False: "failed", None: "informs"}
+    rows = []
+    for check in found.checks:
+        kind = "impossible" if check.key == "check.impossible" else state[check.passed]
+        words = w.t(check.key, **_values(context, check))
+        rows.append((w.t(f"check.name.{check.name}"), w.t(f"check.state.{kind}"), words))
+    columns = tuple(w.t(f"column.{name}") for name in ("check", "verdict", "meaning"))
+    return Table(w.t("checks.table"), columns, tuple(rows))
+
+
+def _values(context: Context, check: Check) -> dict[str, Markup]:
+    return {
+        name: _value(context, f"check.{check.name}.{name}", name, value)
+        for name, value in check.values.items()
+    }
+
+
+def _value(context: Context, key: str, name: str, value: float) -> Markup:
+    w = context.writer
+    if name in COUNTS:
+        return w.number(key, value, "", 0)
+    if name in SHARES:
+        return w.number(key, 100 * value, "percent", 1)
+    if name in CHANCES:
+        return w.t("number.p", p=w.probability(key, value))
+    return w.number(key, value, "", 3 if abs(value) < 1 else 1)
+
+
+# ------------------------------------------------------------------------------------------
+# Section: what the evaluation can and cannot say about the effect of investment.
 
 
 def section(context: Context) -> Section:
     w = context.writer
-    here = (Heading(w.t("effect.here", region=context.name)), *_here(context), *expected(context))
-    blocks = (*association(context), *here, *limits(context), *appendix(context))
+    here_ = (Heading(w.t("effect.here", region=context.name)), *_here(context), *here(context))
+    blocks = (*association(context), *here_, *limits(context), *appendix(context))
     return Section("effect", w.t("effect.title"), blocks)
 
 
@@ -37,7 +329,7 @@ def association(context: Context) -> tuple:
         *_tables(context),
         Paragraph(w.t("effect.note"), "note"),
         Heading(w.t("effect.reading")),
-        Items(tuple(sentence(context, item) for item in main)),
+        Items(tuple(estimate_sentence(context, item) for item in main)),
     )
 
 
@@ -96,7 +388,7 @@ def _unit(item: Estimate) -> str:
     return "percentage_point_per_year" if item.model == MAIN else "percentage_point"
 
 
-def sentence(context: Context, item: Estimate) -> Markup:
+def estimate_sentence(context: Context, item: Estimate) -> Markup:
     """What one estimate permits to be said."""
     w = context.writer
     name = w.t(f"dose.{item.dose}")
@@ -138,7 +430,7 @@ def _forest(context: Context) -> Figure:
         note = plain(result.estimate, w.language, places, signed=True)
         rows.append((str(w.t(f"dose.{item.dose}")), result.estimate, result.low, result.high, note))
     frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
-    figure = style.drawn(plots.forest, frame, xlabel=str(w.t("axis.effect")))
+    figure = style.drawn(charts.forest, frame, xlabel=str(w.t("axis.effect")))
     told = len(_told(_main(context)))
     says = w.t(
         "figure.forest" if told else "figure.forest.none",
@@ -186,3 +478,147 @@ def _here(context: Context) -> list:
         return [context.missing("effect.here.missing")]
     used = w.number(f"panel.gains.{context.code}", len(own), "", 0)
     return [Paragraph(w.t("effect.here.text", region=context.name, used=used))]
+
+
+# ------------------------------------------------------------------------------------------
+# What goes with gains in literacy: scatter, estimates, words and power.
+
+
+MAIN = "gain_regression"
+DIGITS = 3
+
+
+def parts(page: Context, *kinds: type) -> View:
+    """Those blocks of the report's section on the association that are of the ``kinds``."""
+    return show(page, *(block for block in drawn(page, association) if isinstance(block, kinds)))
+
+
+def sentences(page: Context) -> View:
+    """The one-sentence answer and what the comparison rests on."""
+    return show(page, *drawn(page, association)[:2])
+
+
+def forest(page: Context) -> View:
+    """Estimates of the gain regression with their intervals."""
+    return parts(page, Figure)
+
+
+def estimates(page: Context) -> View:
+    """Both models, all doses."""
+    return parts(page, Table)
+
+
+def readings(page: Context) -> View:
+    """What each estimate permits to be said."""
+    return parts(page, Items)
+
+
+def scatter(page: Context, dose: str) -> View:
+    """Annual gain with its interval against one dose, a doubling to the step."""
+    w, panel = page.writer, page.study.provinces
+    frame = pd.DataFrame(
+        {
+            "name": [w.short(code) for code in panel["region_code"]],
+            "x": panel[f"dose_{dose}"],
+            "y": panel["annual"],
+            "y_low": panel["low"] / panel["years"],
+            "y_high": panel["high"] / panel["years"],
+            "highlight": False,
+        }
+    ).dropna()
+    name = w.t(f"dose.{dose}")
+    figure = charts.scatter(frame, xlabel=str(name), ylabel=str(w.t("axis.gain")), log2=True)
+    caption = w.t(
+        "view.scatter.caption", dose=name, gains=w.number(f"scatter.{dose}", len(frame), "", 0)
+    )
+    return show(page, Figure(style.figure_png(figure), caption, str(w.t("view.scatter.alt"))))
+
+
+def power(page: Context) -> View:
+    """The smallest difference the design would find, beside the gains there are to explain."""
+    w, study = page.writer, page.study
+    typical = study.provinces["annual"].median()
+    rows = []
+    for item in estimable(study.estimates):
+        key, details = f"estimate.{MAIN}.{item.dose}", item.result.details
+        mde = details["mde"]
+        rows.append(
+            (
+                w.t(f"dose.{item.dose}"),
+                w.number(f"{key}.mde", mde, "", DIGITS),
+                w.number(f"{key}.mde.share", 100 * mde / typical, "percent", 0),
+                w.number(f"{key}.clusters", item.result.clusters, "", 0),
+                w.number(f"{key}.effective", details["effective_clusters"], "", 1),
+            )
+        )
+    lead = w.t("view.power", gain=w.number("gain.typical", typical, "percentage_point_per_year", 2))
+    columns = ("dose", "mde", "mde_share", "clusters", "effective")
+    body = table(page, w.t("view.power.table"), columns, rows, range(1, 5))
+    return show(page, Paragraph(lead), body, Paragraph(w.t("view.power.note"), "note"))
+
+
+def estimable(estimates: tuple[Estimate, ...]) -> list[Estimate]:
+    """Estimates of the gain regression, those with a reason for none left out."""
+    return [item for item in estimates if item.model == MAIN and item.result is not None]
+
+
+# ------------------------------------------------------------------------------------------
+# Views of the robustness notebook: the composite's ladder, checks, locks and specifications.
+
+
+# The blocks of the report's strength section by the kind of question they answer.
+PARTS = {"forest": 0, "ladder": 0, "locks": 1, "checks": 2}
+
+
+def part(page: Context, name: str) -> View:
+    """A part of the report on strength: ``forest``, ``ladder``, ``locks`` or ``checks``."""
+    groups: list[list[Paragraph | Items | Table | Figure]] = []
+    for block in drawn(page, strength):
+        if isinstance(block, Heading):
+            groups.append([])
+        else:
+            groups[-1].append(block)
+    if not groups:
+        return show(page, Paragraph(quotable(page)))
+    blocks = groups[PARTS[name]]
+    figures = [block for block in blocks if isinstance(block, Figure)]
+    return show(page, *(figures if name == "forest" else [b for b in blocks if b not in figures]))
+
+
+def sentence(page: Context) -> View:
+    """The strongest sentence the evidence permits."""
+    return show(page, Paragraph(quotable(page), "lead"))
+
+
+def specifications(page: Context) -> View:
+    """Every reasonable specification of the headline, sorted, with the choices it made."""
+    found = page.study.headline
+    if not isinstance(found, Headline):
+        return show(page, Paragraph(quotable(page)))
+    check = next(item for item in found.checks if item.name == "specification_curve")
+    return show(page, curve(page, found, check))
+
+
+def expected(page: Context) -> View:
+    """Latest gain of each region against what the other regions lead one to expect."""
+    w, found = page.writer, page.study.headline
+    if not isinstance(found, Headline):
+        return show(page, Paragraph(quotable(page)))
+    rows = found.expected.dropna(subset="expected").sort_values("wave_to")
+    rows = rows.groupby("region_code").tail(1).sort_values("residual", ascending=False)
+    cells = []
+    for _, row in rows.iterrows():
+        key = f"expected.{row['region_code']}.{row['interval']}"
+        cells.append(
+            (
+                w.name(row["region_code"]),
+                w.span(row["wave_from"], row["wave_to"]),
+                w.number(f"{key}.observed", row["observed"], "", 2, signed=True),
+                w.number(f"{key}.expected", row["expected"], "", 2, signed=True),
+                w.number(f"{key}.residual", row["residual"], "", 2, signed=True),
+                w.interval(key, row["low"], row["high"], "", 2),
+            )
+        )
+    names = ("region", "interval", "observed_gain", "expected_gain", "residual", "interval95")
+    columns = tuple(w.t(f"column.{name}") for name in names)
+    return show(page, Table(w.t("expected.table"), columns, tuple(cells), frozenset({2, 3, 4, 5})))

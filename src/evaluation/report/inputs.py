@@ -1,12 +1,337 @@
-"""Section: inputs by domain — proxies per head, the region's own published figures, norms."""
+"""Inputs per head, norms and the published figures of a region."""
 
 from __future__ import annotations
 
-from evaluation.report.blocks import Heading, Paragraph, Section
-from evaluation.report.context import Context
-from evaluation.report.figures import figure_table
-from evaluation.report.norms import norm_blocks
-from evaluation.report.proxies import proxy_blocks
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from markupsafe import Markup
+
+from evaluation.figures import charts, style
+from evaluation.panel.panel import per_capita
+from evaluation.panel.position import growth, latest_common_year, percentile
+from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
+from evaluation.report.page import Context, View, existing, figure_table, plain, show, table
+from evaluation.study import BANDS
+
+# ------------------------------------------------------------------------------------------
+# Can the proxies be told apart from each other, from income and from education?
+
+
+CONTROLS = ("log2_gdp_per_capita", "college_share")
+
+
+def within(page: Context) -> pd.DataFrame:
+    """Doses and controls of the gain panel, interval means taken out, complete rows only."""
+    panel = page.study.provinces
+    columns = [*("log2_" + page.study.dataset.doses["dose"]), *CONTROLS]
+    frame = panel.dropna(subset=columns)
+    return frame[columns] - frame.groupby("interval")[columns].transform("mean")
+
+
+def inflation(frame: pd.DataFrame) -> pd.Series:
+    """Variance inflation factor of each column given all others: diagonal of the inverse
+    correlation matrix."""
+    return pd.Series(np.diag(np.linalg.inv(frame.corr())), index=frame.columns)
+
+
+def condition_number(frame: pd.DataFrame) -> float:
+    """Ratio of the largest to the smallest singular value of columns scaled to unit length."""
+    return float(np.linalg.cond(frame / np.linalg.norm(frame, axis=0)))
+
+
+def _names(page: Context, columns: pd.Index) -> list[str]:
+    return [str(page.writer.t(f"short.{column}")) for column in columns]
+
+
+def heat_map(page: Context) -> View:
+    """Correlations of the proxies with each other and with the controls."""
+    w, frame = page.writer, within(page)
+    names = [re.sub(r" ?([(（])", r"\n\1", name) for name in _names(page, frame.columns)]
+    matrix = frame.corr()
+    text = matrix.map("{:.2f}".format).replace("-", "−", regex=True)
+    hidden = np.triu(np.ones(matrix.shape, dtype=bool))
+    with style.figure(4.2) as figure:
+        ax = figure.add_subplot()
+        colours = sns.blend_palette([style.DARK, "white", style.ACCENT], as_cmap=True)
+        sns.heatmap(
+            matrix.iloc[1:, :-1], mask=hidden[1:, :-1], annot=text.iloc[1:, :-1], fmt="",
+            vmin=-1, vmax=1, cmap=colours, cbar=False, linewidths=1, ax=ax,
+            xticklabels=names[:-1], yticklabels=names[1:],
+        )  # fmt: skip
+        ax.tick_params(length=0, rotation=0)
+        ax.grid(visible=False)
+    caption = w.t("view.heat.caption", rows=w.number("collinear.rows", len(frame), "", 0))
+    return show(page, Figure(style.figure_png(figure), caption, str(w.t("view.heat.alt"))))
+
+
+def factors(page: Context) -> View:
+    """Variance inflation factors, the condition number and what they mean."""
+    w, frame = page.writer, within(page)
+    vif = inflation(frame)
+    rows = [
+        (
+            name,
+            w.number(f"vif.{column}", vif[column], "", 1),
+            w.number(f"vif.{column}.error", np.sqrt(vif[column]), "", 1),
+        )
+        for name, column in zip(_names(page, frame.columns), frame.columns, strict=True)
+    ]
+    doses = [column for column in frame if column not in CONTROLS]
+    worst = vif[doses].idxmax()
+    lead = w.t(
+        "view.factors",
+        worst=w.t(f"short.{worst}"),
+        vif=w.number(f"vif.{worst}", vif[worst], "", 1),
+        error=w.number(f"vif.{worst}.error", np.sqrt(vif[worst]), "", 1),
+        condition=w.number("condition", condition_number(frame), "", 1),
+    )
+    columns = ("dose", "vif", "error_factor")
+    body = table(page, w.t("view.factors.table"), columns, rows, (1, 2))
+    return show(page, Paragraph(lead), body)
+
+
+# ------------------------------------------------------------------------------------------
+# Blocks: norms the region is held to, and what is known against them.
+
+
+# Indicators that count science museums at county level, by order of preference.
+MUSEUMS = ("science_museums_banner_level_and_above", "science_museums_association")
+
+
+def norm_blocks(context: Context) -> list:
+    """Museum coverage of county-level units and the staffing norms of county associations."""
+    w = context.writer
+    return [Heading(w.t("norms.title")), _coverage(context), *_staffing(context)]
+
+
+def _latest(context: Context, indicators: tuple[str, ...]):
+    for indicator in indicators:
+        rows = context.facts[context.facts["indicator"] == indicator]
+        if len(rows):
+            return rows.sort_values("period_end").iloc[-1]
+    return None
+
+
+def _coverage(context: Context) -> Paragraph:
+    w = context.writer
+    counties, museums = _latest(context, ("county_level_units",)), _latest(context, MUSEUMS)
+    if counties is None or museums is None:
+        return context.missing("norms.coverage.missing")
+    ratio = museums["value"] / counties["value"]
+    return Paragraph(
+        w.t(
+            "norms.coverage",
+            region=context.name,
+            museums=w.fact(museums, unit=False),
+            counties=w.fact(counties, unit=False),
+            period=w.period(museums["period_start"], museums["period_end"]),
+            ratio=w.number(f"coverage.{context.code}", ratio, "", 2),
+            source=w.cite(f"{museums['source_id']};{counties['source_id']}"),
+        )
+    )
+
+
+def _staffing(context: Context) -> list[Paragraph]:
+    """Staffing norms are set by the region or by the one above it."""
+    w, facts = context.writer, context.study.dataset.facts
+    norms = facts[
+        (facts["kind"] == "norm")
+        & facts["indicator"].str.startswith("county_kepu_staff_norm")
+        & facts["region_code"].isin([context.code, context.parent])
+    ].set_index("indicator")
+    if norms.empty:
+        return [context.missing("norms.staff.missing")]
+    small, large = (
+        norms.loc["county_kepu_staff_norm"],
+        norms.loc["county_kepu_staff_norm_large_population"],
+    )
+    threshold = norms.loc["county_kepu_staff_norm_population_threshold"]
+    sentence = w.t(
+        "norms.staff",
+        small=w.fact(small),
+        large=w.fact(large),
+        threshold=w.fact(threshold),
+        source=w.cite(small["source_id"]),
+    )
+    gap = w.t("norms.staff.unknown", region=context.name)
+    return [Paragraph(w.joined(sentence, gap))]
+
+
+# ------------------------------------------------------------------------------------------
+# Blocks of the input section: proxies per head, against all provinces, the band and the past.
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A region's dose in its latest comparable year, against all provinces and its band."""
+
+    dose: pd.Series
+    year: int
+    value: float
+    percentile: float
+    band_median: float
+    band_percentile: float
+    change: dict | None
+
+
+@lru_cache(maxsize=1)  # the section and the summary of one report
+def standings(context: Context) -> list[Standing]:
+    """Each dose of the region where at least nine in ten provinces have the same year."""
+    regions = context.study.dataset.regions.set_index("code")
+    provinces = regions.index[regions["level"] == "province"]
+    found = []
+    for _, dose in context.study.dataset.doses.iterrows():
+        values = per_capita(context.study.dataset, dose)
+        values = values[values["region_code"].isin(provinces)]
+        year = latest_common_year(values, context.code)
+        if year is None:
+            continue
+        column = values[values["year"] == year].set_index("region_code")["value"]
+        same = column[regions.loc[column.index, "band"] == context.region["band"]]
+        found.append(
+            Standing(
+                dose,
+                year,
+                float(column[context.code]),
+                percentile(column, context.code),
+                float(same.median()),
+                float(100 * (column < same.median()).mean()),
+                growth(values, context.code, year),
+            )
+        )
+    return found
+
+
+def proxy_blocks(context: Context) -> list:
+    """Where the region stands, with its figures, and how it came there; or what is missing."""
+    w, found = context.writer, standings(context) if context.is_province else []
+    if not found:
+        return [context.missing("inputs.proxies.missing")]
+    return [
+        Heading(w.t("inputs.proxies")),
+        _profile(context, found),
+        _table(context, found),
+        Paragraph(w.t("inputs.proxies.note"), "note"),
+        _history(context, found),
+    ]
+
+
+def _label(context: Context, dose: pd.Series) -> str:
+    return context.writer.column(dose, "label")
+
+
+def _value_key(context: Context, item: Standing) -> str:
+    return f"dose.{context.code}.{item.dose['dose']}.{item.year}"
+
+
+def _digits(value: float) -> int:
+    return 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+
+
+def _profile(context: Context, found: list[Standing]) -> Figure:
+    w = context.writer
+    frame = pd.DataFrame(
+        {
+            "label": [str(w.t(f"dose.{item.dose['dose']}")) for item in found],
+            "percentile": [item.percentile for item in found],
+            "value_text": [
+                plain(item.value, w.language, _digits(item.value)) + w.unit(item.dose["unit"])
+                for item in found
+            ],
+            "band_percentile": [item.band_percentile for item in found],
+        }
+    )
+    names = {part: str(w.t(f"figure.{part}")) for part in ("region", "band")}
+    figure = style.drawn(charts.profile, frame, names=names, xlabel=str(w.t("axis.percentile")))
+    band = w.t(f"band.{context.region['band']}")
+    caption = w.t("inputs.profile.caption", region=context.name, band=band)
+    signs = {str(item.dose["dose"]): item.value - item.band_median for item in found}
+    key, names = _sides(context, signs)
+    if key:
+        says = w.t(f"figure.profile.{key}", region=context.name, band=band, **names)
+        caption = context.captioned(says, caption)
+    alt = str(w.t("inputs.profile.alt", region=context.name).striptags())
+    return Figure(figure, caption, alt)
+
+
+def _sides(context: Context, signs: dict[str, float]) -> tuple[str, dict[str, str]]:
+    """Which inputs are above zero, which below: the key of the sentence and its names."""
+    w = context.writer
+    more, less = (
+        context.listed(
+            w.t(f"dose.short.{dose}") for dose, value in signs.items() if side * value > 0
+        )
+        for side in (1, -1)
+    )
+    key = "both" if more and less else "above" if more else "below" if less else ""
+    return key, {"more": more, "less": less}
+
+
+def _table(context: Context, found: list[Standing]) -> Table:
+    w = context.writer
+    rows = []
+    for item in found:
+        key, digits = _value_key(context, item), _digits(item.value)
+        change = w.t("missing.series")
+        if item.change:
+            change = w.t(
+                "inputs.growth",
+                value=w.number(f"{key}.growth", item.change["rate"], "percent", 1, signed=True),
+                start=w.year(item.change["from"]),
+                end=w.year(item.change["to"]),
+            )
+        rows.append(
+            (
+                Markup("{}").format(_label(context, item.dose)),
+                w.year(item.year),
+                w.number(key, item.value, item.dose["unit"], digits),
+                w.number(f"{key}.percentile", item.percentile, "", 0),
+                w.number(
+                    f"dose.{context.region['band']}.{item.dose['dose']}.{item.year}",
+                    item.band_median,
+                    "",
+                    digits,
+                ),
+                change,
+            )
+        )
+    columns = tuple(
+        w.t(f"column.{name}")
+        for name in ("dose", "year", "value", "percentile", "band_median", "growth")
+    )
+    return Table(w.t("inputs.proxies.table"), columns, tuple(rows), frozenset({2, 3, 4}))
+
+
+def _history(context: Context, found: list[Standing]) -> Figure:
+    w, parts = context.writer, []
+    for _, dose in context.study.dataset.doses.iterrows():
+        values = per_capita(context.study.dataset, dose)
+        own = values[
+            (values["region_code"] == context.code) & (values["year"] >= context.first_year)
+        ]
+        panel = str(w.t(f"dose.{dose['dose']}"))
+        parts.append(own.assign(panel=panel)[["panel", "year", "value", "series"]])
+    frame = pd.concat(parts, ignore_index=True)
+    frame["year"] = frame["year"].astype(int)
+    figure = style.drawn(charts.small_multiples, frame, columns=2)
+    caption = w.t("inputs.history.caption", region=context.name)
+    signs = {str(item.dose["dose"]): item.change["rate"] for item in found if item.change}
+    key, names = _sides(context, signs)
+    if key:
+        says = w.t(f"figure.history.{key}", region=context.name, **names)
+        caption = context.captioned(says, caption)
+    alt = str(w.t("inputs.history.alt", region=context.name).striptags())
+    return Figure(figure, caption, alt)
+
+
+# ------------------------------------------------------------------------------------------
+# Section: inputs by domain — proxies per head, the region's own published figures, norms.
+
 
 DOMAINS = (
     "facility", "personnel", "volunteer", "activity", "fund", "digital", "reach", "training",
@@ -40,3 +365,91 @@ def _published(context: Context) -> list:
         blocks.append(context.missing("inputs.missing", domains=names))
     blocks.append(Paragraph(w.t("inputs.published.note"), "note"))
     return blocks
+
+
+# ------------------------------------------------------------------------------------------
+# The proxies the comparison rests on: what they are not, how they moved, how they differ.
+
+
+PUBLISHED = 0.9  # share of the regions a year needs before a median of it is drawn
+
+
+def _values(page: Context, dose: pd.Series) -> pd.DataFrame:
+    values = per_capita(page.study.dataset, dose)
+    values = values[values["region_code"].isin(page.codes) & (values["year"] >= page.first_year)]
+    return values.assign(year=values["year"].astype(int))
+
+
+def proxies(page: Context) -> View:
+    """What each dose counts, what it is not, and for how many regions and years it exists."""
+    w, data = page.writer, page.study.dataset
+    kinds, rows = data.indicators.set_index("indicator"), []
+    for _, dose in data.doses.iterrows():
+        values = _values(page, dose)
+        key = f"proxy.{dose['dose']}"
+        rows.append(
+            (
+                w.t(f"domain.{dose['domain']}"),
+                w.t(f"dose.{dose['dose']}"),
+                w.column(kinds.loc[dose["indicator"]], "definition"),
+                w.t(f"timing.{dose['timing']}"),
+                w.number(f"{key}.regions", values["region_code"].nunique(), "", 0),
+                w.period(str(values["year"].min()), str(values["year"].max())),
+            )
+        )
+    columns = ("domain", "dose", "not", "timing", "regions", "period")
+    body = table(page, w.t("view.proxies.table"), columns, rows, (4,))
+    return show(page, Paragraph(w.t("view.proxies")), body)
+
+
+def _steady(values: pd.DataFrame) -> pd.DataFrame:
+    """Regions counted by one definition throughout: two definitions are never one line."""
+    kinds = values.groupby("region_code")["series"].transform("nunique")
+    return values[kinds == 1]
+
+
+def history(page: Context) -> View:
+    """Median of each proxy in the three bands over the years."""
+    w, parts, counts = page.writer, [], []
+    band = page.study.dataset.regions.set_index("code")["band"]
+    for _, dose in page.study.dataset.doses.iterrows():
+        values = _steady(_values(page, dose))
+        share = values.groupby("year")["region_code"].nunique() / values["region_code"].nunique()
+        rows = values[values["year"].map(share) >= PUBLISHED]
+        rows = rows.assign(series=rows["region_code"].map(band))
+        medians = rows.groupby(["series", "year"])["value"].median().unstack()
+        years = range(rows["year"].min(), rows["year"].max() + 1)
+        medians = medians.reindex(index=pd.Index(BANDS, name="series"), columns=years)
+        name, count = w.t(f"dose.{dose['dose']}"), values["region_code"].nunique()
+        counts.append(w.number(f"steady.{dose['dose']}", count, "", 0))
+        line = medians.rename_axis(columns="year").stack(future_stack=True).rename("value")
+        parts.append(line.reset_index().assign(panel=str(name)))
+    frame = pd.concat(parts, ignore_index=True)
+    frame["label"] = frame["series"].map({key: str(w.t(f"band.{key}")) for key in BANDS})
+    figure = charts.small_multiples(frame, columns=2)
+    regions = Markup("、" if w.language == "zh" else ", ").join(counts)
+    caption, alt = w.t("view.history.caption", regions=regions), str(w.t("view.history.alt"))
+    return show(page, Figure(style.figure_png(figure), caption, alt))
+
+
+def spread(page: Context, region: str) -> View:
+    """Lowest, middle and highest region on each proxy, and where ``region`` stands."""
+    w, rows = page.writer, []
+    existing(page, region)
+    for _, dose in page.study.dataset.doses.iterrows():
+        values = _values(page, dose)
+        year = latest_common_year(values, region, PUBLISHED)
+        if year is None:
+            rows.append((w.t(f"dose.{dose['dose']}"), *[Markup("—")] * 7))
+            continue
+        column = values[values["year"] == year].set_index("region_code")["value"]
+        key = f"dose.{dose['dose']}.{year}"
+        found = {"low": column.min(), "median": column.median(), "high": column.max()}
+        found["own"] = column[region]
+        cells = [w.number(f"{key}.{k}", v, "", _digits(column.median())) for k, v in found.items()]
+        cells.append(w.number(f"{key}.rank", percentile(column, region), "", 0))
+        cells.append(w.number(f"{key}.ratio", found["high"] / found["low"], "", 0))
+        rows.append((w.t(f"dose.{dose['dose']}"), w.year(year), *cells))
+    columns = ("dose", "year", "lowest", "median", "highest", "own", "percentile", "ratio")
+    body = table(page, w.t("view.spread.table", region=w.name(region)), columns, rows, range(2, 8))
+    return show(page, body, Paragraph(w.t("view.spread.note", region=w.name(region)), "note"))

@@ -1,16 +1,585 @@
-"""Section: literacy level, trend and gain, against nation, band and peers."""
+"""Level, trend and gain beside the nation, the band and peers."""
 
 from __future__ import annotations
 
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation import plots, style
-from evaluation.observations import surveyed_rates
+from evaluation.data.facts import by_year, surveyed_rates
+from evaluation.data.rules import GAIN, RATE
+from evaluation.figures import charts, style
+from evaluation.panel import panel
+from evaluation.panel.position import growth, nearest, profile_of
+from evaluation.panel.survey import rank_interval
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
-from evaluation.report.cities import city_blocks
-from evaluation.report.context import NATION, Context
-from evaluation.report.standing import gain_blocks, position_blocks
+from evaluation.report.overview import OVERVIEW
+from evaluation.report.page import NATION, Context, View, existing, figure_table, flags, show, table
+from evaluation.study import BANDS
+
+# ------------------------------------------------------------------------------------------
+# Blocks of the level section for leagues: the place among cities of other provinces.
+
+
+# Fewer cities than this are no distribution to stand in.
+MINIMUM_CITIES = 10
+
+
+def city_blocks(context: Context) -> list:
+    """Where a league's value or target would stand among cities surveyed in the same wave."""
+    w = context.writer
+    regions = context.study.dataset.regions.set_index("code")
+    outside = regions.index[
+        ~regions["level"].isin(["nation", "province"]) & (regions["parent_code"] != context.parent)
+    ]
+    rates = context.study.rates
+    cities = rates[rates["region_code"].isin(outside) & rates["variance"].notna()]
+    marks = _marks(context)
+    counts = cities["wave"].value_counts()
+    waves = [wave for wave in sorted(counts.index) if counts[wave] >= MINIMUM_CITIES]
+    if not waves:
+        return []
+    blocks: list = [Heading(w.t("level.cities"))]
+    own = context.rates_of(context.code)
+    wave = own["wave"].iloc[-1] if len(own) and own["wave"].iloc[-1] in waves else waves[-1]
+    rows = cities[cities["wave"] == wave]
+    for mark in marks:
+        told = _told(context, rows, mark, wave)
+        blocks.append(Paragraph(w.t(f"level.cities.{mark[0]}", year=w.year(wave), **told)))
+    return [
+        *blocks,
+        _strip(context, rows, marks, wave),
+        Paragraph(w.t("level.cities.note"), "note"),
+    ]
+
+
+def _told(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict[str, object]:
+    """How many cities lie below the region's value or target."""
+    w, (kind, value, shown) = context.writer, mark
+    below = int((rows["rate"] < value).sum())
+    return {
+        "region": context.name,
+        "value": shown,
+        "below": w.number(f"cities.below.{context.code}.{kind}.{wave}", below, "", 0),
+        "count": w.number(f"cities.{wave}", len(rows), "", 0),
+    }
+
+
+def _marks(context: Context) -> list[tuple[str, float, Markup]]:
+    """The region's last rate and its last target, where there are any."""
+    own, goals = context.rates_of(context.code), context.study.targets
+    goals = goals[goals["region_code"] == context.code]
+    marks = []
+    if len(own):
+        marks.append(("rate", own["rate"].iloc[-1], context.fact(own["fact_id"].iloc[-1])))
+    if len(goals):
+        marks.append(("target", goals["value"].iloc[-1], context.fact(goals["fact_id"].iloc[-1])))
+    return marks
+
+
+def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figure:
+    w = context.writer
+    values = pd.DataFrame(
+        {"name": [w.short(code) for code in rows["region_code"]], "value": rows["rate"]}
+    )
+    kinds = {"rate": "region", "target": "target"}
+    lines = [(str(w.t(f"figure.{kind}")), value, kinds[kind]) for kind, value, _ in marks]
+    for code in (context.parent, NATION):
+        row = context.rate(code, wave)
+        if row is not None:
+            lines.append((w.short(code), row["rate"], "nation" if code == NATION else "other"))
+    frame = pd.DataFrame(lines, columns=["label", "value", "kind"])
+    figure = style.drawn(charts.strip, values, frame, xlabel=str(w.t("axis.rate")))
+    caption = w.t("level.cities.caption", year=w.year(wave))
+    if marks:
+        told = _told(context, rows, marks[0], wave)
+        says = w.t(f"figure.cities.{marks[0][0]}", **told)
+    else:
+        count = w.number(f"cities.{wave}", len(rows), "", 0)
+        says = w.t("figure.cities.none", region=context.name, count=count)
+    caption = context.captioned(says, caption)
+    return Figure(figure, caption, str(w.t("level.cities.alt", year=wave)))
+
+
+# ------------------------------------------------------------------------------------------
+# Literacy: rates with intervals, trend and gains of the nation and the bands, peers.
+
+
+NONE = Markup("—")
+
+
+def nation(page: Context) -> View:
+    """Rate, interval and sample of the nation in each wave, with the gain since the last one."""
+    w = page.writer
+    gains = page.study.gains
+    gains = gains[gains["region_code"] == NATION].set_index("wave_to")
+    rows = []
+    for _, row in page.rates_of(NATION).iterrows():
+        if row["wave"] < page.first_year:
+            continue
+        wave = row["wave"]
+        size = w.number(f"n.{wave}", row["n"], "", 0)
+        size = w.t("level.assumed", n=size) if row["n_assumed"] else size
+        change = _gain(page, gains.loc[wave]) if wave in gains.index else (NONE,) * 3
+        rows.append((w.year(wave), page.rate_text(row), size, *change))
+    columns = ("year", "rate", "sample", "gain", "annual", "break")
+    body = table(page, w.t("view.nation.table"), columns, rows, (1, 2, 3, 4))
+    first, last = gains.loc[gains["wave_from"].ge(page.first_year)].iloc[[0, -1]].itertuples()
+    lead = w.t(
+        "view.nation",
+        first=w.year(first.wave_from),
+        last=w.year(last.Index),
+        start=page.rate_text(page.rate(NATION, first.wave_from)),
+        end=page.rate_text(page.rate(NATION, last.Index)),
+    )
+    return show(page, Paragraph(lead), body, Paragraph(w.t("view.nation.note"), "note"))
+
+
+def _gain(page: Context, row: pd.Series) -> tuple[Markup, Markup, Markup]:
+    w, key = page.writer, f"gain.{row['region_code']}.{row['interval']}"
+    change = w.joined(
+        w.number(key, row["gain"], "", 2, signed=True),
+        w.interval(key, row["low"], row["high"], "", 2),
+    )
+    annual = w.number(f"{key}.annual", row["annual"], "", 2, signed=True)
+    return change, annual, w.t("flag.break") if row["crosses_break"] else NONE
+
+
+def trend(page: Context) -> View:
+    """The nation with its intervals and the three bands over the waves."""
+    w, study = page.writer, page.study
+    whole = page.rates_of(NATION).assign(name=w.short(NATION), role="nation")
+    bands = study.bands.assign(role="band", low=float("nan"), high=float("nan"))
+    bands["name"] = bands["band"].map(lambda band: str(w.t(f"band.{band}")))
+    series = pd.concat([whole, bands]).rename(columns={"wave": "year", "rate": "value"})
+    series = series[series["year"] >= page.first_year]
+    waves = study.dataset.waves
+    changed = waves.loc[waves["break_before"], "wave"]
+    breaks = [(int(year), str(w.t("figure.break"))) for year in changed]
+    figure = charts.trend(series, None, breaks, ylabel=str(w.t("axis.rate")))
+    caption, alt = w.t("view.trend.caption"), str(w.t("view.trend.alt"))
+    return show(page, Figure(style.figure_png(figure), caption, alt))
+
+
+def bands(page: Context) -> View:
+    """Rates of the three bands by wave and the distance between the outer ones."""
+    w, frame = page.writer, page.study.bands
+    frame = frame[frame["wave"] >= page.first_year]
+    facts = frame.pivot(index="wave", columns="band", values="fact_id").dropna()
+    rates = frame.pivot(index="wave", columns="band", values="rate").loc[facts.index]
+    gaps = rates["east"] - rates["west"]
+    rows = [
+        (
+            w.year(wave),
+            *(page.fact(facts.at[wave, band]) for band in BANDS),
+            w.number(f"gap.bands.{wave}", gaps[wave], "", 2),
+        )
+        for wave in facts.index
+    ]
+    names = ("year", *(f"band_{band}" for band in BANDS), "band_gap")
+    body = table(page, w.t("view.bands.table"), names, rows, range(1, 5))
+    ends = {"first": gaps.index[0], "last": gaps.index[-1]}
+    lead = w.t(
+        "view.bands",
+        **{key: w.year(wave) for key, wave in ends.items()},
+        start=w.number(f"gap.bands.{ends['first']}", gaps.iloc[0], "percentage_point", 2),
+        end=w.number(f"gap.bands.{ends['last']}", gaps.iloc[-1], "percentage_point", 2),
+    )
+    return show(page, Paragraph(lead), body, Paragraph(w.t("view.bands.note"), "note"))
+
+
+def peers(page: Context, region: str) -> View:
+    """The regions most like ``region`` in income, education and cities, with their latest rate."""
+    w, profile = page.writer, profile_of(page.study.provinces)
+    existing(page, region, profile.index)
+    rows = []
+    for code in [region, *nearest(profile, region)]:
+        known, own = page.rates_of(code), profile.loc[code]
+        wealth = 2 ** own["log2_gdp_per_capita"]
+        rows.append(
+            (
+                w.name(code),
+                w.number(f"peer.{code}.gdp", wealth, "", 0),
+                w.number(f"peer.{code}.college", own["college_share"], "", 1),
+                w.number(f"peer.{code}.urban", own["urban_share"], "", 1),
+                page.rate_text(known.iloc[-1]),
+                w.year(known["wave"].iloc[-1]),
+            )
+        )
+    columns = ("region", "gdp", "college", "urban", "latest", "year")
+    lead = Paragraph(w.t("view.peers", region=w.name(region)))
+    body = table(page, w.t("view.peers.table"), columns, rows, (1, 2, 3, 4))
+    return show(page, lead, body, Paragraph(w.t("view.peers.note"), "note"))
+
+
+# ------------------------------------------------------------------------------------------
+# Statistics of science popularisation itself: the nation by year, one region's documents.
+
+
+# National series and the divisor of their axis; the texts view.national.<series> name its unit.
+SCALES = {
+    "zh": {"funds_raised": 1e8, "personnel_total": 1e4, "venues_total": 1},
+    "en": {"funds_raised": 1e9, "personnel_total": 1e6, "venues_total": 1},
+}
+
+
+def _series(page: Context, indicator: str) -> pd.DataFrame:
+    data = page.study.dataset
+    values = by_year(data, indicator)
+    values = values[values["region_code"].eq(NATION) & (values["year"] >= page.first_year)]
+    return values.assign(year=values["year"].astype(int))
+
+
+def _row(page: Context, indicator: str, values: pd.DataFrame) -> tuple:
+    """First and last value, growth between them and the years without a value."""
+    w, first, last = page.writer, values.iloc[0], values.iloc[-1]
+    years = last["year"] - first["year"]
+    change = growth(values, NATION, last["year"], span=years)
+    key = f"national.{indicator}"
+    return (
+        w.indicator(indicator),
+        w.year(first["year"]),
+        page.fact(first["fact_id"]),
+        w.year(last["year"]),
+        page.fact(last["fact_id"]),
+        w.number(key, change["rate"], "percent", 1, signed=True),
+        w.number(f"{key}.gaps", years + 1 - len(values), "", 0),
+    )
+
+
+def _official_line(page: Context, indicator: str, values: pd.DataFrame) -> pd.DataFrame:
+    """The series on its axis; years without a value interrupt the line."""
+    data = page.study.dataset
+    unit = data.indicators.set_index("indicator").at[indicator, "unit"]
+    scale = (
+        data.units.set_index("unit").at[unit, "factor"] / SCALES[page.writer.language][indicator]
+    )
+    years = range(values["year"].min(), values["year"].max() + 1)
+    line = (values.set_index("year")["value"] * scale).reindex(years).rename_axis("year")
+    name = str(page.writer.t(f"view.national.{indicator}"))
+    return line.reset_index().assign(panel=name, series=indicator)
+
+
+def national(page: Context) -> View:
+    """Funds, staff and venues of science popularisation in the nation, as officially counted."""
+    w = page.writer
+    found = {key: _series(page, key) for key in SCALES[w.language]}
+    found = {key: values for key, values in found.items() if len(values) > 1}
+    if not found:
+        return show(page, Paragraph(w.t("view.national.missing"), "missing"))
+    rows = [_row(page, key, values) for key, values in found.items()]
+    columns = ("indicator", "first_year", "first_value", "year", "value", "growth", "gaps")
+    body = table(page, w.t("view.national.table"), columns, rows, (2, 4, 5, 6))
+    frame = pd.concat([_official_line(page, key, values) for key, values in found.items()])
+    figure = charts.small_multiples(frame.reset_index(drop=True))
+    caption, alt = w.t("view.national.caption"), str(w.t("view.national.alt"))
+    return show(page, Figure(style.figure_png(figure), caption, alt), body)
+
+
+def documents(page: Context, region: str) -> View:
+    """What a region's documents print in two definitions of one indicator, never joined."""
+    w, data = page.writer, page.study.dataset
+    existing(page, region)
+    facts = data.facts[(data.facts["region_code"] == region) & (data.facts["indicator"] != RATE)]
+    facts = facts[(facts["kind"] == "statistic") & (facts["series"] != facts["indicator"])]
+    facts = facts[~facts["indicator"].map(data.indicators.set_index("indicator")["proxy"])]
+    series = facts.groupby("indicator")["series"].nunique()
+    rows = facts[facts["indicator"].map(series) > 1]
+    if rows.empty:
+        return show(page, Paragraph(w.t("view.documents.missing", region=w.name(region))))
+    lead = w.t(
+        "view.documents",
+        region=w.name(region),
+        indicators=w.number(f"documents.{region}", rows["indicator"].nunique(), "", 0),
+        figures=w.number(f"documents.{region}.figures", len(rows), "", 0),
+    )
+    body = figure_table(page, rows, w.t("view.documents.table", region=w.name(region)))
+    return show(page, Paragraph(lead), body)
+
+
+# ------------------------------------------------------------------------------------------
+# Who can be told apart: rank intervals, and how much hangs on the assumed sampling error.
+
+
+TOP = 10
+DESIGN_EFFECTS = (1.5, 2.0, 3.0)
+SAMPLE_FACTORS = (0.5, 1.0, 2.0)
+
+
+def fullest_wave(page: Context, rates: pd.DataFrame) -> pd.DataFrame:
+    """Rates of the set's regions in the wave with most of them published, highest first."""
+    rates = rates[rates["region_code"].isin(page.codes) & rates["variance"].notna()]
+    wave = rates["wave"].value_counts().sort_index().idxmax()
+    rows = rates[rates["wave"] == wave].sort_values("rate", ascending=False, kind="stable")
+    rows = rows.set_index("region_code")
+    return rows.join(rank_interval(rows["rate"], rows["se"]))
+
+
+def ranking(page: Context) -> View:
+    """Rates with intervals in the wave with most regions published."""
+    w, rows = page.writer, fullest_wave(page, page.study.rates)
+    frame = rows.rename(columns={"rate": "value"}).assign(highlight=False)
+    frame["name"] = [w.short(code) for code in rows.index]
+    wave = int(rows["wave"].iloc[0])
+    whole = page.rate(NATION, wave)
+    reference = None if whole is None else (whole["rate"], w.short(NATION))
+    figure = charts.ranking(frame, xlabel=str(w.t("axis.rate")), reference=reference)
+    caption = w.t("level.ranking.caption", year=w.year(wave))
+    alt = str(w.t("overview.ranking.alt", year=wave))
+    return show(page, Figure(style.figure_png(figure), caption, alt))
+
+
+def ranks(page: Context) -> View:
+    """The ranks each region may hold given its sampling error."""
+    w, frame = page.writer, fullest_wave(page, page.study.rates)
+    wave, width = frame["wave"].iloc[0], frame["rank_high"] - frame["rank_low"] + 1
+    rows = []
+    for place, (code, row) in enumerate(frame.iterrows(), start=1):
+        ends = (w.number(f"rank.{code}.{e}", row[f"rank_{e}"], "", 0) for e in ("low", "high"))
+        low, high = ends
+        cells = (w.number(f"rank.{code}", place, "", 0), w.t("view.ranks.span", low=low, high=high))
+        full = row.to_dict() | {"region_code": code}
+        rows.append((w.name(code), page.rate_text(pd.Series(full)), *cells))
+    lead = w.t(
+        "view.ranks",
+        year=w.year(wave),
+        count=w.number("ranks.count", len(frame), "", 0),
+        median=w.number("ranks.median", width.median(), "", 0),
+        top=w.number("ranks.top", TOP, "", 0),
+        possible=w.number("ranks.possible", int((frame["rank_low"] <= TOP).sum()), "", 0),
+        certain=w.number("ranks.certain", int((frame["rank_high"] <= TOP).sum()), "", 0),
+    )
+    columns = ("region", "rate", "printed_rank", "rank_interval")
+    body = table(page, w.t("view.ranks.table", year=w.year(wave)), columns, rows, (1, 2, 3))
+    return show(page, Paragraph(lead), body)
+
+
+def gains(page: Context) -> View:
+    """Latest gain of each region, and how many of all gains can be told from zero."""
+    w, table_of = page.writer, page.study.gains
+    own = table_of[table_of["region_code"].isin(page.codes)]
+    lead = w.t(
+        "view.gains",
+        gains=w.number("gains", len(own), "", 0),
+        told=w.number("gains.told", int((own["low"] > 0).sum()), "", 0),
+        breaks=w.number("gains.breaks", int(own["crosses_break"].sum()), "", 0),
+        error=w.number("gains.error", own["se"].median(), "percentage_point", 2),
+        gain=w.number("gains.gain", own["gain"].median(), "percentage_point", 2),
+    )
+    return show(page, Paragraph(lead), OVERVIEW["ranking"](page).blocks[-1])
+
+
+def sensitivity(page: Context) -> View:
+    """Intervals, ranks and gains under other design effects and sample sizes."""
+    w, data, rows = page.writer, page.study.dataset, []
+    told = []
+    for deff in DESIGN_EFFECTS:
+        for factor in SAMPLE_FACTORS:
+            rates = panel.rates(data, panel.Assumed(deff, factor))
+            wave = fullest_wave(page, rates)
+            own = panel.gains(rates, data.waves)
+            own = own[own["region_code"].isin(page.codes)]
+            key = f"assumed.{deff:g}.{factor:g}"
+            half = ((wave["high"] - wave["low"]) / 2).median()
+            width = (wave["rank_high"] - wave["rank_low"] + 1).median()
+            told.append(int((own["low"] > 0).sum()))
+            numbers = (deff, 1), (factor, 1), (half, 2), (width, 0), (told[-1], 0)
+            rows.append(tuple(w.number(f"{key}.{i}", v, "", d) for i, (v, d) in enumerate(numbers)))
+    columns = ("design_effect", "sample_factor", "half_width", "rank_width", "gains_told")
+    body = table(page, w.t("view.sensitivity.table"), columns, rows, range(5))
+    lead = w.t(
+        "view.sensitivity",
+        fewest=w.number("sensitivity.fewest", min(told), "", 0),
+        most=w.number("sensitivity.most", max(told), "", 0),
+        gains=w.number("gains", len(own), "", 0),
+    )
+    return show(page, Paragraph(lead), body, Paragraph(w.t("view.sensitivity.note"), "note"))
+
+
+# ------------------------------------------------------------------------------------------
+# Blocks of the level section: gains, rank among provinces, peers.
+
+
+def gain_blocks(context: Context) -> list:
+    w = context.writer
+    gains = context.study.gains
+    own = gains[gains["region_code"] == context.code]
+    if own.empty:
+        missing = context.missing("level.gains.missing")
+        return [Heading(w.t("level.gains")), missing, *_printed(context)]
+    nation = context.rates_of(NATION).set_index("wave")
+    rows = []
+    for _, gain in own.iterrows():
+        key = f"gain.{context.code}.{gain['interval']}"
+        reference = w.t("missing.value")
+        if {gain["wave_from"], gain["wave_to"]} <= set(nation.index):
+            change = nation.at[gain["wave_to"], "rate"] - nation.at[gain["wave_from"], "rate"]
+            reference = w.number(f"gain.{NATION}.{gain['interval']}", change, "", 2, signed=True)
+        rows.append(
+            (
+                w.span(gain["wave_from"], gain["wave_to"]),
+                w.number(key, gain["gain"], "", 2, signed=True),
+                w.interval(key, gain["low"], gain["high"], "", 1),
+                w.number(f"{key}.annual", gain["annual"], "", 2, signed=True),
+                reference,
+                w.t("flag.break") if gain["crosses_break"] else Markup("—"),
+            )
+        )
+    columns = tuple(
+        w.t(f"column.{name}")
+        for name in ("interval", "gain", "gain_interval", "annual", "nation_gain", "break")
+    )
+    table = Table(w.t("level.gains.table"), columns, tuple(rows), frozenset(range(1, 5)))
+    note = Paragraph(w.t("level.gains.note"), "note")
+    drawn = _gain_ranking(context, own.iloc[-1]) if context.is_province else []
+    return [Heading(w.t("level.gains")), table, note, *drawn, *_printed(context)]
+
+
+def _gain_ranking(context: Context, own: pd.Series) -> list[Figure]:
+    """Yearly gains of the provinces over the region's latest period, as intervals.
+
+    Only gains over the very same period stand together: others cross other instruments.
+    """
+    w, gains = context.writer, context.study.gains
+    provinces = context.study.dataset.regions.set_index("code")["level"] == "province"
+    rows = gains[(gains["interval"] == own["interval"]) & gains["region_code"].map(provinces)]
+    if len(rows) < 3:  # one or two intervals are read in the table
+        return []
+    frame = pd.DataFrame(
+        {
+            "name": [w.short(code) for code in rows["region_code"]],
+            "value": rows["annual"],
+            "low": rows["low"] / rows["years"],
+            "high": rows["high"] / rows["years"],
+            "highlight": rows["region_code"] == context.code,
+        }
+    )
+    first, last = (context.rate(NATION, own[end]) for end in ("wave_from", "wave_to"))
+    reference = None
+    if first is not None and last is not None:
+        reference = ((last["rate"] - first["rate"]) / own["years"], w.short(NATION))
+    figure = style.drawn(charts.ranking, frame, xlabel=str(w.t("axis.gain")), reference=reference)
+    years = {"first": w.year(own["wave_from"]), "last": w.year(own["wave_to"])}
+    alt = w.t("level.gains.alt", region=context.name, **years).striptags()
+    caption = w.t("level.gains.caption", **years)
+    if reference is not None:
+        apart = _apart(own, first, last)
+        says = w.t(f"figure.gains.{apart}", region=context.name, **years)
+        caption = context.captioned(says, caption)
+    return [Figure(figure, caption, str(alt))]
+
+
+def _apart(own: pd.Series, first: pd.Series, last: pd.Series) -> str:
+    """Whether a gain can be told from the nation's over the same period, by its 95% interval."""
+    gap = own["gain"] - (last["rate"] - first["rate"])
+    half = 1.959963984540054 * (own["se"] ** 2 + first["variance"] + last["variance"]) ** 0.5
+    return "above" if gap > half else "below" if gap < -half else "near"
+
+
+def _printed(context: Context) -> list:
+    """Gains that sources print themselves, beside what they leave out."""
+    w, facts = context.writer, context.facts
+    rows = facts[facts["indicator"] == GAIN].sort_values("period_end")
+    if rows.empty:
+        return []
+    cells = tuple(
+        (
+            w.period(row["period_start"], row["period_end"]),
+            w.fact(row),
+            w.cite(row["source_id"]),
+            flags(context, row),
+        )
+        for _, row in rows.iterrows()
+    )
+    columns = tuple(w.t(f"column.{name}") for name in ("interval", "gain", "source", "flags"))
+    return [Table(w.t("level.printed"), columns, cells, frozenset({1}))]
+
+
+def position_blocks(context: Context, own: pd.DataFrame) -> list:
+    """Rank interval among the provinces published in the same wave, and the nearest peers."""
+    w, own = context.writer, own[own["variance"].notna()]
+    if own.empty:
+        return []
+    wave = own["wave"].iloc[-1]
+    blocks = [Heading(w.t("level.position", year=w.year(wave)))]
+    provinces = context.study.dataset.regions.set_index("code")["level"] == "province"
+    rates = context.study.rates
+    rows = rates[(rates["wave"] == wave) & rates["region_code"].map(provinces)]
+    rows = rows[rows["variance"].notna()].reset_index(drop=True)
+    if len(rows) > 1:
+        blocks += _ranking(context, rows, wave)
+    return blocks + _peer_table(context, wave)
+
+
+def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
+    w = context.writer
+    ranks = rank_interval(rows["rate"].to_numpy(), rows["se"].to_numpy())
+    own = ranks[(rows["region_code"] == context.code).to_numpy()].iloc[0]
+    key = f"rank.{context.code}.{wave}"
+    exact = own["rank_low"] == own["rank_high"]
+    sentence = w.t(
+        "level.rank.exact" if exact else "level.rank",
+        region=context.name,
+        low=w.number(f"{key}.low", own["rank_low"], "", 0),
+        high=w.number(f"{key}.high", own["rank_high"], "", 0),
+        count=w.number(f"rank.count.{wave}", len(rows), "", 0),
+        all=w.number("provinces", context.province_count, "", 0),
+        year=w.year(wave),
+    )
+    frame = pd.DataFrame(
+        {
+            "name": [w.short(code) for code in rows["region_code"]],
+            "value": rows["rate"],
+            "low": rows["low"],
+            "high": rows["high"],
+            "highlight": rows["region_code"] == context.code,
+        }
+    )
+    nation = context.rate(NATION, wave)
+    reference = None if nation is None else (nation["rate"], w.short(NATION))
+    figure = style.drawn(charts.ranking, frame, xlabel=str(w.t("axis.rate")), reference=reference)
+    says = w.t(
+        "figure.rank.exact" if exact else "figure.rank",
+        region=context.name,
+        low=w.number(f"{key}.low", own["rank_low"], "", 0),
+        high=w.number(f"{key}.high", own["rank_high"], "", 0),
+    )
+    caption = context.captioned(says, w.t("level.ranking.caption", year=w.year(wave)))
+    alt = str(w.t("level.ranking.alt", year=wave, region=context.name))
+    return [Paragraph(sentence), Figure(figure, caption, alt)]
+
+
+def _peer_table(context: Context, wave: int) -> list:
+    w = context.writer
+    peers = nearest(profile_of(context.study.provinces), context.code)
+    if not peers:
+        return []
+    rows = []
+    for code in [context.code, *peers]:
+        known = context.rates_of(code)
+        last = known.iloc[-1] if len(known) else None
+        rows.append(
+            (
+                Markup("{}").format(w.name(code)),
+                context.rate_text(context.rate(code, wave)),
+                w.t("missing.value") if last is None else context.rate_text(last),
+                w.t("missing.value") if last is None else w.year(last["wave"]),
+            )
+        )
+    columns = (
+        w.t("column.region"),
+        w.t("column.rate_in", year=w.year(wave)),
+        w.t("column.latest"),
+        w.t("column.year"),
+    )
+    return [
+        Heading(w.t("level.peers")),
+        Paragraph(w.t("level.peers.note"), "note"),
+        Table(w.t("level.peers.table"), columns, tuple(rows), frozenset({1, 2})),
+    ]
+
+
+# ------------------------------------------------------------------------------------------
+# Section: literacy level, trend and gain, against nation, band and peers.
 
 
 def section(context: Context) -> Section:
@@ -34,7 +603,7 @@ def _band(context: Context) -> pd.DataFrame:
     return bands[bands["band"] == context.region["band"]]
 
 
-def _line(name: str, rows: pd.DataFrame, role: str) -> pd.DataFrame:
+def _rate_line(name: str, rows: pd.DataFrame, role: str) -> pd.DataFrame:
     """One line of the trend; a rate without sampling error has no interval."""
     columns = {"wave": "year", "rate": "value"}
     line = rows.rename(columns=columns).reindex(columns=["year", "value", "low", "high"])
@@ -45,10 +614,12 @@ def _lines(context: Context) -> pd.DataFrame:
     """The region, what lies above it, the nation and its band, from the first year shown."""
     w = context.writer
     roles = {context.code: "region", context.parent: "parent"} | {NATION: "nation"}
-    lines = [_line(w.short(code), context.rates_of(code), role) for code, role in roles.items()]
+    lines = [
+        _rate_line(w.short(code), context.rates_of(code), role) for code, role in roles.items()
+    ]
     if context.is_province:
         name = str(w.t(f"band.{context.region['band']}"))
-        lines.append(_line(name, _band(context), "band"))
+        lines.append(_rate_line(name, _band(context), "band"))
     series = pd.concat([line for line in lines if len(line)], ignore_index=True)
     return series[series["year"] >= context.first_year]
 
@@ -61,7 +632,7 @@ def _trend(context: Context) -> Figure:
     waves = context.study.dataset.waves
     changed = waves.loc[waves["break_before"], "wave"]
     breaks = [(int(year), str(w.t("figure.break"))) for year in changed]
-    figure = style.drawn(plots.trend, _lines(context), marks, breaks, ylabel=str(w.t("axis.rate")))
+    figure = style.drawn(charts.trend, _lines(context), marks, breaks, ylabel=str(w.t("axis.rate")))
     return Figure(
         figure,
         _says(context, w.t("level.trend.caption", region=context.name)),

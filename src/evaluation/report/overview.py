@@ -1,21 +1,94 @@
-"""The overview: all regions of a set on one page, with what the data say of investment."""
+"""The overview of all regions, its captions, and summaries of reports."""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation import plots, style
-from evaluation.progress import assess
-from evaluation.report import overview_captions as captions
+from evaluation.base.text import LANGUAGES, t
+from evaluation.evidence.grade import permitted
+from evaluation.evidence.headline import Headline
+from evaluation.figures import charts, style
+from evaluation.panel.position import Progress, assess
+from evaluation.panel.survey import normal_quantile
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
-from evaluation.report.context import NATION, Context
-from evaluation.report.effect import association, limits, overall
-from evaluation.report.findings import labelled, locks, target
-from evaluation.report.overview_targets import targets
-from evaluation.report.strength import appendix
+from evaluation.report.chain import labelled, locks, target
+from evaluation.report.effect import LOCKS, appendix, association, limits, overall
+from evaluation.report.inputs import Standing, standings
+from evaluation.report.page import NATION, Context
+from evaluation.report.targets import assessments, targets
+
+# ------------------------------------------------------------------------------------------
+# What the figures of the overview show, in a sentence each, from the rates and gains they draw.
+
+
+def counted(context: Context) -> dict[int, Markup]:
+    """How many regions published a usable value, by survey."""
+    w = context.writer
+    return {
+        wave: w.number(f"overview.published.{wave}", count, "", 0)
+        for wave, count in _counts(context).items()
+    }
+
+
+def _counts(context: Context) -> dict[int, int]:
+    rates = context.study.rates
+    counts = rates[rates["region_code"].isin(context.codes)]["wave"].value_counts().sort_index()
+    return {int(wave): int(n) for wave, n in counts.items() if wave >= context.first_year}
+
+
+def coverage(context: Context, caption: Markup) -> Markup:
+    """The survey with most regions, and how many the latest has."""
+    w, counts, shown = context.writer, _counts(context), counted(context)
+    if not counts:
+        return caption
+    most, last = max(counts, key=lambda wave: (counts[wave], wave)), max(counts)
+    says = w.t(
+        "figure.coverage",
+        most=w.year(most),
+        most_count=shown[most],
+        last=w.year(last),
+        last_count=shown[last],
+    )
+    return context.captioned(says, caption)
+
+
+def ranking_caption(context: Context, rows: pd.DataFrame, wave: int, caption: Markup) -> Markup:
+    """How many regions the 95% interval of the difference puts above the nation, and below."""
+    w, nation = context.writer, context.rate(NATION, wave)
+    if nation is None or pd.isna(nation["variance"]):
+        return caption
+    gap = rows["rate"] - nation["rate"]
+    half = normal_quantile(0.95) * (rows["variance"] + nation["variance"]) ** 0.5
+    says = w.t(
+        "figure.ranking",
+        year=w.year(wave),
+        above=w.number(f"overview.above.{wave}", int((gap > half).sum()), "", 0),
+        below=w.number(f"overview.below.{wave}", int((gap < -half).sum()), "", 0),
+    )
+    return context.captioned(says, caption)
+
+
+def gains_caption(context: Context, rows: pd.DataFrame, caption: Markup) -> Markup:
+    """In how many regions the interval of the latest gain lies above zero."""
+    w = context.writer
+    says = w.t(
+        "figure.rises",
+        rising=w.number("overview.rising", int((rows["low"] > 0).sum()), "", 0),
+        count=w.number("overview.gains", len(rows), "", 0),
+    )
+    return context.captioned(says, caption)
+
+
+# ------------------------------------------------------------------------------------------
+# The overview: all regions of a set on one page, with what the data say of investment.
+
 
 # Targets beyond this year are left to the regional reports.
 NEAR = 2030
@@ -45,7 +118,7 @@ def _published(context: Context) -> Markup:
     w = context.writer
     parts = [
         w.t("overview.wave", year=w.year(wave), count=count)
-        for wave, count in captions.counted(context).items()
+        for wave, count in counted(context).items()
     ]
     total = w.number("overview.regions", len(context.codes), "", 0)
     listed = Markup("，" if w.language == "zh" else ", ").join(parts)
@@ -80,8 +153,8 @@ def _coverage(context: Context) -> Figure:
         for wave in waves
     ]
     frame = pd.DataFrame(rows, columns=["region", "year", "state"])
-    figure = style.drawn(plots.coverage, frame, states=states)
-    caption = captions.coverage(context, w.t("overview.coverage.caption"))
+    figure = style.drawn(charts.coverage, frame, states=states)
+    caption = coverage(context, w.t("overview.coverage.caption"))
     return Figure(figure, caption, str(w.t("overview.coverage.alt")))
 
 
@@ -99,7 +172,7 @@ def _table(context: Context, codes: list[str], caption: Markup) -> Table:
 
 def _row(context: Context, code: str) -> tuple[Markup, ...]:
     w = context.writer
-    link = Markup('<a href="{}_{}.html">{}</a>').format(code, w.language, w.name(code))
+    link = Markup('<a href="{}_{}.html">{}</a>').format(quote(code), w.language, w.name(code))
     return (link, _latest(context, code), _gain(context, code), *_goal(context, code))
 
 
@@ -158,7 +231,7 @@ def ranking(context: Context) -> Section:
         wave = int(max(full))
         rows = rates[rates["wave"] == wave]
         caption = w.t("level.ranking.caption", year=w.year(wave))
-        caption = captions.ranking(context, rows, wave, caption)
+        caption = ranking_caption(context, rows, wave, caption)
         alt = str(w.t("overview.ranking.alt", year=wave))
         nation = context.rate(NATION, wave)
         reference = None if nation is None else (nation["rate"], w.short(NATION))
@@ -167,7 +240,7 @@ def ranking(context: Context) -> Section:
     gains = gains.sort_values("wave_to").groupby("region_code").tail(1)
     if len(gains):
         gains = gains.assign(low=gains["low"] / gains["years"], high=gains["high"] / gains["years"])
-        caption = captions.gains(context, gains, w.t("overview.gains.caption"))
+        caption = gains_caption(context, gains, w.t("overview.gains.caption"))
         alt = str(w.t("overview.gains.alt"))
         blocks.append(_dots(context, gains, "annual", "axis.gain", caption, alt, None))
     if not blocks:
@@ -186,7 +259,7 @@ def _dots(context, rows, column, axis, caption, alt, reference) -> Figure:
             "highlight": False,
         }
     )
-    figure = style.drawn(plots.ranking, frame, xlabel=str(w.t(axis)), reference=reference)
+    figure = style.drawn(charts.ranking, frame, xlabel=str(w.t(axis)), reference=reference)
     return Figure(figure, caption, alt)
 
 
@@ -203,3 +276,155 @@ OVERVIEW: dict[str, Callable[[Context], Section]] = {
     "targets": targets,
     "effect": effect,
 }
+
+
+# ------------------------------------------------------------------------------------------
+# The summary of a regional report: the few results a list of many regions shows of one.
+
+
+FORMAT = 1  # of the summary; raised when a key changes its meaning
+
+
+def summarise(context: Context) -> dict[str, Any]:
+    """What the front page shows of a region; only JSON types, no missing number (``null``).
+
+    Rates, gains and gaps are in percent and percentage points with 95% intervals (``low``,
+    ``high``); ``standing`` says whether the region's latest surveyed rate lies ``above``,
+    ``below`` or ``near`` (not distinguishable from) the nation's rate of the same wave, ``alone``
+    where no national rate is known and ``none`` where the region has no usable rate.
+    ``evidence.gains`` counts the region's gains in the comparison that the locks grade.
+    """
+    region, study = context.region, context.study
+    rates = context.rates_of(context.code)
+    rates = rates[rates["wave"] >= context.first_year]
+    known = rates[rates["variance"].notna()]
+    waves = study.dataset.waves
+    return {
+        "format": FORMAT,
+        "code": context.code,
+        "names": {lang: str(region[f"name_{lang}"]) for lang in LANGUAGES},
+        "short": {"zh": str(region["short_zh"]), "en": str(region["name_en"])},
+        "level": str(region["level"]),
+        "parent": str(context.parent),
+        "band": str(region["band"]),
+        "date": context.date,
+        "simulated": bool(study.simulated),
+        "rates": [_rate(row) for _, row in rates.iterrows()],
+        "latest": _rate(known.iloc[-1]) if len(known) else None,
+        "nation": [_rate(row) for _, row in _national(context).iterrows()],
+        "breaks": [int(year) for year in waves.loc[waves["break_before"], "wave"]],
+        "standing": _standing(context, known),
+        "gain": _gain_summary(context),
+        "expected": _expected(context),
+        "targets": [_target(item) for item in assessments(context)],
+        "inputs": [_input(item) for item in (standings(context) if context.is_province else [])],
+        "evidence": _evidence(context),
+    }
+
+
+def element(context: Context) -> Markup:
+    """The summary as JSON in an inert element of the page."""
+    data = json.dumps(summarise(context), sort_keys=True, allow_nan=False)
+    return Markup('<template id="summary">{}</template>').format(data)
+
+
+def _number(value: Any) -> float | None:
+    """A number for JSON, ``None`` where it is missing or infinite."""
+    return round(float(value), 6) if pd.notna(value) and math.isfinite(value) else None
+
+
+def _interval(row: pd.Series) -> dict[str, float | None]:
+    return {end: _number(row[end]) for end in ("low", "high")}
+
+
+def _rate(row: pd.Series) -> dict[str, Any]:
+    value, se = _number(row["rate"]), _number(row["se"])
+    return {"wave": int(row["wave"]), "value": value, "se": se, **_interval(row)}
+
+
+def _national(context: Context) -> pd.DataFrame:
+    rows = context.rates_of(NATION)
+    return rows[rows["wave"] >= context.first_year]
+
+
+def _standing(context: Context, known: pd.DataFrame) -> dict[str, Any]:
+    """The region's latest rate against the nation's in the same wave."""
+    if known.empty:
+        return {"side": "none"}
+    row = known.iloc[-1]
+    nation = context.rate(NATION, row["wave"])
+    if nation is None or pd.isna(nation["variance"]):
+        return {"side": "alone", "wave": int(row["wave"])}
+    gap = row["rate"] - nation["rate"]
+    half = normal_quantile(0.95) * math.sqrt(row["variance"] + nation["variance"])
+    side = "above" if gap - half > 0 else "below" if gap + half < 0 else "near"
+    ends = {"gap": _number(gap), "low": _number(gap - half), "high": _number(gap + half)}
+    return {"side": side, "wave": int(row["wave"]), **ends}
+
+
+def _gain_summary(context: Context) -> dict[str, Any] | None:
+    gains = context.study.gains
+    own = gains[gains["region_code"] == context.code]
+    if own.empty:
+        return None
+    row = own.iloc[-1]
+    years = float(row["years"])
+    return {
+        "from": int(row["wave_from"]),
+        "to": int(row["wave_to"]),
+        "value": _number(row["gain"]),
+        **_interval(row),
+        "annual": _number(row["annual"]),
+        "annual_low": _number(row["low"] / years),
+        "annual_high": _number(row["high"] / years),
+        "break": bool(row["crosses_break"]),
+    }
+
+
+def _expected(context: Context) -> dict[str, Any] | None:
+    """The latest yearly gain against what the other provinces lead one to expect."""
+    found = context.study.headline
+    if not isinstance(found, Headline):
+        return None
+    own = found.expected[found.expected["region_code"] == context.code]
+    own = own[own["expected"].notna()].sort_values("wave_to")
+    if own.empty:
+        return None
+    row = own.iloc[-1]
+    ends = {"from": int(row["wave_from"]), "to": int(row["wave_to"]), **_interval(row)}
+    return ends | {name: _number(row[name]) for name in ("observed", "expected", "residual")}
+
+
+def _target(item: Progress) -> dict[str, Any]:
+    goal = item.target
+    return {
+        "year": int(goal["year"]),
+        "value": _number(goal["value"]),
+        "comparator": str(goal["comparator"]),
+        "status": item.status,
+    }
+
+
+def _input(item: Standing) -> dict[str, Any]:
+    return {
+        "dose": str(item.dose["dose"]),
+        "names": {lang: str(t(f"dose.{item.dose['dose']}", lang)) for lang in LANGUAGES},
+        "year": int(item.year),
+        "value": _number(item.value),
+        "percentile": _number(item.percentile),
+        "band_percentile": _number(item.band_percentile),
+    }
+
+
+def _evidence(context: Context) -> dict[str, Any]:
+    """Locks of the comparison over all provinces, the sentence they permit, the region's share."""
+    found, panel = context.study.headline, context.study.provinces
+    said = {lang: t("effect.none", lang) for lang in LANGUAGES}
+    locks = None
+    if isinstance(found, Headline):
+        locks = int(found.grade.locks)
+        keys = {lang: permitted(found.grade, found.result.verdict, lang) for lang in LANGUAGES}
+        said = {lang: t(keys[lang], lang, dose=t("composite.name", lang)) for lang in LANGUAGES}
+    statement = {lang: str(said[lang].striptags()) for lang in LANGUAGES}
+    gains = int((panel["region_code"] == context.code).sum())
+    return {"locks": locks, "most": LOCKS, "gains": gains, "statement": statement}

@@ -1,16 +1,24 @@
-"""Section: data quality — coverage, contradictions, assumptions."""
+"""Quality of the data, sources, method, glossary and provenance."""
 
 from __future__ import annotations
 
+import json
 import re
 
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation.observations import grade_of, has_caveat
-from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table
-from evaluation.report.context import Context
-from evaluation.report.writer import Writer
+from evaluation.base.errors import KepuError
+from evaluation.base.web import link
+from evaluation.data.facts import COVARIATES, grade_of, has_caveat
+from evaluation.data.rules import BARRED, RATE
+from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table, Terms
+from evaluation.report.overview import OVERVIEW, element
+from evaluation.report.page import Context, View, Writer, show, table
+
+# ------------------------------------------------------------------------------------------
+# Section: data quality — coverage, contradictions, assumptions.
+
 
 _TOKEN = re.compile(r"\{(?:(sum|diff):)?([F0-9;]+)\}|(?<!\d)((?:19|20)\d\d)(?!\d)")
 
@@ -150,3 +158,265 @@ def _breaks(context: Context) -> Items:
             for _, row in rows.iterrows()
         )
     )
+
+
+# ------------------------------------------------------------------------------------------
+# What is published, who published it and which figures are barred from estimates.
+
+
+GRADES = ("A", "B", "C")
+
+
+def surveyed(page: Context) -> pd.DataFrame:
+    """All surveyed literacy rates of whole regions, flagged ones included."""
+    facts = page.study.dataset.facts
+    whole = (facts["indicator"] == RATE) & (facts["kind"] == "survey") & (facts["group"] == "")
+    return facts[whole]
+
+
+def contents(page: Context) -> View:
+    """Facts by domain: how many, on how many regions, from when to when, how many are proxies."""
+    w, data = page.writer, page.study.dataset
+    facts = data.facts.merge(data.indicators[["indicator", "domain", "proxy"]], on="indicator")
+    rows = []
+    for domain, part in sorted(facts.groupby("domain"), key=lambda item: -len(item[1])):
+        years = part["year"].dropna()
+        counts = {
+            "facts": len(part),
+            "regions": part["region_code"].nunique(),
+            "proxies": int(part["proxy"].sum()),
+        }
+        cells = [w.number(f"contents.{domain}.{k}", v, "", 0) for k, v in counts.items()]
+        rows.append((w.t(f"domain.{domain}"), *cells, w.period(str(years.min()), str(years.max()))))
+    lead = w.t(
+        "view.contents",
+        facts=w.number("contents.facts", len(data.facts), "", 0),
+        regions=w.number("contents.regions", data.facts["region_code"].nunique(), "", 0),
+        sources=w.number("contents.sources", len(data.sources), "", 0),
+        rates=w.number("contents.rates", len(surveyed(page)), "", 0),
+    )
+    columns = ("domain", "facts", "regions", "proxy_facts", "period")
+    body = table(page, w.t("view.contents.table"), columns, rows, (1, 2, 3))
+    return show(page, Paragraph(lead), body, Paragraph(w.t("view.contents.note"), "note"))
+
+
+def grades(page: Context) -> View:
+    """Sources, facts and surveyed rates by the grade of the best source."""
+    w, data, rates = page.writer, page.study.dataset, surveyed(page)
+    frame = pd.DataFrame(
+        {
+            "sources": data.sources["grade"].value_counts(),
+            "facts": grade_of(data.facts, data.sources).value_counts(),
+            "rates": grade_of(rates, data.sources).value_counts(),
+        }
+    )
+    frame = frame.reindex(GRADES).fillna(0).astype(int)
+    rows = [
+        (
+            grade,
+            w.t(f"grade.{grade}"),
+            *(w.number(f"grades.{grade}.{k}", v, "", 0) for k, v in frame.loc[grade].items()),
+        )
+        for grade in GRADES
+    ]
+    lead = w.t(
+        "view.grades",
+        rates=w.number("contents.rates", len(rates), "", 0),
+        twice=w.number("grades.twice", int((rates["corroborated"] >= 2).sum()), "", 0),
+        reprints=w.number("grades.C.rates", frame.at["C", "rates"], "", 0),
+    )
+    columns = ("grade", "meaning", "sources", "facts", "surveyed")
+    body = table(page, w.t("view.grades.table"), columns, rows, (2, 3, 4))
+    return show(page, Paragraph(lead), body)
+
+
+def flags(page: Context) -> View:
+    """Each caveat, the facts and rates that carry it, and whether it bars them from estimates."""
+    w, facts, rates = page.writer, page.study.dataset.facts, surveyed(page)
+    marks = facts["caveats"].str.split(";").explode()
+    marks = marks[marks != ""]
+    on_rates = marks[marks.index.isin(rates.index)].value_counts()
+    rows = []
+    for flag, count in marks.value_counts().items():
+        use = "barred" if flag in BARRED else "used"
+        cells = (
+            w.number(f"flags.{flag}", int(count), "", 0),
+            w.number(f"flags.{flag}.rates", int(on_rates.get(flag, 0)), "", 0),
+        )
+        rows.append((w.t(f"caveat.{flag}"), *cells, w.t(f"view.flags.{use}")))
+    lead = w.t(
+        "view.flags",
+        rates=w.number("contents.rates", len(rates), "", 0),
+        barred=w.number("flags.barred", int(has_caveat(rates).sum()), "", 0),
+    )
+    columns = ("flag", "facts", "surveyed", "use")
+    body = table(page, w.t("view.flags.table"), columns, rows, (1, 2))
+    return show(page, Paragraph(lead), body)
+
+
+def coverage(page: Context) -> View:
+    """The tile chart of the overview, and how often regions were published."""
+    w, rates = page.writer, page.study.rates
+    own = rates[rates["region_code"].isin(page.codes) & (rates["wave"] >= page.first_year)]
+    waves = own.groupby("region_code")["wave"].size()
+    waves = waves.reindex(page.codes).fillna(0)
+    counts = {"never": waves == 0, "once": waves == 1, "twice": waves == 2, "often": waves >= 3}
+    values = {k: w.number(f"coverage.{k}", int(v.sum()), "", 0) for k, v in counts.items()}
+    total = w.number("overview.regions", len(page.codes), "", 0)
+    chart = OVERVIEW["regions"](page).blocks[0]
+    return show(page, chart, Paragraph(w.t("view.coverage", total=total, **values)))
+
+
+# ------------------------------------------------------------------------------------------
+# Section: the technical terms of a report in everyday words.
+
+
+TERMS = (
+    "share", "point", "error", "interval", "gain", "instrument", "percentile", "median", "band",
+    "league", "proxy", "composite", "association", "told", "p", "detectable", "locks", "check",
+    "regression", "effective", "grade",
+)  # fmt: skip
+
+
+def glossary_section(context: Context) -> Section:
+    """Each term with its meaning, in the order in which a report uses them."""
+    w = context.writer
+    terms = tuple((w.t(f"glossary.{name}"), w.t(f"glossary.{name}.text")) for name in TERMS)
+    blocks = (Paragraph(w.t("glossary.note"), "note"), Terms(terms))
+    return Section("glossary", w.t("glossary.title"), blocks)
+
+
+# ------------------------------------------------------------------------------------------
+# Sections: the sources cited, and how the report was made.
+
+
+def sources(context: Context) -> Section:
+    """Sources cited so far, in the order of first citation; to be called after other sections."""
+    w = context.writer
+    table = context.study.dataset.sources.set_index("source_id")
+    rows = []
+    for identifier in w.cited:
+        row = table.loc[identifier]
+        title = Markup("<cite>{}</cite>").format(row["title"])
+        if address := link(row["url"]):
+            title = Markup('<a href="{}">{}</a>').format(address, title)
+        elif row["url"]:
+            title = Markup("{} <cite>{}</cite>").format(title, row["url"])
+        rows.append(
+            (
+                Markup('<span id="source-{0}"><cite>{0}</cite></span>').format(identifier),
+                Markup('<span class="grade grade-{0}">{0}</span>').format(row["grade"]),
+                title,
+                *(_cited(row[name]) for name in ("publisher", "date")),
+            )
+        )
+    names = ("id", "grade", "title", "publisher", "date")
+    columns = tuple(w.t(f"column.{name}") for name in names)
+    return Section(
+        "sources",
+        w.t("sources.title"),
+        (
+            Paragraph(w.t("sources.grades"), "note"),
+            Table(w.t("sources.table"), columns, tuple(rows)),
+        ),
+    )
+
+
+def _cited(text: str) -> Markup:
+    """What a source says of itself, a dash where nothing was recorded."""
+    return Markup("<cite>{}</cite>").format(text) if text else Markup("—")
+
+
+def method(context: Context) -> Section:
+    """How the numbers were made, and everything needed to make them again."""
+    w, details = context.writer, context.provenance
+    keys = ("rates", "gains", "doses", "regression", "bootstrap", "words")
+    rows = tuple(
+        (w.t(f"provenance.{key}"), Markup("<code>{}</code>").format(value))
+        for key, value in details.items()
+        if value
+    )
+    columns = (w.t("column.what"), w.t("column.value"))
+    return Section(
+        "method",
+        w.t("method.title"),
+        (
+            Items(tuple(w.t(f"method.{key}") for key in keys)),
+            Paragraph(w.t("method.trace"), "note"),
+            Heading(w.t("method.provenance")),
+            Table(w.t("method.provenance.table"), columns, rows),
+        ),
+    )
+
+
+def record(context: Context) -> Markup:
+    """Every computed number of the report as JSON in an inert element, for programs that read.
+
+    A regional report adds its summary for the front page, see :mod:`evaluation.report.overview`.
+    """
+    data = json.dumps(context.writer.computed, sort_keys=True)
+    results = Markup('<template id="results">{}</template>').format(data)
+    return results if context.codes else Markup("{}\n{}").format(results, element(context))
+
+
+# ------------------------------------------------------------------------------------------
+# State of the data: which series are fresh, old, flagged or missing, by number of regions.
+
+
+KINDS = ("fresh", "older", "in_doubt", "absent")
+
+
+def states(facts: pd.DataFrame, codes: list[str], since: int) -> pd.Series:
+    """``fresh``, ``older``, ``in_doubt`` or ``absent`` for each region of ``codes``.
+
+    Parameters
+    ----------
+    facts : of one indicator. since : first year that counts as fresh.
+    """
+    barred = has_caveat(facts)
+    newest = facts[~barred].groupby("region_code")["year"].max().reindex(codes)
+    found = pd.Series("absent", index=codes)
+    found[found.index.isin(facts.loc[barred, "region_code"])] = "in_doubt"
+    found[newest.notna()] = "older"
+    found[newest.ge(since).fillna(False).astype(bool)] = "fresh"
+    return found
+
+
+def overview(page: Context, years: int) -> View:
+    """Regions of the page by the state of the series that estimates rest on.
+
+    Parameters
+    ----------
+    years : a figure of the last so many years is fresh.
+
+    Raises
+    ------
+    KepuError : ``years`` is not positive.
+    """
+    if years < 1:
+        raise KepuError(f"A figure is fresh for at least 1 year; got {years}.")
+    w, facts, day = page.writer, page.study.dataset.facts, int(page.date[:4])
+    whole = facts[(facts["group"] == "") & facts["kind"].isin(["survey", "statistic"])]
+    rows, rates = [], pd.Series(dtype=int)
+    for name in [RATE, *page.study.dataset.doses["indicator"], *sorted(set(COVARIATES.values()))]:
+        own = whole[(whole["indicator"] == name) & whole["region_code"].isin(page.codes)]
+        if own.empty:
+            continue
+        found = states(own, page.codes, day - years + 1).value_counts()
+        rates = found if name == RATE else rates
+        cells = [w.number(f"state.{name}.{kind}", found.get(kind, 0), "", 0) for kind in KINDS]
+        newest = own.loc[~has_caveat(own), "year"].max()
+        rows.append((w.indicator(name), w.year(newest), *cells))
+    given = {"years": w.number("state.years", years, "", 0)}
+    lead = w.t(
+        "view.state",
+        region_count=w.number("state.regions", len(page.codes), "", 0),
+        fresh=w.number(f"state.{RATE}.fresh", rates.get("fresh", 0), "", 0),
+        missing=w.number(
+            "state.unusable", rates.get("absent", 0) + rates.get("in_doubt", 0), "", 0
+        ),
+        **given,
+    )
+    body = table(page, w.t("view.state.table"), ("indicator", "newest", *KINDS), rows, range(2, 6))
+    note = w.t("view.state.note", day=w.year(day), **given)
+    return show(page, Paragraph(lead, "lead"), body, Paragraph(note, "note"))

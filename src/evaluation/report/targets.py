@@ -1,16 +1,575 @@
-"""Section: progress to targets, outlook, other quantified targets, what the gain is made of."""
+"""Targets: progress, forecasts, gains needed and what gains are made of."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation.progress import Progress, assess
-from evaluation.report.blocks import Paragraph, Section, Table
-from evaluation.report.context import NATION, Context
-from evaluation.report.makeup import makeup_blocks
-from evaluation.report.outlook import outlook_blocks
-from evaluation.report.tracker import tracker_blocks
+from evaluation.base.errors import KepuError
+from evaluation.figures import charts, style
+from evaluation.panel.position import Progress, assess
+from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
+from evaluation.report.effect import LOCKS
+from evaluation.report.page import NATION, Context, View, plain, show, table
+from evaluation.targets.gains import (
+    Decomposition,
+    Fastest,
+    Part,
+    Required,
+    Tracked,
+    by_residence,
+    decompose,
+    inputs_part,
+    required,
+    track,
+)
+from evaluation.targets.outlook import BENCHMARKS, LEVELS, Outlook, scores, word
+
+# ------------------------------------------------------------------------------------------
+# The targets that no survey has decided yet, as the blocks on the future take them up.
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A target held against a region: its own, or one of the levels above it."""
+
+    fact: pd.Series
+    own: bool
+
+    @property
+    def year(self) -> int:
+        return int(self.fact["year"])
+
+    @property
+    def value(self) -> float:
+        return float(self.fact["value"])
+
+
+def goals_of(context: Context, code: str) -> list[Goal]:
+    """Targets no survey of the region (or, without one, of what lies above it) has decided yet:
+    its own, then the nation's, by year."""
+    goals, rates = context.study.targets, context.rates_of(code)
+    if rates["variance"].notna().sum() == 0:
+        rates = context.rates_of(context.parent)
+    first = int(rates.loc[rates["variance"].notna(), "wave"].max()) + 1
+    found = []
+    for holder in dict.fromkeys([code, NATION]):
+        rows = goals[(goals["region_code"] == holder) & (goals["year"] >= first)]
+        found += [Goal(row, holder == code) for _, row in rows.iterrows()]
+    return found
+
+
+def mark(context: Context, goal: Goal) -> str:
+    """What is written beside a target in a figure."""
+    w = context.writer
+    name = w.short(goal.fact["region_code"])
+    return str(w.t("figure.goal", name=name, value=f"{plain(goal.value, w.language)}%"))
+
+
+# ------------------------------------------------------------------------------------------
+# Blocks on what a gain is made of: composition of the population, programme inputs, the rest.
+
+
+def makeup_blocks(context: Context) -> list:
+    """The region's gain from its first to its last survey, taken apart as far as data allow."""
+    w, study = context.writer, context.study
+    head = Heading(w.t("makeup.title"))
+    found = decompose(study.dataset, study.rates, context.code, NATION)
+    if found is None:
+        return [head, context.missing("makeup.missing")]
+    names = ("characteristic", "before", "after", "points")
+    columns = tuple(w.t(f"column.{name}") for name in names)
+    rows = tuple(_part_row(context, found, part) for part in found.parts)
+    rows = (*rows, _joint_row(context, found))
+    return [
+        head,
+        Paragraph(_lead(context, found)),
+        Table(w.t("makeup.table"), columns, rows, frozenset({1, 2, 3})),
+        Paragraph(inputs_sentence(context)),
+        Paragraph(w.joined(w.t("makeup.note"), *_absent(context, found)), "note"),
+    ]
+
+
+def _absent(context: Context, found: Decomposition) -> list[Markup]:
+    return [context.writer.t(f"makeup.absent.{name}") for name in found.absent]
+
+
+def _range(context: Context, key: str, low: float, high: float) -> Markup:
+    """Bounds as "from … to …", an exact part as one number."""
+    w = context.writer
+    if low == high:
+        return w.number(key, low, "percentage_point", 2, signed=True)
+    ends = {"low": w.number(f"{key}.low", low, "", 1), "high": w.number(f"{key}.high", high, "", 1)}
+    return w.t("makeup.range", unit=w.unit("percentage_point"), **ends)
+
+
+def gain_text(context: Context, found: Decomposition) -> Markup:
+    """The gain with its interval."""
+    w, key = context.writer, f"gain.{found.region}.{found.first}-{found.last}"
+    return w.joined(
+        w.number(key, found.gain, "percentage_point", 2, signed=True),
+        w.interval(key, found.low, found.high, "", 1),
+    )
+
+
+def _lead(context: Context, found: Decomposition) -> Markup:
+    key = f"makeup.{found.region}"
+    return context.writer.t(
+        "makeup.lead",
+        region=context.name,
+        period=context.writer.span(found.first, found.last),
+        gain=gain_text(context, found),
+        joint=_range(context, f"{key}.joint", *found.joint),
+        rest=_range(context, f"{key}.rest", *found.rest),
+    )
+
+
+def _part_row(context: Context, found: Decomposition, part: Part) -> tuple[Markup, ...]:
+    w, key = context.writer, f"makeup.{found.region}.{part.name}"
+    return (
+        w.t(f"makeup.{part.name}"),
+        w.number(f"{key}.before", part.before, "percent", 1),
+        w.number(f"{key}.after", part.after, "percent", 1),
+        _range(context, key, part.low, part.high),
+    )
+
+
+def _joint_row(context: Context, found: Decomposition) -> tuple[Markup, ...]:
+    w, none = context.writer, Markup("—")
+    joint = _range(context, f"makeup.{found.region}.joint", *found.joint)
+    return (w.t("makeup.joint"), none, none, joint)
+
+
+def inputs_sentence(context: Context) -> Markup:
+    """What programme inputs could at most account for, as far as the locks permit to say it."""
+    w, study = context.writer, context.study
+    found = inputs_part(study.headline, study.levels, context.code)
+    if found.status == "bounded":
+        most = w.number(f"inputs.{context.code}.most", found.most, "percentage_point", 1)
+        return w.t("makeup.inputs.bounded", most=most, period=w.span(found.first, found.last))
+    if found.status == "silent":
+        locks = w.number("evidence.locks", study.headline.grade.locks, "", 0)
+        most = w.number("evidence.most", LOCKS, "", 0)
+        return w.t("makeup.inputs.silent", locks=locks, most=most)
+    return w.t(f"makeup.inputs.{found.status}")
+
+
+def nation_sentence(context: Context) -> Markup:
+    """The nation's gain by residence, exact because total and both rates are printed."""
+    w, study = context.writer, context.study
+    try:
+        found = by_residence(study.dataset, study.rates, NATION)
+    except KepuError:
+        return w.t("makeup.nation.none")
+    part, key = found.parts[0], f"makeup.{NATION}.residence"
+    return w.t(
+        "makeup.nation",
+        period=w.span(found.first, found.last),
+        gain=gain_text(context, found),
+        before=w.number(f"{key}.before", part.before, "percent", 1),
+        after=w.number(f"{key}.after", part.after, "percent", 1),
+        part=w.number(key, part.low, "percentage_point", 2),
+        rest=w.number(f"makeup.{NATION}.rest", found.rest[0], "percentage_point", 2),
+    )
+
+
+# ------------------------------------------------------------------------------------------
+# Blocks on the yearly gain a target still needs, against the fastest comparable gain.
+
+
+def needed(context: Context, goals: list[Goal]) -> list:
+    """The yearly gain each target still needs against the fastest comparable gain."""
+    w, rates = context.writer, context.rates_of(context.code)
+    last = rates[rates["variance"].notna()].iloc[-1]
+    regions = context.study.dataset.regions
+    codes = set(regions.loc[regions["level"] == "province", "code"])
+    told = [(g, required(g.value, g.year, last, context.study.gains, codes)) for g in goals]
+    if not told:
+        return []
+    open_ = [(g, need) for g, need in told if need.verdict != "met"]
+    blocks: list = [Heading(w.t("needed.title"))]
+    blocks += [_needed_figure(context, open_)] if any(n.fastest for _, n in open_) else []
+    blocks += [Paragraph(_needed_sentence(context, goal, need)) for goal, need in told]
+    best = next((need.fastest for _, need in open_ if need.fastest), None)
+    if best is None:
+        return blocks
+    blocks += _implied(context, open_[-1][0], last, best)
+    count = w.number(f"fastest.{context.code}.count", best.count, "", 0)
+    number = w.number(f"fastest.{context.code}.regions", best.regions, "", 0)
+    note = w.t("needed.note", region=context.name, count=count, regions=number)
+    return [*blocks, Paragraph(note, "note")]
+
+
+def _implied(context: Context, goal: Goal, last: pd.Series, best: Fastest) -> list[Paragraph]:
+    """A warning where the forecast itself goes faster than any comparable province has."""
+    w, found = context.writer, context.study.outlook
+    if not isinstance(found, Outlook) or goal.year == last["wave"]:
+        return []
+    median = found.fan(context.code, [goal.year])["median"].iloc[0]
+    pace = (median - last["rate"]) / (goal.year - last["wave"])
+    if pace <= best.shrunk:
+        return []
+    key, stem = f"implied.{context.code}.{goal.year}", f"fastest.{context.code}.shrunk"
+    text = w.t(
+        "needed.implied",
+        year=w.year(goal.year),
+        pace=w.number(key, pace, "percentage_point", 2),
+        shrunk=w.number(stem, best.shrunk, "percentage_point", 2),
+    )
+    return [Paragraph(text)]
+
+
+def _needed_figure(context: Context, told: list[tuple[Goal, Required]]) -> Figure:
+    w, rows = context.writer, []
+    for goal, need in told:
+        label = str(w.t("figure.needed", goal=mark(context, goal), year=goal.year).striptags())
+        rows.append((label, need.value, need.low, need.high, True))
+    best = next(need.fastest for _, need in told if need.fastest)
+    name = {"name": w.short(best.region), "first": best.wave_from, "last": best.wave_to}
+    label = str(w.t("figure.fastest", **name))
+    rows.append((label, best.value, best.low, best.high, False))
+    rows.append((str(w.t("figure.shrunk")), best.shrunk, best.shrunk, best.shrunk, False))
+    frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "highlight"])
+    frame["note"] = [plain(value, w.language, 2) for value in frame["estimate"]]
+    drawn = style.drawn(charts.forest, frame, xlabel=str(w.t("axis.gain")))
+    caption, alt = w.t("needed.caption", region=context.name), str(w.t("needed.alt"))
+    return Figure(drawn, context.captioned(_required_sentence(context, told), caption), alt)
+
+
+def _required_sentence(context: Context, told: list[tuple[Goal, Required]]) -> Markup:
+    """Whether a comparable province has been as fast, the targets of one answer together."""
+    w, years = context.writer, {}
+    for goal, need in told:
+        years.setdefault(need.verdict, []).append(w.year(goal.year))
+    return w.joined(
+        *(w.t(f"figure.pace.{key}", years=Markup(context.listed(of))) for key, of in years.items())
+    )
+
+
+def _named(context: Context, region: str) -> Markup | str:
+    w = context.writer
+    return w.t("needed.itself") if region == context.code else w.name(region)
+
+
+def _needed_sentence(context: Context, goal: Goal, need: Required) -> Markup:
+    w, best = context.writer, need.fastest
+    key = f"need.{context.code}.{goal.fact['fact_id']}"
+    values: dict[str, object] = {
+        "target": context.fact(goal.fact["fact_id"]),
+        "year": w.year(goal.year),
+        "whose": w.t("outlook.own") if goal.own else w.name(goal.fact["region_code"]),
+    }
+    if need.verdict != "met":
+        values["need"] = w.number(key, need.value, "percentage_point", 2)
+        values["interval"] = w.interval(key, need.low, need.high, "", 2)
+    if best is not None:
+        stem = f"fastest.{context.code}"
+        values |= {
+            "name": _named(context, best.region),
+            "period": w.span(best.wave_from, best.wave_to),
+            "fastest": w.number(stem, best.value, "percentage_point", 2),
+            "range": w.interval(stem, best.low, best.high, "", 2),
+            "shrunk": w.number(f"{stem}.shrunk", best.shrunk, "percentage_point", 2),
+        }
+    text = w.t(f"needed.{need.verdict}", **values)
+    if best is not None and best.crosses_break:
+        return w.joined(text, w.t("needed.break"))
+    return text
+
+
+# ------------------------------------------------------------------------------------------
+# Blocks on the future: fan chart, chance of each target, back-test, gain still needed.
+
+
+SHOWN = 80  # coverage of the interval printed beside a median, percent
+BAND = (0.7, 0.9)  # share of held-out rates an interval of 80 percent should hold
+
+
+def outlook_blocks(context: Context) -> list:
+    """Fan, chances, back-test and needed gains of the region, or why there are none."""
+    w, found = context.writer, context.study.outlook
+    head: list = [Heading(w.t("outlook.title"))]
+    if not isinstance(found, Outlook):
+        return [*head, Paragraph(w.t("outlook.none"), "missing")]
+    goals = goals_of(context, context.code)
+    if context.code in found.regions:
+        blocks = [fan(context, found, context.code, goals), *chances(context, found, goals)]
+        return [*head, *blocks, *backtest(context, found), *needed(context, goals)]
+    # Without a survey of its own a region has no forecast; what lies above it is shown instead.
+    name = w.name(context.parent)
+    blocks = [context.missing("outlook.missing", parent=name)]
+    if context.parent in found.regions:
+        blocks.append(fan(context, found, context.parent, goals))
+    return [*head, *blocks, *backtest(context, found)]
+
+
+def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figure:
+    """Published rates of a region, the fan of its forecast, and the targets ahead."""
+    w, rates = context.writer, context.rates_of(code)
+    rates = rates[rates["variance"].notna() & (rates["wave"] >= context.first_year)]
+    start = int(rates["wave"].max())
+    end = max([start + 3, context.today, *(goal.year for goal in goals)])
+    published = rates.rename(columns={"wave": "year", "rate": "value"})
+    marks = pd.DataFrame(
+        [(g.year, g.value, mark(context, g), g.own) for g in goals],
+        columns=["year", "value", "label", "own"],
+    )
+    waves = context.study.dataset.waves
+    changed = waves.loc[waves["break_before"], "wave"]
+    figure = style.drawn(
+        charts.fan,
+        published[["year", "value", "low", "high"]],
+        found.fan(code, range(start, end + 1)),
+        marks,
+        [(int(year), str(w.t("figure.break"))) for year in changed],
+        ylabel=str(w.t("axis.rate")),
+        names={"median": str(w.t("figure.median"))} | {str(n): f"{n}%" for n in LEVELS},
+    )
+    caption = w.t("outlook.fan.caption", region=w.name(code))
+    says = _fan_sentence(context, found, code, goals, rates.iloc[-1])
+    caption = context.captioned(says, caption) if says else caption
+    return Figure(figure, caption, str(w.t("outlook.fan.alt", region=w.name(code))))
+
+
+def _fan_sentence(
+    context: Context, found: Outlook, code: str, goals: list[Goal], last: pd.Series
+) -> Markup:
+    """What the fan tells of each target still open; of another region's fan, whose it is."""
+    w = context.writer
+    if code not in (context.code, NATION):
+        return w.t("figure.fan.above", region=w.name(code))
+    return w.joined(
+        *(
+            w.t(
+                "figure.fan",
+                year=w.year(goal.year),
+                whose=_whose(context, goal),
+                target=context.fact(goal.fact["fact_id"]),
+                said=chance_word(
+                    context, found, found.chance(code, goal.year, goal.value), goal, last
+                ),
+            )
+            for goal in goals
+            if last["low"] < goal.value
+        )
+    )
+
+
+def _whose(context: Context, goal: Goal) -> Markup:
+    w = context.writer
+    if goal.own and context.code != NATION:
+        return w.t("outlook.own")
+    return Markup(w.name(goal.fact["region_code"]))
+
+
+def chance_text(context: Context, found: Outlook, code: str, goal: Goal) -> Markup:
+    """The chance that a target is met in its year, never printed as certain."""
+    w, p = context.writer, found.chance(code, goal.year, goal.value)
+    if p < 0.01:
+        return w.t("chance.under", bound=w.number("chance.least", 1, "percent", 0))
+    if p > 0.99:
+        return w.t("chance.over", bound=w.number("chance.most", 99, "percent", 0))
+    return w.number(f"chance.{code}.{goal.fact['fact_id']}", 100 * p, "percent", 0)
+
+
+def chance_word(context: Context, found: Outlook, p: float, goal: Goal, last: pd.Series) -> Markup:
+    """The word for a chance, marked where no forecast that far ahead could be checked."""
+    w, said = context.writer, context.writer.t(f"chance.{word(p)}")
+    if goal.year - last["wave"] <= found.reach:
+        return said
+    years = w.number("backtest.reach", found.reach, "", 0)
+    return w.joined(said, w.t("outlook.beyond", years=years))
+
+
+def chances(context: Context, found: Outlook, goals: list[Goal]) -> list:
+    """One row a target: median of the share in the due year, interval, chance and its word."""
+    w, code = context.writer, context.code
+    if not goals:
+        return [Paragraph(w.t("outlook.no_goal"), "note")]
+    rows = tuple(_own_chance_row(context, found, code, goal) for goal in goals)
+    names = ("due", "whose", "target", "median", "interval80", "chance", "word")
+    columns = tuple(
+        w.t(f"column.{name}", cover=w.number("outlook.shown", SHOWN, "percent", 0))
+        for name in names
+    )
+    caption = w.t("outlook.table", region=w.name(code))
+    return [
+        Table(caption, columns, rows, frozenset({2, 3, 4, 5})),
+        Paragraph(w.t("outlook.note"), "note"),
+    ]
+
+
+def _own_chance_row(context: Context, found: Outlook, code: str, goal: Goal) -> tuple[Markup, ...]:
+    w, key = context.writer, f"outlook.{code}.{goal.year}"
+    row = found.fan(code, [goal.year]).iloc[0]
+    last = context.rates_of(code).dropna(subset="variance").iloc[-1]
+    whose = _whose(context, goal)
+    told: tuple[Markup, ...] = (Markup("—"), w.t("status.met"))
+    if last["low"] < goal.value:
+        p = found.chance(code, goal.year, goal.value)
+        told = (chance_text(context, found, code, goal), chance_word(context, found, p, goal, last))
+    return (
+        w.year(goal.year),
+        whose,
+        context.fact(goal.fact["fact_id"]),
+        w.number(key, row["median"], "percent", 1),
+        w.interval(key, row[f"low_{SHOWN}"], row[f"high_{SHOWN}"], "percent", 1),
+        *told,
+    )
+
+
+def backtest_sentence(context: Context, found: Outlook) -> Markup:
+    """How forecasts made from earlier data fared, and which model is used for it."""
+    w, best = context.writer, found.score()
+    kind = "beats" if found.beats_benchmarks else "lost"
+    values = {
+        "origins": w.number("backtest.origins", found.records["origin"].nunique(), "", 0),
+        "rates": w.number("backtest.rates", best["rates"], "", 0),
+        "regions": w.number("backtest.regions", best["regions"], "", 0),
+        "cover": w.number("outlook.shown", SHOWN, "percent", 0),
+        "held": cover_text(context, found.trend.name, SHOWN, best),
+        "mae": w.number(f"backtest.{found.trend.name}.mae", best["mae"], "percentage_point", 2),
+    }
+    for name in BENCHMARKS:
+        key = f"backtest.{name}.mae"
+        values[name] = w.number(key, found.score(name)["mae"], "percentage_point", 2)
+    share = best[f"cover_{SHOWN}"]
+    fit = "narrow" if share < BAND[0] else "wide" if share > BAND[1] else "fair"
+    return w.joined(w.t(f"backtest.{kind}", **values), w.t(f"backtest.{fit}"))
+
+
+def cover_text(context: Context, model: str, level: int, score: pd.Series) -> Markup:
+    """Share of the held-out values that intervals of a level held."""
+    key, share = f"backtest.{model}.cover_{level}", 100 * score[f"cover_{level}"]
+    return context.writer.number(key, share, "percent", 0)
+
+
+def backtest(context: Context, found: Outlook) -> list:
+    """The sentence on the back-test and the table of every model tried."""
+    w, rows = context.writer, []
+    for _, score in found.scores.iterrows():
+        name = score["model"]
+        shares = tuple(
+            Markup("—") if pd.isna(score[f"cover_{n}"]) else cover_text(context, name, n, score)
+            for n in LEVELS
+        )
+        used = w.t("backtest.used") if name == found.model else Markup("—")
+        mae = w.number(f"backtest.{name}.mae", score["mae"], "", 2)
+        rows.append((w.t(f"trend.{name}"), mae, *shares, used))
+    columns = [w.t("column.model"), w.t("column.mae")]
+    columns += [
+        w.t("column.cover", cover=w.number(f"backtest.level_{n}", n, "percent", 0)) for n in LEVELS
+    ]
+    columns.append(w.t("column.verdict"))
+    return [
+        Paragraph(backtest_sentence(context, found)),
+        Table(w.t("backtest.table"), tuple(columns), tuple(rows), frozenset({1, 2, 3, 4})),
+        Paragraph(w.t("backtest.note"), "note"),
+    ]
+
+
+# ------------------------------------------------------------------------------------------
+# Section of the overview: the nation's outlook, and the chance of each region's nearest target.
+
+
+def targets(context: Context) -> Section:
+    """Fan of the nation, chances by region, the back-test of every model, the nation's gain."""
+    w, found = context.writer, context.study.outlook
+    title = w.t("overview.targets")
+    if not isinstance(found, Outlook):
+        return Section("targets", title, (Paragraph(w.t("outlook.none"), "missing"),))
+    blocks: list = []
+    if NATION in found.regions:
+        blocks.append(fan(context, found, NATION, goals_of(context, NATION)))
+    chosen = [(code, _nearest(context, code)) for code in [NATION, *context.codes]]
+    rows = tuple(
+        _chance_row(context, found, code, goal)
+        for code, goal in chosen
+        if goal is not None and code in found.regions
+    )
+    if rows:
+        blocks += [_chance_table(context, rows), Paragraph(w.t("overview.targets.note"), "note")]
+    else:
+        blocks.append(Paragraph(w.t("overview.targets.none"), "note"))
+    blocks += [*backtest(context, found), Paragraph(nation_sentence(context))]
+    return Section("targets", title, tuple(blocks))
+
+
+def _nearest(context: Context, code: str) -> Goal | None:
+    """The first target of the region's own that no survey has decided."""
+    return next((goal for goal in goals_of(context, code) if goal.own), None)
+
+
+def _chance_table(context: Context, rows: tuple) -> Table:
+    w = context.writer
+    names = ("region", "due", "target", "median", "interval80", "chance", "word")
+    cover = w.number("outlook.shown", SHOWN, "percent", 0)
+    columns = tuple(w.t(f"column.{name}", cover=cover) for name in names)
+    return Table(w.t("overview.targets.table"), columns, rows, frozenset({2, 3, 4, 5}))
+
+
+def _chance_row(context: Context, found: Outlook, code: str, goal: Goal) -> tuple[Markup, ...]:
+    w, row = context.writer, found.fan(code, [goal.year]).iloc[0]
+    key = f"outlook.{code}.{goal.year}"
+    last = context.rates_of(code).dropna(subset="variance").iloc[-1]
+    told: tuple[Markup, ...] = (Markup("—"), w.t("status.met"))
+    if last["low"] < goal.value:
+        p = found.chance(code, goal.year, goal.value)
+        said = chance_word(context, found, p, goal, last)
+        told = (chance_text(context, found, code, goal), said)
+    name = Markup(w.name(code))
+    return (
+        name,
+        w.year(goal.year),
+        context.fact(goal.fact["fact_id"]),
+        w.number(key, row["median"], "percent", 1),
+        w.interval(key, row[f"low_{SHOWN}"], row[f"high_{SHOWN}"], "percent", 1),
+        *told,
+    )
+
+
+# ------------------------------------------------------------------------------------------
+# Blocks on quantified targets other than the literacy share.
+
+
+def tracker_blocks(context: Context) -> list:
+    """Each target with the last published value, its year and source, and where it stands."""
+    w, found = context.writer, track(context.study.dataset.facts, context.code)
+    if not found:
+        return []
+    names = ("indicator", "target", "due", "source", "last_known", "value_source", "status")
+    columns = tuple(w.t(f"column.{name}") for name in names)
+    rows = tuple(_tracked_row(context, item) for item in found)
+    blocks: list = [
+        Heading(w.t("targets.quantified")),
+        Table(w.t("targets.quantified.table"), columns, rows, frozenset({1})),
+    ]
+    if any(item.status == "unknown" for item in found):
+        blocks.append(context.missing("tracker.missing"))
+    return [*blocks, Paragraph(w.t("tracker.note"), "note")]
+
+
+def _tracked_row(context: Context, item: Tracked) -> tuple[Markup, ...]:
+    w, last = context.writer, item.last
+    value, source = w.t("missing.value"), Markup("—")
+    if last is not None:
+        when = w.t("period.bracket", period=w.period("", last["period_end"]))
+        value, source = w.joined(w.fact(last), when), w.cite(last["source_id"])
+    return (
+        w.indicator(item.target["indicator"]),
+        w.fact(item.target),
+        w.year(item.target["period_end"]),
+        w.cite(item.target["source_id"]),
+        value,
+        source,
+        w.t(f"tracker.{item.status}"),
+    )
+
+
+# ------------------------------------------------------------------------------------------
+# Section: progress to targets, outlook, other quantified targets, what the gain is made of.
 
 
 def assessments(context: Context) -> list[Progress]:
@@ -118,3 +677,101 @@ def _table(context: Context, found: list[Progress]) -> Table:
     )
     caption = w.t("targets.table", region=context.name)
     return Table(caption, columns, tuple(rows), frozenset({1, 2, 4, 5}))
+
+
+# ------------------------------------------------------------------------------------------
+# Views of the targets notebook: outlook, back-test, needed gains, tracker, decomposition.
+
+
+def _found(page: Context) -> Outlook:
+    if not isinstance(page.study.outlook, Outlook):
+        raise KepuError(f"No forecast from these data: {page.study.outlook}")
+    return page.study.outlook
+
+
+def heading(page: Context, code: str) -> View:
+    """Fan chart of one region with its targets."""
+    return show(page, fan(page, _found(page), code, goals_of(page, code)))
+
+
+def chance(page: Context) -> View:
+    """Chance of each target of the region that is still open."""
+    return show(page, *chances(page, _found(page), goals_of(page, page.code)))
+
+
+def all_chances(page: Context) -> View:
+    """The nearest own target of every region of the set."""
+    tables = [block for block in targets(page).blocks if isinstance(block, Table)]
+    return show(page, *tables[:-1])  # the last is the back-test, which stands above
+
+
+def tested(page: Context) -> View:
+    """The back-test: sentence, table of models, what it does not show."""
+    return show(page, *backtest(page, _found(page)))
+
+
+def by_origin(page: Context) -> View:
+    """Error and coverage of the model used, by the wave its forecasts were made from."""
+    w, found = page.writer, _found(page)
+    rows = scores(found.records, ("origin", "model")).set_index(["origin", "model"])
+    cells = []
+    for origin in sorted(found.records["origin"].unique()):
+        own, key = rows.loc[(origin, found.trend.name)], f"backtest.{origin}"
+        rivals = [rows.loc[(origin, name), "mae"] for name in BENCHMARKS]
+        cells.append(
+            (
+                w.year(origin),
+                w.number(f"{key}.rates", own["rates"], "", 0),
+                w.number(f"{key}.mae", own["mae"], "", 2),
+                *(
+                    w.number(f"{key}.{name}", value, "", 2)
+                    for name, value in zip(BENCHMARKS, rivals, strict=True)
+                ),
+                w.number(f"{key}.cover", 100 * own["cover_80"], "percent", 0),
+            )
+        )
+    columns = ("made_from", "held_out", "mae", "no_change", "national_trend", "held_share")
+    caption = w.t("view.origin.table", model=w.t(f"trend.{found.trend.name}"))
+    note = w.t("view.origin", agreed=w.number("backtest.agreed", found.agreed, "", 0))
+    return show(page, table(page, caption, columns, cells, range(1, 6)), Paragraph(note))
+
+
+def components(page: Context) -> View:
+    """What the fitted trend consists of, as standard deviations of the logit."""
+    w, found = page.writer, _found(page)
+    rows = [
+        (w.t(f"component.{name}"), w.number(f"component.{name}", value**0.5, "", 3))
+        for name, value in found.trend.variances.items()
+    ]
+    life = w.number("component.life", found.trend.life, "year", 0)
+    return show(
+        page,
+        table(page, w.t("view.components"), ("component", "deviation"), rows, (1,)),
+        Paragraph(w.t("view.components.note", life=life), "note"),
+    )
+
+
+def gains(page: Context) -> View:
+    """Gains needed by the region's targets against the fastest comparable gain."""
+    blocks = needed(page, goals_of(page, page.code))
+    return show(page, *[block for block in blocks if not isinstance(block, Heading)])
+
+
+def tracked(page: Context) -> View:
+    """Quantified targets other than the share."""
+    return show(page, *[b for b in tracker_blocks(page) if not isinstance(b, Heading)])
+
+
+def nation_gain(page: Context) -> View:
+    """The nation's gain by residence, exactly."""
+    return show(page, Paragraph(nation_sentence(page)))
+
+
+def gain(page: Context) -> View:
+    """The region's gain from its first to its last survey, taken apart."""
+    return show(page, *[b for b in makeup_blocks(page) if not isinstance(b, Heading)])
+
+
+def inputs(page: Context) -> View:
+    """What programme inputs could at most account for."""
+    return show(page, Paragraph(inputs_sentence(page)))

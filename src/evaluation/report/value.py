@@ -1,18 +1,42 @@
-"""Section: what was spent and what it bought."""
+"""What was spent, what it bought, and whether money could be moved."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation import plots_value, style
-from evaluation.errors import ModelError
-from evaluation.funds import INDEX
+from evaluation.base import cache
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.data.facts import INDEX
+from evaluation.data.slices import lineage
+from evaluation.evidence.words import gate
+from evaluation.figures import charts, style
+from evaluation.figures import decision as plots_value
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
-from evaluation.report.context import NATION, Context
-from evaluation.report.sums import MILLION, chance, money, money_interval
-from evaluation.value.prices import price_level
-from evaluation.value.region import Assessment, assess
+from evaluation.report.page import (
+    MILLION,
+    NATION,
+    Context,
+    View,
+    Writer,
+    chance,
+    money,
+    money_interval,
+    plain,
+    show,
+    table,
+)
+from evaluation.value import decision as cea
+from evaluation.value.costs import price_level
+from evaluation.value.reallocate import RULE, Reallocation, trial
+from evaluation.value.scenario import Assessment, Projection, assess, parse, scenario
+
+# ------------------------------------------------------------------------------------------
+# Section: what was spent and what it bought.
+
 
 SEED = 20250101
 
@@ -118,7 +142,7 @@ def _bought(context: Context) -> list:
     return [
         heading,
         Paragraph(lead(context, found), "lead"),
-        Paragraph(step(context, found)),
+        Paragraph(step_sentence(context, found)),
         Items(tuple(_worth(context, found))),
         figure(context, found),
         Paragraph(w.t("value.bought.note"), "note"),
@@ -137,7 +161,7 @@ def lead(context: Context, found: Assessment) -> Markup:
     )
 
 
-def step(context: Context, found: Assessment) -> Markup:
+def step_sentence(context: Context, found: Assessment) -> Markup:
     """What a year with more of everything takes, and what it would go with."""
     w, key, told = context.writer, f"value.{context.code}", found.summary()
     basis = "own" if found.programme["own_year"] else "nation"
@@ -206,3 +230,382 @@ def figure(context: Context, found: Assessment) -> Figure:
     )
     caption = context.captioned(says, w.t("value.figure.caption"))
     return Figure(drawn, caption, str(w.t("value.figure.alt")))
+
+
+# ------------------------------------------------------------------------------------------
+# A plan in words: what the estimates permit to say of it, and the text of ``kepu scenario``.
+
+
+def judged(w: Writer, key: str, found: Projection) -> list[Markup]:
+    """The verdict with its locks; with a budget also its worth. Every sentence passes the gate."""
+    told, strength = found.result.summary(), "none" if found.locks < 1 else "some"
+    sentences = [
+        w.t(f"outlook.{found.verdict}"),
+        w.t(
+            f"outlook.locks.{strength}",
+            locks=w.number("evidence.locks", found.locks, "", 0),
+            most=w.number("evidence.most", 5, "", 0),
+        ),
+    ]
+    if found.result.ratio is not None and found.budget:
+        ratio = found.result.ratio
+        sentences.append(
+            w.t(
+                "outlook.ratio",
+                ratio=w.number(f"{key}.ratio", ratio.value, "yuan", 0),
+                interval=w.interval(f"{key}.ratio", ratio.low, ratio.high, "", 0),
+            )
+        )
+    elif found.budget:
+        sentences.append(
+            w.t(
+                "outlook.worth",
+                wtp=w.number("value.wtp", found.result.wtp, "yuan", 0),
+                p=chance(w, f"{key}.probability", told["probability"]),
+            )
+        )
+    for sentence in sentences:
+        gate(str(Markup(sentence).striptags()), w.language, found.locks)
+    return [w.joined(*sentences)]
+
+
+def lines(study: Any, found: Projection, language: str) -> list[str]:
+    """The outlook as lines of plain text, for the command line."""
+    w, told = Writer(study.dataset, language), found.result.summary()
+    rows = [
+        w.t(
+            "outlook.change",
+            dose=w.t(f"dose.{item.lever}"),
+            year=w.year(found.levels[item.lever][0]),
+            today=w.number(f"{item.lever}.today", found.levels[item.lever][1], "", 2),
+            planned=w.number(
+                f"{item.lever}.planned", found.levels[item.lever][1] * item.factor, "", 2
+            ),
+            rise=w.number(f"{item.lever}.rise", 100 * (item.factor - 1), "percent", 0, signed=True),
+        )
+        for item in found.changes
+    ]
+    rows.append(
+        w.t(
+            "outlook.gain",
+            region=w.name(found.region),
+            points=w.number("points", told["points"], "percentage_point", 3, signed=True),
+            interval=w.interval("points", told["points.low"], told["points.high"], "", 3),
+            adults=w.number("adults", told["adults"], "", 0, signed=True),
+            range=w.interval("adults", told["adults.low"], told["adults.high"], "", 0),
+        )
+    )
+    if found.budget:
+        rows.append(
+            w.t(
+                "outlook.budget",
+                budget=w.number("budget", found.budget, "yuan", 0),
+                per_head=w.number("per_head", found.budget / found.result.people, "", 2),
+            )
+        )
+    if study.simulated:
+        rows.insert(0, w.t("view.simulated"))
+    return [str(Markup(row).striptags()) for row in (*rows, *judged(w, "outlook", found))]
+
+
+# ------------------------------------------------------------------------------------------
+# Section: what could be moved: reallocation, response curves, efficiency.
+
+
+def moves_section(context: Context) -> Section:
+    """Reallocation with the sentence its rule permits, curves, and the region's efficiency."""
+    w, provinces = context.writer, set(context.study.provinces["region_code"])
+    if context.code in provinces:
+        blocks = [*reallocation_blocks(context), Heading(w.t("value.curves")), *curves(context)]
+        blocks += [Heading(w.t("value.efficiency")), _efficiency(context)]
+    else:
+        # The comparison is one of provinces: its answer holds below them, its figures do not.
+        above = lineage(context.study.dataset, context.code)
+        parent = w.name(next((code for code in above if code in provinces), above[-1]))
+        blocks = [_answer(context), Paragraph(w.t("moves.provinces", parent=parent))]
+    return Section("moves", w.t("moves.title"), tuple(blocks))
+
+
+def _given(context: Context) -> list[tuple[str, Reallocation]]:
+    value = context.study.value
+    parts = {"levers": value.between_levers, "regions": value.between_regions}
+    return [(name, part) for name, part in parts.items() if part is not None]
+
+
+def _answer(context: Context) -> Paragraph:
+    """Whether these data support moving money, in one sentence."""
+    given = _given(context)
+    if not given:
+        return context.missing("value.moves.missing")
+    kind = "some" if any(part.recommended for _, part in given) else "none"
+    return Paragraph(context.writer.t(f"value.moves.{kind}"), "lead")
+
+
+def reallocation_blocks(context: Context) -> list:
+    """What may be recommended, mostly nothing, and the numbers that decide it."""
+    w, given = context.writer, _given(context)
+    blocks = [_answer(context)]
+    if not given:
+        return blocks
+    blocks.append(Paragraph(_rule(context)))
+    blocks.append(_table(context, given))
+    blocks += [Paragraph(_shift(context, part)) for name, part in given if name == "levers"]
+    blocks.append(Paragraph(w.t("value.moves.note"), "note"))
+    return blocks
+
+
+def _rule(context: Context) -> Markup:
+    w, table = context.writer, context.study.dataset.assumptions.set_index("parameter")["value"]
+    return w.t(
+        "value.moves.rule",
+        bound=w.number("value.rule.bound", table["reallocation_bound"], "percent", 0),
+        chance=w.number("value.rule.probability", table["recommend_probability"], "percent", 1),
+        locks=w.number("value.rule.locks", table["recommend_locks"], "", 0),
+        own=w.number("evidence.locks", context.study.headline.grade.locks, "", 0),
+    )
+
+
+def _table(context: Context, given: list[tuple[str, Reallocation]]) -> Table:
+    w, rows = context.writer, []
+    for name, part in given:
+        key, digits = f"move.{name}", 3 if name == "levers" else 0
+        rows.append(
+            (
+                w.t(f"value.moves.{name}"),
+                w.number(f"{key}.gain", part.gain, "", digits, signed=True),
+                w.interval(key, part.low, part.high, "", digits),
+                chance(w, f"{key}.probability", part.probability),
+                w.probability(f"{key}.p", part.p),
+                w.number(f"{key}.regret", part.regret, "", digits),
+                w.t(f"value.moves.unit.{name}"),
+                w.t("value.moves.yes" if part.recommended else "value.moves.no"),
+            )
+        )
+    names = ("move", "gain_over", "interval95", "beats", "p_choice", "regret", "unit", "verdict")
+    columns = tuple(w.t(f"column.{name}") for name in names)
+    return Table(w.t("value.moves.table"), columns, tuple(rows), frozenset({1, 2, 3, 4, 5}))
+
+
+def _shift(context: Context, part: Reallocation) -> Markup:
+    """Where the sums alone would move the money, said as what it is."""
+    w = context.writer
+    shares = {
+        f"{name}_{when}": w.number(f"move.levers.{name}.{when}", 100 * share, "percent", 0)
+        for name, today, times in zip(part.names, part.today, part.multiples, strict=True)
+        for when, share in (("today", today), ("best", today * times))
+    }
+    return w.t("value.moves.shift", **shares)
+
+
+def curves(context: Context) -> list:
+    """One line a lever: is a straight line rejected in favour of a curve that flattens?"""
+    w = context.writer
+    items = []
+    for found in context.study.value.responses:
+        name, key = w.t(f"dose.{found.lever}"), f"curve.{found.lever}"
+        if found.reason:
+            items.append(w.t("value.curve.none", dose=name))
+            continue
+        items.append(
+            w.t(
+                f"value.curve.{found.verdict}",
+                dose=name,
+                square=w.number(key, found.square, "", 3, signed=True),
+                interval=w.interval(key, found.low, found.high, "", 3),
+                p=w.t("number.p", p=w.probability(f"{key}.p", found.p)),
+                used=w.number(f"{key}.observations", found.observations, "", 0),
+            )
+        )
+    return [Items(tuple(items)), Paragraph(w.t("value.curves.note"), "note")]
+
+
+def _efficiency(context: Context) -> Paragraph:
+    """The region's score with its interval; no other region is named without one."""
+    w, found = context.writer, context.study.value.efficiency
+    if found is None:
+        return context.missing("value.efficiency.missing")
+    own = found.table[found.table["region_code"] == context.code]
+    if own.empty:
+        return context.missing("value.efficiency.absent", wave=w.year(found.wave))
+    row, key = own.iloc[0], f"efficiency.{context.code}"
+    lower = int((found.table["high"] < row["low"]).sum())
+    higher = int((found.table["low"] > row["high"]).sum())
+    counts = {
+        name: w.number(f"{key}.{name}", count, "", 0)
+        for name, count in (("lower", lower), ("higher", higher))
+        if lower or higher
+    }
+    told = "apart" if lower or higher else "alike"
+    text = w.t(
+        f"value.efficiency.{told}",
+        region=context.name,
+        wave=w.year(found.wave),
+        score=w.number(key, 100 * row["corrected"], "percent", 0),
+        interval=w.interval(key, 100 * row["low"], 100 * row["high"], "percent", 0),
+        regions=w.number("efficiency.regions", len(found.table), "", 0),
+        **counts,
+    )
+    return Paragraph(w.joined(text, w.t("value.efficiency.inputs")))
+
+
+# ------------------------------------------------------------------------------------------
+# What was spent, what it is worth, what could be moved: the views of the notebook on value.
+
+
+SHOWN = (1e3, 1e4, 1e5, 1e6)  # willingness to pay, yuan, of the table
+TRUTHS = {"none": (0.0, 0.0, 0.0), "known": (0.02, 0.25, 0.1)}
+
+
+def spending(page: Context) -> View:
+    """National funds by year, as printed, per head in constant prices, and their parts."""
+    w, funds = page.writer, page.study.value.funds
+    nation = funds[funds["region_code"] == NATION]
+    wide = nation.pivot(index="end", columns="item", values="fact_id")
+    real = nation.set_index("fact_id")["per_head"]
+    rows = []
+    for year, row in wide[wide["raised"].notna()].iterrows():
+        parts = [
+            page.fact(row[item], unit=False) if pd.notna(row[item]) else Markup("—")
+            for item in ("venues", "exhibits", "activities")
+        ]
+        per_head = w.number(f"funds.{row['raised']}.per_head", real[row["raised"]], "", 2)
+        rows.append((w.year(year), page.fact(row["raised"], unit=False), per_head, *parts))
+    names = ("year", "raised", "per_head", "venues", "exhibits", "activities")
+    body = table(page, w.t("view.spending.table"), names, rows, range(1, 6))
+    return show(page, body, Paragraph(prices(page), "note"))
+
+
+def _assessed(page: Context, region: str, seed: int) -> Assessment:
+    return assess(page.study.value, page.study.dataset, region, seed=seed)
+
+
+def step(page: Context, region: str, seed: int) -> View:
+    """A year of more of everything: the sentence, no ratio where the gain is not told."""
+    w, told = page.writer, _assessed(page, region, seed).summary()
+    text = w.t(
+        "view.step",
+        region=w.name(region),
+        cost=money(w, "step.cost", told["cost"]),
+        low=w.number("step.adults.low", told["adults.low"], "", 0),
+        high=w.number("step.adults.high", told["adults.high"], "", 0),
+        p=chance(w, "step.positive", told["positive"]),
+    )
+    return show(page, Paragraph(text))
+
+
+def plane(page: Context, region: str, seed: int) -> View:
+    """Cost-effectiveness plane and acceptability curve."""
+    return show(page, figure(page, _assessed(page, region, seed)))
+
+
+def worth(page: Context, region: str, seed: int) -> View:
+    """By willingness to pay: probability, net benefit, value of perfect and partial information."""
+    w, found = page.writer, _assessed(page, region, seed)
+    decision, k = found.decision, np.array(SHOWN)
+    columns = {
+        "p": cea.acceptability(decision, k)[:, 1],
+        "benefit": cea.expected_incremental_benefit(decision, k) / found.people,
+        "all": cea.perfect_information(decision, k) / found.people,
+        "effect": cea.partial_information(decision, found.gained, k) / found.people,
+        "cost": cea.partial_information(decision, found.spent, k) / found.people,
+    }
+    rows = [
+        (
+            w.number(f"worth.{i}", k[i], "", 0),
+            chance(w, f"worth.{i}.p", columns["p"][i]),
+            w.number(f"worth.{i}.benefit", columns["benefit"][i], "", 2, signed=True),
+            *(w.number(f"worth.{i}.{name}", columns[name][i], "", 3)
+              for name in ("all", "effect", "cost")),
+        )
+        for i in range(len(k))
+    ]  # fmt: skip
+    names = ("wtp", "pays", "net_benefit", "evpi", "evppi_effect", "evppi_cost")
+    return show(page, table(page, w.t("view.worth.table"), names, rows, range(6)))
+
+
+def decision(page: Context, region: str, seed: int) -> View:
+    """Expected incremental benefit, acceptability frontier and value of perfect information."""
+    w, found = page.writer, _assessed(page, region, seed)
+    curves = pd.DataFrame(found.benefits() | found.curves())
+    labels = {name: str(w.t(f"axis.value.{name}")) for name in plots_value.LABELS}
+    drawn = plots_value.decision_curves(curves, wtp=found.wtp, labels=labels)
+    caption, alt = w.t("view.decision.caption"), str(w.t("view.decision.alt"))
+    return show(page, Figure(style.figure_png(drawn), caption, alt))
+
+
+def reallocations(page: Context) -> View:
+    """What may be recommended and the numbers that decide it."""
+    return show(page, *reallocation_blocks(page))
+
+
+def tried(page: Context, panels: int, seed: int) -> View:
+    """The rule on simulated panels: without any effect, and with a known best allocation.
+
+    Raises
+    ------
+    KepuError : no panel is asked for.
+    """
+    if panels < 1:
+        raise KepuError(f"The rule is tried on at least 1 of the simulated panels; got {panels}.")
+    w, rows = page.writer, []
+    for name, truth in TRUTHS.items():
+        found = cache.kept(trial, truth, panels=panels, seed=seed)
+        numbers = {
+            "rule": np.mean([item.found.recommended for item in found]),
+            "naive": np.mean([item.found.probability >= RULE.probability for item in found]),
+        }
+        short = float(np.mean([item.shortfall for item in found]))
+        regret = float(np.mean([item.found.regret for item in found]))
+        rows.append(
+            (
+                w.t(f"view.tried.{name}"),
+                w.number(f"tried.{name}.panels", panels, "", 0),
+                *(w.number(f"tried.{name}.{key}", 100 * share, "percent", 1)
+                  for key, share in numbers.items()),
+                w.number(f"tried.{name}.short", short, "", 4),
+                w.number(f"tried.{name}.regret", regret, "", 4),
+            )
+        )  # fmt: skip
+    names = ("truth", "panels", "by_rule", "by_chance", "shortfall", "stated_regret")
+    lead = Paragraph(w.t("view.tried"), "simulated")
+    return show(page, lead, table(page, w.t("view.tried.table"), names, rows, range(1, 6)))
+
+
+def responses(page: Context) -> View:
+    """Response curves with their bands, and what the test of the bend says."""
+    w = page.writer
+    drawn = [
+        (str(w.t(f"dose.{item.lever}")), item.curve)
+        for item in page.study.value.responses
+        if item.curve is not None
+    ]
+    figure = plots_value.response_curves(drawn, ylabel=str(w.t("axis.value.response")))
+    picture = Figure(
+        style.figure_png(figure), w.t("view.responses.caption"), str(w.t("view.responses.alt"))
+    )
+    return show(page, picture, *curves(page))
+
+
+def efficiency(page: Context) -> View:
+    """Scores of all regions compared with their intervals, in the order of their codes."""
+    w, found = page.writer, page.study.value.efficiency
+    rows = found.table.sort_values("region_code")
+    frame = pd.DataFrame(
+        {
+            "label": [w.short(code) for code in rows["region_code"]],
+            "estimate": 100 * rows["corrected"],
+            "low": 100 * rows["low"],
+            "high": 100 * rows["high"],
+            "note": [plain(100 * value, w.language, 0) for value in rows["corrected"]],
+        }
+    )
+    drawn = charts.forest(frame, xlabel=str(w.t("axis.value.efficiency")), zero=100)
+    caption = w.t("view.efficiency.caption", wave=w.year(found.wave))
+    return show(page, Figure(style.figure_png(drawn), caption, str(w.t("view.efficiency.alt"))))
+
+
+def plan(page: Context, region: str, changes: str, budget: float) -> View:
+    """A planned increase, as ``kepu scenario`` tells it."""
+    found = scenario(page.study, region, parse(changes.split()), budget=budget)
+    told = lines(page.study, found, page.writer.language)
+    return show(page, Items(tuple(Markup("{}").format(line) for line in told)))

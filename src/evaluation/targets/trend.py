@@ -1,21 +1,89 @@
-"""Partially pooled trends on the logit scale: fitted by REML, continued as Gaussian paths.
-
-y_it = common path(t) + own deviation_i(t) + shock_t + e_it with known Var(e_it). The share cannot
-leave 0 to 100 because the trend runs on the logit scale; regions borrow from each other through the
-common path and through the variance of their deviations.
-"""
+"""Trends of rates on the logit scale and their kernels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
-from evaluation.errors import ModelError
-from evaluation.models.reml import Reml, reml
-from evaluation.targets.kernels import Points, covariance, fixed
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.stats.reml import Reml, reml
+
+# ------------------------------------------------------------------------------------------
+# Covariances of the parts of a trend between two sets of observations.
+
+
+ORIGIN = 2015  # year in which slopes turn and distances are counted as 1
+DECADE = 10.0
+
+
+class Points(NamedTuple):
+    """Where a trend is observed or asked for: region, year, and whether it deviates on its own."""
+
+    region: np.ndarray
+    year: np.ndarray
+    own: np.ndarray
+
+
+def _time(a: Points, b: Points, start: float) -> tuple[np.ndarray, np.ndarray]:
+    """Decades since the start, (n, 1) and (1, m)."""
+    return (a.year[:, None] - start) / DECADE, (b.year[None, :] - start) / DECADE
+
+
+def covariance(
+    name: str, a: Points, b: Points, start: float, life: float, breaks: Sequence[int]
+) -> np.ndarray:
+    """Covariance (n, m) of one component at unit variance.
+
+    ``level``, ``slope``, ``walk`` : a region's own level, slope and random walk. ``distance`` : its
+    distance from the common path, falling by a factor e in ``life`` years. ``step`` : its own jump
+    at each change of instrument. ``wave`` : a shock of one year common to all. ``shift`` : a jump
+    common to all at each change of instrument. ``common_walk``, ``common_slope`` : random walk of
+    the common path, and of its slope (a cubic smoothing spline). Walks run from ``start``.
+    """
+    u, w = _time(a, b, start)
+    same = (a.region[:, None] == b.region[None, :]) & a.own[:, None] & b.own[None, :]
+    low, high = np.minimum(u, w), np.maximum(u, w)
+    made = {
+        "level": lambda: same.astype(float),
+        "slope": lambda: same * np.outer(_turned(a), _turned(b)),
+        "distance": lambda: same * np.outer(_faded(a, life), _faded(b, life)),
+        "walk": lambda: same * low,
+        "step": lambda: same * _jumps(a, b, breaks),
+        "wave": lambda: (u == w).astype(float),
+        "shift": lambda: _jumps(a, b, breaks),
+        "common_walk": lambda: low,
+        "common_slope": lambda: low**2 * (3 * high - low) / 6,
+    }
+    return made[name]()
+
+
+def _turned(a: Points) -> np.ndarray:
+    return (a.year - ORIGIN) / DECADE
+
+
+def _faded(a: Points, life: float) -> np.ndarray:
+    return np.exp(-(a.year - ORIGIN) / life)
+
+
+def _jumps(a: Points, b: Points, breaks: Sequence[int]) -> np.ndarray:
+    """How many changes of instrument lie behind both points."""
+    return sum(np.outer(a.year >= year, b.year >= year).astype(float) for year in breaks)
+
+
+def fixed(a: Points) -> np.ndarray:
+    """Columns of the mean: intercept, decades, and the whole's distance from its parts' mean."""
+    columns = [np.ones(len(a.year)), (a.year - ORIGIN) / DECADE]
+    return np.column_stack([*columns, (~a.own).astype(float)])
+
+
+# ------------------------------------------------------------------------------------------
+# Partially pooled trends on the logit scale: fitted by REML, continued as Gaussian paths.
+
 
 # The declared trends. Each also has the jumps at changes of instrument that its waves span.
 CANDIDATES: dict[str, tuple[str, ...]] = {
@@ -110,7 +178,7 @@ def fit_trend(series: pd.DataFrame, name: str, breaks: Sequence[int] = ()) -> Tr
 
     Parameters
     ----------
-    series : as from :func:`evaluation.targets.series.logit_rates`. name : of ``CANDIDATES``.
+    series : as from :func:`evaluation.targets.trend.logit_rates`. name : of ``CANDIDATES``.
     breaks : years of a new instrument, used by the components ``step`` and ``shift``.
 
     Raises
@@ -143,3 +211,64 @@ def fit_trend(series: pd.DataFrame, name: str, breaks: Sequence[int] = ()) -> Tr
         # The optimum moves little from one pace to the next: climb on from a little above it.
         starts = [np.array(list(fit.variances.values())) / np.var(y) + 1e-3]
     return best
+
+
+# ------------------------------------------------------------------------------------------
+# Published rates on the logit scale with their sampling variances.
+
+
+COLUMNS = ("region_code", "wave", "rate", "variance")
+
+
+def logit_rates(rates: pd.DataFrame, waves: pd.DataFrame, common: frozenset[str]) -> pd.DataFrame:
+    """Empirical logits of rates whose sampling error is known.
+
+    With m = p(1 - p)/v the effective sample, the logit is log((mp + ½)/(m(1 - p) + ½)) and its
+    variance 1/(mp + ½) + 1/(m(1 - p) + ½): finite and nearly unbiased where a sample held only
+    one or two literate respondents. A wave whose frame was the nation as one unit is left out: its
+    sample was not drawn to speak of the regions that the trend is pooled over.
+
+    Parameters
+    ----------
+    rates : ``region_code, wave, rate`` (percent) and ``variance`` (squared percentage points).
+    waves : ``wave, frame``. common : codes of the whole of which the regions are parts (the
+        nation): they follow the common path without a deviation of their own.
+
+    Returns
+    -------
+    DataFrame ``region_code, wave, rate, y, v, own``; ``own`` is False for codes in ``common``.
+
+    Raises
+    ------
+    KepuError : a column is missing, or a rate is outside 0 to 100.
+
+    Source
+    ------
+    Gart & Zweifel (1967), Biometrika 54:181-187.
+    """
+    lacking = [name for name in COLUMNS if name not in rates]
+    if lacking:
+        raise KepuError(f"The rates lack {', '.join(lacking)}; panel.rates gives all columns.")
+    whole = set(waves.loc[waves["frame"] == "nation", "wave"])
+    kept = rates[(rates["variance"] > 0) & ~rates["wave"].isin(whole)]
+    p = kept["rate"].to_numpy(dtype=float) / 100
+    if not ((p > 0) & (p < 1)).all():
+        raise KepuError("Rates on the logit scale must lie strictly between 0 and 100.")
+    m = p * (1 - p) / (kept["variance"].to_numpy(dtype=float) / 1e4)
+    with_, without = m * p + 0.5, m * (1 - p) + 0.5
+    frame = kept[["region_code", "wave", "rate"]].assign(
+        y=np.log(with_ / without),
+        v=1 / with_ + 1 / without,
+        own=~kept["region_code"].isin(common),
+    )
+    return frame.sort_values(["region_code", "wave"], ignore_index=True)
+
+
+def percent(y: np.ndarray) -> np.ndarray:
+    """Logits back to percent."""
+    return 100 * expit(y)
+
+
+def to_logit(rate: np.ndarray | float) -> np.ndarray:
+    """Percent to logits."""
+    return logit(np.asarray(rate, dtype=float) / 100)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from evaluation.value.assemble import Value, assemble
+from evaluation.value.analysis import Value, assemble
 
 __all__ = ["Value", "assemble"]

@@ -1,16 +1,96 @@
-"""What was spent: published funds by region and year, per head, in prices of one year."""
+"""Costs: programme funds in constant prices, declared costs."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from evaluation.data import Dataset
-from evaluation.errors import ModelError
-from evaluation.funds import ITEMS, PEOPLE
-from evaluation.observations import by_year, usable
-from evaluation.value.declared import declared
-from evaluation.value.prices import mean_level, price_level
+from evaluation.base.errors import ModelError
+from evaluation.data.facts import INDEX, ITEMS, PEOPLE, by_year, usable
+from evaluation.data.package import Dataset
+
+# ------------------------------------------------------------------------------------------
+# What the analysis of value takes as given: the declared assumptions and the rule to recommend.
+
+
+def declared(dataset: Dataset, parameter: str) -> float:
+    """The declared value of a parameter of ``assumptions.csv`` that holds for all levels.
+
+    Raises
+    ------
+    ModelError : the package declares no such value.
+    """
+    table = dataset.assumptions
+    found = table.loc[(table["parameter"] == parameter) & (table["level"] == "all"), "value"]
+    if found.empty:
+        raise ModelError(
+            f"The package declares no '{parameter}'; add a row to assumptions.csv with its reason."
+        )
+    return float(found.iloc[0])
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a reallocation is recommended.
+
+    Attributes
+    ----------
+    bound : largest change of an entry of the budget, a share of today's.
+    probability : least probability that it beats today's allocation; 1 less this is also the
+        level of the test that allows for the choice among allocations.
+    locks : least strength of evidence, 0 to 5.
+    """
+
+    bound: float
+    probability: float
+    locks: int
+
+
+def rule(dataset: Dataset) -> Rule:
+    """The rule the package declares."""
+    return Rule(
+        bound=declared(dataset, "reallocation_bound") / 100,
+        probability=declared(dataset, "recommend_probability") / 100,
+        locks=int(declared(dataset, "recommend_locks")),
+    )
+
+
+# ------------------------------------------------------------------------------------------
+# Prices of one year: the national consumer price index as deflator.
+
+
+def price_level(dataset: Dataset) -> pd.Series:
+    """Price level by year, the last year with a published index set to 1.
+
+    The facts hold the index of each year with the year before at 100; the level is their chain.
+
+    Raises
+    ------
+    ModelError : no index published, or a gap in its years.
+    """
+    table = by_year(dataset, INDEX).drop_duplicates("year")
+    if table.empty:
+        raise ModelError(f"No '{INDEX}' among the facts; constant prices need a deflator.")
+    years = table["year"].astype(int)
+    if (years.diff().dropna() != 1).any():
+        raise ModelError(f"'{INDEX}' has a gap in its years: a chain cannot cross it.")
+    level = pd.Series((table["value"] / 100).cumprod().to_numpy(), index=years.to_numpy())
+    # The level of the year before the first index is the base of the chain.
+    level.loc[int(years.iloc[0]) - 1] = 1.0
+    return (level / level.loc[int(years.iloc[-1])]).sort_index()
+
+
+def mean_level(level: pd.Series, start: int, end: int) -> float:
+    """Mean price level of the years ``start`` to ``end``; missing where one has no index."""
+    years = range(start, end + 1)
+    return float(level.reindex(years).mean(skipna=False))
+
+
+# ------------------------------------------------------------------------------------------
+# What was spent: published funds by region and year, per head, in prices of one year.
+
 
 NATION = "100000"
 COLUMNS = [

@@ -1,36 +1,36 @@
-"""Draws of the effects: from the tests that made the intervals, so that the two agree.
-
-A wild bootstrap test of every null gives a confidence distribution: at a null below the estimate
-half its p-value, above it one less half. Its quantiles at 2.5 and 97.5 % are the printed interval.
-
-Source
-------
-Schweder & Hjort (2016), Confidence, Likelihood, Probability, Cambridge, chapter 3.
-"""
+"""Effects as draws: ratios, response curves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from evaluation.errors import ModelError
-from evaluation.inference import cluster_codes
-from evaluation.least_squares import (
+from evaluation.base.errors import ModelError
+from evaluation.models.columns import GAINS, Inference, Roles, equation
+from evaluation.panel.survey import normal_quantile
+from evaluation.stats.bootstrap import (
+    WEBB_BELOW,
+    WildTest,
+    cluster_codes,
+    weight_batches,
+    wild_cluster_bootstrap,
+)
+from evaluation.stats.least_squares import (
     LeastSquares,
     cluster_sums,
     crv1,
-    least_squares,
     root_weights,
     small_sample,
 )
-from evaluation.linear_system import System, fgls_weights, system
-from evaluation.wild import WildTest, weight_batches
+from evaluation.value.decision import Decision
 
-WEBB_BELOW = 20
+# ------------------------------------------------------------------------------------------
+# Draws of the effects: from the tests that made the intervals, so that the two agree.
+
+
 # Nulls at which the confidence distribution is read, in standard errors from the estimate.
 NULLS = np.concatenate([[0.0], np.linspace(0.02, 6, 150), np.geomspace(6.1, 20, 12)])
 
@@ -60,36 +60,30 @@ class Joint:
     clusters: int
 
 
-def _fitted(panel: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[System, LeastSquares]:
-    eqs = system(panel, spec)
-    X = pd.DataFrame(eqs.X, columns=list(eqs.names))
-    return eqs, least_squares(eqs.y, X, fgls_weights(eqs))
-
-
 def _weights(clusters: int) -> str:
     return "webb" if clusters < WEBB_BELOW else "rademacher"
 
 
 def confidence_draws(
-    panel: pd.DataFrame, spec: Mapping[str, Any], *, size: int = 2000, seed: int
+    panel: pd.DataFrame, roles: Roles, inference: Inference, *, size: int = 2000, seed: int
 ) -> np.ndarray:
     """Draws (size,) of the effect of one dose from its confidence distribution, in random order.
 
     Parameters
     ----------
-    panel, spec : as for :func:`evaluation.linear_system.system`, with one dose; ``draws`` and
-        ``seed`` of the spec are those of the test that made the interval.
+    panel : gains. roles : with one dose. inference : of the test that made the interval.
     seed : of the order of the draws only.
 
     Raises
     ------
     ModelError : the test rejects no null far from the estimate: the interval has no end.
     """
-    eqs, fit = _fitted(panel, spec)
-    codes, count = cluster_codes(eqs.regions, len(eqs.y))
-    kind = _weights(count)
-    test = WildTest(fit, codes, weight_batches(kind, count, spec["draws"], spec["seed"]))
-    se = float(np.sqrt(crv1(fit, codes, eqs.nested)[-1, -1]))
+    made = equation(GAINS, panel, roles)
+    fit = made.fit()
+    codes, count = cluster_codes(made.clusters, len(made.y))
+    batches = weight_batches(_weights(count), count, inference.draws, inference.seed)
+    test = WildTest(fit, codes, batches)
+    se = float(np.sqrt(crv1(fit, codes, made.uncounted)[-1, -1]))
     below, above = ([test.p(side * x) / 2 for x in NULLS * se] for side in (1, -1))
     if min(below) > 0.005 or min(above) > 0.005:
         raise ModelError("The interval of the effect has no end; its distribution has no draws.")
@@ -110,27 +104,29 @@ def _coefficients(
     return (turned @ v)[first:].T
 
 
-def joint(panel: pd.DataFrame, spec: Mapping[str, Any], *, size: int = 1999, seed: int) -> Joint:
+def joint(panel: pd.DataFrame, roles: Roles, *, size: int = 1999, seed: int) -> Joint:
     """Estimate several doses in one equation and draw their joint uncertainty.
 
     Weights are held fixed. Residuals of the draws around the estimate are enlarged by the CRV1
     factor, for least squares leaves them too small; those of the null draws come from the equation
     without any of the doses, and each null draw gets its own CRV1 covariance.
     """
-    eqs, fit = _fitted(panel, spec)
-    codes, count = cluster_codes(eqs.regions, len(eqs.y))
-    root = root_weights(fgls_weights(eqs), len(eqs.y))
+    # The doses stand last in the order they are named in.
+    made = equation(GAINS, panel, replace(roles, doses=roles.doses[::-1]))
+    fit = made.fit()
+    codes, count = cluster_codes(made.clusters, len(made.y))
+    root = root_weights(made.known_variance_weights()[0], len(made.y))
     v = np.concatenate(list(weight_batches("rademacher", count, size, seed)), axis=1)
-    factor, first = small_sample(count, *fit.q.shape), eqs.first
+    factor, first = small_sample(count, *fit.q.shape), len(made.names) - made.doses
     q0 = fit.q[:, :first]
-    y = eqs.y * root
+    y = made.y * root
     restricted = y - q0 @ (q0.T @ y)
-    own = eqs.X[:, first:] * root[:, None]
+    own = made.matrix[:, first:] * root[:, None]
     unit = own - q0 @ (q0.T @ own)
     unit = unit / np.sqrt((unit**2).sum(axis=0))
     around = np.sqrt(factor) * _coefficients(fit, fit.residuals, codes, v, first)
     return Joint(
-        names=tuple(spec["doses"]),
+        names=roles.doses,
         estimate=fit.coefficients[first:],
         draws=fit.coefficients[first:] + around,
         covariance=crv1(fit, codes)[first:, first:],
@@ -138,7 +134,7 @@ def joint(panel: pd.DataFrame, spec: Mapping[str, Any], *, size: int = 1999, see
         null_covariance=_null_covariance(fit, restricted, codes, v, first),
         condition=float(np.linalg.cond(unit)),
         vif=float(np.diag(np.linalg.inv(unit.T @ unit)).max()),
-        observations=len(eqs.y),
+        observations=len(made.y),
         clusters=count,
     )
 
@@ -159,9 +155,151 @@ def composite_slope(panel: pd.DataFrame, parts: Sequence[str]) -> float:
     """Units the composite rises when every part doubles.
 
     The composite is the standardised mean of standardised logs to base two, see
-    :func:`evaluation.doses.composite`; its slope is the same at every level.
+    :func:`evaluation.panel.panel.composite`; its slope is the same at every level.
     """
     columns = panel[[f"log2_{name}" for name in parts]]
     spread = columns.std()
     mean = ((columns - columns.mean()) / spread).mean(axis=1, skipna=False)
     return float((1 / spread).mean() / mean.std())
+
+
+# ------------------------------------------------------------------------------------------
+# Cost per unit of effect with its interval, and only where the effect is told from zero.
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A cost per unit of effect. ``low, high`` are its interval, money per unit."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+    method: str
+
+
+def told_from_zero(low: float, high: float) -> bool:
+    """Whether an interval of an effect leaves out zero: only then is a ratio printed."""
+    return bool(low > 0 or high < 0)
+
+
+def from_draws(decision: Decision, option: int = 1, level: float = 0.95) -> Ratio:
+    """Ratio of means with a percentile interval of the draws' ratios.
+
+    Raises
+    ------
+    ModelError : the interval of the effect holds zero; the ratio then has no finite interval.
+    """
+    effect, cost = decision.delta(option)
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    if not told_from_zero(*np.quantile(effect, tails)):
+        raise ModelError(
+            "The interval of the effect holds zero: no cost per unit of effect is given. Use net "
+            "benefit, the acceptability curve and the value of information."
+        )
+    low, high = np.quantile(cost / effect, tails)
+    return Ratio(float(cost.mean() / effect.mean()), float(low), float(high), level, "draws")
+
+
+def fieller(
+    effect: float, effect_se: float, cost: float, cost_se: float, rho: float = 0.0,
+    level: float = 0.95,
+) -> Ratio:  # fmt: skip
+    """Fieller's interval of cost over effect, two normal estimates with correlation ``rho``.
+
+    Raises
+    ------
+    ModelError : the effect does not differ from zero at this level; the interval is unbounded.
+
+    Source
+    ------
+    Fieller (1954), Journal of the Royal Statistical Society B 16:175-185; for cost-effectiveness
+    Willan & O'Brien (1996), Health Economics 5:297-305.
+    """
+    z2 = normal_quantile(level) ** 2
+    a = effect**2 - z2 * effect_se**2
+    if a <= 0:
+        raise ModelError("The effect is not told from zero: Fieller's interval is unbounded.")
+    b = effect * cost - z2 * rho * effect_se * cost_se
+    root = np.sqrt(b**2 - a * (cost**2 - z2 * cost_se**2))
+    return Ratio(cost / effect, float((b - root) / a), float((b + root) / a), level, "Fieller")
+
+
+# ------------------------------------------------------------------------------------------
+# Response curves: does the gain flatten as a lever grows, and can the data tell?
+
+
+POINTS = 41
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """Gain against the level of one lever, a straight line and a square.
+
+    Attributes
+    ----------
+    lever : its name. square, low, high : coefficient of the squared term with its interval, per
+        squared standard deviation of the lever. p : of the test that it is zero.
+    verdict : ``diminishing``, ``increasing`` or ``linear`` (a straight line is not rejected).
+    curve : ``level`` (in units of the lever, within what was observed), ``gain``, ``low, high``:
+        difference in yearly gain from the median level, percentage points.
+    observations : used. reason : why there is no curve, else empty.
+    """
+
+    lever: str
+    square: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    p: float = float("nan")
+    verdict: str = "none"
+    curve: pd.DataFrame | None = None
+    observations: int = 0
+    reason: str = ""
+
+
+def response(panel: pd.DataFrame, lever: str, roles: Roles, inference: Inference) -> Response:
+    """Fit gain on the lever's level and its square; test the square by the wild bootstrap.
+
+    Level and square are in the lever's own unit, per head, not in logs: a log builds diminishing
+    returns in, and a test on it could not find them.
+
+    Parameters
+    ----------
+    panel : gains with ``dose_<lever>``. roles : of the gain regression, its doses are replaced.
+    """
+    column = f"dose_{lever}"
+    frame = panel.assign(lever_level=panel[column], lever_square=np.nan)
+    roles = replace(roles, doses=("lever_level", "lever_square"))
+    try:
+        return _fitted_curve(frame, lever, roles, inference)
+    except ModelError as error:
+        return Response(lever, reason=str(error))
+
+
+def _fitted_curve(frame: pd.DataFrame, lever: str, roles: Roles, inference: Inference) -> Response:
+    column, level = f"dose_{lever}", inference.level
+    needed = [roles.outcome, roles.variance, *roles.covariates, column]
+    used = frame[needed].notna().all(axis=1)
+    if not used.any():
+        raise ModelError(f"No row of the panel is complete with the lever '{lever}'.")
+    values = frame.loc[used, column]
+    middle, spread = float(values.median()), float(values.std())
+    x = (frame[column] - middle) / spread
+    frame = frame.assign(lever_level=x, lever_square=x**2)
+    # The square is tested, so it stands last.
+    made = equation(GAINS, frame, replace(roles, doses=roles.doses[::-1]))
+    test = wild_cluster_bootstrap(
+        made.y, made.X, made.clusters, len(made.names) - 1, inference.draws, seed=inference.seed,
+        observation_weights=made.weights, level=level,
+    )  # fmt: skip
+    both = joint(frame, roles, size=999, seed=inference.seed)
+    at = (np.linspace(values.min(), values.max(), POINTS) - middle) / spread
+    basis = np.column_stack([at, at**2])
+    low, high = np.quantile(both.draws @ basis.T, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    curve = pd.DataFrame(
+        {"level": middle + spread * at, "gain": basis @ both.estimate, "low": low, "high": high}
+    )
+    verdict = "diminishing" if test.high < 0 else "increasing" if test.low > 0 else "linear"
+    return Response(
+        lever, test.estimate, test.low, test.high, test.p, verdict, curve, len(made.y)
+    )  # fmt: skip

@@ -1,26 +1,163 @@
-"""A planned increase: what it would go with by the estimates, refused where nothing was seen."""
+"""What a planned increase would go with, for a region and over plans."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from evaluation.errors import KepuError
-from evaluation.headline import MAIN, Headline
-from evaluation.spoken import MOST_LOCKS, Spoken, points, say
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.base.results import MOST_LOCKS, Spoken, points, say
+from evaluation.data.package import Dataset
+from evaluation.evidence.headline import MAIN, TERM, Headline
+from evaluation.targets.outlook import Outlook
 from evaluation.value import costs
-from evaluation.value.assemble import LEVERS, MONEY, latest_levels
-from evaluation.value.ratio import told_from_zero
-from evaluation.value.region import TAILS, Assessment, assessed
+from evaluation.value import decision as cea
+from evaluation.value.analysis import LEVERS, MONEY, Value, latest_levels
+from evaluation.value.costs import declared
+from evaluation.value.effects import Ratio, from_draws, told_from_zero
+
+# ------------------------------------------------------------------------------------------
+# One region: a year of more programme funds, what it costs, and what draws say it buys.
+
+
+# Willingness to pay, yuan per additional literate adult, at which curves are drawn.
+WTP = np.unique(np.concatenate([[0.0], np.geomspace(100, 1e6, 81)]))
+TAILS = (0.025, 0.975)
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """What draws of effect and cost say of one step; money in yuan of the deflator's last year.
+
+    Attributes
+    ----------
+    share : rise of every input and of the funds. people, people_year, adults : of the region.
+    programme : see :func:`evaluation.value.costs.programme`; empty where the cost is given.
+    points : draws of the yearly gain in percentage points. decision : to do nothing or this.
+    wtp : stated, yuan per additional literate adult. ratio : ``None`` where the interval of the
+        effect holds zero.
+    """
+
+    share: float
+    people: float
+    people_year: int
+    adults: float
+    programme: dict[str, float]
+    points: np.ndarray
+    decision: cea.Decision
+    wtp: float
+    ratio: Ratio | None
+
+    @property
+    def gained(self) -> np.ndarray:
+        """Draws of additional literate adults."""
+        return self.decision.delta(1)[0]
+
+    @property
+    def spent(self) -> np.ndarray:
+        """Draws of the additional cost."""
+        return self.decision.delta(1)[1]
+
+    def summary(self) -> dict[str, float]:
+        """The numbers a page prints, by name; intervals are those of the draws at 95 %."""
+        parts = {"points": self.points, "adults": self.gained, "cost": self.spent}
+        found = {name: float(drawn.mean()) for name, drawn in parts.items()}
+        for end, share in zip(("low", "high"), TAILS, strict=True):
+            found |= {f"{name}.{end}": float(np.quantile(x, share)) for name, x in parts.items()}
+        at = np.array([self.wtp])
+        worth = self.decision
+        return found | {
+            "probability": float(cea.acceptability(worth, at)[0, 1]),
+            "benefit": float(cea.expected_incremental_benefit(worth, at)[0]),
+            "information": float(cea.perfect_information(worth, at)[0]),
+            "positive": float((self.gained > 0).mean()),
+            "break_even": cea.break_even(worth),
+        }
+
+    def curves(self) -> dict[str, np.ndarray]:
+        """By willingness to pay: ``wtp, probability`` of the step, ``information`` per head."""
+        return {
+            "wtp": WTP,
+            "probability": cea.acceptability(self.decision, WTP)[:, 1],
+            "information": cea.perfect_information(self.decision, WTP) / self.people,
+        }
+
+    def benefits(self) -> dict[str, np.ndarray]:
+        """By willingness to pay: ``wtp``, expected incremental ``benefit`` per head with ``low``
+        and ``high`` (95 %), and ``frontier``, the probability that the better on average is best.
+        """
+        drawn = cea.net_benefit(self.decision, WTP)
+        low, high = np.quantile(drawn[:, :, 1] - drawn[:, :, 0], (0.025, 0.975), axis=1)
+        return {
+            "wtp": WTP,
+            "benefit": cea.expected_incremental_benefit(self.decision, WTP) / self.people,
+            "low": low / self.people,
+            "high": high / self.people,
+            "frontier": cea.frontier(self.decision, WTP)[1],
+        }
+
+
+def assessed(
+    points: np.ndarray, cost: Any, residents: tuple[int, float], dataset: Dataset, **given: Any
+) -> Assessment:
+    """Join draws of a yearly gain in points and of its cost for a region of so many residents."""
+    year, people = residents
+    adults = people * declared(dataset, "adult_share") / 100
+    decision = cea.two_options(points / 100 * adults, cost)
+    try:
+        ratio = from_draws(decision)
+    except ModelError:
+        ratio = None  # told from zero or no ratio: the page then shows what remains true
+    wtp = given.pop("wtp", None)
+    return Assessment(
+        people=people, people_year=year, adults=adults, points=points, decision=decision,
+        wtp=declared(dataset, "willingness_to_pay") if wtp is None else wtp, ratio=ratio,
+        **({"share": float("nan"), "programme": {}} | given),
+    )  # fmt: skip
+
+
+def assess(
+    value: Value, dataset: Dataset, region: str, *, seed: int, wtp: float | None = None
+) -> Assessment:
+    """A year in which funds and every input of the composite are higher by the declared bound.
+
+    The cost is that share of a year's programme funds, drawn log-uniformly from its declared
+    range; the gain is the composite's, by the logs it was estimated on.
+
+    Raises
+    ------
+    ModelError : effects, funds or population are not there.
+    """
+    if TERM not in value.effects:
+        raise ModelError(value.reasons.get("effects", "There are no draws of the effect."))
+    if value.people is None:
+        raise ModelError(value.reasons["people"])
+    share = declared(dataset, "reallocation_bound") / 100
+    points = value.effects[TERM] * value.slope * np.log2(1 + share)
+    money = costs.programme(dataset, value.funds, region)
+    residents = costs.latest(value.people, region)
+    logs = np.log([money["low"], money["high"]])
+    drawn = np.exp(np.random.default_rng(seed).uniform(*logs, size=len(points)))
+    cost = share * drawn * residents[1]
+    given = {"share": share, "programme": money, "wtp": wtp}
+    return assessed(points, cost, residents, dataset, **given)
+
+
+# ------------------------------------------------------------------------------------------
+# A planned increase: what it would go with by the estimates, refused where nothing was seen.
+
 
 # Below this many locks nothing but a description is permitted, and no ratio is printed.
 LEAST_LOCKS = 1
-FORM = re.compile(r"([a-z_]+)=(?:([+-]\d+(?:\.\d+)?)%|(\d+(?:\.\d+)?):(\d+(?:\.\d+)?))")
+_NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
+FORM = re.compile(rf"([a-z_]+)=(?:([+-]{_NUMBER})%|({_NUMBER}):({_NUMBER}))")
 
 
 @dataclass(frozen=True)
@@ -205,3 +342,178 @@ def verdict_of(study: Any, changes: tuple[Change, ...], points: np.ndarray) -> s
         mine = [e for e in study.estimates if (e.dose, e.model) == (changes[0].lever, MAIN)]
         told = told and all(e.result and e.p_holm < 1 - e.result.level for e in mine)
     return "unknown" if not told else "positive" if low > 0 else "negative"
+
+
+# ------------------------------------------------------------------------------------------
+# Plans of one province, prepared so that each is worked out within milliseconds.
+
+
+DRAWS = 2000
+STEP = 5  # per cent, of the ranges
+WIDEST = (-50, 100)  # per cent of today's level a plan may change an input by
+
+
+@dataclass(frozen=True)
+class Lever:
+    """An input of the province: today's level and how far a plan may change it.
+
+    ``year, level`` are the last published ones, in the unit of the dose; ``seen`` the lowest and
+    highest level among provinces; ``low, high`` the bounds of a plan in per cent of today's level,
+    multiples of ``STEP`` inside what was seen.
+    """
+
+    name: str
+    year: int
+    level: float
+    seen: tuple[float, float]
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What one plan would go with.
+
+    Attributes
+    ----------
+    changes : per cent by input, those not zero. year : the share is worked out for.
+    gain : mean, lower and upper end (95 %) of the yearly gain, percentage points.
+    share, unchanged : the same of the literate share in ``year``, per cent, with and without it.
+    support, rows : gains of provinces whose inputs stood at least as far, of how many.
+    verdict : of the gain, ``positive``, ``negative`` or ``unknown``. locks : of the evidence.
+    """
+
+    changes: dict[str, int]
+    year: int
+    gain: tuple[float, float, float]
+    share: tuple[float, float, float]
+    unchanged: tuple[float, float, float]
+    support: int
+    rows: int
+    verdict: str
+    locks: int
+
+
+def _spread(draws: np.ndarray) -> tuple[float, float, float]:
+    low, high = np.quantile(draws, TAILS)
+    return float(draws.mean()), float(low), float(high)
+
+
+@dataclass(frozen=True, eq=False)
+class Plans:
+    """The plans of a province; see :func:`plans`."""
+
+    study: Any
+    region: str
+    start: int
+    forecasts: np.ndarray = field(repr=False)
+    levers: dict[str, Lever]
+
+    @property
+    def years(self) -> range:
+        """Years a plan can be worked out for: after the last survey, as far as was back-tested."""
+        return range(self.start + 1, self.start + 1 + self.forecasts.shape[1])
+
+    @cached_property
+    def _seen(self) -> pd.DataFrame:
+        columns = {f"dose_{name}": name for name in self.levers}
+        return self.study.provinces[list(columns)].rename(columns=columns)
+
+    def plan(self, changes: Mapping[str, float], year: int) -> Plan:
+        """Work out one plan.
+
+        Parameters
+        ----------
+        changes : per cent by input, 0 for none. year : one of :attr:`years`.
+
+        Raises
+        ------
+        KepuError : an input that is not known here, a change outside its bounds, money together
+            with what it pays for, another year.
+        """
+        chosen = {name: value for name, value in changes.items() if value}
+        self._checked(chosen, year)
+        forecast = self.forecasts[:, year - self.start - 1]
+        steps = tuple(Change(name, 1 + value / 100) for name, value in chosen.items())
+        gain = drawn_gain(self.study, steps) if steps else np.zeros(len(forecast))
+        years, size = year - self.start, min(len(gain), len(forecast))
+        share = np.clip(forecast[:size] + years * gain[:size], 0, 100)
+        support, rows = self._support(chosen)
+        verdict = verdict_of(self.study, steps, gain) if steps else "unknown"
+        locks = self.study.headline.grade.locks
+        return Plan(
+            dict(chosen), year, _spread(gain), _spread(share), _spread(forecast),
+            support, rows, verdict, locks,
+        )  # fmt: skip
+
+    def _checked(self, chosen: Mapping[str, float], year: int) -> None:
+        for name, value in chosen.items():
+            if name not in self.levers:
+                known = ", ".join(self.levers)
+                raise KepuError(f"No level of '{name}' is known in {self.region}; known: {known}.")
+            lever = self.levers[name]
+            if not lever.low <= value <= lever.high:
+                raise KepuError(
+                    f"A change of '{name}' by {value:g} % is outside {lever.low} % to "
+                    f"{lever.high} %, what provinces have shown; choose one inside."
+                )
+        if MONEY in chosen and len(chosen) > 1:
+            raise KepuError(f"'{MONEY}' pays for the other inputs; change it alone or change them.")
+        if year not in self.years:
+            raise KepuError(
+                f"Year {year} cannot be worked out; the last survey of {self.region} is of "
+                f"{self.start} and forecasts reach {self.years[-1]}: name a year between them."
+            )
+
+    def _support(self, chosen: Mapping[str, float]) -> tuple[int, int]:
+        """Rows of the panel at or beyond every planned level, on the side of the change."""
+        rows = self._seen.dropna(subset=list(chosen))
+        inside = np.ones(len(rows), dtype=bool)
+        for name, value in chosen.items():
+            side = math.copysign(1, value)
+            planned = self.levers[name].level * (1 + value / 100)
+            inside &= (side * rows[name] >= side * planned).to_numpy()
+        return int(inside.sum()), len(rows)
+
+
+def plans(study: Any, region: str, *, seed: int, draws: int = DRAWS) -> Plans:
+    """Prepare the plans of a province.
+
+    Parameters
+    ----------
+    study : :class:`evaluation.study.Study`. region : code of a province of the panel.
+    seed : of the draws of the forecast. draws : at most that many of forecast and of estimate.
+
+    Raises
+    ------
+    KepuError : no province, no estimate, no forecast, no input with a published level.
+    """
+    if region not in set(study.provinces["region_code"]):
+        raise KepuError(
+            f"The estimates compare provinces, and {region} is not among them; name a province."
+        )
+    for found, kind in ((study.headline, Headline), (study.outlook, Outlook)):
+        if not isinstance(found, kind):
+            raise KepuError(f"Nothing can be expected of a plan: {found}")
+    own = study.outlook.series
+    start = own.loc[own["region_code"] == region, "wave"].max()
+    if pd.isna(start):
+        raise KepuError(f"No plan for {region}: it has no survey with a sampling error.")
+    years = range(int(start) + 1, int(start) + 1 + study.outlook.reach)
+    levers = {name: lever for name in (*LEVERS, MONEY) if (lever := _lever(study, region, name))}
+    if not levers:
+        raise KepuError(f"No level of any input is published for {region}; nothing to change.")
+    forecasts = study.outlook.draws(region, years, draws, seed)
+    return Plans(study, region, int(start), forecasts, levers)
+
+
+def _lever(study: Any, region: str, name: str) -> Lever | None:
+    """The input with its bounds; none where no level or no draws of its estimate are there."""
+    levels = latest_levels(study.dataset, name)
+    if region not in levels.index or name not in study.value.effects:
+        return None
+    year, level = int(levels.at[region, "year"]), float(levels.at[region, "value"])
+    least, most = (100 * (end / level - 1) / STEP for end in study.value.support[name])
+    low = max(WIDEST[0], min(0, math.ceil(least) * STEP))
+    high = min(WIDEST[1], max(0, math.floor(most) * STEP))
+    return Lever(name, year, level, study.value.support[name], low, high)

@@ -1,0 +1,1 @@
+"""What all rooms share: errors, texts and numbers in two languages, results, the cache."""

@@ -1,0 +1,105 @@
+"""Texts of the package in two languages, and numbers as text."""
+
+from __future__ import annotations
+
+import csv
+import math
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from importlib.resources import files
+
+from markupsafe import Markup
+
+from evaluation.base.errors import KepuError
+
+# ------------------------------------------------------------------------------------------
+# Texts in both languages: one table, one look-up; a missing key or language raises.
+
+
+LANGUAGES = ("zh", "en")
+
+
+@cache
+def texts() -> dict[str, dict[str, str]]:
+    """The whole text table: key -> {language: template}."""
+    with files("evaluation").joinpath("text.csv").open(encoding="utf-8", newline="") as handle:
+        return {
+            row["key"]: {lang: row[lang] for lang in LANGUAGES} for row in csv.DictReader(handle)
+        }
+
+
+def t(key: str, language: str, **values: object) -> Markup:
+    """Text ``key`` in ``language`` with its ``{placeholders}`` filled.
+
+    Values are escaped unless they are markup (numbers that carry their source are).
+
+    Raises
+    ------
+    KepuError : unknown key or language, or a placeholder without a value.
+
+    Examples
+    --------
+    >>> t("missing.value", "en")
+    Markup('not found')
+    """
+    if language not in LANGUAGES:
+        raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
+    if key not in texts():
+        raise KepuError(f"Text key '{key}' is not in text.csv; add a row with zh and en.")
+    try:
+        return Markup(texts()[key][language]).format(**values)
+    except KeyError as missing:
+        raise KepuError(f"Text '{key}' ({language}) needs a value for {missing}.") from missing
+
+
+FORMATS = ("html", "pdf", "docx")
+
+
+# ------------------------------------------------------------------------------------------
+# Numbers as plain text: rounded to the size of their error, a p-value never as zero.
+
+
+SMALLEST_P = 0.001
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number with so many decimals, halves away from zero as a reader would round them.
+
+    >>> fixed(1.31 / 2, 2), fixed(-1234.5, 0), fixed(-0.001, 1)
+    ('0.66', '−1,235', '0.0')
+    """
+    exact = Decimal(f"{value:.12g}").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    text = f"{exact:,f}"
+    return text.replace("-", "−") if exact else text.lstrip("-")
+
+
+def rounded(value: float, error: float, unbounded: str = "∞") -> str:
+    """A number with as many decimals as two digits of its error have; minus sign, not hyphen.
+
+    Where the error is unknown or zero the number keeps three digits of its own.
+
+    >>> rounded(-0.12345, 0.031), rounded(1234.5, 210), rounded(0.5, float("nan"))
+    ('−0.123', '1,234', '0.500')
+    """
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return unbounded if value > 0 else f"−{unbounded}" if unbounded == "∞" else unbounded
+    known = math.isfinite(error) and error > 0
+    size = error if known else abs(value)
+    digits = (1 if known else 2) - math.floor(math.log10(size)) if size > 0 else 0
+    text = f"{value:,.{max(0, digits)}f}"
+    if not any(digit in text for digit in "123456789"):
+        text = text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def chance(p: float) -> str:
+    """A p-value with its sign of comparison: ``= 0.042``, ``< 0.001``.
+
+    >>> chance(0.0421), chance(0.0001), chance(0.9999)
+    ('= 0.042', '< 0.001', '= 1.000')
+    """
+    if math.isnan(p):
+        return "= –"
+    return f"< {SMALLEST_P}" if p < SMALLEST_P else f"= {p:.3f}"

@@ -1,0 +1,1 @@
+"""From a command and a batch file to files."""

@@ -1,0 +1,552 @@
+"""What the front page says of each report, read from its summary: cells and measures."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup, escape
+
+from evaluation.base.errors import KepuError
+from evaluation.base.text import LANGUAGES, fixed, t
+
+# ------------------------------------------------------------------------------------------
+# Take the summary of a report out of its page, and make any text fit to be shown.
+
+
+LONGEST = 200  # characters of a text from outside that are shown
+# Marks that turn the direction of the text around them, and controls a browser may not show.
+_STRAY = re.compile(
+    "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+)
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+class _Template(HTMLParser):
+    """Gather the text of ``<template id="summary">``."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts: list[str] = []
+        self._inside = False
+
+    def handle_starttag(self, tag, attrs):
+        self._inside = tag == "template" and ("id", "summary") in attrs
+
+    def handle_endtag(self, tag):
+        if tag == "template":
+            self._inside = False
+
+    def handle_data(self, data):
+        if self._inside:
+            self.parts.append(data)
+
+
+def read(html: str) -> dict[str, Any]:
+    """The summary a page carries, empty where it carries none (an overview, an older page).
+
+    Raises
+    ------
+    KepuError : the element is there but holds no JSON object.
+
+    >>> read('<p>x</p><template id="summary">{&#34;code&#34;: &#34;150000&#34;}</template>')
+    {'code': '150000'}
+    """
+    # The element stands near the end of a page of pictures: only that part is parsed.
+    start = html.rfind('<template id="summary">')
+    if start < 0:
+        return {}
+    parser = _Template()
+    parser.feed(html[start : html.find("</template>", start) + len("</template>")])
+    try:
+        found = json.loads("".join(parser.parts))
+    except ValueError as error:
+        raise KepuError(
+            f"The page's summary is not JSON ({error}); make the report anew."
+        ) from None
+    if not isinstance(found, dict):
+        raise KepuError("The page's summary is no JSON object; make the report anew.")
+    return found
+
+
+def clean(text: object) -> str:
+    """A text from outside without controls and direction marks, at most :data:`LONGEST` long.
+
+    >>> clean("a\\u202eb\\x00c"), clean("\\ud800x"), len(clean("y" * 10_000))
+    ('abc', '\\ufffdx', 200)
+    """
+    shown = _STRAY.sub("", _LONE.sub("\ufffd", str(text)))
+    return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
+
+
+# ------------------------------------------------------------------------------------------
+# Texts of the front page: always both languages at once, the reader's choice shows one.
+
+
+Pair = dict[str, str]
+TAGS = {"zh": "zh-CN", "en": "en"}
+LEVEL = "95%"
+
+
+def pair(key: str, **values: Any) -> Pair:
+    """Text ``key`` in both languages as plain text; a value may itself be a pair.
+
+    >>> pair("front.by", value="15%", year=2025)
+    {'zh': '2025年15%', 'en': '15% by 2025'}
+    """
+    found = {}
+    for language in LANGUAGES:
+        own = {k: v[language] if isinstance(v, Mapping) else v for k, v in values.items()}
+        # As markup, so that nothing is escaped here: every use escapes, once.
+        given = {name: Markup(str(value)) for name, value in own.items()}
+        found[language] = str(t(key, language, **{"level": LEVEL, **given}))
+    return found
+
+
+def both(text: Mapping[str, str] | str, **values: Any) -> Markup:
+    """A pair, or the pair of a key, as two elements of which the page shows one."""
+    found = pair(text, **values) if isinstance(text, str) else text
+    return Markup("").join(
+        Markup('<span lang="{}" class="t">{}</span>').format(TAGS[language], found[language])
+        for language in LANGUAGES
+    )
+
+
+def label(text: Mapping[str, str] | str, **values: Any) -> Markup:
+    """A pair as the attribute that stands for a picture or a control without words."""
+    found = pair(text, **values) if isinstance(text, str) else text
+    return Markup('aria-label="{} · {}" data-label-zh="{}" data-label-en="{}"').format(
+        *(escape(found[language]) for language in (*LANGUAGES, *LANGUAGES))
+    )
+
+
+def joined(*parts: Mapping[str, str] | str) -> Pair:
+    """Parts of a phrase: apart in English, close together in Chinese."""
+    gaps = {"zh": "", "en": " "}
+    return {
+        language: gaps[language].join(
+            part if isinstance(part, str) else part[language] for part in parts
+        )
+        for language in LANGUAGES
+    }
+
+
+def interval(low: float, high: float, unit: str = "", digits: int = 1) -> Pair:
+    """An interval in brackets."""
+    return pair("number.interval", low=fixed(low, digits), high=fixed(high, digits), unit=unit)
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A number with its sign.
+
+    >>> signed(1.314), signed(-0.5, 1), signed(0.001)
+    ('+1.31', '−0.5', '0.00')
+    """
+    text = fixed(value, digits)
+    return f"+{text}" if value > 0 and any(digit in text for digit in "123456789") else text
+
+
+def percent(value: float) -> str:
+    """A published share with its own decimals.
+
+    >>> percent(10.04), percent(15.0)
+    ('10.04%', '15%')
+    """
+    return f"{value:.6g}%"
+
+
+# ------------------------------------------------------------------------------------------
+# What the front page says of one region: each result in words, with its interval and its date.
+
+
+SIDES = {"below": 0, "near": 1, "above": 2}
+# Verdicts on a target from the surest good news to the surest bad one, then the unknown.
+STATUSES = (
+    "met", "on_course", "undecided", "off_course", "missed", "not_surveyed", "no_survey",
+)  # fmt: skip
+HORIZON = 2030  # a nearer target is shown before one beyond this year
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A result in both languages: ``main`` first, ``beside`` smaller; ``order`` sorts it."""
+
+    main: Pair
+    beside: Pair | None = None
+    order: float | None = None
+
+    @property
+    def text(self) -> Pair:
+        """Both parts as one phrase."""
+        if self.beside is None:
+            return self.main
+        commas = {"zh": "，", "en": ", "}
+        return {name: f"{self.main[name]}{commas[name]}{self.beside[name]}" for name in self.main}
+
+
+def cells(summary: Mapping[str, Any]) -> dict[str, Cell]:
+    """The cells of a region by column; of an empty summary as well."""
+    return {
+        "latest": _latest(summary),
+        "standing": _standing(summary),
+        "gain": _gain(summary),
+        "target": _target(summary),
+        "locks": _locks(summary),
+    }
+
+
+def rate(row: Mapping[str, Any]) -> Pair:
+    """A surveyed share with its interval, where it has one."""
+    value = {"zh": percent(row["value"]), "en": percent(row["value"])}
+    if row.get("low") is None or row.get("high") is None:
+        return joined(value, pair("missing.interval"))
+    return joined(value, interval(row["low"], row["high"], "%"))
+
+
+def bounded(value: float, low: float, high: float) -> Pair:
+    """A difference with its sign and interval."""
+    return joined({"zh": signed(value), "en": signed(value)}, interval(low, high))
+
+
+def _latest(summary: Mapping[str, Any]) -> Cell:
+    row = summary.get("latest")
+    if not row:
+        return Cell(pair("front.standing.none"))
+    return Cell(rate(row), pair("front.survey", year=row["wave"]), row["value"])
+
+
+def _standing(summary: Mapping[str, Any]) -> Cell:
+    found = summary.get("standing") or {"side": "none"}
+    side = found["side"]
+    words = pair("front.standing.alone" if side == "alone" else f"front.standing.{side}")
+    if "gap" not in found:
+        return Cell(words)
+    return Cell(words, bounded(found["gap"], found["low"], found["high"]), SIDES[side])
+
+
+def _gain(summary: Mapping[str, Any]) -> Cell:
+    row = summary.get("gain")
+    if not row:
+        return Cell(pair("front.gain.none"))
+    text = bounded(row["annual"], row["annual_low"], row["annual_high"])
+    key = "front.period.break" if row["break"] else "front.period"
+    return Cell(text, pair(key, first=row["from"], last=row["to"]), row["annual"])
+
+
+def goal(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The last target within sight, else the last one."""
+    goals = sorted(summary.get("targets") or [], key=lambda item: item["year"])
+    near = [item for item in goals if item["year"] <= HORIZON]
+    return (near or goals or [None])[-1]
+
+
+def _target(summary: Mapping[str, Any]) -> Cell:
+    item = goal(summary)
+    if item is None:
+        return Cell(pair("missing.target"))
+    value: Pair | str = percent(item["value"])
+    keys = {">": "number.more_than", ">=": "number.at_least", "approx": "number.nearly"}
+    if item["comparator"] in keys:
+        value = pair(keys[item["comparator"]], value=value)
+    status = item["status"]
+    order = STATUSES.index(status) if status in STATUSES else len(STATUSES)
+    return Cell(pair(f"status.{status}"), pair("front.by", value=value, year=item["year"]), order)
+
+
+def _locks(summary: Mapping[str, Any]) -> Cell:
+    found = summary.get("evidence") or {}
+    if not found.get("gains") or found.get("locks") is None:
+        return Cell(pair("front.locks.outside"))
+    count, most = found["locks"], found["most"]
+    words = pair("front.locks.brief", locks=fixed(count, 0), most=fixed(most, 0))
+    return Cell(words, pair("front.locks.gains", gains=fixed(found["gains"], 0)), count)
+
+
+def inputs(summary: Mapping[str, Any]) -> dict[str, tuple[Pair, Pair]]:
+    """Name and percentile of each input, by dose."""
+    return {
+        item["dose"]: (
+            dict(item["names"]),
+            pair("front.percentile", value=fixed(item["percentile"], 0), year=item["year"]),
+        )
+        for item in summary.get("inputs") or []
+        if item["percentile"] is not None
+    }
+
+
+# ------------------------------------------------------------------------------------------
+# From the manifest of a folder to the rows of its front page: regions, overviews, failures.
+
+
+FORMATS = ("html", "pdf", "docx")
+OVERVIEW = "overview"
+LEVELS = {
+    OVERVIEW: OVERVIEW,
+    "nation": OVERVIEW,
+    "province": "province",
+    "league": "league",
+    "prefecture_city": "league",
+    "city": "city",
+}  # any other level is a county, banner or district
+
+
+@dataclass(frozen=True)
+class Link:
+    """One file of a report; ``earlier`` is the date of a page that an earlier run left."""
+
+    language: str
+    format: str
+    href: str
+    earlier: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A report that was not made: of what, in which language, by which notebook, and why."""
+
+    names: Pair
+    language: str
+    notebook: str
+    error: str
+
+
+@dataclass
+class Row:
+    """One region, or one overview, with the files of its reports in every language."""
+
+    key: str
+    code: str
+    names: Pair
+    level: str
+    simulated: bool
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def short(self) -> Pair:
+        """The short name, the full one where there is none."""
+        given = self.summary.get("short") or {}
+        return {name: clean(given.get(name) or self.names[name]) for name in LANGUAGES}
+
+
+def rows(
+    manifest: Mapping[str, Any], summaries: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[Row], list[Row]]:
+    """Regions and overviews of a folder, each one row, regions by level and code.
+
+    Parameters
+    ----------
+    manifest : as written by the batch; its ``reports`` have ``stem, region, notebook, level,
+        names, language, status, file, error, simulated`` and may have ``files``
+        (format -> name) and ``earlier``.
+    summaries : summary by stem; any language of a region will do.
+    """
+    found: dict[tuple, Row] = {}
+    for entry in manifest["reports"]:
+        level = LEVELS.get(entry["level"], "county")
+        identity = (level, entry["notebook"], entry["region"], bool(entry["simulated"]))
+        row = found.setdefault(identity, _row(entry, level, len(found)))
+        row.summary = row.summary or summaries.get(entry["stem"]) or {}
+        row.links += links(entry)
+        if entry["status"] == "failed":
+            error = clean(entry["error"])
+            row.failures.append(Failure(row.names, entry["language"], entry["notebook"], error))
+    order = list(dict.fromkeys([*LEVELS.values(), "county"]))
+    listed = sorted(found.values(), key=lambda row: (order.index(row.level), row.code, row.key))
+    regions = [row for row in listed if row.level != OVERVIEW]
+    return regions, [row for row in listed if row.level == OVERVIEW]
+
+
+def _row(entry: Mapping[str, Any], level: str, number: int) -> Row:
+    names = {language: clean(entry["names"][language]) for language in LANGUAGES}
+    return Row(f"r{number}", clean(entry["region"]), names, level, bool(entry["simulated"]))
+
+
+def links(entry: Mapping[str, Any]) -> list[Link]:
+    """The files of one report in the order of the formats, then an earlier page."""
+    written = entry.get("files") or {}
+    files = {kind: file["name"] for kind, file in written.items() if kind in FORMATS}
+    if entry.get("file"):
+        files.setdefault("html", entry["file"])
+    named = sorted(files.items(), key=lambda item: (*FORMATS, item[0]).index(item[0]))
+    found = [Link(entry["language"], kind, _beside(name)) for kind, name in named]
+    earlier = entry.get("earlier") or {}
+    if earlier.get("file"):
+        date = clean(earlier.get("date", "")) or "—"
+        found.append(Link(entry["language"], "html", _beside(earlier["file"]), date))
+    return found
+
+
+def _beside(name: str) -> str:
+    """The address of a file in the folder of the page; no name becomes an address elsewhere."""
+    return quote(name.lstrip("/"))
+
+
+def failures(listed: Sequence[Row]) -> list[Failure]:
+    """Every failed report of some rows."""
+    return [failure for row in listed for failure in row.failures]
+
+
+# ------------------------------------------------------------------------------------------
+# The colours of the maps: each region's class by the chosen measure, and the legend.
+
+
+MEASURES = ("rate", "gain", "target", "locks")
+STEPS = 5
+NONE, ABSENT, OUTSIDE = "none", "absent", "outside"
+MARKS = {
+    "met": "✓", "on_course": "↗", "undecided": "?", "off_course": "↘", "missed": "✗",
+    "not_surveyed": "…", "no_survey": "…",
+}  # fmt: skip
+# Column of the table whose words describe a region on the map by each measure.
+MEASURED_COLUMNS = {"rate": "latest", "gain": "gain", "target": "target", "locks": "locks"}
+
+
+@dataclass(frozen=True)
+class Paint:
+    """How a region is drawn: class, hatched or not, what its tile says, the whole in words."""
+
+    kind: str
+    hatched: bool
+    mark: str
+    words: Pair
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a legend."""
+
+    kind: str
+    hatched: bool
+    mark: str
+    words: Pair
+
+
+def paints(listed: Sequence[Row]) -> dict[str, dict[str, Paint]]:
+    """Measure -> code -> how the region is drawn."""
+    edges = {name: _edges(_values(listed, name)) for name in MEASURES}
+    return {
+        measure: {row.code: _paint(row, measure, edges[measure]) for row in listed}
+        for measure in MEASURES
+    }
+
+
+def legend(listed: Sequence[Row], measure: str) -> list[Entry]:
+    """What each colour, sign and hatching of a measure means, as far as it is drawn."""
+    edges = _edges(_values(listed, measure))
+    drawn = [_paint(row, measure, edges) for row in listed]
+    kinds = {paint.kind for paint in drawn}
+    if measure == "target":
+        found = [
+            Entry(status, status == "undecided", MARKS[status], pair(f"status.{status}"))
+            for status in STATUSES
+            if status in kinds
+        ]
+    elif measure == "locks":
+        found = _lock_entries(listed, kinds)
+    else:
+        found = _classes(edges, max(_values(listed, measure), default=0.0))
+        if any(paint.hatched for paint in drawn):
+            found.append(Entry("", True, "", pair(f"front.hatch.{measure}")))
+    if NONE in kinds:
+        found.append(Entry(NONE, False, "", pair(f"front.none.{measure}")))
+    return found
+
+
+def _classes(edges: Sequence[float], top: float) -> list[Entry]:
+    """One entry a class; the last is open where a value lies above it."""
+    found = []
+    for i, (low, high) in enumerate(pairwise(edges)):
+        words = pair("front.class", low=_edge(low), high=_edge(high))
+        if i == STEPS - 1 and top >= high:
+            words = pair("front.class.open", low=_edge(low))
+        found.append(Entry(f"q{i}", False, "", words))
+    return found
+
+
+def _lock_entries(listed: Sequence[Row], kinds: set[str]) -> list[Entry]:
+    most = max((row.summary.get("evidence") or {}).get("most", 0) for row in listed)
+    return [
+        Entry(f"l{n}", False, fixed(n, 0), pair("front.locks", locks=n, most=most))
+        for n in range(most + 1)
+        if f"l{n}" in kinds
+    ]
+
+
+def _number(row: Row, measure: str) -> float | None:
+    field, name = {"rate": ("latest", "value"), "gain": ("gain", "annual")}[measure]
+    return (row.summary.get(field) or {}).get(name)
+
+
+def _values(listed: Sequence[Row], measure: str) -> list[float]:
+    if measure not in ("rate", "gain"):
+        return []
+    return [value for row in listed if (value := _number(row, measure)) is not None]
+
+
+def _edges(values: Sequence[float]) -> list[float]:
+    """Edges of five equal, round classes; values above nine in ten of all may lie above the last.
+
+    >>> _edges([3.2, 4.0, 5.1, 7.5, 8.0, 9.0, 10.0, 12.0, 13.0, 15.9, 27.7])
+    [2.5, 5.0, 7.5, 10.0, 12.5, 15.0]
+    >>> _edges([]), len(_edges([2.0]))
+    ([], 6)
+    """
+    if not values:
+        return []
+    ordered = sorted(values)
+    low, high = ordered[0], ordered[int(0.9 * (len(ordered) - 1))]
+    wanted = max((high - low) / STEPS, 0.02)
+    power = 10.0 ** math.floor(math.log10(wanted))
+    step = next(power * times for times in (1, 2, 2.5, 5, 10) if power * times >= 0.9 * wanted)
+    first = math.floor(low / step)
+    return [round(step * (first + i), 10) for i in range(STEPS + 1)]
+
+
+def _edge(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+def _paint(row: Row, measure: str, edges: Sequence[float]) -> Paint:
+    cell = cells(row.summary)[MEASURED_COLUMNS[measure]]
+    if measure == "target":
+        item = goal(row.summary)
+        status = item["status"] if item else NONE
+        return Paint(status, status == "undecided", MARKS.get(status, ""), cell.text)
+    if measure == "locks":
+        locks = cell.order
+        kind, mark = (NONE, "") if locks is None else (f"l{locks:g}", fixed(locks, 0))
+        return Paint(kind, False, mark, cell.text)
+    value = _number(row, measure)
+    if value is None:
+        return Paint(NONE, False, "", cell.text)
+    kind = f"q{sum(value >= edge for edge in edges[1:-1])}"
+    mark = f"{fixed(value, 1)}%" if measure == "rate" else signed(value)
+    return Paint(kind, _untold(row.summary, measure), mark, _told(row.summary, measure))
+
+
+def _told(summary: Mapping[str, Any], measure: str) -> Pair:
+    """A coloured figure in words: with unit, interval, date and what bears on reading it."""
+    found = cells(summary)
+    cell = found[MEASURED_COLUMNS[measure]]
+    if measure == "gain":
+        return Cell(pair("front.points.year", value=cell.main), cell.beside).text
+    beside = found["standing"]
+    if beside.beside:
+        beside = Cell(beside.main, pair("front.points", value=beside.beside))
+    return Cell(cell.text, beside.text).text
+
+
+def _untold(summary: Mapping[str, Any], measure: str) -> bool:
+    """Whether the interval leaves open what the colour seems to say."""
+    if measure == "rate":
+        return summary["standing"]["side"] in ("near", "alone")
+    return summary["gain"]["annual_low"] <= 0 <= summary["gain"]["annual_high"]

@@ -1,0 +1,485 @@
+"""The command ``kepu``.
+
+Exit codes: 0 everything made, 1 some reports failed, 2 bad input or usage.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from evaluation.base.errors import FAILED, USAGE, KepuError, interrupted, tell
+
+# ------------------------------------------------------------------------------------------
+# ``kepu estimate``, ``calibrate`` and ``recover``: one estimate, and how far to trust a model.
+
+
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+SEED = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")]
+# Those in parameters.py's notebooks; a seed is part of a published number.
+DRAWS, START = 9999, 20250101
+
+
+def estimate(
+    model: Annotated[str, typer.Option(help="Name of a model.")] = "gain_regression",
+    dose: Annotated[list[str] | None, typer.Option(help="Doses; the first is reported.")] = None,
+    draws: Annotated[int, typer.Option(min=99, max=100_000, help="Bootstrap draws.")] = DRAWS,
+    seed: SEED = START,
+    json_: JSON = False,
+    data: DATA = None,
+) -> None:
+    """Estimate one model on the provincial panel of a data package."""
+    from evaluation import models
+    from evaluation.models import panels
+
+    entry = models.named(model)  # refuses an unknown model before the data are read
+    dataset = _load(data)
+    doses = _doses(dataset, dose) if dose or entry.doses else []
+    frame = panels.panels(dataset).of(model)
+    result = panels.fit_doses(model, frame, doses, draws=draws, seed=seed)
+    if json_:
+        typer.echo(result.to_json())
+        return
+    _print(_rows(result))
+    if dataset.simulated:
+        typer.echo("simulated data: nothing here was observed")
+    typer.echo(result.summary("en"))
+    for line in _beside(result):
+        typer.echo(line)
+
+
+def calibrate(
+    design: Annotated[str, typer.Option(help="Regions x waves, e.g. 31x5, or actual.")] = "31x5",
+    panels: Annotated[int, typer.Option(min=1, max=1_000_000, help="Simulated panels.")] = 2000,
+    draws: Annotated[int, typer.Option(min=99, max=100_000, help="Bootstrap draws in each.")] = 999,
+    treated: Annotated[int, typer.Option(min=0, help="Regions with a 0/1 dose.")] = 0,
+    dose: Annotated[str, typer.Option(help="Dose of the actual panel.")] = "facility",
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Processes.")] = None,
+    seed: SEED = START,
+    json_: JSON = False,
+    data: DATA = None,
+) -> None:
+    """Count how often interval and p-value are wrong in simulated panels of a design."""
+    from evaluation.models import panels as model_panels
+    from evaluation.models import recovery
+
+    if design == "actual":
+        dataset = _load(data)
+        _doses(dataset, [dose])
+        scenario = recovery.actual(model_panels.panels(dataset), dose)
+    else:
+        scenario = recovery.generated(*recovery.parse(design), treated=treated)
+    run = {"panels": panels, "draws": draws, "seed": seed, "workers": workers}
+    found = recovery.calibrate(scenario, **run)
+    if json_:
+        typer.echo(json.dumps(found.record(), allow_nan=False))
+        return
+    typer.echo(
+        f"simulated {found.design}: {found.regions} regions, {found.observations} gains, "
+        f"{found.panels:,} panels of {found.draws:,} draws, nominal level {found.level:g}"
+    )
+    if found.rates:
+        _print(_shares(found))
+    for reason, count in found.refusals.items():
+        typer.echo(f"{count:,} of {found.panels:,} panels: {reason}")
+
+
+def recover(
+    model: Annotated[list[str] | None, typer.Option(help="Models; by default all.")] = None,
+    panels: Annotated[int, typer.Option(min=2, max=1_000_000, help="Panels for each.")] = 500,
+    draws: Annotated[int, typer.Option(min=99, max=100_000, help="Bootstrap draws in each.")] = 199,
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Processes.")] = None,
+    seed: SEED = START,
+) -> None:
+    """Print bias and coverage of each model on simulated panels with a known truth."""
+    import joblib
+
+    from evaluation.models import recovery
+    from evaluation.models import recovery as recovery_panels
+
+    jobs = [
+        joblib.delayed(recovery.recover)(name, panels, seed, draws=draws)
+        for name in model or recovery_panels.RUNGS
+    ]
+    found = joblib.Parallel(n_jobs=workers or -1)(jobs)
+    head = ["model", "panels", "refused", "bias", "its error", "coverage", "95 % interval"]
+    rows = [
+        [
+            item.model, f"{item.panels}", f"{item.refused}", f"{item.bias:+.3f}",
+            f"{item.bias_error:.3f}", f"{item.coverage:.1%}",
+            f"{item.coverage_low:.1%} to {item.coverage_high:.1%}",
+        ]
+        for item in found
+    ]  # fmt: skip
+    typer.echo(f"simulated panels, {draws} draws, nominal coverage {found[0].level:.0%}")
+    _print((head, rows))
+
+
+def _load(data: Path | None) -> Any:
+    from evaluation.batch.plan import find_root
+    from evaluation.data import package
+
+    return package.load(find_root() / "data" if data is None else data)
+
+
+def _doses(dataset: Any, chosen: list[str] | None) -> list[str]:
+    """The doses asked for, by default the first; an unknown one is refused."""
+    from evaluation.base.errors import KepuError
+
+    known = list(dataset.doses["dose"])
+    chosen = chosen or known[:1]
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        raise KepuError(f"Unknown dose '{unknown[0]}'. Known doses: {', '.join(known)}.")
+    return chosen
+
+
+def _print(rows: tuple[Any, Any]) -> None:
+    from evaluation.batch import making
+
+    making.console().print(making.table(*rows))
+
+
+def _rows(result: Any) -> tuple[list[str], list[list[str]]]:
+    """The coefficients, numbers rounded to the size of their errors."""
+    from evaluation.base.text import chance, rounded
+
+    rows = []
+    for row in result.coefficients:
+        numbers = [rounded(row[name], row["se"]) for name in ("estimate", "se")]
+        tested = [rounded(row[name], row["se"]) for name in ("low", "high") if name in row]
+        p = [chance(row["p"]).removeprefix("= ")] if "p" in row else []
+        rows.append([row["term"], *numbers, *(tested or ["", ""]), *(p or [""])])
+    return ["term", "estimate", "se", "low", "high", "p"], rows
+
+
+def _shares(found: Any) -> tuple[list[str], list[list[str]]]:
+    """Rates in percent with their Monte Carlo intervals."""
+    rows = [
+        [row["procedure"], row["measure"], f"{row['share']:.1%}",
+         f"{row['low']:.1%} to {row['high']:.1%}", f"{row['panels']:,}"]
+        for row in found.rates
+    ]  # fmt: skip
+    return ["procedure", "measure", "share", "Monte Carlo 95%", "panels"], rows
+
+
+def _beside(result: Any) -> list[str]:
+    """One line each for CRV3, randomisation inference and the detectable effect, where known."""
+    from evaluation.base.text import chance, rounded
+
+    lines, details = [], result.details
+    if "crv3" in details:
+        low, high = (rounded(details["crv3"][end], result.se) for end in ("low", "high"))
+        lines.append(f"CRV3: {low} to {high}, p {chance(details['crv3']['p'])}")
+    if "ri" in details:
+        told = details["ri"].get("reason") or f"p {chance(details['ri']['p'])}"
+        lines.append(f"randomisation inference: {told}")
+    if "mde_simulation" in details:
+        power = details["mde_simulation"]
+        size, error = (rounded(power[name], result.se) for name in ("effect", "error"))
+        lines.append(f"detectable with {power['target']:.0%} power: {size} (± {error})")
+    if "romano_wolf" in details:
+        adjusted = (f"{dose} p {chance(p)}" for dose, p in details["romano_wolf"].items())
+        lines.append(f"Romano-Wolf: {', '.join(adjusted)}")
+    return lines
+
+
+# ------------------------------------------------------------------------------------------
+# ``kepu notebooks``: store the outputs of the notebooks again, or say which are out of date.
+
+
+NAMES = Annotated[
+    list[str] | None, typer.Argument(help="Names of notebooks; none: those out of date.")
+]
+CHECK = Annotated[bool, typer.Option("--check", help="Only say which are out of date; exit 1.")]
+ALL = Annotated[bool, typer.Option("--all", help="Run those that are up to date as well.")]
+KERNEL = Annotated[str, typer.Option(help="Kernel to run them on.")]
+NOTEBOOK_WORKERS = Annotated[int, typer.Option(min=1, max=256, help="Notebooks run at once.")]
+
+
+def notebooks(
+    names: NAMES = None,
+    check: CHECK = False,
+    all_: ALL = False,
+    kernel: KERNEL = "kepu-warm",
+    workers: NOTEBOOK_WORKERS = 2,
+) -> None:
+    """Run notebooks whose cells, code or data have changed and store their outputs."""
+    from evaluation.batch import notebooks as stored
+    from evaluation.batch.plan import find_root
+
+    root = find_root()
+    paths = _named(root / "notebooks", names)
+    old = stored.stale(paths, root / "data")
+    if check:
+        for path in old:
+            typer.echo(f"out of date: {path.relative_to(root)}; run make notebooks")
+        if old:
+            raise typer.Exit(1)
+        return
+    chosen = paths if names or all_ else old
+    stored.refresh(chosen, root / "data", kernel=kernel, workers=workers)
+    typer.echo(f"{len(chosen)} of {len(paths)} notebooks run and stored")
+
+
+def _named(folder: Path, names: list[str] | None) -> list[Path]:
+    from evaluation.base.errors import KepuError
+    from evaluation.batch import notebooks as stored
+
+    known = {path.stem: path for path in stored.papers(folder)}
+    if strange := [name for name in names or [] if name not in known]:
+        raise KepuError(f"No notebook {', '.join(strange)}; known: {', '.join(known)}.")
+    return [known[name] for name in names] if names else list(known.values())
+
+
+# ------------------------------------------------------------------------------------------
+# ``kepu scenario``: what a planned increase would go with, by the estimates.
+
+
+class TextLanguage(StrEnum):
+    """Languages of the text."""
+
+    zh = "zh"
+    en = "en"
+
+
+def _finite(value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no sum of money.")
+    return value
+
+
+def _yuan(help_: str) -> Any:
+    return typer.Option(min=0, max=1e15, callback=_finite, help=help_)
+
+
+def scenario(
+    region: Annotated[str, typer.Argument(help="Code of a province.")],
+    set_: Annotated[
+        list[str], typer.Option("--set", help="Change, e.g. facility=+40% or facility=60:84.")
+    ],
+    budget: Annotated[float, _yuan("Yuan in one year; 0: not stated.")] = 0.0,
+    wtp: Annotated[float | None, _yuan("Yuan per additional literate adult.")] = None,
+    language: Annotated[TextLanguage, typer.Option(help="Language of the text.")] = TextLanguage.en,
+    draws: Annotated[int, typer.Option(min=99, max=100_000, help="Bootstrap draws.")] = DRAWS,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")] = START,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON in place of a text.")] = False,
+    data: DATA = None,
+) -> None:
+    """Say what a planned increase would go with: gain with interval, cost, strength of evidence."""
+    from evaluation.value.scenario import parse
+    from evaluation.value.scenario import scenario as outlook
+
+    changes = parse(set_)  # refuses a malformed plan before the data are read
+    study = _study(data, draws, seed)
+    found = outlook(study, region, changes, budget=budget, wtp=wtp)
+    if json_:
+        typer.echo(json.dumps(found.record(), ensure_ascii=False, allow_nan=False))
+        return
+    from evaluation.report.value import lines
+
+    for line in lines(study, found, language.value):
+        typer.echo(line)
+
+
+def _study(data: Path | None, draws: int, seed: int) -> Any:
+    from evaluation.batch.plan import find_root
+    from evaluation.data import package
+    from evaluation.study import load_study
+
+    dataset = package.load(find_root() / "data" if data is None else data)
+    return load_study(dataset, draws=draws, seed=seed)
+
+
+# ------------------------------------------------------------------------------------------
+# The command ``kepu``: check the data, make reports, list what there is.
+
+
+class Commands(TyperGroup):
+    """Commands whose refusals are messages, not tracebacks."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except KepuError as error:
+            tell(str(error))
+            raise typer.Exit(USAGE) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(interrupted()) from None
+
+
+class Language(StrEnum):
+    """Languages of a single report."""
+
+    zh = "zh"
+    en = "en"
+    both = "both"
+
+
+class Kind(StrEnum):
+    """What ``kepu list`` lists."""
+
+    regions = "regions"
+    sets = "sets"
+    indicators = "indicators"
+    batches = "batches"
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Evaluate what science popularisation was associated with in China's regions.",
+)
+DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
+OUT = Annotated[Path | None, typer.Option(help="Folder for the reports.")]
+NOTEBOOKS = Annotated[Path | None, typer.Option(help="Folder of the report notebooks.")]
+WORKERS = Annotated[int | None, typer.Option(min=1, max=256, help="Reports made at once.")]
+TIMEOUT = Annotated[float, typer.Option(min=1, help="Seconds one report may take.")]
+SET = Annotated[list[str] | None, typer.Option("--set", help="Notebook parameter, key=value.")]
+DRY = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
+FORMAT = Annotated[list[str] | None, typer.Option("--format", help="Formats to write.")]
+FRESH = Annotated[bool, typer.Option("--fresh", help="Make again what is up to date.")]
+EXPLAIN = Annotated[bool, typer.Option("--explain", help="Say why each report is made.")]
+QUIET = Annotated[bool, typer.Option("--quiet", help="Say only what failed.")]
+SCHEDULER = Annotated[str, typer.Option(help="Dask scheduler whose workers make the reports.")]
+BOUNDARIES = Annotated[Path | None, typer.Option(help="GeoJSON of an approved map, by adcode.")]
+APPROVAL = Annotated[str, typer.Option(help="Approval number of that map (审图号).")]
+STORE = Annotated[str, typer.Option(help="Address the reports are kept at, as s3://bucket/a.")]
+
+
+@app.callback(invoke_without_command=True)
+def common(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """Show the version where asked."""
+    if version:
+        typer.echo(f"kepu {metadata.version('kepu-evaluation')}")
+        raise typer.Exit
+
+
+@app.command()
+def check(data: DATA = None) -> None:
+    """Check the data package against its contract; print every violation, then what looks odd."""
+    from evaluation.data import plausible
+
+    dataset = _dataset(data)
+    counts = dataset.counts()
+    kind = "simulated data" if dataset.simulated else "data"
+    typer.echo(
+        f"{kind} {dataset.hash[:12]} keep the contract: "
+        f"{len(counts)} tables, {sum(counts.values()):,} rows"
+    )
+    for line in plausible.listing(plausible.warnings(dataset)):
+        typer.echo(line, err=True)
+
+
+@app.command()
+def batch(
+    file: Annotated[Path, typer.Argument(help="A batch file, or the name of one.")],
+    dry_run: DRY = False,
+    only: Annotated[list[str] | None, typer.Option(help="Region codes or notebooks.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="Languages to make.")] = None,
+    format_: FORMAT = None,
+    fresh: FRESH = False,
+    explain: EXPLAIN = False,
+    quiet: QUIET = False,
+    workers: WORKERS = None,
+    timeout: TIMEOUT = 300.0,
+    scheduler: SCHEDULER = "",
+    store: STORE = "",
+    boundaries: BOUNDARIES = None,
+    approval: APPROVAL = "",
+    set_: SET = None,
+    data: DATA = None,
+    out: OUT = None,
+    notebooks: NOTEBOOKS = None,
+) -> None:
+    """Make the reports of a batch that are not there yet or no longer true."""
+    from evaluation.batch import making, plan
+
+    file = plan.batch_path(file)
+    choice = {
+        "file": file.name,
+        "only": plan.parts(only),
+        "languages": plan.parts(language),
+        "formats": plan.parts(format_),
+        "overrides": plan.pairs(set_),
+    }
+    place = making.folders(data, notebooks, out)
+    options = making.Options(
+        workers, timeout, fresh, scheduler, store, boundaries, approval, dry_run, explain, quiet
+    )
+    if not making.make(plan.read_batch(file), place, choice, options):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def report(
+    region: Annotated[str, typer.Argument(help="Region code, or overview.")],
+    language: Annotated[Language, typer.Option(help="Language of the page.")] = Language.both,
+    dry_run: DRY = False,
+    format_: FORMAT = None,
+    fresh: FRESH = False,
+    timeout: TIMEOUT = 300.0,
+    set_: SET = None,
+    data: DATA = None,
+    out: OUT = None,
+    notebooks: NOTEBOOKS = None,
+) -> None:
+    """Make the report of one region, or the overview, unless it is there and still true."""
+    from evaluation.batch import making, plan
+
+    one: dict[str, Any] = {"notebook": "region_report", "regions": [region]}
+    if region == "overview":
+        title = {"zh": "全国总览", "en": "National overview"}
+        one = {"notebook": "overview", "region_set": "provinces", "title": title}
+    one["languages"] = ["zh", "en"] if language is Language.both else [language.value]
+    choice = {
+        "file": f"`kepu report {region}`",
+        "formats": plan.parts(format_),
+        "overrides": plan.pairs(set_),
+    }
+    place = making.folders(data, notebooks, out)
+    options = making.Options(timeout=timeout, fresh=fresh, dry_run=dry_run)
+    if not making.make(one, place, choice, options):
+        raise typer.Exit(FAILED)
+
+
+@app.command("list")
+def list_(kind: Annotated[Kind, typer.Argument()] = Kind.regions, data: DATA = None) -> None:
+    """List regions, sets of regions, indicators or batches."""
+    from evaluation.batch import making
+
+    if kind is Kind.batches:
+        rows = making.batches(_root() / "reports" / "batches")
+    else:
+        rows = getattr(making, kind.value)(_dataset(data))
+    making.console().print(making.table(*rows))
+
+
+app.command()(estimate)
+app.command()(calibrate)
+app.command()(recover)
+app.command()(scenario)
+app.command()(notebooks)
+
+
+def _dataset(data: Path | None) -> Any:
+    from evaluation.data import package  # pandas is slow to import; --help should not be
+
+    return package.load(_root() / "data" if data is None else data)
+
+
+def _root() -> Path:
+    from evaluation.batch.plan import find_root
+
+    return find_root()

@@ -1,0 +1,821 @@
+"""One folder of reports: what is there, what was made, whole files, its address."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import secrets
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import Any, TextIO
+
+from filelock import FileLock, Timeout
+
+from evaluation.base import cache as fingerprint
+from evaluation.base import files as private
+from evaluation.base.cache import DISTRIBUTION
+from evaluation.base.errors import ID, KepuError, shown
+from evaluation.base.text import FORMATS, LANGUAGES
+from evaluation.batch import front
+from evaluation.batch.plan import Job
+
+MADE, FAILED, CACHED, REFUSED = "made", "failed", "cached", "refused"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one job.
+
+    ``error`` is one line; ``passing`` says that its cause may be gone by another try. ``files``
+    holds, by kind (a format, or notebook), the name in the folder of reports and the SHA-256;
+    ``summary`` is what the front page shows of the report.
+    """
+
+    id: str
+    status: str
+    seconds: float
+    error: str = ""
+    passing: bool = False
+    attempts: int = 1
+    warnings: tuple[str, ...] = ()
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+# ------------------------------------------------------------------------------------------
+# The folder of a run: what is in it, what is written into it, and what is never touched.
+
+
+MANIFEST, PAGE, EVENTS, OWN = "manifest.json", "index.html", "events.jsonl", ".kepu"
+NOTEBOOKS, FAILED_NOTEBOOKS = "notebooks", "failed"
+LARGEST = 256_000_000  # bytes of a state file that is read
+SHOWN = ("data", "data_hash", "commit", "date")  # what the front page tells of a run
+PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert")
+
+
+def kinds(stem: str) -> dict[str, str]:
+    """The files of a report by kind, as they are named in the folder."""
+    return {kind: f"{stem}.{kind}" for kind in FORMATS} | {"notebook": f"{NOTEBOOKS}/{stem}.ipynb"}
+
+
+def unfinished(stem: str) -> str:
+    """Where the notebook of a report that failed is kept."""
+    return f"{FAILED_NOTEBOOKS}/{stem}.ipynb"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the files of a folder tell of it.
+
+    Attributes
+    ----------
+    entries : what the manifest lists by file stem; what the last run made, by its log, where that
+        run was killed or the manifest cannot be read.
+    run, front : of the manifest: the last run, and what the front page was drawn from.
+    page : the front page, ``""`` where there is none.
+    files : names of files of reports that runs wrote; nothing else is written over.
+    recovered : whether the log of the last run has entries that no manifest lists.
+    ours : whether a run ever wrote into the folder.
+    unreadable : why a state file cannot be read, by its name.
+    """
+
+    entries: Mapping[str, Mapping[str, Any]]
+    run: Mapping[str, Any]
+    front: Mapping[str, str]
+    page: str
+    files: frozenset[str]
+    recovered: bool
+    ours: bool
+    unreadable: Mapping[str, str]
+
+
+def read(out: Path) -> Known:
+    """Read the state of a folder; what cannot be read is named, and the rest is used."""
+    unreadable: dict[str, str] = {}
+    texts = {name: _text(out / name, name, unreadable) for name in (MANIFEST, PAGE, EVENTS)}
+    manifest = _manifest(texts[MANIFEST], unreadable)
+    events = _events(texts[EVENTS], unreadable)
+    entries = {entry["stem"]: entry for entry in manifest["reports"]}
+    late, begun = {}, []
+    finished = any(event["event"] == "finished" for event in events)
+    if not finished or MANIFEST in unreadable:
+        late = {e["entry"]["stem"]: e["entry"] for e in events if e["event"] == "report"}
+        begun = [e["stem"] for e in events if e["event"] == "filing"]
+    entries |= late
+    files = [_named(entry) for entry in entries.values()] + [_every(stem) for stem in begun]
+    return Known(
+        entries, manifest["run"], manifest["front"], texts[PAGE],
+        files=frozenset(manifest["files"]).union(*files),
+        recovered=bool(late),
+        ours=bool(manifest["run"] or events or os.path.isdir(out / OWN)),
+        unreadable=unreadable,
+    )  # fmt: skip
+
+
+def _every(stem: str) -> set[str]:
+    return {*kinds(stem).values(), unfinished(stem)}
+
+
+def _named(entry: Mapping[str, Any]) -> set[str]:
+    """Names of the files an entry tells of."""
+    names = {file["name"] for file in entry["files"].values() if "url" not in file}
+    failed = {unfinished(entry["stem"])} if entry["status"] == FAILED else set()
+    return (names | failed | {entry["file"], entry["earlier"].get("file", "")}) - {""}
+
+
+def _text(path: Path, name: str, unreadable: dict[str, str]) -> str:
+    """The text of a state file, ``""`` where there is none or it cannot be read."""
+    try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):  # to open a pipe would wait for its writer
+            unreadable[name] = "it is no regular file"
+        elif name == MANIFEST and not state.st_size:
+            unreadable[name] = "it is empty"
+        elif state.st_size > LARGEST:
+            unreadable[name] = f"it is larger than {LARGEST:,} bytes"
+        else:
+            return path.read_text("utf-8")
+    except FileNotFoundError:
+        if path.is_symlink():
+            unreadable[name] = "it is a link to nothing"
+    except UnicodeDecodeError:
+        unreadable[name] = "it is not UTF-8"
+    except OSError as error:
+        if os.path.lexists(path):
+            unreadable[name] = error.strerror or str(error)
+    return ""
+
+
+def _manifest(text: str, unreadable: dict[str, str]) -> dict[str, Any]:
+    """Parse a manifest; entries that are no entries are left out."""
+    none: dict[str, Any] = {"run": {}, "front": {}, "reports": [], "files": []}
+    try:
+        found = _json(text) if text or MANIFEST in unreadable else none
+    except ValueError as error:
+        found = unreadable.setdefault(MANIFEST, f"no JSON: {error}")
+    parts = (("run", dict), ("reports", list))
+    if not isinstance(found, dict) or not all(isinstance(found.get(n), t) for n, t in parts):
+        unreadable.setdefault(MANIFEST, "it is no manifest of reports")
+        return none
+    reports = []
+    for number, raw in enumerate(found["reports"]):
+        try:
+            reports.append(parsed(raw))
+        except ValueError as error:
+            unreadable.setdefault(MANIFEST, f"reports[{number}]: {error}")
+    files = found.get("files", [])
+    if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
+        unreadable.setdefault(MANIFEST, "files: no list of names")
+        files = []
+    return {"run": found["run"], "front": found.get("front"), "reports": reports, "files": files}
+
+
+def _events(text: str, unreadable: dict[str, str]) -> list[dict[str, Any]]:
+    """Parse the log of a run; lines that are no events are left out."""
+    events = []
+    # The last line may have been cut off by a kill: what it told is made again.
+    for number, line in enumerate(text.split("\n")[:-1], 1):
+        try:
+            event = _json(line)
+            if not isinstance(event, dict) or not isinstance(event.get("time"), int | float):
+                raise ValueError("no event")
+            if event["event"] == "report":
+                event["entry"] = parsed(event.get("entry"))
+            if event["event"] == "filing" and not _id(event.get("stem")):
+                raise ValueError("no file stem")
+            events.append(event)
+        except (ValueError, KeyError) as error:
+            unreadable.setdefault(EVENTS, f"line {number}: {error}")
+    return events
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "id": str, "stem": str, "notebook": str, "region": str, "level": str, "names": dict,
+    "language": str, "parameters": dict, "status": str, "seconds": (int, float), "attempts": int,
+    "file": str, "files": dict, "key": dict, "error": str, "earlier": dict, "warnings": list,
+    "summary": dict, "date": str, "data_hash": str, "simulated": bool,
+}  # fmt: skip
+
+
+def parsed(raw: Any) -> dict[str, Any]:
+    """Check an entry of a manifest: its fields, their types, names that match its stem, its sum.
+
+    An entry without a sum, of an earlier version, says which files are there and no more.
+
+    Raises
+    ------
+    ValueError : which field is wrong.
+    """
+    if not isinstance(raw, dict):
+        raise ValueError("no entry")
+    wrong = [name for name, kind in _FIELDS.items() if not isinstance(raw.get(name), kind)]
+    entry = {name: raw.get(name) for name in _FIELDS}
+    wrong += [] if wrong else _unsafe(entry)
+    if wrong:
+        raise ValueError(f"{wrong[0]} is missing or wrong")
+    if "sum" not in raw:
+        return entry | {"key": {}, "summary": {}}
+    if raw["sum"] != _sum(entry):
+        raise ValueError("it was changed")
+    return {**entry, "sum": raw["sum"]}
+
+
+def _unsafe(entry: Mapping[str, Any]) -> list[str]:
+    """Fields whose values are not those of a report with this stem."""
+    names, page = kinds(entry["stem"]), (f"{entry['stem']}.html", "")
+    return [name for name, right in {
+        "id": _id(entry["id"]),
+        "stem": _id(entry["stem"]),
+        "notebook": _id(entry["notebook"]),
+        "region": not entry["region"] or _id(entry["region"]),
+        "names": all(isinstance(entry["names"].get(name), str) for name in LANGUAGES),
+        "language": entry["language"] in LANGUAGES,
+        "status": entry["status"] in (MADE, FAILED),
+        "file": entry["file"] in page,
+        "earlier": all(isinstance(text, str) for text in entry["earlier"].values())
+        and entry["earlier"].get("file", "") in page,
+        "files": all(kind in names and _file(file, names[kind])
+                     for kind, file in entry["files"].items()),
+        "warnings": all(isinstance(text, str) for text in entry["warnings"]),
+    }.items() if not right]  # fmt: skip
+
+
+def _file(file: Any, name: str) -> bool:
+    if not isinstance(file, dict) or file.get("name") != name:
+        return False
+    stored = "url" not in file or (isinstance(file["url"], str) and type(file.get("size")) is int)
+    return stored and isinstance(file.get("sha256"), str)
+
+
+def _id(text: Any) -> bool:
+    return isinstance(text, str) and ID.fullmatch(text) is not None
+
+
+def _sum(entry: Mapping[str, Any]) -> str:
+    """SHA-256 over an entry as JSON gives it back: whatever was changed by hand or disk shows."""
+    read_back = json.loads(json.dumps({k: v for k, v in entry.items() if k != "sum"}))
+    return hashlib.sha256(json.dumps(read_back, sort_keys=True).encode()).hexdigest()
+
+
+class Folder:
+    """The folder of a run while it is held: every file of it is written and removed through here.
+
+    Attributes
+    ----------
+    out : the folder.
+    work : a private folder on its file system, gone at the end of the run.
+    files : names of files of reports that runs wrote.
+    """
+
+    def __init__(self, out: Path, work: Path, files: Iterable[str] = ()):
+        self.out, self.work, self.files = out, work, set(files)
+
+    def path(self, name: str) -> Path:
+        """The path of a file by its name; its folder is made. See :func:`private.inside`."""
+        path = private.inside(self.out, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write(self, name: str, text: str) -> None:
+        """Write a text file whole."""
+        private.replace(self.path(name), text, self.work)
+
+    def move(self, source: Path, name: str) -> None:
+        """Move a finished file into the folder."""
+        os.replace(source, self.path(name))
+        self.files.add(name)
+
+    def remove(self, name: str) -> None:
+        """Remove a file where it is there."""
+        private.inside(self.out, name).unlink(missing_ok=True)
+
+    def set_aside(self, name: str, word: str) -> str:
+        """Rename a file or folder that is in the way; give its new name."""
+        number = 1
+        while os.path.lexists(private.inside(self.out, f"{name}.{word}-{number}")):
+            number += 1
+        new = f"{name}.{word}-{number}"
+        os.rename(private.inside(self.out, name), private.inside(self.out, new))
+        return new
+
+    def take(self, outcome: Outcome, stem: str, made: Path) -> None:
+        """Move the files of a report from ``made`` into the folder; of a failed one its notebook.
+
+        The names are those of its stem, whatever an outcome from elsewhere says.
+        """
+        broken = made / f"{stem}.ipynb"
+        if outcome.status == MADE:
+            for kind, name in kinds(stem).items():
+                if kind in outcome.files and "url" not in outcome.files[kind]:
+                    self.move(made / Path(name).name, name)
+            self.remove(unfinished(stem))
+        elif broken.exists():
+            self.move(broken, unfinished(stem))
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold the folder for one run; the lock goes with the process, even a killed one.
+
+    Raises
+    ------
+    KepuError : another run holds it, or it cannot be written.
+    """
+    try:
+        if out.exists() and not out.is_dir():
+            raise KepuError(f"{shown(out)} is a file — name a folder with --out")
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / ".lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise KepuError(
+            f"another run is writing into {shown(out)} — wait for it, or choose a folder with --out"
+        ) from None
+    except OSError as error:
+        raise _unwritable(out, error) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _unwritable(out: Path, error: OSError) -> KepuError:
+    return KepuError(f"{shown(out)} cannot be written ({error.strerror or error}) — choose --out")
+
+
+@contextlib.contextmanager
+def opened(
+    out: Path, known: Known, jobs: Sequence[Job], noted: Callable[[str], None]
+) -> Iterator[Folder]:
+    """Give the folder, cleared for ``jobs``; it must be locked.
+
+    State that cannot be read is renamed, and so are files in the way that no run made: only where
+    no run ever wrote they are refused, because the folder may be the wrong one.
+
+    Parameters
+    ----------
+    noted : called with one line for each file that was renamed.
+
+    Raises
+    ------
+    KepuError : a file in the way in a folder that is not ours, or a link that leads out of it.
+    """
+    strange = in_the_way(out, known, jobs)
+    if strange and not known.ours:
+        more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+        raise KepuError(
+            f"{shown(out)} holds {strange[0]}{more}, which no run made — move that away, or choose "
+            "another folder with --out"
+        )
+    with contextlib.ExitStack() as stack:
+        try:
+            work = stack.enter_context(private.folder("run-", out / OWN))
+        except OSError as error:
+            raise _unwritable(out, error) from None
+        folder = Folder(out, work.resolve(), known.files)
+        for name, reason in known.unreadable.items():
+            new = folder.set_aside(name, "unreadable")
+            noted(f"{name} could not be read ({reason}) and was renamed to {new}")
+        for name in strange:
+            new = folder.set_aside(name, "kept")
+            noted(f"{name}, which no run made, was in the way and was renamed to {new}")
+        yield folder
+
+
+def in_the_way(out: Path, known: Known, jobs: Sequence[Job]) -> list[str]:
+    """Names of what lies where files of ``jobs`` will be written and no run put."""
+    places = {name: private.inside(out, name) for name in (NOTEBOOKS, FAILED_NOTEBOOKS)}
+    found = [n for n, path in places.items() if os.path.lexists(path) and not path.is_dir()]
+    for job in jobs:
+        written = kinds(job.stem)
+        wanted = [written[kind] for kind in dict.fromkeys(("html", *job.formats, "notebook"))]
+        for name in (*wanted, unfinished(job.stem)):
+            path = private.inside(out, name)
+            folder = path.is_dir() and not path.is_symlink()
+            if folder or (os.path.lexists(path) and name not in known.files):
+                found.append(name)
+    if known.page and not known.ours:
+        found.append(PAGE)
+    return found
+
+
+@dataclass(frozen=True)
+class State:
+    """The data and the code a run rests on, as its manifest records them.
+
+    ``implausible`` counts figures that look implausible and nobody has confirmed.
+    """
+
+    data: str
+    data_hash: str
+    commit: str
+    date: str
+    simulated: bool = False
+    implausible: int = 0
+
+
+class Journal:
+    """The log of a run: one JSON object a line, each written before the next thing is done.
+
+    ``started``, then ``cached`` with the id of a report that was left, ``filing`` with the stem of
+    one whose files are being moved, ``report`` with the entry the manifest will have, and
+    ``finished``. A killed run leaves no last line; the next run takes over what it had made.
+    """
+
+    def __init__(self, folder: Folder):
+        folder.remove(EVENTS)
+        form = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
+        self._stream: TextIO = folder.path(EVENTS).open("x", **form)
+
+    def write(self, event: str, **values: Any) -> None:
+        """Add an event with the time in seconds since 1970."""
+        line = {"event": event, "time": round(time.time(), 3), **values}
+        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """End the log."""
+        self._stream.close()
+
+
+@dataclass
+class Record:
+    """What became of the reports of one run, as it grows; every step is logged at once.
+
+    ``entries`` are those of the manifest by file stem, earlier runs' included.
+    """
+
+    folder: Folder
+    state: State
+    known: Known
+    log: Journal = field(init=False)
+    entries: dict[str, Mapping[str, Any]] = field(init=False)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    clock: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.entries = dict(self.known.entries)
+        if self.known.recovered:  # listed before the log that tells of them goes
+            reports = [self.entries[stem] for stem in sorted(self.entries)]
+            self.folder.write(
+                MANIFEST, _dump(self.known.run, reports, self.known.front, self.folder)
+            )
+        self.log = Journal(self.folder)
+        self.log.write("started", **vars(self.state))
+
+    def left(self, job: Job) -> Outcome:
+        """Note a report that is still true; give its outcome."""
+        found = Outcome(job.id, CACHED, 0.0, files=dict(self.entries[job.stem]["files"]))
+        self.outcomes[job.id] = found
+        self.log.write("cached", id=job.id)
+        return found
+
+    def add(self, job: Job, outcome: Outcome, key: Mapping[str, str], made: Path) -> None:
+        """Take an outcome with its files in ``made``; ``key``: the hashes the report rests on."""
+        self.outcomes[job.id] = outcome
+        self.log.write("filing", stem=job.stem)
+        self.folder.take(outcome, job.stem, made)
+        before = self.entries.get(job.stem)
+        self.entries[job.stem] = entry(job, outcome, self.state, key, before, self.folder.out)
+        self.log.write("report", entry=self.entries[job.stem])
+
+    def told(self) -> dict[str, Any]:
+        """What the manifest tells of the run: start, duration, counts, versions, data."""
+        counts = [outcome.status for outcome in self.outcomes.values()]
+        return {
+            "started": self.started.isoformat(timespec="seconds"),
+            "package": metadata.version(DISTRIBUTION),
+            "python": platform.python_version(),
+            "packages": {name: metadata.version(name) for name in PACKAGES},
+            "seconds": round(time.monotonic() - self.clock, 1),
+            **{status: counts.count(status) for status in (MADE, CACHED, FAILED)},
+            **vars(self.state),
+        }
+
+    def finish(self, own: front.Boundaries | None = None) -> dict[str, str]:
+        """Write manifest and front page, end the log; give their texts by name."""
+        texts = write(self.folder, self.known, self.entries, self.told(), own)
+        self.log.write("finished")
+        return texts
+
+
+def entry(
+    job: Job,
+    outcome: Outcome,
+    state: State,
+    key: Mapping[str, str],
+    before: Mapping[str, Any] | None,
+    out: Path,
+) -> dict[str, Any]:
+    """Record one report: what it is, what became of it, what it rests on.
+
+    Parameters
+    ----------
+    key : hashes the report rests on.
+    before : the entry of an earlier run; where this one failed, its page stays linked.
+    """
+    made = outcome.status == MADE
+    earlier = {}
+    if not made and before and (out / f"{job.stem}.html").is_file():
+        earlier = before.get("earlier") or {n: before[n] for n in ("file", "date", "data_hash")}
+    found = {
+        "id": job.id,
+        "stem": job.stem,
+        "notebook": job.notebook,
+        "region": job.region,
+        "level": job.level,
+        "names": job.names,
+        "language": job.language,
+        "parameters": job.parameters,
+        "status": outcome.status,
+        "seconds": round(outcome.seconds, 1),
+        "attempts": outcome.attempts,
+        "file": f"{job.stem}.html" if made else "",
+        "files": outcome.files,
+        "key": dict(key),
+        "error": outcome.error,
+        "earlier": earlier,
+        "warnings": list(outcome.warnings),
+        "summary": outcome.summary,
+        "date": state.date,
+        "data_hash": state.data_hash,
+        "simulated": state.simulated,
+    }
+    return {**found, "sum": _sum(found)}
+
+
+def write(
+    folder: Folder,
+    known: Known,
+    entries: Mapping[str, Mapping[str, Any]],
+    run: Mapping[str, Any],
+    own: front.Boundaries | None = None,
+) -> dict[str, str]:
+    """Write manifest.json and index.html and give their texts by name.
+
+    A report is listed while its page is there.
+
+    Parameters
+    ----------
+    known : of the folder before; its page is kept where it would be drawn the same.
+    entries : by file stem.
+    run : what is told of this run: start, duration, versions, data.
+    own : boundaries the map is drawn with in place of tiles.
+    """
+    listed = [
+        entries[stem]
+        for stem in sorted(entries)
+        if entries[stem]["status"] == FAILED or _there(entries[stem], folder.out)
+    ]
+    key = _front_key(run, listed, own)
+    same = known.front == {"key": key, "sha256": _hash(known.page)}
+    page = known.page if same else index(run, listed, own)
+    drawn = {"key": key, "sha256": _hash(page)}
+    texts = {MANIFEST: _dump(run, listed, drawn, folder), PAGE: page}
+    for name, text in texts.items():
+        folder.write(name, text)
+    return texts
+
+
+def _dump(run: Any, reports: Any, drawn: Any, folder: Folder) -> str:
+    """The text of a manifest."""
+    files = [name for name in sorted(folder.files) if os.path.lexists(folder.out / name)]
+    manifest = {"run": run, "reports": reports, "front": drawn, "files": files}
+    return json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _front_key(run: Mapping[str, Any], reports: Any, own: front.Boundaries | None) -> str:
+    """Hash of what the front page shows and of the code that draws it."""
+    told = json.dumps([{name: run.get(name) for name in SHOWN}, reports])
+    return _hash(told + repr(own) + fingerprint.code(front.__name__))
+
+
+def _there(entry: Mapping[str, Any], out: Path) -> bool:
+    stored = any("url" in file for file in entry["files"].values())
+    return stored or os.path.isfile(out / entry["file"])
+
+
+def index(
+    run: Mapping[str, Any],
+    reports: Sequence[Mapping[str, Any]],
+    own: front.Boundaries | None = None,
+) -> str:
+    """Render the front page of a folder from the summaries its entries hold."""
+    summaries = {entry["stem"]: entry["summary"] for entry in reports}
+    return front.page({"run": run, "reports": reports}, summaries, own=own)
+
+
+# ------------------------------------------------------------------------------------------
+# Reports kept elsewhere than in the folder of a run: at any address fsspec can write.
+
+
+PATIENCE = 60.0  # seconds an address may take to be written for the first time
+# Kinds of address whose place has a name before an @: it is a container or a user, no secret.
+NAMED = ("abfs", "abfss", "adl", "hdfs", "sftp", "ssh", "smb", "webhdfs")
+EXAMPLES = "file:///srv/reports or s3://bucket/reports"
+# Run by a process of its own: what it writes and another process reads does outlive a process.
+WRITE = """
+import sys
+from fsspec.core import url_to_fs
+address, name, content = sys.argv[1:]
+try:
+    system, root = url_to_fs(address)
+    root = root.rstrip("/")
+    system.makedirs(root, exist_ok=True)
+    system.pipe_file(f"{root}/{name}", content.encode())
+except Exception as error:
+    print(f"{type(error).__name__}: {error}")
+    sys.exit(1)
+"""
+
+
+def check(store: str) -> None:
+    """Refuse an address at which a report would not be kept: write to it and read that again.
+
+    Raises
+    ------
+    KepuError : it is no whole address, it holds a secret, what it needs is not installed, it cannot
+        be written or read, or what is written there ends with the process that wrote it.
+    """
+    _parse(store)
+    name, content = f".kepu-{secrets.token_hex(8)}", secrets.token_hex(16)
+    _write_elsewhere(store, name, content)
+    with _sentence(store, "read"):
+        system, root = _system(store)
+        path = f"{root}/{name}"
+        try:
+            kept = system.exists(path) and system.cat_file(path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                system.rm_file(path)
+    if kept != content.encode():
+        raise _fleeting(store)
+
+
+def _write_elsewhere(store: str, name: str, content: str) -> None:
+    """Write a file from another process, within a bounded time."""
+    try:
+        written = subprocess.run(
+            [sys.executable, "-P", "-c", WRITE, store, name, content],
+            capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise _refusal(store, "used here", f"no answer within {PATIENCE:g} s") from None
+    if written.returncode:
+        raise _refusal(store, "used here", written.stdout or f"code {written.returncode}")
+
+
+def _fleeting(store: str) -> KepuError:
+    return KepuError(
+        f"--store {store} keeps nothing beyond the process that writes it — give an address "
+        f"that lasts, as {EXAMPLES}"
+    )
+
+
+def _parse(store: str) -> None:
+    """Refuse what is no whole address, or would show a secret in every manifest."""
+    kind, _, rest = store.partition("://")
+    user, at, _ = rest.rpartition("@")
+    local = kind in ("file", "local")
+    if at and not local and (":" in user or kind not in NAMED):
+        raise KepuError(
+            f"--store {kind}://… holds a user or a password, which every manifest would show — "
+            "leave them out and give them in the environment, as FSSPEC_FTP_PASSWORD for ftp://"
+        )
+    if any(mark in store for mark in "?#") or "::" in store or not store.isprintable():
+        raise KepuError(
+            f"--store {kind.partition(':')[0]}:… has a part after ? or #, a chain with :: or a "
+            f"character that is not printed — give the plain address of a folder, as {EXAMPLES}"
+        )
+    if kind == "memory":
+        raise _fleeting(store)
+    if not kind or not rest:
+        raise KepuError(
+            f"--store {store} is no whole address — give its kind and place, as {EXAMPLES}"
+        )
+    if {".", ".."} & set(rest.replace("\\", "/").split("/")):
+        raise KepuError(f"--store {store} leads elsewhere by its dots — write it without them")
+    if local and not rest.startswith("/"):
+        raise KepuError(
+            f"--store {store} depends on the working folder — write the whole path, as {EXAMPLES}"
+        )
+
+
+@contextlib.contextmanager
+def _sentence(store: str, done: str) -> Iterator[None]:
+    """Turn whatever a file system raises, of no common kind, into one sentence."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - each package has errors of its own
+        raise _refusal(store, done, str(error) or type(error).__name__) from None
+
+
+def _refusal(store: str, done: str, told: str) -> KepuError:
+    return KepuError(
+        f"--store {store} cannot be {done} ({' '.join(told.split())[:300]}) — correct it, or what "
+        "it needs"
+    )
+
+
+def put(outcome: Outcome, folder: Path, store: str) -> Outcome:
+    """Write the files of a report to ``store``, read each again, give the outcome with addresses.
+
+    Raises
+    ------
+    KepuError : the address cannot be written, or does not hold what was written.
+    """
+    files = {}
+    for kind, entry in outcome.files.items():
+        content = (folder / Path(entry["name"]).name).read_bytes()
+        _write(store, entry["name"], content)
+        files[kind] = {**entry, "url": f"{store.rstrip('/')}/{entry['name']}", "size": len(content)}
+    return replace(outcome, files=files)
+
+
+def put_text(store: str, name: str, text: str) -> None:
+    """Write one text file to ``store``.
+
+    Raises
+    ------
+    KepuError : as of :func:`put`.
+    """
+    _write(store, name, text.encode())
+
+
+def _write(store: str, name: str, content: bytes) -> None:
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        raise KepuError(f"{name} leads out of {store} — rename the notebook")
+    with _sentence(store, "written"):
+        system, root = _system(store)
+        path = f"{root}/{name}"
+        system.makedirs(path.rpartition("/")[0], exist_ok=True)
+        system.pipe_file(path, content)  # whole or not at all, as object stores write
+        kept = system.cat_file(path)
+    if hashlib.sha256(kept).digest() != hashlib.sha256(content).digest():
+        raise _refusal(store, "relied on", f"{name} reads otherwise than it was written")
+
+
+def seen(outcome: Outcome, store: str) -> bool:
+    """Whether this machine sees the files of a report another one wrote to ``store``.
+
+    Raises
+    ------
+    KepuError : the address cannot be read.
+    """
+    with _sentence(store, "read"):
+        system, root = _system(store)
+        system.invalidate_cache()
+        paths = {f"{root}/{entry['name']}": entry["size"] for entry in outcome.files.values()}
+        return all(system.exists(p) and system.size(p) == size for p, size in paths.items())
+
+
+def there(entry: Mapping[str, Any]) -> bool:
+    """Whether a file written before is still at its address, by its size.
+
+    Raises
+    ------
+    KepuError : the address cannot be read.
+    """
+    folder, _, name = entry["url"].rpartition("/")
+    return _sizes(folder).get(name) == entry["size"]
+
+
+@cache
+def _sizes(folder: str) -> dict[str, int]:
+    with _sentence(folder, "read"):
+        system, root = _system(folder)
+        if not system.exists(root):
+            return {}
+        return {e["name"].rpartition("/")[2]: e["size"] for e in system.ls(root, detail=True)}
+
+
+def _system(address: str) -> tuple[Any, str]:
+    from fsspec.core import url_to_fs
+
+    system, path = url_to_fs(address)
+    return system, path.rstrip("/")

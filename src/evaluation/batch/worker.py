@@ -1,0 +1,559 @@
+"""Make one report in a process of its own, twice where that can help, and tell the outcome."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.iorw import write_ipynb
+
+from evaluation.base import cache
+from evaluation.base.errors import KepuError
+from evaluation.batch import state
+from evaluation.batch.kernels import (
+    ADDRESS,
+    LOG,
+    THREADS,
+    Process,
+    Server,
+    Unprepared,
+    allow_files,
+    socket_folder,
+    unsafe,
+)
+from evaluation.batch.plan import Job
+from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome
+
+# ------------------------------------------------------------------------------------------
+# The papermill engine of a run: papermill's own, which also keeps a notebook that broke off.
+
+
+NAME = "kepu"
+
+
+class KeepingEngine(NBClientEngine):
+    """Execute as papermill does; save before the first cell and when execution breaks off.
+
+    papermill saves twice a cell or not at all. The first costs more than most cells take, the
+    second loses the notebook of a kernel that died or hung.
+    """
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, unfinished: str, **kwargs: Any
+    ) -> Any:
+        """Execute; ``unfinished`` is where the notebook is saved."""
+        write_ipynb(nb_man.nb, unfinished)
+        try:
+            return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+        except BaseException:
+            write_ipynb(nb_man.nb, unfinished)
+            raise
+
+
+def register() -> None:
+    """Make the engine known to papermill under ``NAME``."""
+    papermill_engines.register(NAME, KeepingEngine)
+
+
+# ------------------------------------------------------------------------------------------
+# Take the paths of this machine out of what a run keeps; pictures and numbers stay as they are.
+
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+def tidy(path: Path, pairs: Pairs) -> Any:
+    """Rewrite an executed notebook without paths of this machine; give it back."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    run = notebook.metadata.pop("papermill", {})
+    notebook.metadata["kernelspec"] = {
+        "name": "python3", "display_name": "Python 3", "language": "python",
+    }  # fmt: skip
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"  # papermill draws one anew for the cell it puts in
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+    clean = nbformat.from_dict(_hidden(notebook, pairs))
+    clean.metadata["kepu"] = _hidden(dict(run.get("parameters", {})), pairs)
+    nbformat.write(clean, path)
+    return clean
+
+
+def _hidden(value: Any, pairs: Pairs) -> Any:
+    """Replace paths in every text of a tree, pictures excepted (their base64 must stay whole)."""
+    if isinstance(value, str):
+        return hide(value, pairs)
+    if isinstance(value, list | tuple):
+        return [_hidden(item, pairs) for item in value]
+    if isinstance(value, dict):
+        return {k: v if k.startswith("image/") else _hidden(v, pairs) for k, v in value.items()}
+    return value
+
+
+def hide(text: str, pairs: Pairs) -> str:
+    """Replace each folder of ``pairs`` by its stand-in, where it stands as a whole path.
+
+    >>> hide("/srv/a/x.py, /srv/ab, x=/srv/a/9 in /srv/a.", (("/srv/a", "~"),))
+    '~/x.py, /srv/ab, x=~/9 in ~.'
+    """
+    for folder, stand_in in pairs:
+        text = re.sub(rf"(?<![\w+/.-]){re.escape(folder)}(?![\w-]|\.\w)", stand_in, text)
+    return text
+
+
+def hidden(data: Path, notebooks: Path) -> tuple[tuple[str, str], ...]:
+    """List the folders no report may show, the longest first, each with its stand-in."""
+    package = str(Path(__file__).parents[1])
+    pairs = {str(Path.home()): "~", tempfile.gettempdir(): "(tmp)", sys.prefix: "(env)"}
+    pairs |= {sys.base_prefix: "(python)", package: "src"}
+    for path, stand_in in ((notebooks.parent, "."), (data, data.name)):
+        pairs |= {str(path.absolute()): stand_in, str(path.resolve()): stand_in}
+    pairs = {folder: name for folder, name in pairs.items() if len(Path(folder).parts) > 1}
+    return tuple(sorted(pairs.items(), key=lambda pair: -len(pair[0])))
+
+
+# ------------------------------------------------------------------------------------------
+# Make one report: run its notebook in a kernel of its own, write its files, say what became of
+# it.
+
+
+KERNEL = "kepu-report"
+OTHER_CODE = "it has another kepu-evaluation"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One report to make in ``folder``, from notebooks and data, within ``timeout`` seconds.
+
+    ``store`` is an address the files are written to once they are whole, ``""`` for none. ``code``
+    is the :func:`evaluation.base.cache.whole` of the only code that may make it, ``""`` for any.
+    """
+
+    job: Job
+    notebooks: str
+    data: str
+    folder: str
+    timeout: float
+    hidden: tuple[tuple[str, str], ...] = ()
+    store: str = ""
+    code: str = ""
+
+    @property
+    def name(self) -> str:
+        """Names its files beside those of other runs, in few bytes: paths of sockets are short."""
+        return hashlib.sha256(self.folder.encode()).hexdigest()[:12]
+
+
+def main(task: dict[str, Any], told: str) -> None:
+    """Do one task, the mapping of a :class:`Task`, and write its outcome into the file ``told``."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    warnings.simplefilter("ignore")
+    for name in ("papermill", "nbconvert", "traitlets", "asyncio", "root"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    outcome = make(Task(**{**task, "job": Job(**task["job"])}))
+    part = Path(f"{told}.part")
+    part.write_text(json.dumps(asdict(outcome), ensure_ascii=False), "utf-8")
+    os.replace(part, told)
+
+
+def make(task: Task) -> Outcome:
+    """Execute and write; a failure is an outcome, never an exception."""
+    begun = time.monotonic()
+    if task.code and task.code != cache.whole():
+        return Outcome(task.job.id, REFUSED, 0.0, OTHER_CODE)
+    notebook = Path(task.folder, f"{task.job.stem}.ipynb")
+    hidden = tuple((folder, stand_in) for folder, stand_in in task.hidden)
+    try:
+        executed = _execute(task, notebook, hidden)
+        files, told = _write(task, executed, notebook)
+        seconds = time.monotonic() - begun
+        noise = _complaints(executed)
+        return Outcome(task.job.id, MADE, seconds, warnings=noise, files=files, summary=told)
+    except Exception as error:  # noqa: BLE001 - one region's failure must not stop the others
+        _keep_unfinished(notebook, hidden)
+        reason = hide(describe(error, task.timeout), hidden)
+        return Outcome(task.job.id, FAILED, time.monotonic() - begun, reason, passing(error))
+
+
+def _keep_unfinished(notebook: Path, hidden: tuple[tuple[str, str], ...]) -> None:
+    """Tidy the notebook of a failed report; one that cannot be rewritten would show paths."""
+    try:
+        if notebook.exists():
+            tidy(notebook, hidden)
+    except (OSError, ValueError):
+        notebook.unlink()
+
+
+def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) -> Any:
+    """Run the notebook with papermill; give it back without paths of this machine."""
+    import papermill
+    from traitlets.config import Config
+
+    from evaluation.base import files
+
+    deadline = time.monotonic() + task.timeout
+    register()
+    papermill.execute_notebook(
+        files.literal(Path(task.notebooks, f"{task.job.notebook}.ipynb")),
+        files.literal(notebook),
+        parameters=_parameters(task),
+        engine_name=NAME,
+        unfinished=str(notebook),
+        request_save_on_cell_execute=False,
+        kernel_name=KERNEL,
+        language="python",
+        cwd=task.notebooks,
+        progress_bar=False,
+        start_timeout=60,
+        timeout_func=lambda cell: max(deadline - time.monotonic(), 0.1),
+        shutdown_kernel="immediate",
+        config=Config({"KernelManager": _connection(task)}),
+    )
+    return tidy(notebook, hidden)
+
+
+def _write(
+    task: Task, executed: Any, notebook: Path
+) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
+    """Write every format; give name and hash of each file, and the summary the page carries."""
+    from evaluation.batch import cells
+    from evaluation.report import html
+
+    job, simulated = task.job, task.job.stem.endswith("_simulated")
+    # The page is always made: the front page links it and reads its summary.
+    written = html.write(executed, job.language, ("html", *job.formats), simulated=simulated)
+    files = {"notebook": _entry(f"notebooks/{notebook.name}", notebook.read_bytes())}
+    for kind, content in written.items():
+        path = notebook.with_suffix(f".{kind}")
+        path.write_bytes(content)
+        files[kind] = _entry(path.name, content)
+    return files, cells.read(written["html"].decode())
+
+
+def _entry(name: str, content: bytes) -> dict[str, str]:
+    return {"name": name, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _complaints(executed: Any) -> tuple[str, ...]:
+    """What the kernel wrote to its standard error, shortened."""
+    return tuple(
+        "".join(output["text"]).strip()[:500]
+        for cell in executed.cells
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "stream" and output["name"] == "stderr"
+    )
+
+
+def _connection(task: Task) -> dict[str, str]:
+    """Say how to reach the kernel: by sockets that are files, named after the report.
+
+    Processes that start kernels at once can draw the same free TCP ports, and the later kernel
+    dies; files of their own cannot collide. Windows has TCP only, encrypted where it can be.
+    """
+    import zmq
+
+    if os.name == "posix":
+        file = Path(os.environ["JUPYTER_RUNTIME_DIR"], f"{task.name}.json")
+        return {"transport": "ipc", "connection_file": str(file)}
+    return {"transport_encryption": "auto" if zmq.has("curve") else "disabled"}
+
+
+def _parameters(task: Task) -> dict[str, Any]:
+    """Parameters as the kernel needs them: a data folder it can reach from the notebooks."""
+    given = dict(task.job.parameters)
+    if "data" in given:
+        reached = Path(task.notebooks, given["data"]).resolve()
+        if reached != Path(task.data).resolve():
+            given["data"] = str(Path(task.data).resolve())
+    return given
+
+
+def describe(error: BaseException, timeout: float) -> str:
+    """Say in one line what went wrong: the exception's name and its message."""
+    name = getattr(error, "ename", None) or type(error).__name__
+    if _silent(error):
+        return "its kernel lost a message, for want of memory or of open files (ulimit -n)"
+    if name == "CellTimeoutError":
+        return f"took longer than {timeout:g} s (--timeout allows more)"
+    if name == "DeadKernelError":
+        return "its kernel was killed, for want of memory or from outside"
+    message = getattr(error, "evalue", None) or str(error)
+    line = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", message).split())
+    return f"{name}: {line[:300]}" if line else name
+
+
+def passing(error: BaseException) -> bool:
+    """Whether the cause may be gone by another try: a killed kernel, a full disk, a slow start."""
+    name = type(error).__name__
+    if name == "CellTimeoutError":  # an OSError by descent
+        return _silent(error)
+    return isinstance(error, OSError) or name == "DeadKernelError" or "Kernel died" in str(error)
+
+
+def _silent(error: BaseException) -> bool:
+    """Whether a cell ended whose output never came: no matter of the time a report may take."""
+    silence = "Timeout waiting for IOPub output"
+    return type(error).__name__ == "CellTimeoutError" and silence in str(error)
+
+
+# ------------------------------------------------------------------------------------------
+# Try one report in a process of its own, twice where the cause of a failure can pass.
+
+
+# Beyond the time of a report: to end its kernel and to write its files.
+GRACE = 60.0
+# Fork servers lost one after the other, without a process made between, before a run gives up.
+LOST = 2
+
+
+class Launcher:
+    """Starts the processes of reports: forked from a prepared server, or as fresh interpreters.
+
+    Parameters
+    ----------
+    folder : for Jupyter's own files; a kernel specification is written there.
+    prepare : arguments of :func:`evaluation.batch.kernels.reports`.
+
+    Raises
+    ------
+    KepuError : this machine allows too few open files, or no folder for sockets.
+    OSError : ``folder`` cannot be written.
+    """
+
+    def __init__(self, folder: Path, prepare: Mapping[str, Any]):
+        allow_files()
+        self.notice = unsafe()
+        self._folder, self._prepare = folder, dict(prepare)
+        self._server: Server | None = None
+        self._lost, self._unprepared = 0, ""
+        self._sockets = contextlib.ExitStack()
+        self._running: set[Any] = set()
+        self._lock = threading.Lock()
+        self.closed = False
+        write_kernel(folder, warm=not self.notice)
+        self._runtime = str(self._sockets.enter_context(socket_folder("run-")))
+
+    def start(self, task: Task) -> Any:
+        """Start a process for ``task``; it has ``wait`` and ``kill`` as a ``Popen`` has.
+
+        Raises
+        ------
+        OSError : the system did not start one; another try may do better.
+        Unprepared : no process can be started, now or later; the message says why.
+        """
+        environment = {
+            **os.environ,
+            "JUPYTER_PATH": str(self._folder),
+            "JUPYTER_RUNTIME_DIR": self._runtime,
+        }
+        hidden = (*task.hidden, (self._runtime, "(tmp)"))
+        arguments = {"task": asdict(replace(task, hidden=hidden)), "told": str(self.told(task))}
+        log = str(self.log(task))
+        if self.notice:
+            return self._keep(_fresh(arguments, environment, log))
+        forked = self._forked(arguments, environment | {LOG: log}, log, task.timeout + GRACE)
+        return self._keep(forked)
+
+    def _forked(
+        self, arguments: dict[str, Any], environment: dict[str, str], log: str, patience: float
+    ) -> Process:
+        """Have the server fork a process; one that is gone or does not answer is replaced."""
+        while True:
+            server = self.server()
+            told = environment | {ADDRESS: server.address}
+            try:
+                process = Process(
+                    server.address, "evaluation.batch.worker:main", arguments,
+                    environment=told, log=log, patience=patience,
+                )  # fmt: skip
+            except (ConnectionError, FileNotFoundError, TimeoutError) as error:
+                # The sockets of a killed process go before the process does.
+                silent = isinstance(error, TimeoutError)
+                self._replace(server, f"{error} (--timeout allows more)" if silent else "")
+            except Unprepared as error:
+                self._unprepared = str(error)
+                raise
+            else:
+                self._lost = 0
+                return process
+
+    def server(self) -> Server:
+        """The fork server, started again where it was killed."""
+        with self._lock:
+            if self.closed:
+                raise ConnectionError("the run was ended")
+            if self._server is not None and not self._server.alive:
+                self._end_server()
+            if self._unprepared:
+                raise Unprepared(self._unprepared)
+            if self._server is None:
+                self._server = Server(
+                    "evaluation.batch.kernels:reports", self._prepare, {"PYTHONHASHSEED": "0"}
+                )
+            return self._server
+
+    def _replace(self, server: Server, silence: str) -> None:
+        """End ``server``, unless another thread has; ``silence`` says that it did not answer."""
+        with self._lock:
+            if self._server is server and not self.closed:
+                self._end_server(silence)
+
+    def _end_server(self, silence: str = "") -> None:
+        """End the server and count it as lost; too many in a row, and no more are started."""
+        code = self._server.close(0.0 if silence else 10.0)
+        self._server = None
+        self._lost += 1
+        if self._lost == LOST:
+            reason = silence or f"the fork server {_ended(code)}"
+            self._unprepared = f"the reports could not be prepared: {reason}"
+
+    def told(self, task: Task) -> Path:
+        """The file a process tells its outcome in; the disk of the reports may be full."""
+        return self._folder / f"{task.name}.json"
+
+    def log(self, task: Task) -> Path:
+        """What the process of a task wrote to its standard output and error."""
+        return self._folder / f"{task.name}.log"
+
+    def _keep(self, process: Any) -> Any:
+        self._running.add(process)
+        if self.closed:
+            process.kill()
+        return process
+
+    def done(self, process: Any) -> None:
+        """Forget a process that has ended."""
+        self._running.discard(process)
+
+    def close(self) -> None:
+        """End every process and the server."""
+        self.closed = True
+        for process in list(self._running):
+            process.kill()
+        with self._lock:
+            if self._server is not None:
+                self._server.close()
+        self._sockets.close()
+
+
+def _fresh(arguments: dict[str, Any], environment: dict[str, str], log: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "evaluation.batch.worker", json.dumps(arguments)]
+    with open(log, "ab") as stream:
+        return subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
+            start_new_session=True,
+        )  # fmt: skip
+
+
+def attempt(task: Task, launcher: Launcher, tries: int = 2) -> Outcome:
+    """Make one report in ``task.folder``; try again where the cause of a failure can pass."""
+    for number in range(1, tries + 1):
+        shutil.rmtree(task.folder, ignore_errors=True)
+        outcome = replace(_stored(_try(task, launcher), task), attempts=number)
+        if not outcome.passing or launcher.closed:
+            break
+    return outcome
+
+
+def _stored(outcome: Outcome, task: Task) -> Outcome:
+    """Write a report that was made to the address it is to be kept at."""
+    if not task.store or outcome.status != MADE:
+        return outcome
+    try:
+        return state.put(outcome, Path(task.folder), task.store)
+    except KepuError as error:
+        return replace(outcome, status=FAILED, error=str(error), passing=True, files={})
+
+
+def _try(task: Task, launcher: Launcher) -> Outcome:
+    begun = time.monotonic()
+
+    def failed(error: str, passing: bool) -> Outcome:
+        return Outcome(task.job.id, FAILED, time.monotonic() - begun, error, passing)
+
+    try:
+        Path(task.folder).mkdir(parents=True)
+        process = launcher.start(task)
+    except OSError as error:
+        return failed(f"could not be started ({error.strerror or error})", True)
+    try:
+        code = process.wait(task.timeout + GRACE)
+    except subprocess.TimeoutExpired:
+        return failed(f"took longer than {task.timeout:g} s (--timeout allows more)", False)
+    finally:
+        process.kill()
+        launcher.done(process)
+    try:
+        return _read(launcher.told(task), launcher.log(task))
+    except FileNotFoundError:
+        return failed(_death(code, launcher.log(task)), True)
+    finally:
+        for path in (launcher.told(task), launcher.log(task)):
+            path.unlink(missing_ok=True)
+
+
+def _read(told: Path, log: Path) -> Outcome:
+    """Read an outcome; of a kernel that did not start the cause stands in the log alone."""
+    found = json.loads(told.read_text("utf-8"))
+    if "Kernel died" in found["error"] and log.exists():
+        last = log.read_text("utf-8", errors="replace").strip().rpartition("\n")[2]
+        found["error"] += f" ({last[-200:]})" if last else ""
+    return Outcome(**{**found, "warnings": tuple(found["warnings"])})
+
+
+def _death(code: int, log: Path) -> str:
+    """Say how a process ended that left no outcome."""
+    told = log.read_text("utf-8", errors="replace").split() if log.exists() and code > 0 else []
+    return f"its process {_ended(code)}: {' '.join(told)[-300:]}".removesuffix(": ")
+
+
+def _ended(code: int) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"was ended by {name}, for want of memory or from outside"
+    return f"ended with code {code}"
+
+
+def write_kernel(folder: Path, *, warm: bool) -> None:
+    """Write a kernel specification that starts this very interpreter, whatever is installed."""
+    spec = folder / "kernels" / KERNEL
+    spec.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    argv.append("--HistoryManager.enabled=False")
+    env = {f"{name}_NUM_THREADS": "1" for name in THREADS}
+    env |= {
+        "PYTHONHASHSEED": "0",
+        "PYTHONUTF8": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "IPYTHONDIR": str(folder / "ipython"),  # a user's start-up files must not alter a report
+    }
+    metadata: dict[str, Any] = {"supported_encryption": ["curve"]}
+    if warm:
+        metadata["kernel_provisioner"] = {"provisioner_name": "kepu-warm"}
+    kernel = {"argv": argv, "display_name": "Python", "language": "python", "env": env}
+    (spec / "kernel.json").write_text(json.dumps({**kernel, "metadata": metadata}), "utf-8")
+
+
+if __name__ == "__main__":  # where processes cannot be forked
+    main(**json.loads(sys.argv[1]))

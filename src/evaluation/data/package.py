@@ -1,0 +1,166 @@
+"""Read a data package into frames; the only door through which figures enter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from evaluation.base.errors import DataError
+from evaluation.base.results import Spoken, drawn, say, whole
+from evaluation.data import contract, declared
+from evaluation.data.rules import RATE
+from evaluation.data.tables import TABLES, Files, read_files
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN_DIGITS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset(Spoken):
+    """The tables of one checked data package.
+
+    Attributes
+    ----------
+    root : folder the package was read from.
+    hash : SHA-256 over the names and bytes of its files; two equal hashes are equal data.
+    simulated : whether the figures are generated; every page must then say so.
+    facts : one published figure a row, with ``row`` (line in ``facts.csv``) and ``year`` (of
+        ``period_end``, missing where the period has no stated end); ``value`` in ``unit``.
+    sources, indicators, regions, region_sets, measures, units, organisations, waves,
+    assumptions, contradictions, doses, part_whole : the tables ``datapackage.json`` describes.
+
+    The tables are not changed in place, for what was once selected from them is kept: a package
+    with other tables is made by ``dataclasses.replace``.
+
+    Codes, ids and periods are strings, ``""`` where empty; numbers are ``float64``, whole numbers
+    ``int64`` (``Int64`` where they may be missing), truth values ``bool``.
+    """
+
+    root: Path
+    hash: str
+    simulated: bool
+    facts: pd.DataFrame
+    sources: pd.DataFrame
+    indicators: pd.DataFrame
+    regions: pd.DataFrame
+    region_sets: pd.DataFrame
+    measures: pd.DataFrame
+    units: pd.DataFrame
+    organisations: pd.DataFrame
+    waves: pd.DataFrame
+    assumptions: pd.DataFrame
+    contradictions: pd.DataFrame
+    doses: pd.DataFrame
+    part_whole: pd.DataFrame
+
+    def counts(self) -> dict[str, int]:
+        """Number of rows of each table."""
+        return {name: len(getattr(self, name)) for name in TABLES}
+
+    def table(self) -> pd.DataFrame:
+        """Rows of each table: ``table, rows``."""
+        return pd.DataFrame(list(self.counts().items()), columns=["table", "rows"])
+
+    def summary(self, language: str = "en") -> str:
+        """How much is in the package, in one sentence; a simulated one says so."""
+        facts = self.facts
+        rates = int(((facts["indicator"] == RATE) & (facts["kind"] == "survey")).sum())
+        counts = {
+            "facts": len(facts), "rates": rates, "regions": facts["region_code"].nunique(),
+            "indicators": facts["indicator"].nunique(), "sources": len(self.sources),
+        }  # fmt: skip
+        shown = {name: whole(count) for name, count in counts.items()}
+        warning = [say("speak.simulated", language)] if self.simulated else []
+        return " ".join([*warning, say("speak.dataset", language, **shown)])
+
+    def plot(self, language: str = "en") -> Figure:
+        """Which regions have a surveyed rate in which survey."""
+        return drawn("of_dataset", self, language)
+
+    def __repr__(self) -> str:
+        rates = int(((self.facts["indicator"] == RATE) & (self.facts["kind"] == "survey")).sum())
+        kind = "simulated " if self.simulated else ""
+        return (
+            f"Dataset({self.root.as_posix()}, {self.hash[:SHOWN_DIGITS]}: {len(self.facts):,} "
+            f"{kind}facts, {rates:,} of them surveyed literacy rates, on "
+            f"{self.facts['region_code'].nunique()} regions and "
+            f"{self.facts['indicator'].nunique()} indicators from {len(self.sources)} sources; "
+            f"{len(self.waves)} waves)"
+        )
+
+
+_held: dict[str, Dataset] = {}
+
+
+def hold(dataset: Dataset) -> None:
+    """Keep a package in memory, for this process and those forked from it: ``load`` finds it."""
+    _held[dataset.hash] = dataset
+
+
+def load(path: str | Path | Files = "data", checked_hash: str = "") -> Dataset:
+    """Read the data package at ``path`` and check its contract.
+
+    Parameters
+    ----------
+    path : folder with ``datapackage.json`` and its tables, or its files as they were read.
+    checked_hash : hash of a package that has been checked before; a package of the same hash is
+        not checked again.
+
+    Raises
+    ------
+    DataError
+        Listing every breach of the contract, each with file, row, column, rule and remedy.
+    """
+    files = path if isinstance(path, Files) else read_files(Path(path))
+    root, digest = files.root, files.hash
+    if digest in _held:
+        # Copies on write: what a caller does to its tables leaves the ones held as they are.
+        held = _held[digest]
+        return replace(held, root=root, **{n: getattr(held, n).copy(deep=False) for n in TABLES})
+    package = contract.read(files)
+    # A package that cannot be read as a whole is refused, checked before or not.
+    unread = [name for name in TABLES if name not in package.tables]
+    violations = contract.breaches(package) if digest != checked_hash or unread else []
+    if violations:
+        raise DataError(violations)
+    frames = {name: _typed(name, package) for name in TABLES}
+    frames["facts"] = _dated(frames["facts"])
+    return Dataset(root=root, hash=digest, simulated=package.simulated, **frames)
+
+
+def _typed(table: str, package: contract.Package) -> pd.DataFrame:
+    """One table with the types of its columns; of facts, the line in the file as column ``row``."""
+    text = package.tables[table]
+    own = declared.fields(table)
+    known = {field["name"] for field in own}
+    added = [field for field in package.schemas[table]["fields"] if field["name"] not in known]
+    columns = {field["name"]: _column(text, field) for field in [*own, *added]}
+    frame = pd.DataFrame(columns, index=text.index)
+    if table == "facts":
+        frame["row"] = text.index.to_numpy()
+    return frame.reset_index(drop=True)
+
+
+def _column(table: pd.DataFrame, field: dict[str, Any]) -> pd.Series:
+    kind, name = field["type"], field["name"]
+    # An optional column that is not there is empty.
+    text = table[name] if name in table else pd.Series("", index=table.index, dtype=str)
+    if kind == "string":
+        return text
+    if kind == "boolean":
+        return text.isin(field.get("trueValues", declared.TRUE))
+    numbers = pd.to_numeric(text.where(text != ""))
+    if kind == "number":
+        return numbers.astype(float)
+    required = field.get("constraints", {}).get("required", False)
+    return numbers.astype("int64" if required else "Int64")
+
+
+def _dated(facts: pd.DataFrame) -> pd.DataFrame:
+    year = facts["period_end"].str[:4]
+    return facts.assign(year=pd.to_numeric(year.where(year != "")).astype("Int64"))

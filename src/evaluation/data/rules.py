@@ -1,0 +1,489 @@
+"""Rules of the contract across columns, rows and tables, each a small vectorised function."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import wraps
+
+import pandas as pd
+
+from evaluation.base.errors import Violation
+
+# Tables of text by name; the index of each is the row number in its file.
+Tables = dict[str, pd.DataFrame]
+Rule = Callable[[Tables], list[Violation]]
+
+RATE = "science_literacy_rate"
+GAIN = "science_literacy_rate_change"
+CONFLICT = "conflict"
+RECORD = "correct the figure, or record it in contradictions.csv and flag the fact 'conflict'"
+
+
+def needs(**columns: str) -> Callable[[Rule], Rule]:
+    """Run a rule only where its tables have the columns it reads.
+
+    ``columns`` maps a table to column names separated by spaces. A missing table or column is a
+    breach of its own and is reported as such.
+    """
+
+    def decorate(rule: Rule) -> Rule:
+        @wraps(rule)
+        def guarded(tables: Tables) -> list[Violation]:
+            present = all(
+                name in tables and set(wanted.split()) <= set(tables[name].columns)
+                for name, wanted in columns.items()
+            )
+            return rule(tables) if present else []
+
+        return guarded
+
+    return decorate
+
+
+def breaches(rows: pd.DataFrame, table: str, column: str, rule: str, remedy: str):
+    """One violation a row; ``rule`` and ``remedy`` are formats filled from the row's columns."""
+    return [
+        Violation(f"{table}.csv", int(number), column, rule.format(**row), remedy.format(**row))
+        for number, row in zip(rows.index, rows.to_dict("records"), strict=True)
+    ]
+
+
+def number(text: pd.Series) -> pd.Series:
+    """Text as float; missing where it is no finite number, which another rule reports."""
+    values = pd.to_numeric(text, errors="coerce").astype(float)
+    return values.where(values.abs() < float("inf"))
+
+
+def exploded(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """One row for each entry of a semicolon-separated column, as the new column ``entry``."""
+    entries = frame.assign(entry=frame[column].str.split(";")).explode("entry")
+    return entries[(entries[column] != "")]
+
+
+def flagged(facts: pd.DataFrame, *caveats: str) -> pd.Series:
+    """True where a fact carries at least one of ``caveats``."""
+    pattern = "|".join(caveats)
+    return facts["caveats"].str.contains(rf"(?:^|;)(?:{pattern})(?:;|$)")
+
+
+def recorded_pairs(tables: Tables) -> list[frozenset[str]]:
+    """Sets of fact ids that one row of contradictions.csv names together."""
+    table = tables.get("contradictions")
+    if table is None or "fact_ids" not in table:
+        return []
+    return [frozenset(ids.split(";")) for ids in table["fact_ids"]]
+
+
+CAVEATS = {
+    "proxy": "stands in for a quantity it does not measure itself",
+    "derived": "computed from printed figures; the arithmetic is in the note",
+    "scope_change": "what is counted changed; begins a series of its own",
+    "off_wave": "survey outside the national waves",
+    "provincial_survey": "survey run by the province itself, with its own sample",
+    "conflict": "contradicted by another figure; see contradictions.csv",
+    "weak_source": "one source of low reliability",
+    "suspect": "probably not what it is printed as",
+    "basis_unstated": "the source does not say what the figure refers to",
+    "lower_bound": "at least this much",
+}
+# Facts with one of these are shown, and never estimated from.
+BARRED = frozenset(
+    {"conflict", "weak_source", "suspect", "off_wave", "provincial_survey", "basis_unstated"}
+)
+# National surveys before provinces were sampled, of which no design usable here is published:
+# described years of the rate, but no waves.
+EARLY_SURVEYS = ("1992", "1994", "1996", "2001", "2005")
+# Column with semicolon-separated entries, and the column that must hold each of them.
+LISTS = (
+    ("facts", "source_id", "sources", "source_id"),
+    ("waves", "source_id", "sources", "source_id"),
+    ("measures", "source_id", "sources", "source_id"),
+    ("assumptions", "source_id", "sources", "source_id"),
+    ("assumptions", "wave", "waves", "wave"),
+    ("measures", "lead_unit_zh", "organisations", "name_zh"),
+    ("measures", "responsible_units_zh", "organisations", "name_zh"),
+    ("contradictions", "fact_ids", "facts", "fact_id"),
+)
+BREAKS = "\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
+BREAK = re.compile(f"[{BREAKS}]")
+# Characters no page, PDF or Word file can show: control, direction overrides, no characters at all.
+CONTROL = re.compile(
+    "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
+)
+# English writes no classifier after a counted number.
+UNPAIRED = ("symbol_zh",)
+FILLED = ("facts", "sources", "indicators", "regions", "region_sets", "units", "waves")
+
+
+def entries_are_known(tables: Tables) -> list[Violation]:
+    """Every entry of a semicolon-separated list exists in the table it refers to."""
+    found = []
+    for table, column, other, key in LISTS:
+        if column not in tables.get(table, ()) or key not in tables.get(other, ()):
+            continue
+        rows = exploded(tables[table], column)
+        rows = rows[~rows["entry"].isin(tables[other][key])]
+        remedy = f"correct it, or add it to {other}.csv first; separate several with a semicolon"
+        found += breaches(rows, table, column, f"'{{entry}}' is not in {other}.csv", remedy)
+    return found
+
+
+@needs(facts="caveats")
+def caveats_are_known(tables: Tables) -> list[Violation]:
+    """Caveats come from the vocabulary ``CAVEATS``."""
+    rows = exploded(tables["facts"], "caveats")
+    rows = rows[~rows["entry"].isin(CAVEATS)]
+    remedy = f"use {', '.join(CAVEATS)}; put anything else into the note"
+    return breaches(rows, "facts", "caveats", "unknown caveat '{entry}'", remedy)
+
+
+@needs(facts="indicator unit", indicators="indicator unit")
+def unit_is_the_indicators(tables: Tables) -> list[Violation]:
+    """A fact has the unit of its indicator."""
+    units = tables["indicators"].drop_duplicates("indicator").set_index("indicator")["unit"]
+    facts = tables["facts"].assign(expected=tables["facts"]["indicator"].map(units))
+    rows = facts[facts["expected"].notna() & (facts["unit"] != facts["expected"])]
+    rule = "unit '{unit}' is not '{expected}', the unit of {indicator}"
+    remedy = "convert the value to {expected}, or add an indicator with the unit {unit}"
+    return breaches(rows, "facts", "unit", rule, remedy)
+
+
+@needs(facts="indicator series")
+def series_belongs_to_the_indicator(tables: Tables) -> list[Violation]:
+    """A series is the indicator itself, or one of its definitions: ``indicator@definition``."""
+    facts = tables["facts"]
+    rows = facts[facts["series"].str.split("@").str[0] != facts["indicator"]]
+    rule = "series '{series}' is not one of the indicator {indicator}"
+    remedy = "name it {indicator}, or {indicator}@ and the definition"
+    return breaches(rows, "facts", "series", rule, remedy)
+
+
+@needs(facts="value unit indicator")
+def values_are_possible(tables: Tables) -> list[Violation]:
+    """Shares lie between 0 and 100 percent; only differences may be negative."""
+    facts = tables["facts"]
+    value, share = number(facts["value"]), facts["unit"] == "percent"
+    outside = facts[share & ~value.between(0, 100) & value.notna()]
+    negative = facts[~share & (facts["unit"] != "percentage_point") & (value < 0)]
+    above = "check the figure against the source; a share is printed in percent, not permille"
+    below = "check the sign against the source"
+    rule, sign = "share {value} is not within 0 to 100 percent", "{indicator} is negative: {value}"
+    return [
+        *breaches(outside, "facts", "value", rule, above),
+        *breaches(negative, "facts", "value", sign, below),
+    ]
+
+
+@needs(facts="indicator kind period_end caveats", waves="wave")
+def rate_belongs_to_a_wave(tables: Tables) -> list[Violation]:
+    """A surveyed literacy rate is dated to a national survey, or flagged ``off_wave``."""
+    facts = tables["facts"]
+    year = facts["period_end"].str[:4]
+    national = year.isin(tables["waves"]["wave"]) | year.isin(EARLY_SURVEYS)
+    rates = (facts["indicator"] == RATE) & (facts["kind"] == "survey")
+    rows = facts[rates & ~national & ~flagged(facts, "off_wave")]
+    remedy = (
+        "correct the year, or add the caveat off_wave; a new national wave is a row of waves.csv"
+    )
+    return breaches(rows, "facts", "period_end", "no national survey in '{period_end}'", remedy)
+
+
+@needs(facts="period_start period_end")
+def periods_are_ordered(tables: Tables) -> list[Violation]:
+    """A period has a start or an end, and does not end before it starts."""
+    facts = tables["facts"]
+    start, end = facts["period_start"], facts["period_end"]
+    # A year and a month of that year overlap: compare what both state.
+    late = (start.str[:4] > end.str[:4]) | ((start.str.len() == end.str.len()) & (start > end))
+    late &= (start != "") & (end != "")
+    rule = "period ends in {period_end}, before its start {period_start}"
+    undated = facts[(start == "") & (end == "")]
+    return [
+        *breaches(facts[late], "facts", "period_start", rule, "exchange or correct the two"),
+        *breaches(undated, "facts", "period_end", "no period", "give the year the figure is for"),
+    ]
+
+
+def languages_are_paired(tables: Tables) -> list[Violation]:
+    """A text in one language has its counterpart in the other (``x_zh`` and ``x_en``)."""
+    found = []
+    for table, frame in tables.items():
+        for chinese in [name for name in frame.columns if name.endswith("_zh")]:
+            if chinese in UNPAIRED:
+                continue
+            english = f"{chinese.removesuffix('_zh')}_en"
+            if english not in frame:
+                continue
+            for empty, filled in ((chinese, english), (english, chinese)):
+                rows = frame.loc[(frame[empty] == "") & (frame[filled] != ""), filled]
+                found += [
+                    Violation(
+                        f"{table}.csv", int(number), empty, f"empty, while {filled} is '{text}'",
+                        "write the text in both languages",
+                    )
+                    for number, text in rows.items()
+                ]  # fmt: skip
+    return found
+
+
+def cells_are_trimmed(tables: Tables) -> list[Violation]:
+    """No cell starts or ends with white space, holds a line break or a control character."""
+    found = []
+    for table, frame in tables.items():
+        for column in frame.columns:
+            for rule, odd in _odd(frame[column]):
+                rows = frame.index[frame[column].isin(odd)]
+                found += [
+                    Violation(f"{table}.csv", int(i), column, rule, "remove it") for i in rows
+                ]
+    return found
+
+
+def _odd(column: pd.Series) -> Iterator[tuple[str, list[str]]]:
+    """Rules that texts of a column break, with these texts."""
+    texts = column.unique()
+    spaced = [text for text in texts if text != text.strip() or BREAK.search(text)]
+    if spaced:
+        yield "white space around the cell or a line break in it", spaced
+    if CONTROL.search("".join(texts)):
+        control = [text for text in texts if CONTROL.search(text)]
+        yield "a control character in the cell", control
+
+
+def tables_are_filled(tables: Tables) -> list[Violation]:
+    """The tables every evaluation reads have at least one row."""
+    empty = [name for name in FILLED if name in tables and tables[name].empty]
+    return [Violation(f"{name}.csv", None, "", "no rows", "add at least one row") for name in empty]
+
+
+# A gain is the difference of two levels, each printed with two decimals.
+GAIN_TOLERANCE = 0.011
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+FORMULA = re.compile(r"(?:(?:sum|diff):)?(F\d{5,}(?:;F\d{5,})*)")
+FACT = "region_code period_start period_end indicator group kind series value caveats fact_id"
+
+
+def factors_are_positive(tables: Tables) -> list[Violation]:
+    """What a value is multiplied by is above zero."""
+    found = []
+    for table, column in (("units", "factor"), ("doses", "scale")):
+        if column in tables.get(table, ()):
+            rows = tables[table][number(tables[table][column]) <= 0]
+            rule = f"{{{column}}} is not above 0"
+            found += breaches(rows, table, column, rule, "write how many base units it stands for")
+    return found
+
+
+@needs(regions="code parent_code")
+def no_region_is_its_own_parent(tables: Tables) -> list[Violation]:
+    """The parents of a region end in one without a parent."""
+    regions = tables["regions"].drop_duplicates("code")
+    parents = dict(zip(regions["code"], regions["parent_code"], strict=True))
+    found, sound = [], set()
+    for row, code in regions["code"].items():
+        path = [code]
+        while (above := parents.get(path[-1], "")) and above not in sound and above not in path:
+            path.append(above)
+        if above in path:
+            # Each region of a circle names it; one that only leads there does not.
+            if above == code:
+                rule = f"{code} lies in itself: {' in '.join([*path, code])}"
+                remedy = "correct the parent of one of them"
+                found.append(Violation("regions.csv", int(row), "parent_code", rule, remedy))
+        else:
+            sound.update(path)
+    return found
+
+
+@needs(facts=FACT, waves="wave")
+def one_wave_has_one_rate(tables: Tables) -> list[Violation]:
+    """Estimates read at most one surveyed rate of a region, group and year, however it is dated."""
+    facts = tables["facts"].assign(year=tables["facts"]["period_end"].str[:4])
+    facts = facts[(facts["indicator"] == RATE) & (facts["kind"] == "survey")]
+    facts = facts[~flagged(facts, *BARRED) & (facts["year"] != "")]
+    facts = facts.assign(row=facts.index)
+    place = ["region_code", "group", "year"]
+    first = facts.groupby(place)[["fact_id", "row", "series", "period_start", "period_end"]]
+    first = first.transform("first")
+    dated = ["series", "period_start", "period_end"]
+    again = (facts[dated] != first[dated]).any(axis=1)
+    rows = facts.assign(other=first["fact_id"], there=first["row"], dated=first["period_end"])[
+        again
+    ]
+    rule = (
+        "{fact_id} is a second rate of {region_code} in {year}: row {there} ({other}) has one, "
+        "dated {dated}"
+    )
+    remedy = (
+        "remove one, date both alike, or give one of them a caveat such as conflict or off_wave"
+    )
+    return breaches(rows, "facts", "period_end", rule, remedy)
+
+
+@needs(facts=FACT)
+def gains_agree_with_levels(tables: Tables) -> list[Violation]:
+    """A printed gain is the difference of the published levels at its start and end."""
+    facts = tables["facts"].assign(number=number(tables["facts"]["value"]))
+    facts = facts[(facts["kind"] == "survey") & ~flagged(facts, CONFLICT, "suspect")]
+    levels = facts[(facts["indicator"] == RATE) & (facts["series"] == RATE)]
+    levels = levels.assign(year=levels["period_end"].str[:4])
+    known = levels.groupby(["region_code", "group", "year"])["number"].agg(["min", "max"])
+    # Two different levels of one year are a breach of their own; neither judges a gain.
+    known = known.loc[known["min"] == known["max"], "min"]
+    gains = facts[facts["indicator"] == GAIN]
+    at = {
+        end: known.reindex(
+            pd.MultiIndex.from_arrays([gains["region_code"], gains["group"], gains[end].str[:4]])
+        ).to_numpy()
+        for end in ("period_start", "period_end")
+    }
+    gains = gains.assign(opening=at["period_start"], closing=at["period_end"])
+    gains["difference"] = (gains["closing"] - gains["opening"]).round(4)
+    rows = gains[(gains["number"] - gains["difference"]).abs() > GAIN_TOLERANCE]
+    rule = "printed gain {value} is not {closing:g} − {opening:g} = {difference:g}"
+    return breaches(rows, "facts", "value", rule, RECORD)
+
+
+@needs(
+    facts=FACT,
+    part_whole="relation_id indicator across region_code parts tolerance",
+    region_sets="set code",
+)
+def parts_add_to_wholes(tables: Tables) -> list[Violation]:
+    """Totals equal the sum of their parts wherever all parts are published."""
+    facts = tables["facts"].assign(number=number(tables["facts"]["value"]))
+    facts = facts[(facts["group"] == "") & ~flagged(facts, CONFLICT)]
+    found = []
+    for relation in tables["part_whole"].to_dict("records"):
+        rows = _sums(facts, relation, tables["region_sets"])
+        rows = rows[(rows["number"] - rows["total"]).abs() > rows["tolerance"] + 1e-9]
+        rule = (
+            "{indicator} {value} is not {total:.12g}, the sum of its {parts_count} parts ({parts})"
+        )
+        found += breaches(rows, "facts", "value", rule, RECORD)
+    return found
+
+
+def _sums(facts: pd.DataFrame, relation: dict[str, str], sets: pd.DataFrame) -> pd.DataFrame:
+    """Wholes of one relation with ``total``, the sum of all their parts, where all are there."""
+    whole = facts["indicator"] == relation["indicator"]
+    keys = ["period_start", "period_end", "kind"]
+    if relation["across"] == "indicators":
+        members, member = relation["parts"].split(";"), "indicator"
+        parts, keys = facts[facts["indicator"].isin(members)], ["region_code", *keys]
+    else:
+        members, member = sets.loc[sets["set"] == relation["parts"], "code"].tolist(), "region_code"
+        parts = facts[whole & facts["region_code"].isin(members)]
+    if relation["region_code"]:
+        whole &= facts["region_code"] == relation["region_code"]
+    parts = parts.drop_duplicates([*keys, member]).groupby(keys)["number"].agg(["sum", "count"])
+    totals = parts.loc[parts["count"] == len(members), "sum"].rename("total")
+    tolerance = float(number(pd.Series([relation["tolerance"]])).fillna(0).iloc[0])
+    wholes = facts[whole].join(totals, on=keys)
+    return wholes[wholes["total"].notna()].assign(
+        tolerance=tolerance, parts=relation["parts"], parts_count=len(members)
+    )
+
+
+@needs(part_whole="across parts", indicators="indicator", region_sets="set")
+def parts_are_known(tables: Tables) -> list[Violation]:
+    """Parts are indicators, or the name of a region set."""
+    rows = exploded(tables["part_whole"], "parts")
+    known = {
+        "indicators": set(tables["indicators"]["indicator"]),
+        "regions": set(tables["region_sets"]["set"]),
+    }
+    pairs = zip(rows["across"], rows["entry"], strict=True)
+    bad = [entry not in known.get(across, ()) for across, entry in pairs]
+    rule = "'{entry}' is unknown in {across}"
+    return breaches(rows[bad], "part_whole", "parts", rule, "correct it, or add it there first")
+
+
+@needs(facts=FACT)
+def repeated_facts_agree(tables: Tables) -> list[Violation]:
+    """Two sources of one figure print the same value, or the disagreement is on record."""
+    facts = tables["facts"].assign(number=number(tables["facts"]["value"]))
+    facts = facts[~flagged(facts, CONFLICT) & facts["number"].notna()]
+    keys = ["region_code", "period_start", "period_end", "indicator", "group", "kind", "series"]
+    first = facts.groupby(keys)[["fact_id", "value", "number"]].transform("first")
+    facts = facts.assign(other=first["fact_id"], printed=first["value"])
+    rows = facts[facts["number"] != first["number"]]
+    recorded = recorded_pairs(tables)
+    open_ = [
+        not any({fact, other} <= pair for pair in recorded)
+        for fact, other in zip(rows["fact_id"], rows["other"], strict=True)
+    ]
+    rule = "{fact_id} prints {value} where {other} prints {printed} for the same series and period"
+    return breaches(rows[open_], "facts", "value", rule, RECORD)
+
+
+@needs(facts=FACT)
+def a_new_scope_begins_a_series(tables: Tables) -> list[Violation]:
+    """A figure counted in a new way is not joined to the figures before it."""
+    facts = tables["facts"]
+    changed = facts.loc[flagged(facts, "scope_change"), "series"]
+    facts = facts[facts["series"].isin(changed)]
+    facts = facts.assign(
+        at=facts["period_end"].where(facts["period_end"] != "", facts["period_start"])
+    )
+    opening = facts.groupby(["region_code", "series", "group", "kind"])["at"].transform("min")
+    rows = facts[flagged(facts, "scope_change") & (facts["at"] > opening)]
+    rule = (
+        "scope_change in {period_end}, yet the series {series} has earlier facts of {region_code}"
+    )
+    remedy = "name the series {indicator}@from_{period_end}, here and in the facts after it"
+    return breaches(rows, "facts", "series", rule, remedy)
+
+
+@needs(contradictions="fact_ids text_zh text_en")
+def texts_refer_to_listed_facts(tables: Tables) -> list[Violation]:
+    """Placeholders of a contradiction name facts listed in its ``fact_ids``, in both languages."""
+    found = []
+    table = tables["contradictions"]
+    for row, record in zip(table.index, table.to_dict("records"), strict=True):
+        listed = set(record["fact_ids"].split(";"))
+        for column in ("text_zh", "text_en"):
+            found += [
+                Violation("contradictions.csv", int(row), column, rule, remedy)
+                for rule, remedy in _placeholder_faults(record[column], listed)
+            ]
+    return found
+
+
+def _placeholder_faults(text: str, listed: set[str]) -> list[tuple[str, str]]:
+    faults = []
+    for inside in PLACEHOLDER.findall(text):
+        match = FORMULA.fullmatch(inside)
+        if match is None:
+            remedy = "write {F00000}, {sum:F00000;F00001} or {diff:F00000;F00001}"
+            faults.append((f"placeholder {{{inside}}} cannot be read", remedy))
+            continue
+        for fact in [fact for fact in match[1].split(";") if fact not in listed]:
+            faults.append(
+                (f"{fact} is not among fact_ids", f"add {fact} to fact_ids or correct it")
+            )
+    return faults
+
+
+RULES: tuple[Rule, ...] = (
+    entries_are_known,
+    caveats_are_known,
+    unit_is_the_indicators,
+    series_belongs_to_the_indicator,
+    values_are_possible,
+    rate_belongs_to_a_wave,
+    periods_are_ordered,
+    languages_are_paired,
+    cells_are_trimmed,
+    tables_are_filled,
+    factors_are_positive,
+    no_region_is_its_own_parent,
+    one_wave_has_one_rate,
+    gains_agree_with_levels,
+    parts_add_to_wholes,
+    parts_are_known,
+    repeated_facts_agree,
+    a_new_scope_begins_a_series,
+    texts_refer_to_listed_facts,
+)

@@ -1,0 +1,140 @@
+"""The part of a data package one report rests on; pure.
+
+A report is drawn from its slice alone: nothing outside can enter it, and it needs to be made
+again only when the slice changes. Of the provinces what is compared between regions is kept, of a
+region and those it belongs to everything, of all others the surveyed rates.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from evaluation.data.facts import COVARIATES, INDEX, ITEMS, PEOPLE, SAMPLE, model_regions
+from evaluation.data.package import Dataset
+from evaluation.data.rules import RATE
+from evaluation.data.tables import TABLES
+
+NATION = "100000"
+RATES = frozenset({RATE, SAMPLE})
+
+
+def compared(dataset: Dataset) -> frozenset[str]:
+    """Indicators that estimates compare between regions."""
+    doses = dataset.doses
+    inputs = {*doses["indicator"], *doses["denominator"], *COVARIATES.values()}
+    return RATES | inputs | {*ITEMS, INDEX, PEOPLE}
+
+
+def of_study(dataset: Dataset) -> Dataset:
+    """What the estimates rest on: the regions of the panel and the nation."""
+    return Slicer(dataset).of_study()
+
+
+def of_region(dataset: Dataset, region: str) -> Dataset:
+    """What the report of a region rests on; a province's leaves the units below provinces out."""
+    return Slicer(dataset).of_region(region)
+
+
+def of_set(dataset: Dataset, region_set: str) -> Dataset:
+    """What the overview of a region set rests on: also every surveyed rate."""
+    return Slicer(dataset).of_set(region_set)
+
+
+def lineage(dataset: Dataset, region: str) -> list[str]:
+    """A region, the one it belongs to, and so on; ends with the nation."""
+    parents = dataset.regions.set_index("code")["parent_code"]
+    found = [region]
+    while parents.get(found[-1], ""):
+        found.append(parents[found[-1]])
+    return found if NATION in found else [*found, NATION]
+
+
+class Slicer:
+    """Cuts many slices out of one package: what they have in common is found once."""
+
+    def __init__(self, dataset: Dataset):
+        self.dataset = dataset
+
+    def of_study(self) -> Dataset:
+        """See :func:`of_study`."""
+        return self._slice([NATION])
+
+    def of_region(self, region: str) -> Dataset:
+        """See :func:`of_region`."""
+        inside = region in self._panel_regions
+        return self._slice(lineage(self.dataset, region), rates=not inside)
+
+    def of_set(self, region_set: str) -> Dataset:
+        """See :func:`of_set`; every set rests on the same."""
+        return self._slice([NATION], rates=True)
+
+    @cached_property
+    def _panel_regions(self) -> frozenset[str]:
+        return frozenset(model_regions(self.dataset))
+
+    @cached_property
+    def _codes(self) -> tuple[np.ndarray, pd.Index]:
+        """The region of each fact as a number, and what the numbers mean."""
+        return pd.factorize(self.dataset.facts["region_code"])
+
+    @cached_property
+    def _rates(self) -> np.ndarray:
+        return self.dataset.facts["indicator"].isin(RATES).to_numpy()
+
+    @cached_property
+    def _panel(self) -> np.ndarray:
+        facts = self.dataset.facts
+        inside = facts["region_code"].isin(self._panel_regions)
+        return (inside & facts["indicator"].isin(compared(self.dataset))).to_numpy()
+
+    @cached_property
+    def _rows(self) -> dict[str, np.ndarray]:
+        """A 64-bit hash of each row of each table; line numbers of the files do not count."""
+        tables = {name: getattr(self.dataset, name) for name in TABLES}
+        plain = {n: table.drop(columns="row", errors="ignore") for n, table in tables.items()}
+        hashed = pd.util.hash_pandas_object
+        return {n: hashed(table, index=False).to_numpy() for n, table in plain.items()}
+
+    def _slice(self, whole: Iterable[str], rates: bool = False) -> Dataset:
+        dataset, whole = self.dataset, set(whole)
+        contradictions = dataset.contradictions
+        # A raised target is known by the table of contradictions, in every region compared.
+        told = contradictions["region_code"].isin(whole)
+        told |= contradictions["kind"] == "target_raised"
+        kept = {
+            "facts": self._facts(whole, rates, contradictions.loc[told, "fact_ids"]),
+            "contradictions": told.to_numpy(),
+            "measures": dataset.measures["region_code"].isin(whole).to_numpy(),
+        }
+        part = replace(dataset, **{n: getattr(dataset, n)[rows] for n, rows in kept.items()})
+        kept["sources"] = dataset.sources["source_id"].isin(_cited(part)).to_numpy()
+        return replace(part, sources=dataset.sources[kept["sources"]], hash=self._digest(kept))
+
+    def _facts(self, whole: set[str], rates: bool, named: pd.Series) -> np.ndarray:
+        numbers, codes = self._codes
+        kept = self._panel | np.isin(numbers, codes.get_indexer(codes.intersection(list(whole))))
+        if rates:
+            kept = kept | self._rates
+        ids = {fact for text in named for fact in text.split(";")}
+        return kept | self.dataset.facts["fact_id"].isin(ids).to_numpy() if ids else kept
+
+    def _digest(self, kept: dict[str, np.ndarray]) -> str:
+        """SHA-256, in hexadecimal, over the rows kept of all tables."""
+        total = hashlib.sha256(str(self.dataset.simulated).encode())
+        for name in TABLES:
+            rows = self._rows[name][kept[name]] if name in kept else self._rows[name]
+            columns = ",".join(getattr(self.dataset, name).columns)
+            total.update(f"{name}\0{columns}\0{len(rows)}\0".encode() + rows.tobytes())
+        return total.hexdigest()
+
+
+def _cited(dataset: Dataset) -> set[str]:
+    tables = (getattr(dataset, name) for name in TABLES if name != "sources")
+    columns = [table["source_id"] for table in tables if "source_id" in table]
+    return {source for column in columns for ids in column.unique() for source in ids.split(";")}

@@ -1,0 +1,1 @@
+"""Checks of an estimate, locks, the words they permit, the headline."""

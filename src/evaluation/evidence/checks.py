@@ -1,0 +1,671 @@
+"""Reasons to doubt an estimate: one function a check, one line in ``CHECKS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.base.results import Check, Result
+from evaluation.data.package import Dataset
+from evaluation.evidence.error import corrected, draw_rates, gains_of, refit
+from evaluation.models import named
+from evaluation.models.columns import EFFECTS, MIN_REGIONS, Inference, Roles, equation
+from evaluation.models.linear import minimum_detectable
+from evaluation.panel import panel
+from evaluation.stats.bootstrap import wild_cluster_bootstrap
+from evaluation.stats.least_squares import (
+    Equation,
+    LeastSquares,
+    fgls_many,
+    least_squares,
+    solve_many,
+)
+
+# ------------------------------------------------------------------------------------------
+# What every check is given, and the words shared by all checks.
+
+
+# A check is read beside others, not on its own: fewer draws than the headline.
+DRAWS = 999
+# A refit on a remnant of the panel can reach any p-value; with fewer degrees of freedom than this
+# the check counts as not made.
+MINIMUM_FREE = 10
+
+
+@dataclass(frozen=True)
+class Refit:
+    """What a check reads of a second fit; names as in :class:`evaluation.base.results.Result`."""
+
+    estimate: float
+    se: float
+    low: float
+    high: float
+    p: float
+    clusters: int
+    observations: int
+
+    @property
+    def verdict(self) -> str:
+        """``positive``, ``negative`` or ``unknown`` (the interval holds zero)."""
+        return reading(self.low, self.high)
+
+
+def reading(low: float, high: float) -> str:
+    """``positive``, ``negative`` or ``unknown``: on which side of zero an interval lies."""
+    return "positive" if low > 0 else "negative" if high < 0 else "unknown"
+
+
+def _bootstrapped(model: str, panel: pd.DataFrame, roles: Roles, inference: Inference) -> Refit:
+    made = equation(model, panel, roles)
+    regions = int(made.codes.max()) + 1
+    if regions < MIN_REGIONS:
+        raise ModelError(f"{regions} regions remain; at least {MIN_REGIONS} are needed.")
+    free = len(made.y) - len(made.names)
+    if free < MINIMUM_FREE:
+        raise ModelError(f"{free} degrees of freedom are left; at least {MINIMUM_FREE} are needed.")
+    found = wild_cluster_bootstrap(
+        made.y,
+        made.X,
+        made.clusters,
+        len(made.names) - 1,
+        inference.draws,
+        seed=inference.seed,
+        observation_weights=made.known_variance_weights()[0],
+        level=inference.level,
+        nested=made.uncounted,
+    )
+    numbers = {name: getattr(found, name) for name in ("estimate", "se", "low", "high", "p")}
+    return Refit(**numbers, clusters=regions, observations=len(made.y))
+
+
+@dataclass(frozen=True, eq=False)
+class Estimated:
+    """An estimate with all that is needed to doubt it.
+
+    Attributes
+    ----------
+    panel : the panel it was made from. result : the estimate, of the first dose.
+    roles : of the panel. inference : of the estimate.
+    rates : ``region_code, wave, rate, variance`` of the published rates, or None.
+    rebuild : ``rebuild(design_effect, sample_factor) -> panel`` under other survey assumptions,
+        or None.
+    """
+
+    panel: pd.DataFrame
+    result: Result
+    roles: Roles
+    inference: Inference
+    rates: pd.DataFrame | None = None
+    rebuild: Callable[[float, float], pd.DataFrame] | None = None
+
+    def __post_init__(self) -> None:
+        if self.result.term != self.roles.dose:
+            raise ModelError(
+                f"The estimate is of '{self.result.term}', the first dose of the panel is "
+                f"'{self.roles.dose}'."
+            )
+        if self.linear:
+            self._check_estimate()
+
+    def _check_estimate(self) -> None:
+        """Refuse a panel and columns that are not those of the estimate."""
+        own = self.equations().fit().coefficients[-1]
+        if not np.isclose(own, self.result.estimate, rtol=1e-6):
+            raise ModelError(
+                f"Panel and columns give {own:.6g}, the estimate is "
+                f"{self.result.estimate:.6g}: the checks would doubt another estimate."
+            )
+
+    @property
+    def linear(self) -> bool:
+        """Whether the model is one whose refits are one batch of normal equations."""
+        return self.result.model in EFFECTS
+
+    @property
+    def draws(self) -> int:
+        """Draws of a check: those of the estimate, at most 999."""
+        return min(self.inference.draws, DRAWS)
+
+    def equations(self) -> Equation:
+        """The equation of the estimate."""
+        return equation(self.result.model, self.panel, self.roles)
+
+    def refit(self, panel: pd.DataFrame, draws: int | None = None, **changes: Any) -> Refit:
+        """The model on another panel or with other columns, by its own inference.
+
+        A linear model is refitted by its bootstrap alone, without all that the registered model
+        puts beside an estimate.
+        """
+        roles, model = replace(self.roles, **changes), self.result.model
+        inference = replace(self.inference, draws=draws or self.draws, level=self.result.level)
+        if self.linear:
+            return _bootstrapped(model, panel, roles, inference)
+        found = named(model).fit(panel, roles, inference)
+        return Refit(**{name: getattr(found, name) for name in Refit.__dataclass_fields__})
+
+    def used(self) -> np.ndarray:
+        """Rows of the panel the estimate rests on, (N,) bool."""
+        if self.linear:
+            return np.isin(np.arange(len(self.panel)), self.equations().rows)
+        return self.panel[self.roles.used].notna().all(axis=1).to_numpy()
+
+
+def impossible(name: str, reason: str) -> Check:
+    """A check that could not be made; the reason stands in its row, it is never counted passed."""
+    return Check(name, None, "check.impossible", {}, ({"reason": str(reason)},))
+
+
+def estimates_without(context: Estimated, labels: pd.Series) -> pd.DataFrame:
+    """The estimate with each label left out in turn.
+
+    Parameters
+    ----------
+    labels : one label a row of the panel.
+
+    Returns
+    -------
+    DataFrame ``left_out, rows, estimate``; missing where the rest does not identify the dose.
+    """
+    used = context.used()
+    names = sorted(labels[used].unique())
+    if context.linear:
+        made = context.equations()
+        kept = labels.to_numpy()[made.rows][None, :] != np.array(names, dtype=object)[:, None]
+        values = fgls_many(made, kept)[:, -1]
+    else:
+        values = np.array([_one(context, (labels != name).to_numpy() & used) for name in names])
+    counts = [int((labels[used] == name).sum()) for name in names]
+    return pd.DataFrame({"left_out": names, "rows": counts, "estimate": values})
+
+
+def _one(context: Estimated, keep: np.ndarray) -> float:
+    try:
+        return context.refit(context.panel[keep].reset_index(drop=True), draws=99).estimate
+    except ModelError:
+        return float("nan")
+
+
+def records(frame: pd.DataFrame) -> tuple[dict[str, Any], ...]:
+    """Rows of a frame as plain records."""
+    return tuple(frame.to_dict("records"))
+
+
+# ------------------------------------------------------------------------------------------
+# The estimate under other survey assumptions: sample sizes and the design effect.
+
+
+DESIGN_EFFECTS = (1.0, 1.5, 2.0, 3.0)
+SAMPLE_FACTORS = (0.5, 1.0, 2.0)
+
+
+def rebuilder(dataset: Dataset, frame: pd.DataFrame) -> Callable[[float, float], pd.DataFrame]:
+    """A function that gives the same panel with the variances of other assumptions.
+
+    ``frame`` is a panel of gains or of levels made from ``dataset``; only what depends on the
+    assumptions (variance, standard error, interval) is computed anew.
+    """
+    gains = "wave_from" in frame.columns
+    keys = ["region_code", "wave_from", "wave_to"] if gains else ["region_code", "wave"]
+
+    def rebuild(design_effect: float, sample_factor: float) -> pd.DataFrame:
+        table = panel.rates(dataset, panel.Assumed(design_effect, sample_factor))
+        table = panel.gains(table, dataset.waves) if gains else table
+        changing = ["se", "low", "high", *(["annual_variance"] if gains else ["n", "variance"])]
+        fresh = table.set_index(keys)[changing]
+        wanted = pd.MultiIndex.from_frame(frame[keys])
+        return frame.assign(**fresh.reindex(wanted).reset_index(drop=True).set_axis(frame.index))
+
+    return rebuild
+
+
+def assumption_sweep(context: Estimated) -> Check:
+    """Refit under each pair of design effect and factor on the assumed samples.
+
+    Fails if the sign or the reading of the interval (above, below or around zero) is not the same
+    under all of them: then the finding rests on an assumption.
+    """
+    name = "assumption_sweep"
+    if context.rebuild is None:
+        return impossible(name, "No function was given that rebuilds the panel.")
+    rows = []
+    for deff, factor in product(DESIGN_EFFECTS, SAMPLE_FACTORS):
+        try:
+            result = context.refit(context.rebuild(deff, factor))
+        except KepuError as error:
+            return impossible(name, f"design effect {deff}, sample factor {factor}: {error}")
+        row = {"design_effect": deff, "sample_factor": factor, "verdict": result.verdict}
+        rows.append(row | {k: getattr(result, k) for k in ("estimate", "low", "high", "p")})
+    table, first = pd.DataFrame(rows), context.result
+    same = (np.sign(table["estimate"]) == np.sign(first.estimate)).all()
+    same &= (table["verdict"] == first.verdict).all()
+    values = {
+        "count": len(table),
+        "estimate_low": float(table["estimate"].min()),
+        "estimate_high": float(table["estimate"].max()),
+        "low": float(table["low"].min()),
+        "high": float(table["high"].max()),
+        "differing": int((table["verdict"] != first.verdict).sum()),
+    }
+    key = "check.assumption_sweep.passed" if same else "check.assumption_sweep.failed"
+    return Check(name, bool(same), key, values, tuple(rows))
+
+
+# ------------------------------------------------------------------------------------------
+# Can the data tell the doses apart: condition number and variance inflation.
+
+
+MAXIMUM_VIF = 10.0
+MAXIMUM_CONDITION = 30.0
+
+
+def within(X: np.ndarray, effects: int, weights: np.ndarray) -> np.ndarray:
+    """Weighted covariates and doses less the fixed effects, unit length, (N, k - effects)."""
+    root = np.sqrt(weights)[:, None]
+    left, right = X[:, :effects] * root, X[:, effects:] * root
+    rest = right - left @ np.linalg.lstsq(left, right, rcond=None)[0]
+    return rest / np.linalg.norm(rest, axis=0)
+
+
+def collinearity(context: Estimated) -> Check:
+    """Condition number of covariates and doses, and the variance inflation of each.
+
+    Fixed effects are taken out and columns scaled to unit length first. With several doses it
+    fails if a dose's VIF exceeds 10 or the condition number 30: then no dose has an estimate of
+    its own. With one dose it informs.
+    """
+    name, s = "collinearity", context.roles
+    if not context.linear:
+        return impossible(name, "Collinearity is read off a linear model.")
+    eqs = context.equations()
+    columns = within(eqs.matrix, eqs.effects, eqs.weights)
+    vif = np.diag(np.linalg.inv(columns.T @ columns))
+    names = eqs.names[eqs.effects :]
+    values = {
+        "condition_number": float(np.linalg.cond(columns)),
+        "vif": float(vif[-eqs.doses :].max()),
+        "doses": eqs.doses,
+    }
+    rows = tuple({"column": n, "vif": float(v)} for n, v in zip(names, vif, strict=True))
+    if len(s.doses) == 1:
+        return Check(name, None, "check.collinearity.one", values, rows)
+    passed = values["vif"] <= MAXIMUM_VIF and values["condition_number"] <= MAXIMUM_CONDITION
+    key = "check.collinearity.passed" if passed else "check.collinearity.failed"
+    return Check(name, passed, key, values, rows)
+
+
+# ------------------------------------------------------------------------------------------
+# How strong an unobserved confounder would have to be (Cinelli & Hazlett 2020).
+
+
+def _equal_strength(f: float) -> float:
+    """The r with r / √(1 - r) = f: equal partial R² with dose and outcome that give bias f."""
+    return 0.5 * (np.sqrt(f**4 + 4 * f**2) - f**2)
+
+
+def robustness_value(
+    estimate: float, se: float, dof: int, q: float = 1.0, alpha: float | None = None
+) -> float:
+    r"""Partial R² with dose and outcome that would take a share q of the estimate away.
+
+    .. math:: RV = \tfrac12(\sqrt{f^4 + 4f^2} - f^2), \quad f = q |t| / \sqrt{dof}
+
+    With ``alpha``, that would take it to where it is no more significant at that level: f less
+    the critical value of t over √(dof - 1).
+
+    Parameters
+    ----------
+    estimate, se : coefficient and its classical standard error. dof : residual degrees of freedom.
+    q : share of the estimate, above 0. alpha : significance level, or None.
+
+    Raises
+    ------
+    ModelError : ``se``, ``q`` not positive, ``dof`` below 2 or ``alpha`` outside (0, 1).
+
+    Source
+    ------
+    Cinelli & Hazlett (2020), Journal of the Royal Statistical Society B 82:39-67, section 4.
+
+    >>> round(robustness_value(estimate=4.184, se=1, dof=783), 3)  # Darfur, t = 4.184
+    0.139
+    """
+    if not (se > 0 and q > 0 and dof >= 2 and np.isfinite(estimate)):
+        raise ModelError("A robustness value needs se > 0, q > 0, dof >= 2, a finite estimate.")
+    f = q * abs(estimate / se) / np.sqrt(dof)
+    if alpha is None:
+        return float(_equal_strength(f))
+    if not 0 < alpha < 1:
+        raise ModelError(f"'alpha' must lie strictly between 0 and 1; it is {alpha}.")
+    critical = stats.t.ppf(1 - alpha / 2, dof - 1) / np.sqrt(dof - 1)
+    if f <= critical:
+        return 0.0
+    if critical > 0 and f > 1 / critical:  # the bound where the loss of a dof matters
+        return float((f**2 - critical**2) / (1 + f**2))
+    return float(_equal_strength(f - critical))
+
+
+def _partial_r2(fit: LeastSquares, position: int) -> float:
+    """Partial R² of one column with the outcome, t²/(t² + dof) with the classical t."""
+    variance = fit.bread[position, position] * float(fit.residuals @ fit.residuals) / fit.free
+    t2 = fit.coefficients[position] ** 2 / variance
+    return float(t2 / (t2 + fit.free))
+
+
+def _strength(with_dose: float, with_outcome: float) -> float:
+    """Equal-strength partial R² of a confounder as strong as a covariate; 1 if it has no bound.
+
+    The covariate's own partial R² with dose and outcome give the largest a confounder as strong
+    as it can have; the pair is turned to one number on the scale of the robustness value.
+    """
+    dose = with_dose / (1 - with_dose)
+    shared = with_dose**2 / ((1 - with_dose) * (1 - with_dose))
+    if dose >= 1 or shared >= 1:
+        return 1.0
+    outcome = ((1 + np.sqrt(shared)) / np.sqrt(1 - shared)) ** 2
+    outcome = min(1.0, outcome * with_outcome / (1 - with_outcome))
+    return float(_equal_strength(np.sqrt(outcome * dose / (1 - dose))))
+
+
+def benchmarks(y: Any, X: Any, weights: Any, names: tuple[str, ...], chosen: list[str], dose: str):
+    """Partial R² of each chosen column with dose and outcome, and its strength; list of records."""
+    order = [*(n for n in names if n != dose), dose]
+    place = [names.index(n) for n in order]
+    X = np.asarray(X)[:, place]
+    outcome, treatment = least_squares(y, X, weights), least_squares(X[:, -1], X[:, :-1], weights)
+    rows = []
+    for name in chosen:
+        i = order.index(name)
+        pair = _partial_r2(treatment, i), _partial_r2(outcome, i)
+        rows.append(
+            {
+                "covariate": name,
+                "r2_with_dose": pair[0],
+                "r2_with_outcome": pair[1],
+                "strength": _strength(*pair),
+            }
+        )
+    return rows
+
+
+def confounding(context: Estimated) -> Check:
+    """Robustness value against the strongest observed covariate.
+
+    Fails if a confounder no stronger than it would carry the estimate to zero; without a
+    covariate there is nothing to compare with, and the check is not made.
+    """
+    name, s = "robustness_value", context.roles
+    if not context.linear:
+        return impossible(
+            name, f"The robustness value needs a linear model, not {context.result.model}."
+        )
+    eqs = context.equations()
+    chosen = [*s.covariates, *s.doses[1:]]
+    weights = eqs.weights
+    fit = least_squares(eqs.y, eqs.matrix, weights)
+    k, rss = len(eqs.names) - 1, float(fit.residuals @ fit.residuals)
+    estimate, se = fit.coefficients[k], np.sqrt(fit.bread[k, k] * rss / fit.free)
+    values = {
+        "rv": robustness_value(estimate, se, fit.free),
+        "rv_alpha": robustness_value(estimate, se, fit.free, alpha=1 - context.result.level),
+        "partial_r2": _partial_r2(fit, k),
+        "dof": fit.free,
+    }
+    if not chosen:
+        reason = "No covariate to compare an unobserved confounder with."
+        return Check(
+            name, None, "check.robustness_value.no_covariate", values, ({"reason": reason},)
+        )
+    rows = benchmarks(eqs.y, eqs.matrix, weights, eqs.names, chosen, s.dose)
+    rows = sorted(rows, key=lambda row: -row["strength"])
+    values["strongest"] = rows[0]["strength"]
+    passed = values["rv"] > values["strongest"]
+    key = "check.robustness_value.passed" if passed else "check.robustness_value.failed"
+    return Check(name, passed, key, values, tuple(rows))
+
+
+# ------------------------------------------------------------------------------------------
+# Does more of the dose go with more of the gain, step by step, and in a straight line?
+
+
+GROUPS = 4
+SQUARE = "dose_squared"
+
+
+def _steps(context: Estimated) -> pd.DataFrame:
+    """Adjusted outcome of the quarters of the dose, the lowest set to zero."""
+    s, used = context.roles, context.used()
+    dose = context.panel[s.dose]
+    group = pd.qcut(dose.where(used).rank(method="first"), GROUPS, labels=False)
+    names = [f"quarter_{i}" for i in range(1, GROUPS)]
+    panel = context.panel.assign(
+        **{name: (group == i + 1).astype(float).where(used) for i, name in enumerate(names)}
+    )
+    # The last columns are the quarters in their order, then any further doses.
+    roles = replace(s, doses=[*names, *s.doses[1:]][::-1])
+    eqs = equation(context.result.model, panel, roles)
+    b = solve_many(eqs.y, eqs.matrix, eqs.weights[None, :]).coefficients[0]
+    adjusted = np.concatenate([[0.0], b[-eqs.doses :][: GROUPS - 1]])
+    middle = dose[used].groupby(group[used]).median()
+    return pd.DataFrame({"quarter": range(1, GROUPS + 1), "dose": middle, "adjusted": adjusted})
+
+
+def dose_response(context: Estimated) -> Check:
+    """Quarters of the dose must be ordered, and the square must add nothing.
+
+    Passes if the adjusted outcome rises (or falls) from each quarter to the next and the wild
+    bootstrap test of a squared term is not rejected. Without any association four quarters are in
+    order once in twelve: it can add at most one lock.
+    """
+    name, s = "dose_response", context.roles
+    if not context.linear:
+        return impossible(name, "The dose-response check needs a linear model.")
+    dose = context.panel[s.dose]
+    middle = float(dose[context.used()].mean())
+    panel = context.panel.assign(**{SQUARE: (dose - middle) ** 2})
+    try:
+        steps = _steps(context)
+        square = context.refit(panel, doses=[SQUARE], covariates=(*s.covariates, *s.doses))
+    except (ModelError, ValueError) as error:
+        return impossible(name, str(error))
+    change = np.diff(steps["adjusted"])
+    monotone = bool((change > 0).all() or (change < 0).all())
+    linear = square.p > 1 - context.result.level
+    passed = bool(monotone and linear)
+    key = "check.dose_response.passed" if passed else "check.dose_response.failed"
+    values = {"p_square": float(square.p), "monotone": float(monotone), "linear": float(linear)}
+    return Check(name, passed, key, values, tuple(steps.to_dict("records")))
+
+
+# ------------------------------------------------------------------------------------------
+# Leave one region out, one wave out, and the gains across an instrument break out.
+
+
+BREAK = "crosses_break"
+
+
+def _check(name: str, table: pd.DataFrame, estimate: float) -> Check:
+    known = table.dropna(subset="estimate")
+    if known.empty:
+        return impossible(name, "No subset of the panel identifies the dose.")
+    changed = np.sign(known["estimate"]) != np.sign(estimate)
+    table = table.assign(sign_changes=changed.reindex(table.index, fill_value=False))
+    shift = (known["estimate"] - estimate).abs()
+    passed = not changed.any()
+    return Check(
+        name,
+        passed,
+        f"check.{name}.passed" if passed else f"check.{name}.failed",
+        {
+            "low": float(known["estimate"].min()),
+            "high": float(known["estimate"].max()),
+            "count": len(known),
+            "changes": int(changed.sum()),
+            "not_estimable": int(table["estimate"].isna().sum()),
+            "largest_shift": float(shift.max()),
+        },
+        records(table.sort_values("estimate", ignore_index=True)),
+    )
+
+
+def leave_one_region_out(context: Estimated) -> Check:
+    """Refit without each region; fails if the sign of the estimate changes in any."""
+    table = estimates_without(context, context.panel[context.roles.region])
+    return _check("leave_one_region_out", table, context.result.estimate)
+
+
+def leave_one_wave_out(context: Estimated) -> Check:
+    """Refit without each wave (interval, of gains); fails if the sign changes in any."""
+    table = estimates_without(context, context.panel[context.roles.wave])
+    return _check("leave_one_wave_out", table, context.result.estimate)
+
+
+def breaks(context: Estimated) -> Check:
+    """Refit without the gains across an instrument break; fails if the sign changes.
+
+    A wider interval on fewer gains is no failure.
+    """
+    name = "breaks"
+    if BREAK not in context.panel.columns:
+        return impossible(name, f"The panel has no column '{BREAK}'.")
+    flagged = context.panel[BREAK].to_numpy(dtype=bool)
+    inside = context.panel[~flagged].reset_index(drop=True)
+    left = int((flagged & context.used()).sum())
+    if left == 0:
+        return impossible(name, "No gain crosses a break.")
+    try:
+        other = context.refit(inside)
+    except ModelError as error:
+        return impossible(name, str(error))
+    first = context.result
+    passed = bool(np.sign(other.estimate) == np.sign(first.estimate))
+    rows = [
+        {"breaks": label, **{k: getattr(r, k) for k in ("estimate", "low", "high", "p")}}
+        | {"observations": r.observations}
+        for label, r in (("in", first), ("out", other))
+    ]
+    values = {key: float(getattr(other, key)) for key in ("estimate", "low", "high", "p")}
+    values |= {"left_out": left, "observations": other.observations}
+    key = "check.breaks.passed" if passed else "check.breaks.failed"
+    return Check(name, passed, key, values, tuple(rows))
+
+
+# ------------------------------------------------------------------------------------------
+# Placebo: the dose of the next interval can have no part in the gain before it.
+
+
+LEAD = "next_interval_dose"
+
+
+def with_lead(context: Estimated):
+    """The panel with the first dose of each region's next interval (or wave), ``LEAD``."""
+    s = context.roles
+    frame = context.panel.sort_values([s.region, s.wave])
+    lead = frame.groupby(s.region)[s.dose].shift(-1)
+    return context.panel.assign(**{LEAD: lead})
+
+
+def placebo(context: Estimated) -> Check:
+    """Regress the gain on the next interval's dose, the current doses held.
+
+    A region's dose moves slowly, so without the current one the future dose would only repeat it.
+    Fails where the coefficient differs from zero at the level of the estimate. It passes only if
+    a violation as large as the estimate would have been found: where the minimum detectable
+    violation (80 % power) exceeds the estimate, not finding one says nothing, and the check
+    neither passes nor fails.
+    """
+    name, s, level = "placebo", context.roles, context.result.level
+    panel = with_lead(context)
+    held = (*s.covariates, *s.doses)
+    try:
+        result = context.refit(panel, doses=[LEAD], covariates=held)
+    except ModelError as error:
+        return impossible(name, str(error))
+    detectable = minimum_detectable(result.se, result.clusters, level)
+    if not np.isfinite(detectable):
+        return impossible(name, "The standard error of the placebo is not finite.")
+    powered = bool(detectable <= abs(context.result.estimate))
+    passed, key = (True, "check.placebo.passed") if powered else (None, "check.placebo.unclear")
+    if result.p <= 1 - level:
+        passed, key = False, "check.placebo.failed"
+    values = {k: float(getattr(result, k)) for k in ("estimate", "low", "high", "p")}
+    values |= {
+        "minimum_detectable": detectable,
+        "headline": float(abs(context.result.estimate)),
+        "observations": result.observations,
+        "clusters": result.clusters,
+    }
+    return Check(name, passed, key, values, ({"dose": s.dose, **values},))
+
+
+# ------------------------------------------------------------------------------------------
+# Sampling error of the rates: drawn anew, and taken out of the opening level.
+
+
+def _rates(context: Estimated):
+    return context.rates[context.rates["variance"].notna()].reset_index(drop=True)
+
+
+def measurement_error(context: Estimated) -> Check:
+    """Draw every rate from its sampling distribution and refit; it informs and cannot fail.
+
+    The published rates hold one sampling error already; the draws add a second one of the same
+    size. ``shift`` is how far that moves the mean of the refitted estimates (the first error has
+    moved the estimate about as far already), ``widening`` their median standard error over its
+    own (both CRV1), ``sign_share`` the share of draws with the other sign.
+    """
+    name = "measurement_error"
+    if context.rates is None:
+        return impossible(name, "No published rates were given to draw from.")
+    if not context.linear:
+        return impossible(name, "Refitting every draw needs a linear model.")
+    first, rates, seed = context.result, _rates(context), context.inference.seed
+    try:
+        drawn = gains_of(draw_rates(rates, context.draws, seed), rates, context.panel)
+        found = refit(first.model, context.panel, drawn, context.roles, seed)
+    except KepuError as error:
+        return impossible(name, str(error))
+    estimates = found.estimates[0]
+    tail = (1 - first.level) / 2
+    low, high = np.quantile(estimates, [tail, 1 - tail])
+    values = {
+        "estimate": float(first.estimate),
+        "mean": float(estimates.mean()),
+        "sd": float(estimates.std(ddof=1)),
+        "low": float(low),
+        "high": float(high),
+        "shift": float(estimates.mean() - first.estimate),
+        "widening": float(np.median(found.se[0]) / first.se),
+        "sign_share": float(np.mean(np.sign(estimates) != np.sign(first.estimate))),
+        "draws": len(estimates),
+    }
+    return Check(name, None, "check.measurement_error", values, (values,))
+
+
+def opening_error(context: Estimated) -> Check:
+    """Take the known sampling error out of the opening level used as a control.
+
+    Fails if the corrected estimate has the other sign or its interval reads differently (holds
+    zero where the headline does not, or the reverse).
+    """
+    name = "opening_error"
+    if context.rates is None:
+        return impossible(name, "No published rates with their variances were given.")
+    if not context.linear:
+        return impossible(name, "The correction needs a linear model.")
+    first = context.result
+    try:
+        other = corrected(first.model, context.panel, _rates(context), context.roles, first.level)
+    except KepuError as error:
+        return impossible(name, str(error))
+    same = reading(other.low, other.high) == first.verdict
+    passed = bool(same and np.sign(other.estimate) == np.sign(first.estimate))
+    names = ("naive", "estimate", "se", "low", "high", "reliability", "factor")
+    values = {name: float(getattr(other, name)) for name in names}
+    key = "check.opening_error.passed" if passed else "check.opening_error.failed"
+    return Check(name, passed, key, values, (values,))

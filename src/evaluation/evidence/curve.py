@@ -1,0 +1,257 @@
+"""The specification curve: every reasonable specification of an estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Check
+from evaluation.evidence.checks import BREAK, Estimated, impossible, records
+from evaluation.stats.least_squares import Equation
+from evaluation.stats.permutation import TIE, p_value
+
+# ------------------------------------------------------------------------------------------
+# The reasonable specifications of one estimate, listed before any is fitted.
+
+
+TRANSFORMATIONS = ("log2", "level", "z")
+# A wave is left out in its turn if it holds this share of the rows; smaller ones change nothing.
+LARGE_WAVE = 0.1
+# Subsets of covariates are all taken up to this many covariates (2 to the power of 6 = 64).
+MAXIMUM_COVARIATES = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The common sample of all specifications, and what they choose from.
+
+    Attributes
+    ----------
+    equations : of the estimate. doses : transformation -> (N,) first dose, per s.d. between rows
+        after the effects are taken out. flagged : (N,) gain crosses a break.
+    masks : list of (break gains in or out, wave left out or empty, (N,) bool).
+    """
+
+    equations: Equation
+    doses: dict[str, np.ndarray]
+    masks: list[tuple[str, str, np.ndarray]]
+
+
+def _level(values: np.ndarray, name: str) -> dict[str, np.ndarray]:
+    """The dose as log2 and as level; a dose not on the log scale needs to be positive for log2."""
+    if name.startswith("log2_"):
+        return {"log2": values, "level": np.exp2(values)}
+    return (
+        {"log2": np.log2(values)} | {"level": values} if (values > 0).all() else {"level": values}
+    )
+
+
+def _standard(values: np.ndarray, waves: np.ndarray) -> np.ndarray:
+    """Standard score within each wave; 0 where a wave has no spread."""
+    groups = pd.Series(values).groupby(waves)
+    spread = groups.transform("std").to_numpy()
+    centred = values - groups.transform("mean").to_numpy()
+    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+
+
+def _per_sd(values: np.ndarray, effects: np.ndarray) -> np.ndarray:
+    """Scaled to unit standard deviation after the effects, so that estimates share one unit."""
+    rest = values - effects @ np.linalg.lstsq(effects, values, rcond=None)[0]
+    return values / rest.std()
+
+
+def _masks(context: Estimated, eqs: Equation) -> list[tuple[str, str, np.ndarray]]:
+    everything = np.ones(len(eqs.y), dtype=bool)
+    flagged = np.zeros(len(eqs.y), dtype=bool)
+    if BREAK in context.panel.columns:
+        flagged = context.panel[BREAK].to_numpy(dtype=bool)[eqs.rows]
+    names, counts = np.unique(eqs.periods.astype(str), return_counts=True)
+    large = names[counts >= LARGE_WAVE * len(eqs.y)]
+    found: dict[bytes, tuple[str, str, np.ndarray]] = {}
+    for breaks, left in product(("in", "out"), ("", *large)):
+        keep = everything if breaks == "in" else ~flagged
+        keep = keep & (eqs.periods.astype(str) != left)
+        found.setdefault(keep.tobytes(), (breaks, left, keep))
+    return [entry for entry in found.values() if entry[2].any()]
+
+
+def curve(context: Estimated) -> Curve:
+    """Everything the specifications are built from, on the rows complete in all covariates.
+
+    One sample for all of them, so that they differ in what they specify and in nothing else.
+    """
+    eqs = context.equations()
+    raw = eqs.matrix[:, -1]
+    forms = _level(raw, context.roles.dose)
+    forms["z"] = _standard(forms["level"], eqs.periods)
+    effects = eqs.matrix[:, : eqs.effects]
+    doses = {k: _per_sd(forms[k], effects) for k in TRANSFORMATIONS if k in forms}
+    return Curve(eqs, doses, _masks(context, eqs))
+
+
+def subsets(context: Estimated) -> list[tuple[str, ...]]:
+    """All subsets of the declared covariates; of more than six, none, each alone, all but each."""
+    names = tuple(context.roles.covariates)
+    sizes = range(len(names) + 1)
+    if len(names) > MAXIMUM_COVARIATES:
+        sizes = (0, 1, len(names) - 1, len(names))
+    return [chosen for size in sizes for chosen in combinations(names, size)]
+
+
+def specifications(context: Estimated, parts: Curve) -> Iterator[dict[str, Any]]:
+    """One record a specification: its names, its columns, its rows, whether it is weighted."""
+    eqs = parts.equations
+    weightings = ("none",) if eqs.variance is None else ("known_variance", "none")
+    effects = list(range(eqs.effects))
+    others = list(range(len(eqs.names) - eqs.doses, len(eqs.names) - 1))
+    for chosen, weighting, mask in product(subsets(context), weightings, parts.masks):
+        columns = [*effects, *(eqs.names.index(name) for name in chosen), *others]
+        yield {
+            "covariates": chosen,
+            "weights": weighting,
+            "breaks": mask[0],
+            "wave_left_out": mask[1],
+            "columns": columns,
+            "rows": mask[2],
+        }
+
+
+# ------------------------------------------------------------------------------------------
+# Specification curve with a joint permutation test over region trajectories.
+
+
+OPPOSITE_SHARE = 0.25
+
+
+def dealings(eqs: Equation, draws: int, seed: int) -> tuple[np.ndarray, int]:
+    """Row orders that deal whole trajectories between regions observed in the same waves.
+
+    Returns
+    -------
+    (draws + 1, N) positions, the observed order first, and the number of regions that can move.
+    """
+    frame = pd.DataFrame({"region": eqs.codes, "wave": eqs.periods.astype(str)})
+    if frame.duplicated().any():
+        raise ModelError("A region is observed twice in one wave; trajectories are not defined.")
+    frame["row"] = np.arange(len(frame))
+    table = frame.pivot(index="region", columns="wave", values="row")
+    patterns: dict[bytes, list[int]] = {}
+    for region, seen in enumerate(table.notna().to_numpy()):
+        patterns.setdefault(seen.tobytes(), []).append(region)
+    groups = [np.array(members) for members in patterns.values() if len(members) > 1]
+    if not groups:
+        raise ModelError("No two regions are observed in the same waves: nothing can be dealt.")
+    rng = np.random.default_rng(seed)
+    order = np.tile(np.arange(len(table)), (draws + 1, 1))
+    for members in groups:
+        order[1:, members] = rng.permuted(order[1:, members], axis=1)
+    rows = np.nan_to_num(table.to_numpy(), nan=-1).astype(int)
+    columns = table.columns.get_indexer(frame["wave"])
+    return rows[order[:, frame["region"]], columns], sum(map(len, groups))
+
+
+def _basis(X: np.ndarray, root: np.ndarray) -> np.ndarray:
+    """Orthonormal basis of the weighted columns, whatever their rank, (N, r)."""
+    left, values, _ = np.linalg.svd(X * root[:, None], full_matrices=False)
+    return left[:, values > 1e-9 * values.max()]
+
+
+def _weights(eqs: Equation, X: np.ndarray, rows: np.ndarray, weighting: str) -> np.ndarray:
+    """Weights of one specification without its dose, so that every dealing is treated alike."""
+    keep = rows.astype(float)
+    if weighting == "none":
+        return keep
+    q = _basis(X, keep)
+    residuals = keep * eqs.y - q @ (q.T @ (keep * eqs.y))
+    v = eqs.variance * keep
+    excess = (residuals**2).sum() - v.sum() + ((q**2).sum(axis=1) * v).sum()
+    sigma2 = max(0.0, excess / max(rows.sum() - q.shape[1], 1))
+    return keep / (eqs.variance + sigma2)
+
+
+def slopes(
+    eqs: Equation, spec: dict[str, Any], dealt: np.ndarray, squares: np.ndarray
+) -> np.ndarray:
+    """Coefficient of each dealt dose column (N, B) in one specification; missing if absorbed."""
+    X = eqs.matrix[:, spec["columns"]]
+    w = _weights(eqs, X, spec["rows"], spec["weights"])
+    root = np.sqrt(w)
+    if spec["rows"].sum() <= X[spec["rows"]].any(axis=0).sum() + 1:
+        return np.full(dealt.shape[1], np.nan)
+    q = _basis(X, root)
+    y = eqs.y * root
+    rest = (y - q @ (q.T @ y)) * root
+    total = w @ squares
+    explained = (((q * root[:, None]).T @ dealt) ** 2).sum(axis=0)
+    left = total - explained
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(left > 1e-9 * total, rest @ dealt / left, np.nan)
+
+
+def estimates(context: Estimated, parts: Curve, draws: int, seed: int):
+    """All specifications on the observed and the dealt trajectories.
+
+    Returns
+    -------
+    table of specifications with ``estimate`` (per s.d. of the dose), estimates on the dealings
+    (specifications, draws), and the number of regions that can exchange.
+    """
+    eqs = parts.equations
+    order, moved = dealings(eqs, draws, seed)
+    dealt = {name: dose[order].T for name, dose in parts.doses.items()}
+    squares = {name: values**2 for name, values in dealt.items()}
+    rows, found = [], []
+    for spec in specifications(context, parts):
+        for name in parts.doses:
+            found.append(slopes(eqs, spec, dealt[name], squares[name]))
+            told = {k: v for k, v in spec.items() if k not in ("columns", "rows")}
+            told["covariates"] = " + ".join(spec["covariates"])
+            rows.append({**told, "transformation": name, "observations": int(spec["rows"].sum())})
+    values = np.array(found)
+    table = pd.DataFrame(rows).assign(estimate=values[:, 0])
+    known = table["estimate"].notna().to_numpy()
+    return table[known].reset_index(drop=True), values[known, 1:], moved
+
+
+def specification_curve(context: Estimated) -> Check:
+    """Covariate subsets x dose scale x weights x break gains in or out x waves left out.
+
+    Fails if more than a quarter of the estimates have the other sign than the headline. The joint
+    test asks how often the absolute median of all specifications is as large when whole region
+    trajectories of the dose are dealt anew: p = (1 + k) / (1 + B) (Simonsohn, Simmons & Nelson
+    2020, Nature Human Behaviour 4:1208-1214). Estimates are per standard deviation of the dose on
+    its own scale; weights leave the dose out of σ², so the headline's differ by a little.
+    """
+    name = "specification_curve"
+    if not context.linear:
+        return impossible(name, "The specification curve needs a linear model.")
+    try:
+        parts = curve(context)
+        table, dealt, moved = estimates(context, parts, context.draws, context.inference.seed)
+    except ModelError as error:
+        return impossible(name, str(error))
+    if table.empty:
+        return impossible(name, "No specification identifies the dose.")
+    median = float(table["estimate"].median())
+    drawn = np.abs(np.nanmedian(dealt, axis=0))
+    extreme = int(np.count_nonzero(~(drawn < abs(median) * (1 - TIE))))
+    opposite = float((np.sign(table["estimate"]) != np.sign(context.result.estimate)).mean())
+    values = {
+        "count": len(table),
+        "opposite_share": opposite,
+        "median": median,
+        "low": float(table["estimate"].min()),
+        "high": float(table["estimate"].max()),
+        "p": p_value(extreme, dealt.shape[1]),
+        "draws": dealt.shape[1],
+        "moved": moved,
+    }
+    passed = opposite <= OPPOSITE_SHARE
+    key = "check.specification_curve.passed" if passed else "check.specification_curve.failed"
+    return Check(name, passed, key, values, records(table))

@@ -1,0 +1,292 @@
+"""Sampling error carried through an estimate: draws, error in the opening level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.models.columns import Roles, equation
+from evaluation.stats.least_squares import Equation, cluster_sums, crv1_many, solve_many
+
+# ------------------------------------------------------------------------------------------
+# Sampling error carried through: draw the published rates anew, form gains, refit the model.
+
+
+BATCH = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class DrawSet:
+    """Estimates of one model on many drawn panels.
+
+    Attributes
+    ----------
+    terms : the doses, in the order of the rows. estimates, se : (doses, draws), se by CRV1.
+    seed : of the drawn rates.
+    """
+
+    terms: tuple[str, ...]
+    estimates: np.ndarray
+    se: np.ndarray
+    seed: int
+
+    def of(self, term: str) -> np.ndarray:
+        """Draws (draws,) of one dose."""
+        if term not in self.terms:
+            raise KepuError(f"No draws of '{term}'; there are {', '.join(self.terms)}.")
+        return self.estimates[self.terms.index(term)]
+
+
+def draw_rates(rates_table: pd.DataFrame, draws: int, seed: int) -> np.ndarray:
+    """Draw each published rate from its sampling distribution.
+
+    A beta distribution with the mean p and the variance v of the rate: its two parameters follow
+    from m = p(1 - p)/v - 1, the effective sample less one, and no draw leaves (0, 100). A
+    normal on the logit scale would need p away from 0 and has not p as its mean.
+
+    Parameters
+    ----------
+    rates_table : columns ``rate`` (percent) and ``variance`` (squared percentage points).
+    draws : number of draws. seed : of the generator.
+
+    Returns
+    -------
+    (draws, rows) in percent; a rate of 0, of 100 or with variance 0 stays as it is.
+
+    Raises
+    ------
+    KepuError : a rate or variance missing or out of range, or too large for a beta distribution.
+    """
+    p = rates_table["rate"].to_numpy(dtype=float) / 100
+    v = rates_table["variance"].to_numpy(dtype=float) / 1e4
+    if not np.all((p >= 0) & (p <= 1) & (v >= 0)):
+        raise KepuError("Rates must lie in 0 to 100 with a variance of at least 0, none missing.")
+    drawn = (v > 0) & (p > 0) & (p < 1)
+    if np.any(v[drawn] >= p[drawn] * (1 - p[drawn])):
+        raise KepuError("A sampling variance is not below p(1 - p): no sample is that small.")
+    if draws < 1:
+        raise KepuError(f"'draws' must be at least 1; it is {draws}.")
+    result = np.broadcast_to(p, (draws, len(p))).copy()
+    m = p[drawn] * (1 - p[drawn]) / v[drawn] - 1
+    shape = (draws, int(drawn.sum()))
+    rng = np.random.default_rng(seed)
+    result[:, drawn] = rng.beta(p[drawn] * m, (1 - p[drawn]) * m, size=shape)
+    return 100 * result
+
+
+def rate_rows(rates_table: pd.DataFrame, regions: Any, waves: Any) -> np.ndarray:
+    """Positions in the rate table of the given regions and waves.
+
+    Raises
+    ------
+    KepuError : a rate the table does not hold, or holds twice.
+    """
+    index = pd.MultiIndex.from_frame(rates_table[["region_code", "wave"]])
+    if index.has_duplicates:
+        raise KepuError("The rate table holds a region and wave twice.")
+    wanted = pd.MultiIndex.from_arrays([regions, waves])
+    found = index.get_indexer(wanted)
+    if (found < 0).any():
+        region, wave = wanted[int(np.argmin(found))]
+        raise KepuError(f"No rate of {region} in {wave} in the rate table.")
+    return found
+
+
+def gains_of(
+    rate_draws: np.ndarray, rates_table: pd.DataFrame, panel: pd.DataFrame
+) -> dict[str, np.ndarray]:
+    """Drawn columns of a panel: ``opening, gain, annual`` of gains, or ``rate`` of levels.
+
+    Parameters
+    ----------
+    rate_draws : (draws, rows of ``rates_table``), percent.
+    panel : with ``region_code, wave_from, wave_to, years`` (gains) or ``region_code, wave``.
+
+    Returns
+    -------
+    dict of (draws, rows of ``panel``). A rate that closes one gain and opens the next is one draw.
+    """
+    if "wave_from" not in panel.columns:
+        return {"rate": rate_draws[:, rate_rows(rates_table, panel["region_code"], panel["wave"])]}
+    before = rate_draws[:, rate_rows(rates_table, panel["region_code"], panel["wave_from"])]
+    after = rate_draws[:, rate_rows(rates_table, panel["region_code"], panel["wave_to"])]
+    gain = after - before
+    return {"opening": before, "gain": gain, "annual": gain / panel["years"].to_numpy(dtype=float)}
+
+
+def _batches(made: Equation, drawn: Mapping[str, np.ndarray], roles: Roles):
+    """Outcomes (B, N) and designs, (N, k) or (B, N, k), of one batch of draws after another."""
+    columns = [name for name in (*roles.covariates, *roles.doses) if name in drawn]
+    total = len(next(iter(drawn.values())))
+    for start in range(0, total, BATCH):
+        part = slice(start, min(start + BATCH, total))
+        size = part.stop - start
+        y = np.broadcast_to(made.y, (size, len(made.y)))
+        if roles.outcome in drawn:
+            y = drawn[roles.outcome][part][:, made.rows]
+        X = made.matrix
+        if columns:
+            X = np.broadcast_to(made.matrix, (size, *made.X.shape)).copy()
+        for name in columns:
+            X[:, :, made.names.index(name)] = drawn[name][part][:, made.rows]
+        yield y, X
+
+
+def refit(
+    model: str,
+    panel: pd.DataFrame,
+    drawn: Mapping[str, np.ndarray],
+    roles: Roles,
+    seed: int,
+) -> DrawSet:
+    """Refit a linear model on every drawn panel.
+
+    The weights stay those of the observed panel: they are known variances, not outcomes.
+
+    Parameters
+    ----------
+    model : its name. panel : the observed panel. drawn : columns that vary, (draws, rows of
+        ``panel``) each, as from :func:`gains_of`; those the model does not use are ignored.
+    seed : of the drawn rates, kept with the result.
+
+    Raises
+    ------
+    ModelError : a model that is not linear, or one that uses none of the drawn columns.
+    """
+    made = equation(model, panel, roles)
+    if not {roles.outcome, *roles.covariates, *roles.doses} & set(drawn):
+        raise ModelError(f"The model uses none of the drawn columns {', '.join(drawn)}.")
+    weights = made.weights
+    estimates, errors = [], []
+    for y, X in _batches(made, drawn, roles):
+        w = weights[None, :]
+        fits = solve_many(y, X, w)
+        estimates.append(fits.coefficients[:, -made.doses :])
+        errors.append(crv1_many(made, X, w, fits))
+    return DrawSet(
+        terms=roles.doses,
+        # The first dose is the last column.
+        estimates=np.concatenate(estimates).T[::-1],
+        se=np.concatenate(errors).T[::-1],
+        seed=seed,
+    )
+
+
+# ------------------------------------------------------------------------------------------
+# Known-variance errors-in-variables correction for the observed opening level as a control.
+
+
+OPENING = "opening"
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """One dose coefficient with the error of the opening level taken out.
+
+    Attributes
+    ----------
+    term : the dose. naive : coefficient with the observed opening level.
+    estimate, se, low, high : corrected; se cluster-robust, interval by t on G - 1, for information.
+    reliability : share of the opening level's variance, given all other columns, that is not
+        sampling error. factor : share of the known error taken out, 1 unless the data refuse it.
+    """
+
+    term: str
+    naive: float
+    estimate: float
+    se: float
+    low: float
+    high: float
+    reliability: float
+    factor: float
+
+
+def _residuals(eqs: Equation, weights: np.ndarray, j: int) -> np.ndarray:
+    """Outcome and opening level less what the other columns explain, weighted, (N, 2)."""
+    root = np.sqrt(weights)[:, None]
+    others = np.delete(eqs.matrix, j, axis=1) * root
+    both = np.column_stack([eqs.y, eqs.matrix[:, j]]) * root
+    return both - others @ np.linalg.lstsq(others, both, rcond=None)[0]
+
+
+def _factor(moments: np.ndarray, errors: np.ndarray, size: int) -> float:
+    """Fuller's limit: the known error may not exceed what the data scatter.
+
+    λ is the least root of |moments - λ errors| = 0; the factor is 1 while λ > 1 + 1/N, and
+    λ - 1/N below, which keeps the corrected moments positive definite.
+    """
+    root = float(np.linalg.eigvals(np.linalg.solve(errors, moments)).real.min())
+    return 1.0 if root > 1 + 1 / size else max(0.0, root - 1 / size)
+
+
+def corrected(
+    model: str, panel: pd.DataFrame, rates_table: pd.DataFrame, roles: Roles, level: float = 0.95
+) -> Corrected:
+    """Correct the first dose of a gain regression for sampling error in the opening level.
+
+    Moment estimator with known error variances: b = (X'WX - f Σw V)⁻¹ (X'Wy - f Σw c), with
+    V = v0 at the opening level, c = -v0/T (the covariance of the two errors) and weights as in the
+    model. The standard error is the sandwich of its estimating equations, clustered by region.
+
+    Parameters
+    ----------
+    model : name of the linear model. panel : gains with ``region_code, wave_from, years,
+        opening``. rates_table : ``region_code, wave, rate, variance``. level : of the interval.
+
+    Raises
+    ------
+    ModelError : a model without the control ``opening`` or without known variance, an outcome
+        other than ``annual`` or ``gain``, or opening rates without sampling error.
+
+    Source
+    ------
+    Fuller (1987), Measurement Error Models, sections 2.2, 2.5 and 3.1.
+    """
+    if OPENING not in roles.covariates or roles.outcome not in ("annual", "gain"):
+        raise ModelError("The correction needs a gain as outcome and 'opening' as a covariate.")
+    eqs = equation(model, panel, roles)
+    if eqs.variance is None:
+        raise ModelError("The correction needs the sampling variance of the gain.")
+    rows = panel.iloc[eqs.rows]
+    found = rate_rows(rates_table, rows["region_code"], rows["wave_from"])
+    v0 = rates_table["variance"].to_numpy(dtype=float)[found]
+    if not np.all(v0 > 0):
+        raise ModelError("Every opening rate needs a sampling variance above 0.")
+    years = rows["years"].to_numpy(dtype=float) if roles.outcome == "annual" else 1.0
+    return _solve(eqs, v0, -v0 / years, roles.dose, level)
+
+
+def _solve(eqs: Equation, v0: np.ndarray, c: np.ndarray, term: str, level: float) -> Corrected:
+    w, j, k = eqs.weights, eqs.names.index(OPENING), len(eqs.names) - 1
+    rest = _residuals(eqs, w, j)
+    moments = rest.T @ rest
+    known = np.array([[w @ eqs.variance, w @ c], [w @ c, w @ v0]])
+    f = _factor(moments, known, len(w))
+    gram, right = (eqs.matrix.T * w) @ eqs.matrix, (eqs.matrix.T * w) @ eqs.y
+    naive = np.linalg.solve(gram, right)[k]
+    gram[j, j] -= f * (w @ v0)
+    right[j] -= f * (w @ c)
+    b = np.linalg.solve(gram, right)
+    scores = eqs.matrix * (w * (eqs.y - eqs.matrix @ b))[:, None]
+    scores[:, j] -= f * w * (c - v0 * b[j])
+    sums = cluster_sums(scores, eqs.codes)
+    pull = sums @ np.linalg.inv(gram)[:, k]
+    clusters = len(sums)
+    se = float(np.sqrt(clusters / (clusters - 1) * (pull @ pull)))
+    half = float(stats.t.ppf((1 + level) / 2, clusters - 1)) * se
+    return Corrected(
+        term=term,
+        naive=float(naive),
+        estimate=float(b[k]),
+        se=se,
+        low=float(b[k] - half),
+        high=float(b[k] + half),
+        reliability=float(1 - (w @ v0) / moments[1, 1]),
+        factor=f,
+    )

@@ -1,0 +1,274 @@
+"""The headline: the composite on the ladder of models, with its checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.base.results import Check, Result, Spoken, percent, say
+from evaluation.base.text import rounded, t
+from evaluation.data.package import Dataset
+from evaluation.evidence.checks import (
+    Estimated,
+    assumption_sweep,
+    breaks,
+    collinearity,
+    confounding,
+    dose_response,
+    leave_one_region_out,
+    leave_one_wave_out,
+    measurement_error,
+    opening_error,
+    placebo,
+    rebuilder,
+)
+from evaluation.evidence.curve import specification_curve
+from evaluation.evidence.grade import Grade, grade, panel_design, permitted
+from evaluation.models import named
+from evaluation.models.columns import GAINS, Inference, Roles, equation
+from evaluation.models.panels import Panels, roles
+from evaluation.panel.panel import composite
+from evaluation.panel.survey import normal_quantile
+from evaluation.stats.least_squares import Equation, excess_variance, least_squares
+
+# ------------------------------------------------------------------------------------------
+# What a region's gain would be if it followed the others: leave-one-region-out expectations.
+
+
+COLUMNS = ["observed", "expected", "residual", "se", "low", "high"]
+
+
+def expected_gains(panel: pd.DataFrame, roles: Roles, level: float = 0.95) -> pd.DataFrame:
+    """Each gain against its expectation from the other regions' gain regression.
+
+    The region itself takes no part in the fit its gain is held against, so the residual is a
+    forecast error: its variance is the sampling variance of the gain, the residual variance of
+    the equation and the variance of the fitted value.
+
+    Parameters
+    ----------
+    panel : one row a region and interval. level : of the interval, a share.
+
+    Returns
+    -------
+    DataFrame on the index of ``panel`` with ``observed, expected, residual, se, low, high`` (the
+    interval is that of the residual), in the unit of the outcome; missing where the interval was
+    seen in no other region or a value is missing.
+    """
+    made = equation(GAINS, panel, roles)
+    result = pd.DataFrame(np.nan, index=panel.index, columns=COLUMNS)
+    for name in dict.fromkeys(made.clusters):
+        own = made.clusters == name
+        result.iloc[made.rows[own]] = _held_out(made, own, level)
+    return result
+
+
+def _held_out(made: Equation, own: np.ndarray, level: float) -> np.ndarray:
+    """Forecast errors of one region from the fit to the others, (rows of the region, 6)."""
+    others, known, y = made.X[~own], made.variance[~own], made.y[~own]
+    seen = others.columns[(others != 0).any()]
+    observed = made.y[own]
+    rows = np.full((len(observed), len(COLUMNS)), np.nan)
+    rows[:, 0] = observed
+    try:
+        sigma2 = max(0.0, excess_variance(y, others[seen], known))
+        fit = least_squares(y, others[seen], 1 / (known + sigma2))
+    except ModelError:
+        # Without this region the others cannot carry the equation: nothing can be expected.
+        return rows
+    at = made.X.loc[own, seen].to_numpy(dtype=float)
+    # Weights are scaled to mean 1 in the fit; the variance of the coefficients is not.
+    scale = 1 / (1 / (known + sigma2)).mean()
+    spread = np.einsum("ij,jk,ik->i", at, fit.bread, at) * scale
+    error = np.sqrt(made.variance[own] + sigma2 + spread)
+    fitted = at @ fit.coefficients
+    half = normal_quantile(level) * error
+    estimable = made.X.loc[own, made.X.columns.difference(seen)].eq(0).all(axis=1).to_numpy()
+    columns = [fitted, observed - fitted, error, observed - fitted - half, observed - fitted + half]
+    rows[estimable, 1:] = np.column_stack(columns)[estimable]
+    return rows
+
+
+# ------------------------------------------------------------------------------------------
+# Reasons to doubt an estimate: one family of checks a module, one line each in ``CHECKS``.
+
+
+CHECKS: dict[str, Callable[[Estimated], Check]] = {
+    "leave_one_region_out": leave_one_region_out,
+    "leave_one_wave_out": leave_one_wave_out,
+    "placebo": placebo,
+    "specification_curve": specification_curve,
+    "robustness_value": confounding,
+    "measurement_error": measurement_error,
+    "opening_error": opening_error,
+    "assumption_sweep": assumption_sweep,
+    "breaks": breaks,
+    "collinearity": collinearity,
+    "dose_response": dose_response,
+}
+
+
+def run_checks(context: Estimated, names: Iterable[str] | None = None) -> tuple[Check, ...]:
+    """Make the named checks, or all of them, in the order of the registry.
+
+    Raises
+    ------
+    KepuError : a name that is no check; the message lists those there are.
+    """
+    wanted = list(CHECKS) if names is None else list(names)
+    if strange := [name for name in wanted if name not in CHECKS]:
+        raise KepuError(f"Unknown check {', '.join(strange)}. Known: {', '.join(CHECKS)}.")
+    return tuple(CHECKS[name](context) for name in CHECKS if name in wanted)
+
+
+# ------------------------------------------------------------------------------------------
+# The headline: one composite input on every rung of the ladder, doubted by checks and graded.
+
+
+MAIN = "gain_regression"
+LADDER = (
+    MAIN,
+    "two_way_fixed_effects",
+    "fractional_probit",
+    "fractional_logit",
+    "partial_pooling",
+    "elastic_net",
+)
+TERM = "composite"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What one model of the ladder says of the composite, or why it says nothing."""
+
+    model: str
+    result: Result | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Headline(Spoken):
+    """The composite estimate with everything that bears on how far to trust it.
+
+    Attributes
+    ----------
+    parts : doses in the composite of gains. level_parts : in that of levels.
+    ladder : one rung a model, the headline first. checks, grade : of the headline.
+    expected : annual gains of the panel's rows against what the other regions lead one to
+        expect, see :func:`evaluation.evidence.headline.expected_gains`.
+    """
+
+    parts: tuple[str, ...]
+    level_parts: tuple[str, ...]
+    ladder: tuple[Rung, ...]
+    checks: tuple[Check, ...]
+    grade: Grade
+    expected: pd.DataFrame
+
+    @property
+    def result(self) -> Result:
+        """The headline estimate, that of the gain regression."""
+        return self.ladder[0].result
+
+    def table(self) -> pd.DataFrame:
+        """One rung a row: ``model, estimate, low, high, p, unit, reason``."""
+        names = ("estimate", "low", "high", "p", "unit")
+        return pd.DataFrame(
+            [
+                {"model": rung.model}
+                | {name: getattr(rung.result, name, None) for name in names}
+                | {"reason": rung.reason}
+                for rung in self.ladder
+            ]
+        )
+
+    def summary(self, language: str = "en") -> str:
+        """The headline estimate and the strength of the evidence, in sentences."""
+        result = self.result
+        shown = {
+            name: rounded(getattr(result, name), result.se) for name in ("estimate", "low", "high")
+        }
+        key = permitted(self.grade, result.verdict, language)
+        name = t("composite.name", language)
+        told = say(
+            "speak.headline", language, name=name, says=t(key, language, dose=name),
+            unit=t(f"result.unit.{result.unit}", language), level=percent(result.level), **shown,
+        )  # fmt: skip
+        return f"{told} {self.grade.summary(language)}"
+
+    def __repr__(self) -> str:
+        failed = sum(check.passed is False for check in self.checks)
+        return (
+            f"Headline({self.result!r}, {self.grade.locks} locks, "
+            f"{failed} of {len(self.checks)} checks failed)"
+        )
+
+
+def _with_composite(frame: pd.DataFrame, doses: list[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    try:
+        index = composite(frame, doses)
+    except ModelError:
+        # No two doses are known together: the rungs that read this panel say so themselves.
+        return frame.assign(**{TERM: np.nan}), ()
+    return frame.assign(**{TERM: index}), tuple(index.attrs["doses"])
+
+
+def _rung(model: str, frame: pd.DataFrame, inference: Inference) -> Rung:
+    try:
+        return Rung(model, named(model).fit(frame, roles(model, [TERM]), inference))
+    except ModelError as error:
+        return Rung(model, None, str(error))
+
+
+def headline(
+    dataset: Dataset, panels: Panels, *, draws: int = 9999, seed: int = 20250101
+) -> Headline | str:
+    """Climb the ladder with the composite, make every check, grade the evidence.
+
+    Returns
+    -------
+    Headline, or the reason why the headline model cannot be fitted to these data.
+    """
+    doses, inference = list(dataset.doses["dose"]), Inference(draws, seed)
+    gains, parts = _with_composite(panels.provinces, doses)
+    levels, level_parts = _with_composite(panels.levels, doses)
+    frames = {"gain": gains, "level": levels}
+    ladder = tuple(_rung(model, frames[named(model).outcome], inference) for model in LADDER)
+    if ladder[0].result is None:
+        return ladder[0].reason
+    # Only what the panel reads is drawn again: other regions must not shift the random numbers.
+    read = panels.rates["region_code"].isin(gains["region_code"])
+    context = Estimated(
+        gains,
+        ladder[0].result,
+        roles(MAIN, [TERM]),
+        inference,
+        rates=panels.rates[read & panels.rates["variance"].notna()],
+        rebuild=rebuilder(dataset, gains),
+    )
+    checks = run_checks(context)
+    return Headline(
+        parts, level_parts, ladder, checks, _graded(dataset, context, checks), _expected(gains)
+    )
+
+
+def _graded(dataset: Dataset, context: Estimated, checks: tuple[Check, ...]) -> Grade:
+    """Everyone has some input and always had: no pre-period; sampling errors are assumed."""
+    rows = context.panel[context.used()]
+    design = panel_design(
+        context,
+        kind="continuous",
+        pre_period=False,
+        sampling_error="assumed" if len(dataset.assumptions) else "published",
+        mode_changed=bool(rows["crosses_break"].any()),
+    )
+    return grade(design, checks)
+
+
+def _expected(gains: pd.DataFrame) -> pd.DataFrame:
+    keys = gains[["region_code", "interval", "wave_from", "wave_to"]]
+    return keys.join(expected_gains(gains, roles(MAIN, [TERM]))[COLUMNS])

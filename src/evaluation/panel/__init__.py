@@ -1,0 +1,1 @@
+"""Rates, gains and doses with their variances, and where a region stands."""

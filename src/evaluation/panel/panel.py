@@ -1,0 +1,285 @@
+"""Rates, gains and doses of regions with their variances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evaluation.base.errors import ModelError
+from evaluation.data.facts import COVARIATES, SAMPLE, by_year, surveyed_rates
+from evaluation.data.package import Dataset
+from evaluation.panel import survey
+
+# ------------------------------------------------------------------------------------------
+# Doses and covariates of the panel: per head, read so that none is later than what it explains.
+
+
+# An opening level may be read up to this many years before the opening wave (no college share was
+# published for 2010 and 2020, no museum count for most provinces after 2018).
+STALE = 2
+
+
+def per_capita(dataset: Dataset, dose: pd.Series) -> pd.DataFrame:
+    """Yearly per-capita values of one row of ``doses.csv``.
+
+    Returns ``region_code, year, value, series, fact_id, base_fact`` (``base_fact`` is the
+    population used, empty where the indicator is per head already).
+    """
+    table = by_year(dataset, dose["indicator"])
+    if not dose["denominator"]:
+        return table.assign(base_fact="")
+    base = by_year(dataset, dose["denominator"])
+    base = base.rename(columns={"value": "base", "fact_id": "base_fact"}).drop(columns="series")
+    merged = table.merge(base, on=["region_code", "year"])
+    factor = dataset.units.set_index("unit")["factor"]
+    unit = dataset.indicators.set_index("indicator")["unit"]
+    ratio = factor[unit[dose["indicator"]]] / factor[unit[dose["denominator"]]]
+    return merged.assign(value=merged["value"] * ratio / merged["base"] * dose["scale"])
+
+
+def _opening(values: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
+    """Latest value no later than the opening wave and at most ``STALE`` years older.
+
+    Returns ``value, series`` on the rows of ``keys``.
+    """
+    table = values.set_index(["region_code", "year"])[["value", "series"]]
+    result = pd.DataFrame({"value": np.nan, "series": ""}, index=keys.index)
+    for lag in range(STALE, -1, -1):
+        year = pd.MultiIndex.from_arrays([keys["region_code"], keys["wave_from"] - lag])
+        found = table.reindex(year).set_axis(keys.index)
+        result = found.where(found["value"].notna(), result)
+    return result
+
+
+def _mean_flow(values: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
+    """Mean of the years in (from, to] of one series, that of the last of them.
+
+    Missing unless at least half of the years are published in that series: two definitions are
+    not averaged. Returns ``value, series`` on the rows of ``keys``.
+    """
+    by_region = dict(list(values.groupby("region_code")))
+    rows = [
+        _window(by_region.get(region), start, end)
+        for region, start, end in zip(
+            keys["region_code"], keys["wave_from"], keys["wave_to"], strict=True
+        )
+    ]
+    return pd.DataFrame(rows, columns=["value", "series"], index=keys.index)
+
+
+def _window(values: pd.DataFrame | None, start: int, end: int) -> tuple[float, str]:
+    if values is None:
+        return np.nan, ""
+    inside = values[(values["year"] > start) & (values["year"] <= end)].sort_values("year")
+    if inside.empty:
+        return np.nan, ""
+    series = inside["series"].iloc[-1]
+    same = inside.loc[inside["series"] == series, "value"]
+    return (same.mean() if 2 * len(same) >= end - start else np.nan), series
+
+
+def attach(dataset: Dataset, keys: pd.DataFrame) -> pd.DataFrame:
+    """Add doses (log2, so one unit is a doubling) and opening covariates to gain rows.
+
+    ``keys`` needs ``region_code, wave_from, wave_to``. Returns ``keys`` with ``dose_<name>``,
+    ``log2_<name>``, ``series_<name>`` (the definition counted) and the columns of ``COVARIATES``.
+    """
+    frame = keys.copy()
+    for _, dose in dataset.doses.iterrows():
+        name, read = dose["dose"], _opening if dose["timing"] == "stock" else _mean_flow
+        found = read(per_capita(dataset, dose), keys)
+        if (found["value"] <= 0).any():
+            raise ModelError(f"Dose '{name}' has values of 0 or less: a doubling is not defined.")
+        frame[f"dose_{name}"] = found["value"].astype(float)
+        frame[f"log2_{name}"] = np.log2(frame[f"dose_{name}"])
+        frame[f"series_{name}"] = found["series"]
+    for name, indicator in COVARIATES.items():
+        table = by_year(dataset, indicator)
+        value = _opening(table, keys)["value"].astype(float)
+        frame[name] = np.log2(value) if name.startswith("log2_") else value
+    return frame
+
+
+def one_series(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Keep, within each region, the dose values of one definition only; the others go missing.
+
+    The definition kept is the one with most rows, the later of two with as many. A comparison
+    within regions would otherwise take a change of definition for a change of dose.
+    """
+    known = frame[frame[f"log2_{name}"].notna()]
+    counts = known.groupby(["region_code", f"series_{name}"])["wave"].agg(["size", "max"])
+    ranked = counts.sort_values(["size", "max"]).reset_index()
+    kept = ranked.groupby("region_code")[f"series_{name}"].last()
+    other = frame[f"series_{name}"] != frame["region_code"].map(kept)
+    columns = [f"dose_{name}", f"log2_{name}"]
+    return frame.assign(**{column: frame[column].mask(other) for column in columns})
+
+
+def level_panel(dataset: Dataset, rate_table: pd.DataFrame) -> pd.DataFrame:
+    """Rates as levels with the doses and covariates of the year before each survey.
+
+    A stock is read before the survey year, a flow over the three years before it, so that no
+    dose is later than the level it is to explain; within a region a dose keeps one definition.
+    """
+    table = rate_table[rate_table["variance"].notna()]
+    keys = pd.DataFrame(
+        {
+            "region_code": table["region_code"],
+            "wave_from": table["wave"] - 1,
+            "wave_to": table["wave"] - 1,
+        }
+    )
+    stock = attach(dataset, keys.assign(wave_to=keys["wave_from"]))
+    flow = attach(dataset, keys.assign(wave_from=keys["wave_to"] - 3))
+    flows = dataset.doses.loc[dataset.doses["timing"] == "flow", "dose"]
+    for dose in flows:
+        for prefix in ("dose_", "log2_", "series_"):
+            stock[prefix + dose] = flow[prefix + dose]
+    doses = stock.drop(columns=["region_code", "wave_from", "wave_to"])
+    frame = pd.concat([table, doses], axis=1).reset_index(drop=True)
+    for name in dataset.doses["dose"]:
+        frame = one_series(frame, name)
+    return frame
+
+
+def composite(frame: pd.DataFrame, names: list[str], coverage: float = 0.9) -> pd.Series:
+    """One index of collinear doses: the mean of their standardised log2 values, standardised again.
+
+    A unit is one standard deviation between the rows of the panel. Only doses known in at least
+    ``coverage`` of the rows with any dose take part, and a row lacking one of them has no index:
+    an index whose parts change from row to row would compare unlike with like.
+
+    Returns
+    -------
+    Series on the index of ``frame``; ``attrs["doses"]`` lists the doses that take part.
+
+    Raises
+    ------
+    ModelError : fewer than two doses are known in enough rows.
+    """
+    columns = [f"log2_{name}" for name in names]
+    seen = frame.loc[frame[columns].notna().any(axis=1), columns]
+    taken = [column for column in columns if seen[column].notna().mean() >= coverage]
+    if len(taken) < 2:
+        raise ModelError(
+            f"A composite needs two doses known in {coverage:.0%} of the rows with any; there "
+            f"{'is' if len(taken) == 1 else 'are'} {len(taken)}."
+        )
+    scores = (frame[taken] - frame[taken].mean()) / frame[taken].std()
+    index = scores.mean(axis=1, skipna=False)
+    index = (index - index.mean()) / index.std()
+    index.attrs["doses"] = [column.removeprefix("log2_") for column in taken]
+    return index
+
+
+# ------------------------------------------------------------------------------------------
+# From facts to the panel: literacy rates and gains with their sampling variances.
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """Declared survey assumptions: the design effect and a factor on every assumed sample."""
+
+    design_effect: float | None = None
+    sample_factor: float = 1.0
+
+
+def _level(regions: pd.DataFrame) -> pd.Series:
+    """Survey level of each region code: nation, province or prefecture."""
+    level = regions.set_index("code")["level"]
+    return level.where(level.isin(["nation", "province"]), "prefecture")
+
+
+def sample_sizes(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> pd.DataFrame:
+    """Valid respondents behind each rate: published where known, else the declared assumption.
+
+    Returns columns ``n`` (missing where no assumption covers the wave) and ``n_assumed``.
+    """
+    published = by_year(dataset, SAMPLE)
+    published = published.set_index(["region_code", "year"])["value"]
+    table = dataset.assumptions[dataset.assumptions["parameter"] == "sample_size"]
+    declared = table.set_index(["level", "wave"])["value"] * assumed.sample_factor
+    keys = pd.MultiIndex.from_frame(rates[["region_code", "wave"]])
+    level_keys = pd.MultiIndex.from_arrays(
+        [rates["region_code"].map(_level(dataset.regions)), rates["wave"].astype(str)]
+    )
+    known = published.reindex(keys).to_numpy(dtype=float)
+    filled = np.where(np.isnan(known), declared.reindex(level_keys).to_numpy(dtype=float), known)
+    return pd.DataFrame({"n": filled, "n_assumed": np.isnan(known)}, index=rates.index)
+
+
+def rates(dataset: Dataset, assumed: Assumed | None = None) -> pd.DataFrame:
+    """National-wave literacy rates with Wilson intervals on the effective sample.
+
+    Returns ``region_code, wave, rate, n, n_assumed, variance, se, low, high, fact_id, grade,
+    corroborated, also_printed_by``; a rate of a wave without published or assumed sample size keeps
+    missing ``n, variance, se, low, high``.
+    """
+    assumed = assumed or Assumed()
+    frame = surveyed_rates(dataset.facts, dataset.sources).rename(columns={"value": "rate"})
+    frame = frame[frame["year"].isin(dataset.waves["wave"])].assign(
+        wave=lambda x: x["year"].astype(int)
+    )
+    frame = frame.join(sample_sizes(dataset, frame, assumed))
+    deff = assumed.design_effect or design_effect(dataset)
+    p, known = frame["rate"].to_numpy() / 100, frame["n"].notna().to_numpy()
+    for column in ("variance", "low", "high"):
+        frame[column] = np.nan
+    n = frame.loc[known, "n"].to_numpy()
+    low, high = survey.wilson_interval(p[known], n, deff)
+    frame.loc[known, "variance"] = survey.sampling_variance(p[known], n, deff) * 1e4
+    frame.loc[known, "low"], frame.loc[known, "high"] = low * 100, high * 100
+    frame["se"] = np.sqrt(frame["variance"])
+    columns = ["region_code", "wave", "rate", "n", "n_assumed", "variance", "se", "low", "high"]
+    columns += ["fact_id", "grade", "corroborated", "also_printed_by"]
+    return frame[columns].sort_values(["region_code", "wave"], ignore_index=True)
+
+
+def design_effect(dataset: Dataset) -> float:
+    """The declared design effect of the survey."""
+    table = dataset.assumptions
+    return float(table.loc[table["parameter"] == "design_effect", "value"].iloc[0])
+
+
+def gains(rate_table: pd.DataFrame, waves: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """Gains between consecutive *observed* waves of each region, with their variances.
+
+    Returns ``region_code, wave_from, wave_to, interval, years, opening, gain, se, low, high,
+    annual, annual_variance, crosses_break, fact_from, fact_to``; gain and annual gain in
+    percentage points.
+    """
+    table = rate_table[rate_table["variance"].notna()].sort_values(["region_code", "wave"])
+    before = table.groupby("region_code").shift(1)
+    rows = before["wave"].notna()
+    table, before = table[rows], before[rows]
+    years = table["wave"] - before["wave"].astype(int)
+    change, variance = survey.gain(
+        table["rate"], table["variance"], before["rate"], before["variance"]
+    )
+    z = survey.normal_quantile(level)
+    breaks = waves.loc[waves["break_before"], "wave"].to_numpy()
+    start = before["wave"].astype(int)
+    spans = zip(start, table["wave"], strict=True)
+    crosses = [bool(((breaks > a) & (breaks <= b)).any()) for a, b in spans]
+    se = np.sqrt(variance)
+    return pd.DataFrame(
+        {
+            "region_code": table["region_code"],
+            "wave_from": start,
+            "wave_to": table["wave"],
+            "interval": start.astype(str) + "-" + table["wave"].astype(str),
+            "years": years,
+            "opening": before["rate"],
+            "gain": change,
+            "se": se,
+            "low": change - z * se,
+            "high": change + z * se,
+            "annual": change / years,
+            "annual_variance": variance / years**2,
+            "crosses_break": crosses,
+            "fact_from": before["fact_id"],
+            "fact_to": table["fact_id"],
+        }
+    ).reset_index(drop=True)

@@ -1,0 +1,350 @@
+"""Sliders and tables for plans of one's own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from evaluation import report
+from evaluation.evidence.words import gate
+from evaluation.figures import charts, style
+from evaluation.report import page as page_module
+from evaluation.report.blocks import Figure, Paragraph
+from evaluation.report.page import STYLE, Context, View, Writer, show, table
+from evaluation.study import Study
+from evaluation.value.analysis import LEVERS, MONEY
+from evaluation.value.costs import declared
+from evaluation.value.scenario import LEAST_LOCKS, STEP, Plan, Plans, plans
+
+# ------------------------------------------------------------------------------------------
+# Views of the notebook on scenarios: inputs today, common plans, and one plan in words.
+
+
+MOST = 5  # locks
+
+
+def levels(page: Context, plans: Plans) -> View:
+    """Each input of the region today, what provinces have shown, and how far a plan may go."""
+    w = page.writer
+    rows = [
+        (
+            w.t(f"dose.{item.name}"),
+            w.year(item.year),
+            w.number(f"{item.name}.today", item.level, "", 2),
+            w.interval(f"{item.name}.seen", *item.seen, "", 2),
+            w.interval(f"{item.name}.room", item.low, item.high, "percent", 0),
+        )
+        for item in plans.levers.values()
+    ]
+    names = ("dose", "year", "today", "seen", "room")
+    caption = w.t("explore.levels", region=w.name(plans.region))
+    body = table(page, caption, names, rows, (2, 3, 4))
+    return show(page, body, Paragraph(w.t("explore.levels.note"), "note"))
+
+
+def presets(plans: Plans) -> list[dict[str, int]]:
+    """Each input by the declared bound, all inputs by it, the funds by it; as far as was seen."""
+    bound = int(declared(plans.study.dataset, "reallocation_bound"))
+    bound -= bound % STEP
+    rise = {name: min(bound, item.high) for name, item in plans.levers.items()}
+    inputs = {name: rise[name] for name in LEVERS if rise.get(name)}
+    single = [{name: value} for name, value in inputs.items()]
+    every = [inputs] if len(inputs) > 1 and plans.study.value.levers is not None else []
+    return [*single, *every, *([{MONEY: rise[MONEY]}] if rise.get(MONEY) else [])]
+
+
+def named(w: Writer, plan: Plan, key: str) -> Markup:
+    """The changes of a plan in a phrase."""
+    columns = {f"log2_{name}": name for name in plan.changes}
+    return Markup("、" if w.language == "zh" else ", ").join(
+        w.t(
+            "explore.change",
+            dose=w.t(f"short.{column}"),
+            rise=w.number(f"{key}.{name}", plan.changes[name], "percent", 0, signed=True),
+        )
+        for column, name in columns.items()
+    )
+
+
+def common(page: Context, plans: Plans, year: int) -> View:
+    """Common plans: difference of the yearly gain, the share in ``year``, support."""
+    w, dash = page.writer, Markup("—")
+    rows = []
+    for i, plan in enumerate([plans.plan({}, year), *_plans(plans, year)]):
+        share = spread(w, f"plan.{i}.share", plan.share)
+        if not plan.changes:
+            rows.append((w.t("explore.unchanged"), dash, dash, share, dash))
+            continue
+        gain = spread(w, f"plan.{i}.gain", plan.gain)
+        told = _gated(w, w.t(f"outlook.{plan.verdict}"), plan.locks)
+        far = w.number(f"plan.{i}.support", plan.support, "", 0)
+        rows.append((named(w, plan, f"plan.{i}"), gain, told, share, far))
+    names = ("plan", "gain_difference", "reading", "share_then", "supported")
+    caption = w.t("explore.common", region=w.name(plans.region), year=w.year(year))
+    body = table(page, caption, names, rows, (1, 3, 4))
+    note = Paragraph(w.t("explore.common.note"), "note")
+    return show(page, body, Paragraph(strength(w, plans)), note)
+
+
+def forest(page: Context, plans: Plans, year: int) -> View:
+    """Differences of the yearly gain by plan, with their intervals about zero."""
+    w = page.writer
+    found = _plans(plans, year)
+    frame = pd.DataFrame(
+        {
+            "label": [named(w, plan, f"plan.{i}").striptags() for i, plan in enumerate(found, 1)],
+            "estimate": [plan.gain[0] for plan in found],
+            "low": [plan.gain[1] for plan in found],
+            "high": [plan.gain[2] for plan in found],
+            "note": "",
+        }
+    )
+    drawn = charts.forest(frame, xlabel=str(w.t("axis.explore")))
+    alt = str(w.t("explore.forest.alt"))
+    return show(page, Figure(style.figure_png(drawn), w.t("explore.forest"), alt))
+
+
+def judged(w: Writer, verdict: str, plans: Plans) -> Markup:
+    """What interval and locks permit to be said of one plan."""
+    told = _gated(w, w.t(f"outlook.{verdict}"), plans.study.headline.grade.locks)
+    return w.joined(told, strength(w, plans))
+
+
+def strength(w: Writer, plans: Plans) -> Markup:
+    """How strong the evidence behind every plan is."""
+    locks = plans.study.headline.grade.locks
+    counts = {
+        "locks": w.number("evidence.locks", locks, "", 0),
+        "most": w.number("evidence.most", MOST, "", 0),
+    }
+    kind = "none" if locks < LEAST_LOCKS else "some"
+    return _gated(w, w.t(f"outlook.locks.{kind}", **counts), locks)
+
+
+def _gated(w: Writer, text: Markup, locks: int) -> Markup:
+    gate(str(text.striptags()), w.language, locks)
+    return text
+
+
+def _plans(plans: Plans, year: int) -> list[Plan]:
+    return [plans.plan(changes, year) for changes in presets(plans)]
+
+
+def spread(w: Writer, key: str, values: tuple[float, float, float]) -> Markup:
+    """A mean with its interval: a share in per cent, a difference of gains with its sign."""
+    mean, low, high = values
+    if key.endswith("gain"):
+        return w.joined(w.number(key, mean, "", 3, signed=True), w.interval(key, low, high, "", 3))
+    return w.joined(w.number(key, mean, "percent", 1), w.interval(key, low, high, "percent", 1))
+
+
+# ------------------------------------------------------------------------------------------
+# The scenario explorer: sliders for the inputs of a province, and what a plan would go with.
+
+
+LABEL = {"description_width": "27em"}
+BAR = (
+    '<svg viewBox="0 0 300 14" width="300" height="14" role="img" aria-hidden="true">'
+    '<line x1="0" x2="300" y1="7" y2="7" stroke="#d9d9d9"/>'
+    '<line x1="{low}" x2="{high}" y1="7" y2="7" stroke="{colour}" stroke-width="5"/>'
+    '<circle cx="{mean}" cy="7" r="5" fill="{colour}"/></svg>'
+)
+COLOURS = {"unchanged": "#59636b", "planned": "#b5482a"}
+
+
+class Explorer:
+    """Plans of a province, shown with sliders in a notebook and as a table elsewhere.
+
+    Attributes
+    ----------
+    plans : see :class:`evaluation.value.scenario.Plans`. language : ``"zh"`` or ``"en"``.
+    year : the literate share is first shown for.
+    """
+
+    def __init__(self, found: Plans, language: str, year: int):
+        self.plans, self.language, self.year = found, language, year
+        found.plan({}, year)  # refuses a year that cannot be worked out
+        self._page = report.open_overview(
+            found.study, found.study.dataset.region_sets["set"].iloc[0], language, date=str(year)
+        )
+
+    def told(self, changes: Mapping[str, float], year: int) -> Markup:
+        """One plan as the panel under the sliders shows it.
+
+        Parameters
+        ----------
+        changes : per cent by input. year : the share is worked out for.
+
+        Raises
+        ------
+        KepuError : a plan outside what provinces have shown, or another year.
+        """
+        w, plan = Writer(self.plans.study.dataset, self.language), self.plans.plan(changes, year)
+        warning = [w.t("view.simulated")] if self.plans.study.simulated else []
+        texts = [*warning, _table(w, self.plans, plan), *_sentences(w, self.plans, plan)]
+        return Markup("").join(
+            text if text.startswith("<table") else Markup("<p>{}</p>").format(text)
+            for text in texts
+        )
+
+    def table(self) -> View:
+        """Common plans of the province, for where no slider can move."""
+        return common(self._fresh(), self.plans, self.year)
+
+    def widget(self) -> Any:
+        """The sliders with the panel below them, an ipywidgets box.
+
+        Raises
+        ------
+        ImportError : ipywidgets is not installed.
+        """
+        return _Panel(self).box
+
+    def _fresh(self) -> page_module.Context:
+        self._page.writer = Writer(self.plans.study.dataset, self.language)
+        return self._page
+
+    def _repr_html_(self) -> str:
+        view, page = self.table(), self._page
+        note = Paragraph(page.writer.t("explore.static"), "note")
+        return show(page, note, *view.blocks)._repr_html_()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        bundle = {"text/html": self._repr_html_(), "text/plain": repr(self)}
+        with contextlib.suppress(ImportError):  # the table stands in, and says so
+            from IPython import get_ipython
+
+            if get_ipython() is not None:
+                bundle |= self.widget()._repr_mimebundle_() | bundle
+        return bundle
+
+    def __repr__(self) -> str:
+        levers = ", ".join(self.plans.levers)
+        return f"Explorer({self.plans.region}, {self.year}, {self.language}: {levers})"
+
+
+def explore(
+    study: Study, region: str, language: str = "en", *, year: int, seed: int = 20250101
+) -> Explorer:
+    """Open the explorer for one province.
+
+    Parameters
+    ----------
+    study : from :func:`evaluation.study.load_study`. region : code of a province of the panel.
+    language : ``"zh"`` or ``"en"``. year : the literate share is worked out for.
+    seed : of the draws of the forecast.
+
+    Raises
+    ------
+    KepuError : no such province or language, no estimate or forecast, a year out of reach.
+    """
+    return Explorer(plans(study, region, seed=seed), language, year)
+
+
+def _table(w: Writer, found: Plans, plan: Plan) -> Markup:
+    """The share without and with the plan as bars on one scale, and the difference of gains."""
+    rows = [
+        _row(w.t(f"explore.{name}"), _bar(plan, values, COLOURS[name]),
+             spread(w, f"{name}.share", values))
+        for name, values in (("unchanged", plan.unchanged), ("planned", plan.share))
+    ]  # fmt: skip
+    gain = Markup("—")
+    if plan.changes:
+        unit = w.unit("percentage_point").strip()
+        gain = w.joined(spread(w, "gain", plan.gain), unit)
+    rows.append(_row(w.t("explore.difference"), Markup(), gain))
+    caption = w.t("explore.caption", region=w.name(found.region), year=w.year(plan.year))
+    return Markup('<table class="kepu"><caption>{}</caption>{}</table>').format(
+        caption, Markup("").join(rows)
+    )
+
+
+def _row(label: Markup, bar: Markup, value: Markup) -> Markup:
+    return Markup(
+        '<tr><th scope="row" style="text-align:left">{}</th><td>{}</td><td class="num">{}</td></tr>'
+    ).format(label, bar, value)
+
+
+def _bar(plan: Plan, values: tuple[float, float, float], colour: str) -> Markup:
+    """A mean in its interval, on a scale twice as wide as the interval with nothing changed."""
+    _, low, high = plan.unchanged
+    left, width = low - (high - low) / 2, 2 * (high - low)
+    at = {
+        key: f"{min(max(300 * (value - left) / width, 0), 300):.1f}"
+        for key, value in zip(("mean", "low", "high"), values, strict=True)
+    }
+    return Markup(BAR.format(**at, colour=colour))
+
+
+def _sentences(w: Writer, found: Plans, plan: Plan) -> list[Markup]:
+    if not plan.changes:
+        return [w.t("explore.nothing")]
+    counts = {
+        "support": w.number("support", plan.support, "", 0),
+        "rows": w.number("rows", plan.rows, "", 0),
+    }
+    unseen = [w.t("explore.unseen")] if plan.support == 0 else []
+    told = judged(w, plan.verdict, found)
+    return [told, w.joined(w.t("explore.support", **counts), *unseen)]
+
+
+class _Panel:
+    """Sliders and the text that follows them."""
+
+    def __init__(self, explorer: Explorer):
+        import ipywidgets as widgets
+
+        w = Writer(explorer.plans.study.dataset, explorer.language)
+        self._explorer, self._moving = explorer, False
+        labels = {
+            name: str(w.t("explore.slider", dose=w.t(f"dose.{name}")))
+            for name in explorer.plans.levers
+        }
+        self.sliders = {
+            name: widgets.IntSlider(
+                0, item.low, item.high, STEP, description=labels[name],
+                disabled=item.low == item.high, readout_format="+d", style=LABEL,
+                layout={"width": "54em"},
+            )
+            for name, item in explorer.plans.levers.items()
+        }  # fmt: skip
+        years = explorer.plans.years
+        self.year = widgets.IntSlider(
+            explorer.year, years[0], years[-1], description=str(w.t("column.year")),
+            readout_format="d", style=LABEL, layout={"width": "54em"},
+        )  # fmt: skip
+        self.panel = widgets.HTML()
+        self.reset = widgets.Button(description=str(w.t("explore.reset")))
+        self.reset.on_click(lambda _: self._set(dict.fromkeys(self.sliders, 0)))
+        for name, slider in self.sliders.items():
+            slider.observe(lambda change, name=name: self._moved(name, change["new"]), "value")
+        self.year.observe(lambda _: self._show(), "value")
+        note = f"<p class='note'>{w.t('explore.money')} {w.t('explore.how')}</p>"
+        self.box = widgets.VBox(
+            [*self.sliders.values(), self.year, self.reset, self.panel, widgets.HTML(note)]
+        )
+        self._show()
+
+    def _moved(self, name: str, value: int) -> None:
+        """Follow a slider; funds and what they pay for are never changed together."""
+        if self._moving:
+            return
+        others = [key for key in self.sliders if (key == MONEY) != (name == MONEY)]
+        self._set(dict.fromkeys(others, 0) if value else {})
+
+    def _set(self, values: Mapping[str, int]) -> None:
+        self._moving = True
+        try:
+            for name, value in values.items():
+                self.sliders[name].value = value
+        finally:
+            self._moving = False
+        self._show()
+
+    def _show(self) -> None:
+        changes = {name: slider.value for name, slider in self.sliders.items()}
+        self.panel.value = str(STYLE + self._explorer.told(changes, self.year.value))

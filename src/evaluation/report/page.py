@@ -1,0 +1,490 @@
+"""What a section is given: context, writer of numbers, views for notebooks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+from markupsafe import Markup, escape
+
+from evaluation.base.errors import KepuError
+from evaluation.base.text import fixed, t
+from evaluation.data import slices
+from evaluation.data.package import Dataset
+from evaluation.report.blocks import Block, Paragraph, Table
+from evaluation.study import Study
+
+# ------------------------------------------------------------------------------------------
+# Write numbers, names and sources in one language, each number with what it comes from.
+
+
+LEVEL = 95.0
+_COMPARATORS = {
+    "=": "",
+    ">": "number.more_than",
+    ">=": "number.at_least",
+    "approx": "number.nearly",
+}
+
+
+def plain(value: float, language: str, digits: int | None = None, signed: bool = False) -> str:
+    """A number as text: Chinese 万/亿 and English million where nothing is lost, else thousands.
+
+    Examples
+    --------
+    >>> plain(187000, "zh"), plain(187000, "en"), plain(118e6, "en"), plain(10.04, "zh")
+    ('18.7万', '187,000', '118 million', '10.04')
+    """
+    sign = "+" if signed and value > 0 else ""
+    if digits is not None:
+        return sign + fixed(value, digits)
+    scales = [(1e8, "亿"), (1e4, "万")] if language == "zh" else [(1e6, " million")]
+    for scale, word in scales:
+        short = f"{value / scale:,.10g}"
+        if abs(value) >= scale and len(short.partition(".")[2]) <= 3:
+            return sign + f"{short}{word}".replace("-", "−")
+    return sign + f"{value:,.10g}".replace("-", "−")
+
+
+class Writer:
+    """The voice of one report: language, names, numbers, and a record of what was written.
+
+    ``computed`` maps the key of each computed number to its value; ``cited`` collects the
+    identifiers of sources in the order in which they were first named.
+    """
+
+    def __init__(self, dataset: Dataset, language: str):
+        self.language = language
+        self.computed: dict[str, float] = {}
+        self.cited: dict[str, None] = {}
+        self._regions = dataset.regions.set_index("code")
+        self._units = dataset.units.set_index("unit")
+        self._indicators = dataset.indicators.set_index("indicator")
+        self._sources = dataset.sources.set_index("source_id")
+        self._organisations = dataset.organisations.set_index("name_zh")["name_en"]
+
+    def t(self, key: str, **values: object) -> Markup:
+        """A text of the table; every text may say ``{level}``, the coverage of the intervals."""
+        level = self.number("interval.level", LEVEL, "percent", 0)
+        return t(key, self.language, **{"level": level, **values})
+
+    def name(self, code: str) -> str:
+        return self._regions.at[code, f"name_{self.language}"]
+
+    def short(self, code: str) -> str:
+        column = "short_zh" if self.language == "zh" else "name_en"
+        return self._regions.at[code, column]
+
+    def indicator(self, key: str) -> Markup:
+        label = escape(self._indicators.at[key, f"label_{self.language}"])
+        if not self._indicators.at[key, "proxy"]:
+            return label
+        return Markup('{} <span class="proxy">{}</span>').format(label, self.t("badge.proxy"))
+
+    def organisations(self, names: str) -> str:
+        parts = [part for part in names.split(";") if part]
+        if self.language == "en":
+            parts = [self._organisations[part] for part in parts]
+        return ("、" if self.language == "zh" else "; ").join(parts)
+
+    def column(self, row: Mapping[str, object], stem: str) -> str:
+        """The cell ``<stem>_<language>`` of a row of a bilingual table."""
+        return str(row[f"{stem}_{self.language}"])
+
+    def year(self, year: object) -> Markup:
+        return Markup("<time>{}</time>").format(str(year))
+
+    def period(self, start: str, end: str) -> Markup:
+        if not start and not end:
+            return self.t("period.undated")
+        if start == end or not end:
+            return self.year(start)
+        if not start:
+            return self.t("period.until", end=self.year(end))
+        return self.span(start, end)
+
+    def span(self, start: object, end: object) -> Markup:
+        """Two years or months with a dash, never broken over lines."""
+        return Markup('<span class="span">{}–{}</span>').format(self.year(start), self.year(end))
+
+    def unit(self, unit: str, value: float | None = None) -> str:
+        """What follows a number of this unit, its space included."""
+        column = "symbol_one_en" if self.language == "en" and value == 1 else None
+        symbol = self._units.at[unit, column or f"symbol_{self.language}"]
+        if not symbol:
+            return ""
+        tight = symbol == "%" or self.language == "zh"
+        return symbol if tight else f" {symbol}"
+
+    def fact(self, row: Mapping[str, object], unit: bool = True) -> Markup:
+        """The value of a row of facts as printed, with its comparator and unit."""
+        if row["unit"] == "rank":
+            return self._rank(row)
+        base = self._units.at[row["unit"], "base_unit"]
+        value = float(row["value"]) * float(self._units.at[row["unit"], "factor"])
+        text = plain(value, self.language) + (self.unit(base, value) if unit else "")
+        element = Markup('<data value="{}" data-fact="{}">{}</data>').format(
+            f"{row['value']:.10g}", row["fact_id"], text
+        )
+        key = _COMPARATORS[row["comparator"]]
+        return self.t(key, value=element) if key else element
+
+    def _rank(self, row: Mapping[str, object]) -> Markup:
+        """A place in a national ranking; an approximate one is "among the first"."""
+        key = "number.top" if row["comparator"] == "approx" else "number.rank"
+        element = Markup('<data value="{0}" data-fact="{1}">{0}</data>').format(
+            f"{row['value']:.10g}", row["fact_id"]
+        )
+        return self.t(key, value=element)
+
+    def joined(self, *parts: object) -> Markup:
+        """Parts of a phrase: apart in English, close together in Chinese."""
+        return Markup("" if self.language == "zh" else " ").join(parts)
+
+    def number(
+        self, key: str, value: float, unit: str = "", digits: int = 2, signed: bool = False
+    ) -> Markup:
+        """A computed number; ``key`` names the result and always means the same value."""
+        if value is None or math.isnan(value):
+            return self.t("missing.value")
+        value = float(value)
+        if math.isinf(value):
+            return self.t("number.unbounded")
+        if not math.isclose(self.computed.setdefault(key, value), value, rel_tol=1e-12):
+            raise KepuError(f"Result '{key}' was written with two values; give each its own key.")
+        text = plain(value, self.language, digits, signed)
+        return Markup('<data value="{}" data-result="{}">{}</data>').format(
+            f"{value:.10g}", key, text + (self.unit(unit) if unit else "")
+        )
+
+    def interval(self, key: str, low: float, high: float, unit: str = "", digits: int = 2):
+        """An interval between two computed ends, ``key.low`` and ``key.high``."""
+        if pd.isna(low) or pd.isna(high):
+            return self.t("missing.interval")
+        parts = {
+            end: self.t("number.unbounded")
+            if math.isinf(value)
+            else self.number(f"{key}.{end}", value, "", digits)
+            for end, value in (("low", low), ("high", high))
+        }
+        suffix = self.unit(unit) if unit else ""
+        return self.t("number.interval", unit=suffix, **parts)
+
+    def probability(self, key: str, p: float) -> Markup:
+        """A p-value, never printed as zero."""
+        if p >= 0.001:
+            return self.number(key, p, digits=3)
+        self.computed[key] = p
+        return Markup('<data value="{}" data-result="{}">&lt;0.001</data>').format(f"{p:.3g}", key)
+
+    def cite(self, ids: str) -> Markup:
+        """Identifiers of sources with their grades, linked to the list of sources."""
+        marks = []
+        for source in ids.split(";"):
+            self.cited.setdefault(source)
+            grade = self._sources.at[source, "grade"]
+            marks.append(
+                Markup(
+                    '<span class="span"><a href="#source-{0}"><cite>{0}</cite></a>'
+                    '<span class="grade grade-{1}">{1}</span></span>'
+                ).format(source, grade)
+            )
+        return Markup(" ").join(marks)
+
+    def recorded(self, table: str, identifier: str, text: str) -> Markup:
+        """Text of a table row, marked with the row it stands in."""
+        return Markup('<span data-row="{}:{}">{}</span>').format(table, identifier, text)
+
+
+# ------------------------------------------------------------------------------------------
+# What every section of a report is given: the study, the region and the writer.
+
+
+NATION = "100000"
+
+
+@dataclass(eq=False)
+class Context:
+    """One region's report in one language.
+
+    ``date`` is the ISO date printed on the report; its year decides which targets are due.
+    ``codes`` are the regions of an overview, empty in a regional report.
+    """
+
+    study: Study
+    code: str
+    writer: Writer
+    date: str
+    first_year: int
+    provenance: dict[str, str]
+    codes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def region(self) -> pd.Series:
+        return self.study.dataset.regions.set_index("code").loc[self.code]
+
+    @cached_property
+    def is_province(self) -> bool:
+        return self.region["level"] == "province"
+
+    @cached_property
+    def below(self) -> list[str]:
+        """Units of a region set whose parent is among the regions of the overview."""
+        dataset = self.study.dataset
+        regions = dataset.regions.set_index("code")
+        inside = regions.index[regions["parent_code"].isin(self.codes)]
+        listed = inside[inside.isin(dataset.region_sets["code"])]
+        return [code for code in listed if code not in self.codes]
+
+    @cached_property
+    def province_count(self) -> int:
+        return int((self.study.dataset.regions["level"] == "province").sum())
+
+    @property
+    def today(self) -> int:
+        return int(self.date[:4])
+
+    @property
+    def parent(self) -> str:
+        return self.region["parent_code"] or NATION
+
+    @property
+    def surveyed_above(self) -> str:
+        """The nearest unit the region belongs to that has a surveyed rate."""
+        surveyed = set(self.study.rates["region_code"])
+        above = slices.lineage(self.study.dataset, self.code)[1:]
+        return next((code for code in above if code in surveyed), NATION)
+
+    @property
+    def name(self) -> str:
+        return self.writer.name(self.code)
+
+    @cached_property
+    def facts(self) -> pd.DataFrame:
+        facts = self.study.dataset.facts
+        return facts[facts["region_code"] == self.code]
+
+    @cached_property
+    def fact_rows(self) -> pd.DataFrame:
+        """All facts by identifier."""
+        return self.study.dataset.facts.set_index("fact_id", drop=False)
+
+    @cached_property
+    def contradicted(self) -> dict[str, list[str]]:
+        """Identifiers of the recorded contradictions that name a fact, by fact."""
+        found: dict[str, list[str]] = {}
+        for item in self.study.dataset.contradictions.itertuples():
+            for fact in item.fact_ids.split(";"):
+                found.setdefault(fact, []).append(item.contradiction_id)
+        return found
+
+    @cached_property
+    def _rates(self) -> tuple[pd.DataFrame, dict]:
+        ordered = self.study.rates.sort_values("wave", kind="stable")
+        return ordered, ordered.groupby("region_code").indices
+
+    def rates_of(self, code: str) -> pd.DataFrame:
+        ordered, places = self._rates
+        return ordered.take(places.get(code, []))
+
+    def rate(self, code: str, wave: int) -> pd.Series | None:
+        rows = self.rates_of(code)
+        rows = rows[rows["wave"] == wave]
+        return None if rows.empty else rows.iloc[0]
+
+    def fact(self, fact_id: str, unit: bool = True) -> Markup:
+        return self.writer.fact(self.fact_rows.loc[fact_id], unit)
+
+    def rate_text(self, row: pd.Series | None) -> Markup:
+        """A published rate with its interval, e.g. ``10.04% (95% interval 9.2–10.9%)``."""
+        w = self.writer
+        if row is None:
+            return w.t("missing.value")
+        value = self.fact(row["fact_id"])
+        key = f"rate.{row['region_code']}.{row['wave']}"
+        interval = w.interval(key, row["low"], row["high"], "percent", 1)
+        return w.joined(value, interval)
+
+    def difference(
+        self, key: str, a: pd.Series, b: pd.Series, unit: str = "percentage_point"
+    ) -> tuple[float, float, Markup]:
+        """Ends and text of the difference of two surveyed rates, in percentage points."""
+        w = self.writer
+        value = a["rate"] - b["rate"]
+        half = 1.959963984540054 * (a["variance"] + b["variance"]) ** 0.5
+        text = w.joined(
+            w.number(key, value, unit, 2, signed=True),
+            w.interval(key, value - half, value + half, "", 1),
+        )
+        return value - half, value + half, text
+
+    def listed(self, names: Iterable[object]) -> str:
+        """Names in a row: with 、 in Chinese, with commas and a last "and" in English."""
+        words = [str(name) for name in names]
+        if self.writer.language == "zh":
+            return "、".join(words)
+        return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
+
+    def captioned(self, says: Markup, caption: Markup) -> Markup:
+        """A caption that opens with what the figure shows."""
+        return self.writer.joined(Markup("<strong>{}</strong>").format(says), caption)
+
+    def missing(self, key: str, **values: object) -> Paragraph:
+        """A sentence for what is not there and the rows that would fill it."""
+        code = Markup("<code>{}</code>").format(self.code)
+        text = self.writer.t(key, region=self.name, code=code, **values)
+        return Paragraph(text, "missing")
+
+
+# ------------------------------------------------------------------------------------------
+# A table of published figures: indicator, value, period, source with grade, flags.
+
+
+def flags(context: Context, row: pd.Series) -> Markup:
+    """What a reader must know of a fact: its caveats and the contradictions that name it."""
+    w = context.writer
+    marks = [w.t(f"caveat.{name}") for name in row["caveats"].split(";") if name]
+    link = Markup('<a class="flag" href="#{0}"><cite>{0}</cite></a>')
+    marks += [link.format(name) for name in context.contradicted.get(row["fact_id"], ())]
+    return Markup("、" if w.language == "zh" else ", ").join(marks)
+
+
+def figure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table:
+    """Facts as printed, one row each; two series of one indicator stand in two rows."""
+    w = context.writer
+    label = rows["indicator"].map(lambda key: str(w.indicator(key)))
+    ordered = rows.assign(label=label).sort_values(["label", "period_end", "fact_id"])
+    cells = tuple(
+        (
+            w.indicator(row["indicator"]),
+            w.fact(row),
+            w.period(row["period_start"], row["period_end"]),
+            w.cite(row["source_id"]),
+            flags(context, row),
+        )
+        for _, row in ordered.iterrows()
+    )
+    columns = tuple(
+        w.t(f"column.{name}") for name in ("indicator", "value", "period", "source", "flags")
+    )
+    return Table(caption, columns, cells, frozenset({1}))
+
+
+# ------------------------------------------------------------------------------------------
+# Sums of money and chances in words: in 万 or millions of yuan, and never a chance of nought.
+
+
+MILLION, WAN, YI = 1e6, 1e4, 1e8
+# Chances from draws are printed in whole percent; beyond these they are only said to be there.
+LEAST, MOST = 0.01, 0.99
+
+
+def money(w: Writer, key: str, yuan: float, digits: int = 0) -> Markup:
+    """A sum without its unit's name: in 万 or, from one on, 亿 in Chinese, else in millions.
+
+    ``digits`` are those of millions; 万 are a hundredth of that and need two fewer.
+    """
+    w.number(key, yuan)  # keeps the result, and refuses a second value under its name
+    scale, word, places = MILLION, " million", digits
+    if w.language == "zh":
+        scale, word, places = (YI, "亿", 2) if abs(yuan) >= YI else (WAN, "万", max(0, digits - 2))
+    text = plain(yuan / scale, w.language, places) + word
+    return Markup('<data value="{}" data-result="{}">{}</data>').format(f"{yuan:.10g}", key, text)
+
+
+def money_interval(w: Writer, key: str, low: float, high: float) -> Markup:
+    """The interval of a sum in the same unit."""
+    ends = {"low": money(w, f"{key}.low", low), "high": money(w, f"{key}.high", high)}
+    return w.t("number.interval", unit="", **ends)
+
+
+def chance(w: Writer, key: str, p: float) -> Markup:
+    """A chance in whole percent; next to nought or certainty as below or above a limit."""
+    if p < LEAST:
+        return w.t("value.below", limit=w.number("value.least", 100 * LEAST, "percent", 0))
+    if p > MOST:
+        return w.t("value.above", limit=w.number("value.most", 100 * MOST, "percent", 0))
+    return w.number(key, 100 * p, "percent", 0)
+
+
+# ------------------------------------------------------------------------------------------
+# Views of the notebooks: tables, figures and sentences in one language, computed from a study.
+
+
+# JupyterLab right-aligns and stripes every table: columns of words read better from the left.
+STYLE = Markup(
+    "<style>"
+    "table.kepu{border-collapse:collapse;margin:.5em 0}"
+    "table.kepu caption{text-align:left;font-weight:600;padding:.3em 0}"
+    "div.table table.kepu th,div.table table.kepu td{text-align:left;vertical-align:baseline;"
+    "padding:.25em .7em}"
+    "div.table table.kepu td.num,div.table table.kepu th.num{text-align:right;white-space:nowrap}"
+    "figure{margin:.5em 0}figure img{max-width:46em;width:100%}"
+    "figcaption,p.note{font-size:.88em;color:#59636b;max-width:52em}"
+    "cite{font-style:normal}time{white-space:nowrap}"
+    "p.simulated{color:#8a4b00;font-weight:600}"
+    "span.proxy,span.grade{font-size:.75em;border:1px solid;border-radius:4px;padding:0 .3em;"
+    "margin-left:.2em}"
+    "</style>"
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """Blocks that show themselves in a notebook; a simulated package announces itself."""
+
+    blocks: tuple[Block, ...]
+    warning: Paragraph | None = None
+
+    def _repr_html_(self) -> str:
+        blocks = self.blocks if self.warning is None else (self.warning, *self.blocks)
+        return str(Markup("\n").join([STYLE, *(block.html() for block in blocks)]))
+
+    def __repr__(self) -> str:
+        return f"View({', '.join(type(block).__name__ for block in self.blocks)})"
+
+
+def show(page: Context, *blocks: Block) -> View:
+    """Put blocks of a page on the screen, under a warning where its figures are simulated."""
+    if not page.study.simulated:
+        return View(blocks)
+    return View(blocks, Paragraph(page.writer.t("view.simulated"), "simulated"))
+
+
+def existing(page: Context, region: str, codes: Iterable[str] | None = None) -> str:
+    """The code of a region, checked: it is in ``regions.csv``, and among ``codes`` if given.
+
+    Raises
+    ------
+    KepuError : an unknown region, or one that cannot be compared.
+    """
+    if region not in set(page.study.dataset.regions["code"]):
+        raise KepuError(f"Region '{region}' is not in regions.csv; 'kepu list regions' shows all.")
+    if codes is not None and region not in set(codes):
+        raise KepuError(
+            f"Region {region} is not among the provinces that are compared; name one of them."
+        )
+    return region
+
+
+def drawn(page: Context, section: Callable[[Context], Iterable[Block]]) -> list[Block]:
+    """Blocks of a report section, made once for a page: several views show parts of one."""
+    kept = vars(page).setdefault("_drawn", {})
+    if section not in kept:
+        kept[section] = list(section(page))
+    return kept[section]
+
+
+def table(
+    page: Context,
+    caption: Markup,
+    columns: Iterable[str],
+    rows: Iterable[tuple[object, ...]],
+    numeric: Iterable[int] = (),
+) -> Table:
+    """A table whose head is taken from the texts ``column.<name>``."""
+    head = tuple(page.writer.t(f"column.{name}") for name in columns)
+    return Table(caption, head, tuple(rows), frozenset(numeric))

@@ -1,0 +1,1 @@
+"""Inference on arrays: least squares, bootstrap, permutation, power, variance components."""

@@ -1,0 +1,587 @@
+"""Gains: needed for a target, made of which parts, tracked against plans."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.data.facts import by_year, has_caveat, usable
+from evaluation.data.package import Dataset
+from evaluation.data.rules import GAIN, RATE
+from evaluation.evidence.headline import Headline
+from evaluation.panel.panel import STALE, composite
+from evaluation.panel.survey import normal_quantile
+from evaluation.stats.least_squares import excess_variance
+from evaluation.targets.trend import to_logit
+
+# ------------------------------------------------------------------------------------------
+# The most that a change of programme inputs could account for in a gain, by what was estimated.
+
+
+MODEL = "two_way_fixed_effects"
+LEAST_LOCKS = 1
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Estimate of the composite times its change in a region, percentage points.
+
+    ``status``: ``bounded``; ``silent`` (the evidence does not permit speaking of an association);
+    ``refused`` (no estimate); ``missing`` (the composite of the region is not known at two waves).
+    ``low, high`` are the ends of the interval times the change, in ascending order.
+    """
+
+    status: str
+    first: int = 0
+    last: int = 0
+    change: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+
+    @property
+    def most(self) -> float:
+        """Upper end; 0 where the interval leaves only a loss."""
+        return max(self.high, 0.0)
+
+
+def inputs_part(headline: Headline | str, levels: pd.DataFrame, region: str) -> Inputs:
+    """Bound the part of a region's gain that goes with the change of its composite input.
+
+    The coefficient is that of the fixed effects, points of the share for one standard deviation of
+    the composite within a region; the change runs from the first to the last survey at which the
+    region's composite is known. What may be said is gated by the locks of the headline.
+
+    Parameters
+    ----------
+    headline : of the study. levels : the panel of levels with ``log2_<dose>``.
+    """
+    if not isinstance(headline, Headline):
+        return Inputs("refused")
+    if headline.grade.locks < LEAST_LOCKS:
+        return Inputs("silent")
+    result = next((r.result for r in headline.ladder if r.model == MODEL), None)
+    if result is None or not headline.level_parts:
+        return Inputs("refused")
+    index = composite(levels, list(headline.level_parts))
+    known = levels.assign(index=index)[levels["region_code"] == region].dropna(subset="index")
+    known = known.sort_values("wave")
+    if len(known) < 2:
+        return Inputs("missing")
+    change = float(known["index"].iloc[-1] - known["index"].iloc[0])
+    ends = sorted((result.low * change, result.high * change))
+    first, last = int(known["wave"].iloc[0]), int(known["wave"].iloc[-1])
+    return Inputs("bounded", first, last, change, *ends)
+
+
+# ------------------------------------------------------------------------------------------
+# Decompose the difference between two rates into composition and rates; bound what is unknown.
+
+
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Kitagawa:
+    """Parts of a difference, in the unit of the rates; ``by_group`` arrays sum to the parts."""
+
+    composition: float
+    rates: float
+    composition_by_group: np.ndarray
+    rates_by_group: np.ndarray
+
+    @property
+    def difference(self) -> float:
+        return self.composition + self.rates
+
+
+def kitagawa(
+    shares0: Sequence[float],
+    rates0: Sequence[float],
+    shares1: Sequence[float],
+    rates1: Sequence[float],
+) -> Kitagawa:
+    """Split R1 - R0, R = Σ w r, into composition Σ Δw r̄ and rates Σ w̄ Δr; nothing is left over.
+
+    It is the Oaxaca-Blinder decomposition with group indicators as regressors and the mean of both
+    coefficient vectors as the reference.
+
+    Parameters
+    ----------
+    shares0, shares1 : shares of the groups before and after, each adding to 1.
+    rates0, rates1 : rates of the groups, any unit.
+
+    Raises
+    ------
+    KepuError : unequal lengths, a negative share, or shares that do not add to 1.
+
+    Source
+    ------
+    Kitagawa (1955), Journal of the American Statistical Association 50:1168-1194.
+    """
+    arrays = [np.asarray(a, dtype=float) for a in (shares0, rates0, shares1, rates1)]
+    w0, r0, w1, r1 = arrays
+    if w0.ndim != 1 or len({a.shape for a in arrays}) != 1:
+        raise KepuError("Shares and rates need one value for each group, before and after.")
+    for name, w in (("shares0", w0), ("shares1", w1)):
+        if (w < 0).any() or abs(w.sum() - 1) > TOLERANCE:
+            raise KepuError(f"'{name}' must be at least 0 and add to 1; they add to {w.sum():.6g}.")
+    composition, rates = (w1 - w0) * (r0 + r1) / 2, (r1 - r0) * (w0 + w1) / 2
+    return Kitagawa(float(composition.sum()), float(rates.sum()), composition, rates)
+
+
+def implied_share(total: float, first: float, second: float) -> float:
+    """Share of the first of two groups that makes their rates average to the total.
+
+    Raises
+    ------
+    KepuError : equal rates, or a total outside them.
+
+    >>> round(implied_share(10.56, 13.75, 6.45), 3)
+    0.563
+    """
+    if first == second or not min(first, second) <= total <= max(first, second):
+        raise KepuError(f"No mix of {first} and {second} averages to {total}.")
+    return (total - second) / (first - second)
+
+
+def gap_bounds(
+    total: float, least_share: float, upper: tuple[float, float], lower: tuple[float, float]
+) -> tuple[float, float]:
+    """Bounds of the gap between a group's rate and that of the rest, from published margins.
+
+    Only rates of finer groups are published: the group's own rate lies in ``upper``, that of the
+    rest in ``lower``, the total is known, and the group's share is at least ``least_share``.
+
+    Returns
+    -------
+    low, high : with r the rate of the rest and g the gap, total = r + share·g must hold.
+
+    Raises
+    ------
+    KepuError : margins that no share can reconcile.
+    """
+    share = np.linspace(max(least_share, 1e-9), 1, 100_001)[:-1]
+    # r_group = total + (1 - share) g and r_rest = total - share g, each inside its range.
+    start = np.maximum((upper[0] - total) / (1 - share), (total - lower[1]) / share)
+    end = np.minimum((upper[1] - total) / (1 - share), (total - lower[0]) / share)
+    possible = start <= end
+    if not possible.any():
+        raise KepuError("No share of the group reconciles the total with the rates of its parts.")
+    return float(start[possible].min()), float(end[possible].max())
+
+
+def joint_bounds(
+    gaps: tuple[tuple[float, float], tuple[float, float]],
+    changes: tuple[float, float],
+    shares: tuple[float, float],
+) -> tuple[float, float]:
+    """Bounds of what two compositions account for together when their cross-tabulation is unknown.
+
+    Each gap mixes in the other characteristic: with correlation φ between the two indicators and
+    additive rates, b + c d₁ = B and c + b d₂ = C, d₁ = φ s, d₂ = φ/s, s² = u(1-u)/(e(1-e)). The
+    joint part is bΔe + cΔu; φ runs over every value from 0 to its largest at which neither b nor
+    c is negative.
+
+    Parameters
+    ----------
+    gaps : bounds of the gap B of the first and C of the second characteristic.
+    changes : of their shares e and u. shares : e and u themselves, between 0 and 1.
+
+    Raises
+    ------
+    KepuError : a share outside 0 to 1 or a negative gap.
+    """
+    e, u = shares
+    if not (0 < e < 1 and 0 < u < 1) or min(gaps[0][0], gaps[1][0]) < 0:
+        raise KepuError("Joint bounds need shares inside 0 to 1 and gaps of at least 0.")
+    s = np.sqrt(u * (1 - u) / (e * (1 - e)))
+    largest = min(np.sqrt(e * (1 - u) / (u * (1 - e))), np.sqrt(u * (1 - e) / (e * (1 - u))))
+    phi = np.linspace(0, largest * (1 - 1e-9), 501)
+    found = []
+    for B in np.linspace(*gaps[0], 41):
+        for C in np.linspace(*gaps[1], 5):
+            b, c = (B - phi * s * C) / (1 - phi**2), (C - phi / s * B) / (1 - phi**2)
+            found.append((b * changes[0] + c * changes[1])[(b >= 0) & (c >= 0)])
+    values = np.concatenate(found)
+    return float(values.min()), float(values.max())
+
+
+# ------------------------------------------------------------------------------------------
+# What a change of composition accounts for in a gain, and what it leaves to everything else.
+
+
+COLLEGE = ("junior college", "bachelor or above", "university or above")
+BELOW = ("primary or below", "junior secondary", "senior secondary")
+SHARES = {"residence": "urbanisation_rate", "education": "college_share_6plus"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One characteristic: its share before and after (percent), and the points of the gain that go
+    with its change, exact (``low == high``) or bounded."""
+
+    name: str
+    before: float
+    after: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """A gain, its interval, and its parts in percentage points.
+
+    ``joint`` bounds what all characteristics account for together; ``rest`` is the gain less
+    ``joint``. ``absent`` names characteristics that nothing published allows to be taken apart.
+    """
+
+    region: str
+    first: int
+    last: int
+    gain: float
+    low: float
+    high: float
+    parts: tuple[Part, ...]
+    joint: tuple[float, float]
+    absent: tuple[str, ...]
+
+    @property
+    def rest(self) -> tuple[float, float]:
+        return self.gain - self.joint[1], self.gain - self.joint[0]
+
+
+def group_rates(dataset: Dataset, nation: str, kind: str) -> pd.DataFrame:
+    """National rates in percent by wave (rows) and group of one kind (columns)."""
+    rows = dataset.facts[dataset.facts["region_code"] == nation]
+    rows = rows[(rows["indicator"] == RATE) & rows["group"].str.startswith(f"{kind}=")]
+    rows = usable(rows, dataset.sources)
+    rows = rows.assign(group=rows["group"].str.removeprefix(f"{kind}="), wave=rows["year"])
+    return rows.pivot(index="wave", columns="group", values="value").sort_index().astype(float)
+
+
+def _totals(rates: pd.DataFrame, region: str) -> pd.DataFrame:
+    own = rates[(rates["region_code"] == region) & (rates["variance"] > 0)]
+    return own.set_index("wave").sort_index()
+
+
+def _gain(totals: pd.DataFrame, first: int, last: int) -> dict[str, float]:
+    gain = totals.at[last, "rate"] - totals.at[first, "rate"]
+    half = normal_quantile(0.95) * np.sqrt(totals.loc[[first, last], "variance"].sum())
+    return {"gain": float(gain), "low": float(gain - half), "high": float(gain + half)}
+
+
+def by_residence(dataset: Dataset, rates: pd.DataFrame, nation: str) -> Decomposition:
+    """The nation's gain between the first and last waves with urban and rural rates, exactly.
+
+    The shares are those of the surveys' own population, which the three printed rates imply.
+
+    Raises
+    ------
+    KepuError : fewer than two waves with the total and both rates.
+    """
+    groups, totals = group_rates(dataset, nation, "residence"), _totals(rates, nation)
+    if not {"urban", "rural"} <= set(groups):
+        raise KepuError("No rates by residence are published.")
+    waves = [w for w in groups.dropna(subset=["urban", "rural"]).index if w in totals.index]
+    if len(waves) < 2:
+        raise KepuError("A decomposition needs two waves with urban, rural and total rates.")
+    first, last = int(waves[0]), int(waves[-1])
+    pairs = [groups.loc[wave, ["urban", "rural"]].to_numpy() for wave in (first, last)]
+    urban = [
+        implied_share(totals.at[wave, "rate"], *pair)
+        for wave, pair in zip((first, last), pairs, strict=True)
+    ]
+    shares = [(u, 1 - u) for u in urban]
+    split = kitagawa(shares[0], pairs[0], shares[1], pairs[1])
+    part = Part("residence", 100 * urban[0], 100 * urban[1], split.composition, split.composition)
+    known = (split.composition, split.composition)
+    gain = _gain(totals, first, last)
+    return Decomposition(nation, first, last, **gain, parts=(part,), joint=known, absent=("age",))
+
+
+def education_gap(dataset: Dataset, rates: pd.DataFrame, nation: str) -> tuple[float, float]:
+    """Bounds of the gap in points between college and the rest over all waves that print it.
+
+    Only rates of finer levels are published, not their shares; the share of college among those
+    surveyed (18 to 69) is taken to be no smaller than among all aged 6 and over.
+
+    Raises
+    ------
+    KepuError : no wave prints rates of both college and lower levels.
+    """
+    groups, totals = group_rates(dataset, nation, "education"), _totals(rates, nation)
+    found = []
+    for wave, row in groups.iterrows():
+        above, below = (row.reindex(names).dropna() for names in (COLLEGE, BELOW))
+        if wave in totals.index and len(above) and len(below):
+            least = _national_share(dataset, int(wave)) / 100
+            ranges = [(side.min(), side.max()) for side in (above, below)]
+            found.append(gap_bounds(totals.at[wave, "rate"], least, *ranges))
+    if not found:
+        raise KepuError("No wave prints rates by education.")
+    return min(low for low, _ in found), max(high for _, high in found)
+
+
+def _national_share(dataset: Dataset, year: int) -> float:
+    """College share of all provinces together up to two years before, 0 where none is known."""
+    people = by_year(dataset, "population_resident")
+    shares = by_year(dataset, SHARES["education"])
+    merged = shares.merge(people, on=["region_code", "year"], suffixes=("", "_people"))
+    merged = merged[merged["year"].between(year - STALE, year)]
+    if merged.empty:
+        return 0.0
+    last = merged[merged["year"] == merged["year"].max()]
+    return float(np.average(last["value"], weights=last["value_people"]))
+
+
+def _share(dataset: Dataset, name: str, region: str, year: int) -> float:
+    """A published share at most ``STALE`` years older than the wave, missing without one."""
+    table = by_year(dataset, SHARES[name])
+    rows = table[(table["region_code"] == region) & table["year"].between(year - STALE, year)]
+    return float(rows.sort_values("year")["value"].iloc[-1]) if len(rows) else np.nan
+
+
+def decompose(
+    dataset: Dataset, rates: pd.DataFrame, region: str, nation: str
+) -> Decomposition | None:
+    """A region's gain from its first to its last survey, at national rates of the groups.
+
+    No region publishes its own rates by group, so the change of its shares is valued at the gaps
+    between the groups in the nation: the mean of the urban-rural gap at both waves, and the bounds
+    of :func:`education_gap`. ``None`` with fewer than two surveys or no published share at all.
+    """
+    totals = _totals(rates, region)
+    if len(totals) < 2:
+        return None
+    first, last = int(totals.index[0]), int(totals.index[-1])
+    parts, gaps = [], []
+    for name in SHARES:
+        before, after = (_share(dataset, name, region, wave) for wave in (first, last))
+        if np.isnan(before) or np.isnan(after):
+            continue
+        gap = _gap(dataset, rates, nation, name, first, last)
+        if gap is None:
+            continue
+        ends = sorted(g * (after - before) / 100 for g in gap)
+        parts.append(Part(name, before, after, *ends))
+        gaps.append(gap)
+    if not parts:
+        return None
+    joint = (parts[0].low, parts[0].high)
+    if len(parts) == 2:
+        joint = _joint(parts, gaps)
+    absent = tuple(n for n in ("residence", "education") if n not in {p.name for p in parts})
+    gain = _gain(totals, first, last)
+    return Decomposition(region, first, last, **gain, parts=tuple(parts), joint=joint,
+                         absent=(*absent, "age"))  # fmt: skip
+
+
+def _gap(dataset, rates, nation: str, name: str, first: int, last: int):
+    """Bounds of the national gap in points that one share is valued at, or ``None``."""
+    try:
+        if name == "education":
+            return education_gap(dataset, rates, nation)
+    except KepuError:
+        return None
+    table = group_rates(dataset, nation, "residence")
+    if not {"urban", "rural"} <= set(table):
+        return None
+    gaps = (table["urban"] - table["rural"]).dropna()
+    known = [gaps[gaps.index <= wave] for wave in (first, last)]
+    if any(side.empty for side in known):
+        return None
+    mean = float(np.mean([side.iloc[-1] for side in known]))
+    return mean, mean
+
+
+def _joint(parts: list[Part], gaps: list[tuple[float, float]]) -> tuple[float, float]:
+    residence, education = parts
+    changes = tuple((p.after - p.before) / 100 for p in (education, residence))
+    shares = tuple((p.after + p.before) / 200 for p in (education, residence))
+    return joint_bounds((gaps[1], gaps[0]), changes, shares)
+
+
+# ------------------------------------------------------------------------------------------
+# The yearly gain a target still needs, against the fastest gain of a comparable region.
+
+
+# A province is comparable when the odds of its share at the start of a gain lie within a factor of
+# e^½ (about 1.65) of those of the region today, either way: a gain in points depends on the level.
+WIDTH = 0.5
+MINIMUM = 3
+
+
+@dataclass(frozen=True)
+class Required:
+    """Points a year a target needs from the latest survey on, with the survey's interval.
+
+    ``verdict``: ``met`` (the latest interval lies at or above the target), ``seen`` (a comparable
+    province gained as much: the need is not above the shrunken fastest gain), ``unseen`` (even the
+    upper end of the fastest gain is below the need), ``open`` (in between), ``alone`` (too few
+    comparable gains).
+    """
+
+    verdict: str
+    years: int
+    value: float
+    low: float
+    high: float
+    fastest: Fastest | None
+
+
+@dataclass(frozen=True)
+class Fastest:
+    """The largest gain of a comparable province, points a year.
+
+    ``value, low, high``: as published, with its interval. ``shrunk``: drawn towards the mean of the
+    comparable gains by its sampling error, because the largest of many noisy gains overstates.
+    ``count`` comparable gains of ``regions`` provinces.
+    """
+
+    region: str
+    wave_from: int
+    wave_to: int
+    value: float
+    low: float
+    high: float
+    shrunk: float
+    crosses_break: bool
+    count: int
+    regions: int
+
+
+def comparable(gains: pd.DataFrame, rate: float, codes: Collection[str]) -> pd.DataFrame:
+    """Gains of the regions ``codes`` that started from odds within ``WIDTH`` of those of ``rate``.
+
+    Parameters
+    ----------
+    gains : rows of :func:`evaluation.panel.panel.gains`. rate : percent.
+    """
+    inside = gains[gains["region_code"].isin(codes) & (gains["opening"] > 0)]
+    off = to_logit(inside["opening"].to_numpy(dtype=float)) - to_logit(rate)
+    return inside[np.abs(off) <= WIDTH]
+
+
+def fastest(gains: pd.DataFrame, level: float = 0.95) -> Fastest | None:
+    """The gain with the largest shrunken value, or ``None`` with fewer than three gains.
+
+    Shrinkage by the normal model with known variances v: m + s²/(s² + v)(g - m), s² beyond
+    sampling error by moments (Efron & Morris 1975, JASA 70:311-319).
+    """
+    if len(gains) < MINIMUM:
+        return None
+    g, v = gains["annual"].to_numpy(dtype=float), gains["annual_variance"].to_numpy(dtype=float)
+    try:
+        beyond = max(0.0, excess_variance(g, pd.DataFrame({"mean": np.ones(len(g))}), v))
+    except ModelError:
+        beyond = 0.0
+    mean = np.average(g, weights=1 / (beyond + v))
+    shrunk = mean + beyond / (beyond + v) * (g - mean)
+    # Where nothing but sampling error tells the gains apart all shrink to one value: take the
+    # largest published one of them.
+    best = int(np.lexsort((g, shrunk))[-1])
+    row, half = gains.iloc[best], normal_quantile(level) * math.sqrt(v[best])
+    return Fastest(
+        row["region_code"], int(row["wave_from"]), int(row["wave_to"]), float(g[best]),
+        float(g[best] - half), float(g[best] + half), float(shrunk[best]),
+        bool(row["crosses_break"]), len(gains), gains["region_code"].nunique(),
+    )  # fmt: skip
+
+
+def required(
+    target: float, year: int, latest: pd.Series, gains: pd.DataFrame, codes: Collection[str]
+) -> Required:
+    """Hold the gain a target needs against what comparable provinces ever gained.
+
+    Parameters
+    ----------
+    target : percent. year : due. latest : the region's last row of
+    :func:`evaluation.panel.panel.rates`.
+    gains : all gains. codes : provinces that may serve for comparison.
+
+    Raises
+    ------
+    ModelError : a due year not after the latest survey, for which no gain is left to ask.
+    """
+    if latest["low"] >= target:
+        return Required("met", 0, 0.0, 0.0, 0.0, None)
+    years = int(year - latest["wave"])
+    if years <= 0:
+        raise ModelError(f"The survey of {latest['wave']} decides a target due in {year}.")
+    need = (target - latest["rate"]) / years
+    half = normal_quantile(0.95) * float(latest["se"]) / years
+    best = fastest(comparable(gains, float(latest["rate"]), codes))
+    return Required(_verdict(need, best), years, need, need - half, need + half, best)
+
+
+def _verdict(need: float, best: Fastest | None) -> str:
+    if best is None:
+        return "alone"
+    if need <= best.shrunk:
+        return "seen"
+    return "unseen" if need > best.high else "open"
+
+
+# ------------------------------------------------------------------------------------------
+# Quantified targets other than the literacy share, with the last published value.
+
+
+# Which published figure tells how far a target has come, where its name differs from the target's.
+KNOWN_BY = {
+    "county_science_museum_coverage_target": "science_museums_banner_level_and_above",
+    "kepu_bases_target": "kepu_education_bases_total",
+    "kepu_base_visits_per_year_target": "kepu_venue_visits",
+}
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """One target and what is known of it.
+
+    ``status``: ``reached``, ``short`` (a usable value of the due year or later is below), ``below``
+    (the last value is below, the due year is still to come or not covered), ``flagged`` (the last
+    value may not be judged by), ``unknown`` (no value is published). ``last`` is the row of the
+    last value, if there is one.
+    """
+
+    target: pd.Series
+    status: str
+    last: pd.Series | None = None
+
+
+def track(facts: pd.DataFrame, region: str) -> list[Tracked]:
+    """Every quantified target of a region that is not a literacy rate, by due year.
+
+    Parameters
+    ----------
+    facts : the table of facts. region : code.
+    """
+    own = facts[facts["region_code"] == region]
+    goals = own[(own["kind"] == "target") & ~own["indicator"].isin((RATE, GAIN))]
+    goals = goals.sort_values(["period_end", "fact_id"])
+    return [_tracked(goal, own) for _, goal in goals.iterrows()]
+
+
+def _tracked(goal: pd.Series, own: pd.DataFrame) -> Tracked:
+    name = KNOWN_BY.get(goal["indicator"], goal["indicator"])
+    known = own[(own["indicator"] == name) & (own["kind"] == "statistic")]
+    known = known[known["unit"].isin({goal["unit"], *_alike(goal["unit"])})]
+    if known.empty:
+        return Tracked(goal, "unknown")
+    last = known.sort_values(["period_end", "fact_id"]).iloc[-1]
+    if bool(has_caveat(known.loc[[last.name]]).iloc[0]):
+        return Tracked(goal, "flagged", last)
+    if last["value"] >= goal["value"]:
+        return Tracked(goal, "reached", last)
+    due = str(last["period_end"])[:4] >= str(goal["period_end"])[:4]
+    return Tracked(goal, "short" if due else "below", last)
+
+
+def _alike(unit: str) -> set[str]:
+    """The unit of a yearly count printed for one year: visits and visits a year."""
+    return {unit.removesuffix("_per_year")}

@@ -1,0 +1,240 @@
+"""Costs and value of a study put together once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from evaluation.base.errors import ModelError
+from evaluation.base.results import Spoken, drawn, say, whole
+from evaluation.data.package import Dataset
+from evaluation.evidence.error import draw_rates
+from evaluation.evidence.headline import TERM, Headline
+from evaluation.models.columns import Inference, Roles
+from evaluation.models.panels import ROLES, Panels
+from evaluation.panel.panel import composite, per_capita
+from evaluation.value import costs
+from evaluation.value.costs import declared, rule
+from evaluation.value.effects import (
+    Joint,
+    Response,
+    composite_slope,
+    confidence_draws,
+    joint,
+    response,
+)
+from evaluation.value.efficiency import Efficiency, bootstrap_scores
+from evaluation.value.reallocate import Reallocation, bounds, reallocate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LEVERS = ("facility", "personnel", "activity")
+INPUTS = ("facility", "personnel", "fund")
+MONEY = "fund"
+DRAWS = 2000
+LEAST_REGIONS = 20
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Value(Spoken):
+    """The value analysis of a data package, for every region at once.
+
+    Attributes
+    ----------
+    funds : published funds, see :func:`evaluation.value.costs.funds`.
+    share_year, shares : national funds by lever. people : residents by region and year.
+    effects : draws (2,000,) by name, percentage points a year: ``composite`` for one unit of the
+        index, each dose for a doubling. slope : units of the composite when every input doubles.
+    levers : the levers in one equation. support : lowest and highest level of each dose seen.
+    responses : one a lever. between_levers, between_regions, efficiency : see their classes.
+    reasons : why a part is absent, by its name.
+    """
+
+    funds: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=costs.COLUMNS))
+    share_year: int = 0
+    shares: pd.Series | None = None
+    people: pd.Series | None = None
+    effects: dict[str, np.ndarray] = field(default_factory=dict)
+    slope: float = float("nan")
+    levers: Joint | None = None
+    support: dict[str, tuple[float, float]] = field(default_factory=dict)
+    responses: tuple[Response, ...] = ()
+    between_levers: Reallocation | None = None
+    between_regions: Reallocation | None = None
+    efficiency: Efficiency | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def table(self) -> pd.DataFrame:
+        """Draws of each effect: ``effect, mean, low, high`` in percentage points a year, 95 %."""
+        names = ["effect", "mean", "low", "high"]
+        rows = [(k, d.mean(), *np.quantile(d, (0.025, 0.975))) for k, d in self.effects.items()]
+        return pd.DataFrame(rows, columns=names)
+
+    def summary(self, language: str = "en") -> str:
+        """What could be worked out, and what could not with its reason."""
+        counts = {
+            "effects": len(self.effects), "curves": len(self.responses),
+            "regions": 0 if self.people is None else self.people.index.unique(level=0).size,
+        }  # fmt: skip
+        told = [say("speak.value", language, **{k: whole(v) for k, v in counts.items()})]
+        for part, reason in self.reasons.items():
+            told.append(say("speak.value.absent", language, part=part, reason=reason))
+        return " ".join(told)
+
+    def plot(self, language: str = "en") -> Figure:
+        """Response curves of the levers with their bands."""
+        return drawn("of_value", self, language)
+
+    def __repr__(self) -> str:
+        absent = f", absent: {', '.join(self.reasons)}" if self.reasons else ""
+        return f"Value(effects of {', '.join(self.effects) or 'nothing'}{absent})"
+
+
+def _roles(doses: list[str]) -> Roles:
+    return replace(ROLES["gain"], doses=[f"log2_{name}" for name in doses])
+
+
+def _effects(
+    panel: pd.DataFrame, headline: Headline, names: list[str], inference: Inference
+) -> tuple[dict[str, np.ndarray], float]:
+    """Draws of the composite and of every dose whose interval has two ends."""
+    frame, seed = panel.assign(**{TERM: composite(panel, names)}), inference.seed
+    roles = replace(ROLES["gain"], doses=[TERM])
+    found = {TERM: confidence_draws(frame, roles, inference, size=DRAWS, seed=seed)}
+    for place, name in enumerate(names):
+        run = {"size": DRAWS, "seed": seed + 1 + place}
+        try:
+            found[name] = confidence_draws(panel, _roles([name]), inference, **run)
+        except ModelError:
+            continue  # its estimate is refused too, and the report says why
+    return found, composite_slope(panel, headline.parts)
+
+
+def _levers(panel: pd.DataFrame, seed: int) -> Joint:
+    return joint(panel, _roles(LEVERS), seed=seed)
+
+
+def _told_apart(levers: Joint) -> bool:
+    from evaluation.evidence.checks import MAXIMUM_CONDITION, MAXIMUM_VIF
+
+    return levers.vif <= MAXIMUM_VIF and levers.condition <= MAXIMUM_CONDITION
+
+
+def _between_levers(
+    dataset: Dataset, panel: pd.DataFrame, levers: Joint, shares: pd.Series, locks: int
+) -> Reallocation:
+    """National funds between the levers, each at the median level of the panel."""
+    seen = panel[[f"dose_{name}" for name in LEVERS]].dropna()
+    limits = bounds(seen.median(), seen.min(), seen.max(), rule(dataset))
+    return reallocate(
+        LEVERS, levers, np.eye(len(LEVERS)), shares[list(LEVERS)], limits,
+        rule=rule(dataset), locks=locks, told_apart=_told_apart(levers),
+    )  # fmt: skip
+
+
+def latest_levels(dataset: Dataset, name: str) -> pd.DataFrame:
+    """Each region's last published level of a dose: ``year, value``, indexed by region."""
+    dose = dataset.doses.set_index("dose", drop=False).loc[name]
+    table = per_capita(dataset, dose).sort_values("year")
+    return table.groupby("region_code")[["year", "value"]].last()
+
+
+def _between_regions(
+    dataset: Dataset, panel: pd.DataFrame, draws: np.ndarray, seed: int, locks: int
+) -> Reallocation:
+    """The money proxy between the provinces: literate adults for a doubling, by region."""
+    regions = dataset.regions.set_index("code")
+    levels = latest_levels(dataset, MONEY)
+    levels = levels[levels.index.map(regions["level"]) == "province"]
+    newest = costs.population(dataset).groupby(level=0).last()
+    levels = levels[levels.index.isin(newest.index)]
+    people = newest.reindex(levels.index).to_numpy()
+    adults = people * declared(dataset, "adult_share") / 100
+    seen = panel[f"dose_{MONEY}"].dropna()
+    single = joint(panel, _roles([MONEY]), seed=seed)
+    # The draws that agree with the printed interval of this effect.
+    single = replace(single, draws=draws[:, None])
+    limits = bounds(levels["value"], seen.min(), seen.max(), rule(dataset))
+    return reallocate(
+        levels.index.tolist(), single, adults[:, None] / 100,
+        levels["value"].to_numpy() * people, limits, rule=rule(dataset), locks=locks,
+    )  # fmt: skip
+
+
+def _efficiency(levels: pd.DataFrame, seed: int) -> Efficiency:
+    """The last wave with enough regions whose inputs are all known."""
+    columns = [f"dose_{name}" for name in INPUTS]
+    complete = levels.dropna(subset=[*columns, "rate", "variance"])
+    counts = complete.groupby("wave").size()
+    enough = counts[counts >= LEAST_REGIONS]
+    if enough.empty:
+        raise ModelError(f"No survey wave has {LEAST_REGIONS} regions with every input known.")
+    wave = int(enough.index[-1])
+    rows = complete[complete["wave"] == wave].reset_index(drop=True)
+    drawn = draw_rates(rows, 400, seed)
+    scores = bootstrap_scores(rows[columns], rows["rate"], drawn_output=drawn, seed=seed)
+    return Efficiency(wave, INPUTS, rows[["region_code", "rate"]].join(scores))
+
+
+class _Parts(dict):
+    """Parts made so far; to ask for one that could not be made repeats the reason."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reasons: dict[str, str] = {}
+
+    def __missing__(self, name: str) -> Any:
+        raise ModelError(self.reasons[name])
+
+    def make(self, name: str, how: Callable[[], Any]) -> None:
+        """Make one part, or keep the reason why these data do not allow it."""
+        try:
+            self[name] = how()
+        except ModelError as error:
+            self.reasons[name] = str(error)
+
+
+def assemble(
+    dataset: Dataset, panels: Panels, headline: Headline | str, *, draws: int, seed: int
+) -> Value:
+    """Compute the value analysis; a part the data do not allow is left out with its reason."""
+    if isinstance(headline, str):
+        return Value(reasons={"effects": headline})
+    names, panel, made = list(dataset.doses["dose"]), panels.provinces, _Parts()
+    inference, locks = Inference(draws, seed), headline.grade.locks
+    made.make("funds", lambda: costs.funds(dataset))
+    made.make("people", lambda: costs.population(dataset))
+    made.make("shares", lambda: costs.lever_shares(made["funds"]))
+    made.make("effects", lambda: _effects(panel, headline, names, inference))
+    made.make("levers", lambda: _levers(panel, seed))
+    made.make(
+        "between_levers",
+        lambda: _between_levers(dataset, panel, made["levers"], made["shares"][1], locks),
+    )
+    made.make(
+        "between_regions",
+        lambda: _between_regions(dataset, panel, made["effects"][0][MONEY], seed, locks),
+    )
+    made.make("efficiency", lambda: _efficiency(panels.levels, seed))
+    return _packed(made, panel, inference)
+
+
+def _packed(made: _Parts, panel: pd.DataFrame, inference: Inference) -> Value:
+    doses = [name for name in panel.columns if name.startswith("dose_")]
+    support = {
+        name.removeprefix("dose_"): (float(panel[name].min()), float(panel[name].max()))
+        for name in doses
+        if panel[name].notna().any()
+    }
+    kept = {k: made[k] for k in made if k not in ("shares", "effects")}
+    if "shares" in made:
+        kept |= dict(zip(("share_year", "shares"), made["shares"], strict=True))
+    if "effects" in made:
+        kept |= dict(zip(("effects", "slope"), made["effects"], strict=True))
+    curves = tuple(response(panel, name, ROLES["gain"], inference) for name in LEVERS)
+    return Value(**kept, support=support, responses=curves, reasons=made.reasons)
