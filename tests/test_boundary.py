@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 import evaluation.data
 from evaluation import cache, cli, entry, files, front, making, parameters, project
 from evaluation.errors import KepuError
-from evaluation.formats.inline import nodes
 from evaluation.parameters import Parameter, check_parameters
+from evaluation.report.document import nodes
 from evaluation.tidy import tidy
 from evaluation.web import link
 from front_samples import square, squares

@@ -14,9 +14,8 @@ import pytest
 
 from conftest import DATE
 from evaluation import front, report
-from evaluation.export import to_html
 from evaluation.front import measures, rows
-from evaluation.report.bundle import bundle
+from evaluation.report.html import to_html
 from front_samples import HOSTILE, NATION, batch, regions, squares, summary
 
 sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -66,7 +65,7 @@ def report_page(site, study) -> str:
     cells = []
     for part in parts:
         cell = nbformat.v4.new_code_cell("report")
-        cell.outputs = [nbformat.v4.new_output("display_data", bundle(part))]
+        cell.outputs = [nbformat.v4.new_output("display_data", part._repr_mimebundle_())]
         cells.append(cell)
     html = to_html(nbformat.v4.new_notebook(cells=cells), "zh")
     (site / "150000_zh.html").write_text(html, "utf-8")

@@ -47,12 +47,12 @@ def test_code_counts_what_is_imported_directly_or_not_and_every_text_and_templat
         "survey.py",
         "errors.py",
         "text.csv",
-        "templates/report/report.css",
+        "report/templates/report/report.css",
     ):
         assert changed(package, name, report), name
-    for name in ("cli.py", "runner.py", "plan.py", "calibrate.py", "export.py"):
+    for name in ("cli.py", "runner.py", "plan.py", "calibrate.py", "report/html.py"):
         assert not changed(package, name, report), name
-    assert changed(package, "export.py", report, "evaluation.worker")
+    assert changed(package, "report/html.py", report, "evaluation.worker")
     assert not changed(package, "report/level.py", "evaluation.study")
 
 

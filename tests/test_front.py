@@ -16,9 +16,9 @@ from conftest import DATE, REGIONS, draw
 from evaluation import front, report
 from evaluation.errors import KepuError
 from evaluation.evidence_words import said
-from evaluation.export import loaded
 from evaluation.front import cells, maps, measures, rows, spark, tiles
 from evaluation.front.summary import clean, read
+from evaluation.report.html import loaded
 from evaluation.report.summary import summarise
 from evaluation.text import LANGUAGES
 from front_samples import HOSTILE, STATUSES, batch, entry, named, regions, squares, summary

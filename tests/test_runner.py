@@ -15,10 +15,10 @@ from filelock import FileLock
 
 from evaluation import front
 from evaluation.errors import KepuError
-from evaluation.export import ExportError, loaded, to_html
 from evaluation.keys import PARTS
 from evaluation.plan import Job
 from evaluation.project import read_notebooks
+from evaluation.report.html import ExportError, loaded, to_html
 from evaluation.runner import Run, run
 from evaluation.state import Folder, Record, State, index, read, write
 from evaluation.tidy import hide

@@ -142,12 +142,12 @@ def _write(
     task: Task, executed: Any, notebook: Path
 ) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
     """Write every format; give name and hash of each file, and the summary the page carries."""
-    from evaluation import formats
     from evaluation.front import summary
+    from evaluation.report.html import write
 
     job, simulated = task.job, task.job.stem.endswith("_simulated")
     # The page is always made: the front page links it and reads its summary.
-    written = formats.write(executed, job.language, ("html", *job.formats), simulated=simulated)
+    written = write(executed, job.language, ("html", *job.formats), simulated=simulated)
     files = {"notebook": _entry(f"notebooks/{notebook.name}", notebook.read_bytes())}
     for kind, content in written.items():
         path = notebook.with_suffix(f".{kind}")

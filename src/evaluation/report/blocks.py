@@ -1,32 +1,58 @@
-"""What a report is made of: sections of paragraphs, lists, tables and figures.
+"""What a report is made of: blocks as data, each a frozen class with typed fields.
 
-The blocks know nothing of statistics; they hold markup ready in one language and draw themselves
-as HTML in a notebook. Beside the HTML a notebook keeps each part as JSON (``report.bundle``), from
-which every format is made.
+A notebook's display carries a part twice: as HTML for people, made by the ``html`` of each class,
+and as JSON for machines, from which the page, the PDF and the Word file are rendered. Neither
+JSON nor formats list the kinds of blocks here: both follow the declared types of the fields.
 """
 
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from itertools import repeat
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from markupsafe import Markup, escape
 
+from evaluation.errors import KepuError
 
-@dataclass(frozen=True)
-class Paragraph:
-    """One paragraph; ``kind`` is ``""``, ``"note"`` or ``"lead"``."""
+MIME = "application/vnd.kepu.report+json"
+VERSION = 2
 
-    text: Markup
-    kind: str = ""
+
+class Block:
+    """A piece of a report. A new kind is a frozen dataclass with these types of fields.
+
+    ``Markup`` (running text: escaped, with the inline elements of ``report.document``), ``str``,
+    ``int``, ``bool``, ``bytes`` (a PNG), a ``frozenset`` of them, a ``tuple`` of any, other blocks.
+    """
+
+    kinds: ClassVar[dict[str, type[Block]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        Block.kinds[cls.__name__.lower()] = cls
 
     def html(self) -> Markup:
-        kind = Markup(' class="{}"').format(self.kind) if self.kind else Markup("")
-        return Markup("<p{}>{}</p>").format(kind, self.text)
+        """What a notebook shows."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Heading:
+class Paragraph(Block):
+    """One paragraph; ``style`` is ``""``, ``"note"``, ``"lead"``, ``"missing"``…"""
+
+    text: Markup
+    style: str = ""
+
+    def html(self) -> Markup:
+        style = Markup(' class="{}"').format(self.style) if self.style else Markup("")
+        return Markup("<p{}>{}</p>").format(style, self.text)
+
+
+@dataclass(frozen=True)
+class Heading(Block):
     """A heading inside a section."""
 
     text: Markup
@@ -36,7 +62,7 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Items:
+class Items(Block):
     """A list; ``key`` marks the box of key findings, ``labels`` name what each item answers."""
 
     items: tuple[Markup, ...]
@@ -54,7 +80,7 @@ class Items:
 
 
 @dataclass(frozen=True)
-class Locks:
+class Locks(Block):
     """The strength of evidence: ``count`` closed locks of ``most``, and the words for it."""
 
     count: int
@@ -62,14 +88,14 @@ class Locks:
     text: Markup
 
     def html(self) -> Markup:
-        drawn = "🔒" * self.count + "◌" * (self.most - self.count)
+        row = "🔒" * self.count + "◌" * (self.most - self.count)
         return Markup('<p><span class="locks" aria-hidden="true">{}</span> {}</p>').format(
-            drawn, self.text
+            row, self.text
         )
 
 
 @dataclass(frozen=True)
-class Terms:
+class Terms(Block):
     """Technical terms with what they mean."""
 
     terms: tuple[tuple[Markup, Markup], ...]
@@ -80,7 +106,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Block):
     """A captioned table; ``numeric`` holds the positions of right-aligned columns."""
 
     caption: Markup
@@ -98,7 +124,7 @@ class Table:
             "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
         ).format(self.caption, head, body)
 
-    def _cells(self, cells, tag: str, extra: str = "") -> Markup:
+    def _cells(self, cells: Iterable[str], tag: str, extra: str = "") -> Markup:
         parts = []
         for position, cell in enumerate(cells):
             kind = ' class="num"' if position in self.numeric else ""
@@ -107,7 +133,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Figure(Block):
     """A PNG with its caption and the text that stands for it."""
 
     png: bytes
@@ -115,34 +141,32 @@ class Figure:
     alt: str
 
     def html(self) -> Markup:
-        data = base64.b64encode(self.png).decode()
         return Markup(
             '<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption>'
             "</figure>"
-        ).format(escape(self.alt), data, self.caption)
+        ).format(self.alt, base64.b64encode(self.png).decode(), self.caption)
 
 
-Block = Paragraph | Heading | Items | Locks | Terms | Table | Figure
+class Part(Block):
+    """A part of a report that a cell ends with: a notebook keeps its HTML and its JSON."""
 
-
-class Part:
-    """A part of a report that shows itself in a notebook as HTML and keeps itself as JSON."""
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, object]:
-        from evaluation.report.bundle import bundle
-
-        return bundle(self)
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {
+            "text/html": str(self.html()),
+            MIME: {"version": VERSION, "part": to_json(self)},
+            "text/plain": repr(self),
+        }
 
     def __str__(self) -> str:
         return str(self.html())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Title(Part):
     """Head of a report: its name, what it is about, and what a reader must know first."""
 
     text: Markup
-    blocks: tuple[Paragraph, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
     def html(self) -> Markup:
         heading = Markup("<h1>{}</h1>").format(self.text)
@@ -152,7 +176,7 @@ class Title(Part):
         return f"Title({Markup(self.text).striptags()})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Section(Part):
     """A titled run of blocks; ``id`` is the same in every language."""
 
@@ -168,3 +192,91 @@ class Section(Part):
 
     def __repr__(self) -> str:
         return f"Section({self.id}: {len(self.blocks)} blocks)"
+
+
+def to_json(
+    block: Block,
+    text: Callable[[Markup], Any] = str,
+    picture: Callable[[bytes], Any] = lambda png: base64.b64encode(png).decode(),
+) -> dict[str, Any]:
+    """A block as JSON: its fields by name, and its ``kind``.
+
+    ``text`` and ``picture`` say what stands for a running text and for a PNG.
+    """
+
+    def value(kind: Any, given: Any) -> Any:
+        if kind is Markup:
+            return text(escape(given))
+        if kind is bytes:
+            return picture(given)
+        if get_origin(kind) is tuple:
+            return [value(*pair) for pair in _members(kind, given)]
+        if get_origin(kind) is frozenset:
+            return sorted(given)
+        return to_json(given, text, picture) if kind is Block else kind(given)
+
+    known = {name: value(kind, getattr(block, name)) for name, kind in _types(type(block)).items()}
+    return {"kind": type(block).__name__.lower(), **known}
+
+
+def from_json(data: Mapping[str, Any]) -> Block:
+    """The block that :func:`to_json` wrote.
+
+    Raises
+    ------
+    LookupError, TypeError, ValueError : the JSON is none of a block.
+    """
+
+    def value(kind: Any, given: Any) -> Any:
+        if kind is Block:
+            return from_json(given)
+        if get_origin(kind) is tuple:
+            return tuple(value(*pair) for pair in _members(kind, given))
+        if get_origin(kind) is frozenset:
+            return frozenset(value(get_args(kind)[0], item) for item in given)
+        if type(given) is not {Markup: str, bytes: str}.get(kind, kind):
+            raise TypeError(f"{given!r:.40} is no {kind.__name__}")
+        return base64.b64decode(given, validate=True) if kind is bytes else kind(given)
+
+    kind = Block.kinds[data["kind"]]
+    types = _types(kind)
+    return kind(**{name: value(types[name], data[name]) for name in types})
+
+
+def stored(data: Mapping[str, Any]) -> Part | None:
+    """The part an output of a notebook carries, ``None`` where it carries none.
+
+    Raises
+    ------
+    KepuError : its JSON is of another version, or none of a part.
+    """
+    found = data.get(MIME)
+    if found is None:
+        return None
+    try:
+        if found["version"] != VERSION:
+            raise ValueError(f"version {found['version']}, known is {VERSION}")
+        part = from_json(found["part"])
+        if not isinstance(part, Part):
+            raise TypeError(f"a {type(part).__name__} by itself")
+    except (LookupError, TypeError, ValueError) as error:
+        raise KepuError(
+            f"the notebook stores a report part that cannot be read ({error}) — "
+            "run the notebook again with this version of the workbook"
+        ) from error
+    return part
+
+
+@cache
+def _types(kind: type[Block]) -> dict[str, Any]:
+    """Declared type of each field."""
+    types = get_type_hints(kind)
+    return {field.name: types[field.name] for field in fields(kind)}
+
+
+def _members(kind: Any, given: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
+    """Members of a tuple with their types; ``tuple[X, ...]`` has any number of one type."""
+    first, *rest = get_args(kind)
+    if rest == [...]:
+        return zip(repeat(first), given, strict=False)
+    return zip((first, *rest), given, strict=True)

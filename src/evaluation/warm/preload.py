@@ -44,7 +44,7 @@ REPORTS = (
     "papermill",
     "nbconvert.exporters.html",
     "evaluation.engine",
-    "evaluation.formats",
+    "evaluation.report.html",
     "evaluation.front.summary",
     "evaluation.worker",
 )
@@ -105,10 +105,10 @@ def _rehearse(study: Study) -> None:
     """
     from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-    from evaluation import formats, report
+    from evaluation import report
     from evaluation.front import summary
     from evaluation.observations import model_regions
-    from evaluation.report.bundle import bundle
+    from evaluation.report.html import write
     from evaluation.text import LANGUAGES
 
     region, (first, *others) = model_regions(study.dataset)[0], LANGUAGES
@@ -116,8 +116,8 @@ def _rehearse(study: Study) -> None:
         context = report.open_report(study, region, language, date="2025-01-01")
         chosen = report.SECTIONS if language == first else ("findings", "effect")
         parts = [report.title(context), *(report.SECTIONS[name](context) for name in chosen)]
-        shown = [bundle(part) for part in parts]
+        shown = [part._repr_mimebundle_() for part in parts]
         shown.append({"text/html": str(report.record(context))})
         cells = [new_code_cell(outputs=[new_output("display_data", data)]) for data in shown]
-        made = formats.write(new_notebook(cells=cells), language, ("html",))
+        made = write(new_notebook(cells=cells), language, ("html",))
         summary.read(made["html"].decode())

@@ -1,0 +1,365 @@
+"""Every format of a report from one executed notebook; its page, which stands alone.
+
+A page holds no code, loads no address and runs no script but the one that sorts tables. It shows
+what the code cells display; the notebook's own prose speaks to its readers and stays there, except
+for cells tagged ``page``. Each table is a CSV file as well, which a spreadsheet opens as data and
+never as a formula (OWASP, *CSV Injection*): a cell that begins with a sign a spreadsheet may take
+for the start of a formula gets an apostrophe before it, and every cell is quoted. A number is safe
+as it stands, since nothing but a sign, digits and one point can be in it; it stays a number.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import io
+import re
+import struct
+from collections.abc import Collection, Iterator
+from copy import deepcopy
+from functools import cache
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+
+from evaluation import web
+from evaluation.errors import KepuError
+from evaluation.report.blocks import Block, Figure, Part, Table, stored
+from evaluation.report.document import ExportError, harmless, named, nodes, outputs, plain, read
+from evaluation.text import t
+
+FORMATS = ("html", "pdf", "docx")
+TEMPLATES = files("evaluation.report") / "templates"
+LOADING = {"src", "srcset", "poster", "background", "action", "formaction"}
+LANG = {"zh": "zh-CN", "en": "en"}
+WORDS = ("contents", "all", "simulated", "banner", "skip")
+SORTABLE = 'class="kepu sortable"'
+_HELD = re.compile(r"<!--part (\d+)-->")
+# Full-width forms are turned into the ASCII signs by East Asian spreadsheets.
+TRIGGERS = tuple("=+-@\t\r\n＝＋－＠−")
+NUMBER = re.compile(r"[+\-−]?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?%?")
+ENDS = ("low", "high", "more")
+_INTERVAL = re.compile(
+    r'^<data [^>]*>(?P<value>[^<]*)</data>\s*[(（]<data [^>]*\.low">(?P<low>[^<]*)</data>[^<]*'
+    r'<data [^>]*\.high">(?P<high>[^<]*)</data>(?P<unit>[^<]*?)[)）](?P<rest>.*)$',
+    re.DOTALL,
+)
+
+
+def write(
+    notebook: NotebookNode,
+    language: str,
+    formats: Collection[str] = FORMATS,
+    *,
+    simulated: bool = False,
+    reference: Path | None = None,
+) -> dict[str, bytes]:
+    """Make the files of a report; the same notebook gives the same bytes.
+
+    Parameters
+    ----------
+    notebook : executed notebook whose cells show ``report.title(page)`` and the sections. For
+        ``html`` alone any notebook that displays something will do.
+    language : ``"zh"`` or ``"en"``.
+    formats : some of ``FORMATS``.
+    simulated : whether every format must say that the data are simulated.
+    reference : a .docx whose styles the Word report takes; ours where ``None``.
+
+    Returns
+    -------
+    dict of the files' bytes by format, in the order of ``FORMATS``.
+
+    Raises
+    ------
+    KepuError : an unknown format; an ``ExportError`` where a notebook cannot become a format.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise KepuError(f"Unknown format '{unknown[0]}'; known: {', '.join(FORMATS)}.")
+    made: dict[str, bytes] = {}
+    if "html" in formats:
+        made["html"] = to_html(notebook, language, simulated=simulated).encode()
+    if {"pdf", "docx"} & set(formats):
+        document = read(notebook, language, simulated=simulated)
+    if "pdf" in formats:  # the libraries of a format load when it is asked for
+        from evaluation.report.pdf import to_pdf
+
+        made["pdf"] = to_pdf(document)
+    if "docx" in formats:
+        from evaluation.report.word import to_docx
+
+        made["docx"] = to_docx(document, reference.read_bytes() if reference else None)
+    return made
+
+
+def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -> str:
+    """Export the outputs of an executed notebook as one self-contained page.
+
+    Parameters
+    ----------
+    notebook : executed notebook.
+    language : ``"zh"`` or ``"en"``: the ``lang`` of the page and of the few words around it.
+    simulated : whether the title and a banner must say that the data are simulated.
+
+    Raises
+    ------
+    ExportError : when nothing was displayed, or something displayed would load an address or run
+        a script that is not ours.
+    """
+    rendered, held = _held_back(notebook, language)
+    shown = _filled("\n".join(_shown(rendered)), held)
+    if not shown.strip():
+        raise ExportError(f"the notebook displayed nothing — its {language} page would be empty")
+    title = notebook.metadata.get("title") or first_heading(shown) or "kepu"
+    words = {name: str(t(f"page.{name}", language)) for name in WORDS}
+    page, _ = _exporter().from_notebook_node(
+        rendered,
+        resources={
+            "title": named(title, language, simulated),
+            "labels": words | {"lang": LANG[language]},
+            "simulated": simulated,
+            "sections": sections(shown),
+            "style": (TEMPLATES / "report" / "report.css").read_text("utf-8"),
+            "script": script() if any(SORTABLE in markup for markup in held) else "",
+            "policy": policy(),
+        },
+    )
+    page = harmless(_filled(page, held))
+    found = loaded(page)
+    if found:
+        raise ExportError(f"the page would load {found[0][:200]} — embed it in the notebook")
+    return page
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    """One exporter for all pages: it compiles its templates when it makes the first."""
+    return HTMLExporter(
+        extra_template_basedirs=[str(TEMPLATES)],
+        template_name="report",
+        exclude_input=True,
+        embed_images=False,
+    )
+
+
+def _held_back(notebook: NotebookNode, language: str) -> tuple[NotebookNode, list[str]]:
+    """The notebook with its parts rendered, a mark in place of each large piece; the pieces.
+
+    nbconvert reads and writes every page a second time, for pictures without alternative text.
+    Sections have theirs, and make up nearly all of a page.
+    """
+    rendered, held = deepcopy(notebook), []
+    for output in outputs(rendered):
+        data = output.get("data", {})
+        if part := stored(data):
+            data = output["data"] = {"text/html": part_html(part, language, stem(notebook))}
+        markup = "".join(data.get("text/html", ""))
+        if markup.lstrip().startswith(("<section", "<template")):
+            output["data"] = {"text/html": f"<!--part {len(held)}-->"}
+            held.append(markup)
+    return rendered, held
+
+
+def _filled(text: str, held: list[str]) -> str:
+    return _HELD.sub(lambda mark: held[int(mark[1])], text)
+
+
+def part_html(part: Part, language: str, stem: str) -> str:
+    """One part of a report; ``stem`` begins the names of the CSV files a reader may save."""
+    words = {"csv": t("table.csv", language), "language": language}
+    return _template().render(part=part, words=words, stem=stem)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("evaluation.report"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters |= {
+        "kind": lambda block: type(block).__name__.lower(),
+        "csv": lambda table, language: base64.b64encode(to_csv(table, language)).decode(),
+        "png": lambda figure: base64.b64encode(figure.png).decode(),
+        "size": size,
+        "refused": refused,
+    }
+    return environment.get_template("report/section.html.j2")
+
+
+def refused(block: Block) -> None:
+    raise ExportError(f"the page shows no block of kind '{type(block).__name__.lower()}'")
+
+
+def size(figure: Figure) -> tuple[int, int]:
+    """Width and height of a picture in pixels, from the head of its PNG; 0 where it has none."""
+    head = figure.png[16:24]
+    return struct.unpack(">II", head) if len(head) == 8 else (0, 0)
+
+
+def stem(notebook: NotebookNode) -> str:
+    """Region or set and language of a notebook, as a file name may hold them."""
+    given = notebook.metadata.get("kepu", {})
+    parts = (given.get("region") or given.get("region_set"), given.get("language"))
+    words = [
+        "".join(c for c in str(part) if c.isalnum() or c in "-_")[:40] for part in parts if part
+    ]
+    return "_".join(words) or "kepu"
+
+
+@cache
+def script() -> str:
+    """The one script a page may carry: it sorts tables."""
+    return (TEMPLATES / "report" / "report.js").read_text("utf-8")
+
+
+def policy() -> str:
+    """What a browser may do with a page, in the words of its Content-Security-Policy.
+
+    Nothing is fetched, and no script runs but ours, even if one had slipped into the page.
+    """
+    return web.policy(script(), pictures=True)
+
+
+def _shown(notebook: NotebookNode) -> Iterator[str]:
+    """Markup or text of what the code cells display; a picture counts by its kind."""
+    for output in outputs(notebook):
+        data = output.get("data", {})
+        pictures = [kind for kind in data if kind.startswith("image/")]
+        printed = output.get("text", "") if output.get("name") == "stdout" else ""
+        yield "".join(data.get("text/html") or pictures or data.get("text/plain", printed))
+
+
+def first_heading(markup: str) -> str:
+    """Text of the first first-level heading, or ``""``.
+
+    >>> first_heading("<h2>Level</h2><h1 id='top'>Inner <b>Mongolia</b></h1>")
+    'Inner Mongolia'
+    """
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", markup, re.DOTALL)
+    return text_of(found.group(1)) if found else ""
+
+
+def sections(markup: str) -> list[tuple[str, str]]:
+    """Identifier and heading of each section, for the table of contents.
+
+    >>> sections('<section id="level"><h2>What is the level?</h2></section>')
+    [('level', 'What is the level?')]
+    """
+    pattern = r"""<section[^>]*?\bid=["']([^"']+)["'][^>]*>\s*<h2[^>]*>(.*?)</h2>"""
+    return [(name, text_of(h2)) for name, h2 in re.findall(pattern, markup, re.DOTALL)]
+
+
+def text_of(markup: str) -> str:
+    """Give the words of a piece of markup."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", markup)).split())
+
+
+class _Loads(HTMLParser):
+    """Gather whatever a browser would fetch or run on opening a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.found: list[str] = []
+        self._style = False
+        self._script: list[str] | None = None
+
+    def handle_starttag(self, tag, attrs):
+        self._style = self._style or tag == "style"
+        if tag == "script":
+            self._script = []
+            if attrs:
+                self.found.append(f"<{tag}>")
+        if tag in ("link", "iframe", "object", "embed", "base"):
+            self.found.append(f"<{tag}>")
+        for name, value in attrs:
+            value = (value or "").strip()
+            if name in LOADING and not value.startswith(("data:", "#")):
+                self.found.append(f"{name}={value}")
+            elif name.startswith("on"):
+                self.found.append(f"{name}=…")
+            elif name == "style":
+                self._css(value)
+
+    def handle_endtag(self, tag):
+        if tag == "style":
+            self._style = False
+        if tag == "script" and self._script is not None:
+            if "".join(self._script) != script():
+                self.found.append("<script>")
+            self._script = None
+
+    def handle_data(self, data):
+        if self._style:
+            self._css(data)
+        if self._script is not None:
+            self._script.append(data)
+
+    def _css(self, text):
+        self.found += re.findall(r"@import[^;]*|url\(\s*['\"]?(?!data:|#)[^)]*\)", text)
+
+
+def loaded(page: str) -> list[str]:
+    """List what opening ``page`` would fetch or run; links a reader may follow do not count.
+
+    >>> loaded('<a href="https://example.org">x</a><img src="https://example.org/a.png">')
+    ['src=https://example.org/a.png']
+    """
+    parser = _Loads()
+    parser.feed(page)
+    parser.close()
+    if parser._script is not None:
+        parser.found.append("<script>")
+    return parser.found
+
+
+def cell(text: str) -> str:
+    """What stands for a text in the file.
+
+    >>> cell("−1,234.5"), cell("+0.31"), cell("12.9%"), cell("=HYPERLINK(1)"), cell("-2+3")
+    ('-1234.5', '0.31', '12.9%', "'=HYPERLINK(1)", "'-2+3")
+    """
+    text = harmless(text).strip(" ")
+    if NUMBER.fullmatch(text):
+        return text.replace(",", "").replace("−", "-").lstrip("+")
+    return f"'{text}" if text.lstrip(" \u00a0\u3000").startswith(TRIGGERS) else text
+
+
+def to_csv(table: Table, language: str) -> bytes:
+    """The table as UTF-8 with a byte order mark (spreadsheets need it for Chinese), CRLF lines.
+
+    A column of values with their intervals becomes three, the value and both ends, and a fourth
+    where more stands beside some of them.
+    """
+    rows = [[_parts(markup) for markup in row] for row in table.rows]
+    width = [max((len(row[j]) for row in rows), default=1) for j in range(len(table.columns))]
+    head: list[str] = []
+    for j, column in enumerate(table.columns):
+        name = _words(column)
+        ends = (plain(nodes(t(f"table.{end}", language, column=name))) for end in ENDS)
+        head += [name, *ends][: width[j]]
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(map(cell, head))
+    for row in rows:
+        parts = ([*part, "", "", ""][: width[j]] for j, part in enumerate(row))
+        writer.writerow(cell(text) for part in parts for text in part)
+    return buffer.getvalue().encode("utf-8-sig")
+
+
+def _words(markup: str) -> str:
+    return " ".join(plain(nodes(markup)).split(" ")).strip()
+
+
+def _parts(markup: str) -> list[str]:
+    """The one text of a cell; of a number with its interval: value, low, high and any more."""
+    found = _INTERVAL.match(str(markup).strip())
+    if not found:
+        return [_words(markup)]
+    unit = found["unit"].strip() if found["unit"].strip() == "%" else ""
+    ends = (found["value"], found["low"] + unit, found["high"] + unit)
+    rest = _words(found["rest"])
+    return [_words(text) for text in ends] + ([rest] if rest else [])
