@@ -517,7 +517,10 @@ def simulated_descriptor(descriptor: Mapping[str, Any]) -> dict[str, Any]:
         "keywords": ["simulated", "模拟"],
         "licenses": [{"name": "MIT", "title": "Simulated/模拟: the licence of the project"}],
         "sources": [
-            {"title": "Simulated/模拟: drawn by evaluation.data.simulate", "path": "truth.json"}
+            {
+                "title": "Simulated/模拟: drawn by the simulator of this project",
+                "path": "truth.json",
+            }
         ],
     }
     for resource in result["resources"]:
