@@ -183,18 +183,14 @@ def recover(
     draws: int = 399,
     level: float = 0.95,
 ) -> Recovery:
-    """Fit a rung to generated panels and compare estimates and intervals with the truth.
+    """Fit a model to generated panels and compare estimates and intervals with the truth.
 
-    Panels have ``regions`` regions and up to five waves, two rows in five missing.
-
-    Parameters
-    ----------
-    model : a key of :data:`evaluation.models.recovery.RUNGS`. panels : their number.
-    seed : of the panels and of the bootstraps. draws, level : of each fit.
+    Panels have ``regions`` regions and up to five waves, two rows in five missing; ``seed`` is
+    that of the panels and of the bootstraps.
 
     Raises
     ------
-    KepuError : no truth is defined for the model (a foil predicts, it estimates nothing).
+    KepuError : no truth is defined for the model (the prediction test estimates nothing).
     ModelError : every panel is refused; the message is that of the first.
     """
     if model not in RUNGS:

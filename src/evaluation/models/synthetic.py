@@ -159,7 +159,21 @@ def _treated_row(panel: Timed) -> int:
     return int(rows[0])
 
 
-def _check_size(before: int, donors: int, gaps: int, level: float) -> None:
+def _check_options(roles: Roles, method: str, statistic: str, level: float) -> None:
+    require_one_dose(roles, "A model of one treated region")
+    one_of(method, METHODS)
+    one_of(statistic, STATISTICS)
+    if not 0 < level < 1:
+        raise ModelError(f"'level' must lie strictly between 0 and 1; it is {level}.")
+
+
+def _used(panel: Timed, row: int, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the waves (the treated region's) and of the donors (without gaps in them)."""
+    waves = np.flatnonzero(panel.observed[row])
+    complete = panel.observed[:, waves].all(axis=1)
+    complete[row] = False
+    before, donors = int((waves < panel.start[row]).sum()), int(complete.sum())
+    gaps = len(panel.regions) - 1 - donors
     left_out = f" ({gaps} regions with gaps were left out)" if gaps else ""
     if before < MIN_BEFORE:
         raise ModelError(
@@ -174,13 +188,6 @@ def _check_size(before: int, donors: int, gaps: int, level: float) -> None:
             f"below {smallest:.3g}; a level of {level:g} needs {1 - level:.3g}. More donors or a "
             "lower level are needed."
         )
-
-
-def _used(panel: Timed, row: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the waves (the treated region's) and of the donors (without gaps in them)."""
-    waves = np.flatnonzero(panel.observed[row])
-    complete = panel.observed[:, waves].all(axis=1)
-    complete[row] = False
     return waves, np.flatnonzero(complete)
 
 
@@ -236,63 +243,37 @@ def fit(
     """Mean gap of the one treated region to its weighted donors after treatment.
 
     Every donor is put in the treated region's place once; p = (1 + k) / (1 + J) and the interval
-    inverts that test. ``se`` is the placebos' root mean square deviation from their mean.
-
-    Parameters
-    ----------
-    panel : one row a region and wave. roles : the outcome is a rate in percent; one dose, the
-        first treated year (0 for never) or 0/1 in each wave; no covariates. The sampling variance
-        serves ``details["sampling_se"]`` only.
-    inference : only the level is used, as all placebos are computed.
-    method : see :func:`weights`.
-    statistic : ``"gap"`` compares absolute gaps, ``"ratio"`` divides each by the region's
-        root mean square gap before treatment.
+    inverts that test, of ``inference`` only the level is used. ``se`` is the placebos' root mean
+    square deviation from their mean. Missing waves of the treated region are left out, and donors
+    with gaps in the others. Panel and roles as in :func:`evaluation.models.events.fit`, ``method``
+    as in :func:`weights`; ``statistic`` ``"gap"`` compares absolute gaps, ``"ratio"`` divides each
+    by the region's root mean square gap before treatment.
 
     Raises
     ------
     ModelError : not exactly one treated region, fewer than 3 waves before treatment, fewer than
         5 donors, or so few that no p-value could reach 1 - level.
-
-    Notes
-    -----
-    The treated region's missing waves are left out; donors with gaps in the others too. Both are
-    counted. ``details["ratio_p"]`` ranks the ratio of mean square gaps after and before.
     """
-    level = inference.level
-    require_one_dose(roles, "A model of one treated region")
-    one_of(method, METHODS)
-    one_of(statistic, STATISTICS)
-    if not 0 < level < 1:
-        raise ModelError(f"'level' must lie strictly between 0 and 1; it is {level}.")
+    _check_options(roles, method, statistic, inference.level)
     timed = timed_panel(panel, roles)
     row = _treated_row(timed)
-    waves, donors = _used(timed, row)
-    before = int((waves < timed.start[row]).sum())
-    _check_size(before, len(donors), len(timed.regions) - 1 - len(donors), level)
-    others = timed.y[np.ix_(donors, waves)]
+    waves, donors = _used(timed, row, inference.level)
+    before, others = int((waves < timed.start[row]).sum()), timed.y[np.ix_(donors, waves)]
     own = compare(timed.y[row, waves], others, before, method)
-    rest = [
-        compare(others[j], np.delete(others, j, axis=0), before, method) for j in range(len(others))
+    placebos = [
+        compare(y, np.delete(others, j, axis=0), before, method) for j, y in enumerate(others)
     ]
-    main, more = _tested(own, rest, statistic, level)
-    details = _details(timed, waves, donors, own, rest) | more
+    main, more = _tested(own, placebos, statistic, inference.level)
+    details = _details(timed, waves, donors, own, placebos) | more
     details |= {"method": method, "statistic": statistic}
     details["sampling_se"] = _sampling_se(timed, row, waves, donors, own)
+    count, main = 1 + len(donors), {"term": roles.dose, **main}
     return Result(
-        model=method,
-        outcome=roles.outcome,
-        term=roles.dose,
-        **main,
-        level=level,
-        inference=f"placebo regions, all {len(donors)} donors, {statistic}",
-        clusters=1 + len(donors),
-        observations=len(waves) * (1 + len(donors)),
-        unit="percentage_point",
-        coefficients=({"term": roles.dose, **main},),
-        draws=len(donors),
-        support=(1 + details["donors_effective"]) / (1 + len(donors)),
-        details=details,
-    )
+        model=method, outcome=roles.outcome, **main, level=inference.level,
+        inference=f"placebo regions, all {len(donors)} donors, {statistic}", clusters=count,
+        observations=len(waves) * count, unit="percentage_point", coefficients=(main,),
+        draws=len(donors), support=(1 + details["donors_effective"]) / count, details=details,
+    )  # fmt: skip
 
 
 control = partial(fit, method=CONTROL)
