@@ -14,6 +14,7 @@ from evaluation.base.results import Result
 from evaluation.models.columns import Inference, Roles, checked
 from evaluation.models.linear import minimum_detectable
 from evaluation.stats.bootstrap import wild_cluster_bootstrap
+from evaluation.stats.least_squares import Equation
 
 NAME = "mean_gain"
 TERM = "mean_gain"
@@ -105,7 +106,7 @@ def fit(panel: pd.DataFrame, roles: Roles, inference: Inference) -> Result:
     weights = 1 / (v + pooled["tau2"])
     ones = pd.DataFrame({TERM: np.ones(len(y))})
     boot = wild_cluster_bootstrap(
-        y, ones, frame[roles.region], 0, inference.draws,
+        Equation(y, ones, frame[roles.region]), 0, inference.draws,
         seed=seed, observation_weights=weights, level=level,
     )  # fmt: skip
     row = {"term": TERM, "estimate": boot.estimate, "se": boot.se}

@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from evaluation.base.errors import ModelError
 from evaluation.stats.least_squares import (
+    Equation,
     LeastSquares,
     cluster_sums,
     column_names,
@@ -133,6 +134,15 @@ class WildTest:
             low, high = (middle, high) if self.p(side * middle) > alpha else (low, middle)
         return float(low), connected
 
+    def interval(
+        self, estimate: float, se: float, alpha: float, null: float
+    ) -> tuple[float, float, bool]:
+        """Ends of the nulls not rejected, and whether these are one interval; see :meth:`end`."""
+        delta = float(estimate - null)
+        below, one = self.end(1, se, alpha, delta if delta >= 0 else None)
+        above, other = self.end(-1, se, alpha, -delta if delta <= 0 else None)
+        return float(estimate - below), float(estimate + above), one and other
+
 
 MIN_CLUSTERS = 6
 MIN_TREATED = 4
@@ -237,9 +247,7 @@ def _refuse_exact_fit(test: WildTest, fit: LeastSquares) -> None:
 
 
 def wild_cluster_bootstrap(
-    y: Any,
-    X: Any,
-    clusters: Any,
+    design: Equation,
     term: int,
     draws: int = 9999,
     weights: str = "auto",
@@ -248,22 +256,13 @@ def wild_cluster_bootstrap(
     null: float = 0.0,
     observation_weights: Any = None,
     level: float = 0.95,
-    nested: int = 0,
 ) -> Bootstrap:
-    """Restricted wild cluster bootstrap (WCR) of one coefficient, and its inverted interval.
+    """Restricted wild cluster bootstrap (WCR) of the column ``term``, and its inverted interval.
 
     The null is imposed on the residuals that are resampled and t rests on CRV1 in every draw. The
     interval holds the nulls the same test, on the same draws, does not reject: p <= 1 - level if
-    and only if ``null`` lies outside it.
-
-    Parameters
-    ----------
-    y : (N,) outcome. X : (N, k) array or frame, intercept included. clusters : (N,) labels.
-    term : position of the column tested. draws : B.
-    weights : ``"webb"``, ``"rademacher"``, or ``"auto"``: Webb's six points below 20 clusters.
-        Rademacher with 2^G <= draws uses all 2^G sign changes.
-    seed : of the draws. null : value tested. observation_weights : (N,) positive, or None.
-    nested : columns of X that are effects of the clusters, not counted in the CRV1 factor.
+    and only if ``null`` lies outside it. ``weights`` are ``"webb"``, ``"rademacher"`` (all 2^G
+    sign changes if 2^G <= draws), or ``"auto"``: Webb's six points below 20 clusters.
 
     Raises
     ------
@@ -277,33 +276,22 @@ def wild_cluster_bootstrap(
     Economics 56:839-858.
     """
     _check_numbers(draws, level, null)
-    X, y = _term_last(X, term), np.asarray(y, dtype=float)
-    codes, count = cluster_codes(clusters, len(y))
+    X, y = _term_last(design.X, term), np.asarray(design.y, dtype=float)
+    codes, count = cluster_codes(design.clusters, len(y))
     fit = least_squares(y, X, observation_weights)
     _refuse_few_treated(X.to_numpy()[:, -1], codes, fit.names[-1])
     kind = _weights_kind(weights, count)
     test = WildTest(fit, codes, weight_batches(kind, count, draws, seed))
     _refuse_exact_fit(test, fit)
-    factor = small_sample(count, len(y), X.shape[1] - nested)
-    se, estimate = float(np.sqrt(factor * test.squares) / test.information), fit.coefficients[-1]
-    delta = float(estimate - null)
-    below, one = test.end(1, se, 1 - level, delta if delta >= 0 else None)
-    above, other = test.end(-1, se, 1 - level, -delta if delta <= 0 else None)
+    estimate = float(fit.coefficients[-1])
+    factor = small_sample(count, len(y), X.shape[1] - design.uncounted)
+    se, delta = float(np.sqrt(factor * test.squares) / test.information), float(estimate - null)
+    low, high, connected = test.interval(estimate, se, 1 - level, null)
     return Bootstrap(
-        estimate=float(estimate),
-        se=se,
-        t=delta / se,
-        p=test.p(delta),
-        low=float(estimate - below),
-        high=float(estimate + above),
-        draws=test.draws,
-        weights=kind,
-        clusters=count,
-        null=float(null),
-        level=float(level),
-        enumerated=enumerates(kind, count, draws),
-        connected=one and other,
-    )
+        estimate=estimate, se=se, t=delta / se, p=test.p(delta), low=low, high=high,
+        draws=test.draws, weights=kind, clusters=count, null=float(null), level=float(level),
+        enumerated=enumerates(kind, count, draws), connected=connected,
+    )  # fmt: skip
 
 
 def holm(p: Any) -> np.ndarray:
