@@ -300,8 +300,8 @@ def fit(
     percent; given its sampling variance, rows weigh as in :func:`precision`. The regional means
     stand for what differs between regions and does not change; ``unbalanced`` is that of
     :func:`evaluation.models.columns.mundlak`. p and interval come from one test, the wild cluster
-    score bootstrap with the null imposed; each end of the interval of β is turned into percentage
-    points at the fit that has it imposed, so the interval holds 0 exactly when p > 1 - level.
+    score bootstrap with the null imposed; each end of the interval of β is in percentage points at
+    the fit that has it imposed, so the interval holds 0 exactly when p > 1 - level.
 
     Raises
     ------
@@ -318,19 +318,17 @@ def fit(
     shares, rho = _shares(made, link)
     effects, last = PartialEffects(shares, made.clusters), made.X.shape[1] - 1
     rows = [tested(effects, last - i, inference) for i in range(made.doses)]
-    how, draws = rows[0]["inference"], rows[0]["draws"]
     kept = ("term", "estimate", "se", "low", "high", "p", "coefficient")
-    coefficients = [{key: row[key] for key in kept} for row in rows]
     measured = diagnostics(effects.step, made.effects, effects.codes)
     del measured["within_r2"]
-    details = _details(effects, made, rho, inference.level)
+    details = _details(effects, made, rho, inference.level) | {"seed": inference.seed}
     return Result(
         model=f"fractional_{link}", outcome=roles.outcome,
-        **{key: rows[0][key] for key in kept[:-1]},
-        level=inference.level, inference=how, clusters=effects.count, observations=len(made.y),
-        unit="percentage_point", coefficients=(*coefficients, *_rest(effects, made)), draws=draws,
-        support=measured["support"],
-        details=details | {"seed": inference.seed, "unbalanced": unbalanced} | measured,
+        **{key: rows[0][key] for key in kept[:-1]}, level=inference.level,
+        inference=rows[0]["inference"], clusters=effects.count, observations=len(made.y),
+        unit="percentage_point", draws=rows[0]["draws"], support=measured["support"],
+        coefficients=(*({k: row[k] for k in kept} for row in rows), *_rest(effects, made)),
+        details=details | {"unbalanced": unbalanced} | measured,
     )  # fmt: skip
 
 

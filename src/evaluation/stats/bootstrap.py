@@ -271,9 +271,8 @@ def wild_cluster_bootstrap(
 
     Source
     ------
-    Cameron, Gelbach & Miller (2008), Review of Economics and Statistics 90:414-427; MacKinnon,
-    Nielsen & Webb (2023), Journal of Econometrics 232:272-299; Webb (2023), Canadian Journal of
-    Economics 56:839-858.
+    MacKinnon, Nielsen & Webb (2023), Journal of Econometrics 232:272-299; Webb (2023), Canadian
+    Journal of Economics 56:839-858; and those of :class:`WildTest`.
     """
     _check_numbers(draws, level, null)
     X, y = _term_last(design.X, term), np.asarray(design.y, dtype=float)
@@ -283,14 +282,14 @@ def wild_cluster_bootstrap(
     kind = _weights_kind(weights, count)
     test = WildTest(fit, codes, weight_batches(kind, count, draws, seed))
     _refuse_exact_fit(test, fit)
-    estimate = float(fit.coefficients[-1])
     factor = small_sample(count, len(y), X.shape[1] - design.uncounted)
-    se, delta = float(np.sqrt(factor * test.squares) / test.information), float(estimate - null)
+    se = float(np.sqrt(factor * test.squares) / test.information)
+    estimate = float(fit.coefficients[-1])
     low, high, connected = test.interval(estimate, se, 1 - level, null)
     return Bootstrap(
-        estimate=estimate, se=se, t=delta / se, p=test.p(delta), low=low, high=high,
-        draws=test.draws, weights=kind, clusters=count, null=float(null), level=float(level),
-        enumerated=enumerates(kind, count, draws), connected=connected,
+        estimate=estimate, se=se, t=(estimate - null) / se, p=test.p(estimate - null),
+        low=low, high=high, draws=test.draws, weights=kind, clusters=count, null=float(null),
+        level=float(level), enumerated=enumerates(kind, count, draws), connected=connected,
     )  # fmt: skip
 
 

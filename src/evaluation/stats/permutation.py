@@ -209,8 +209,7 @@ def randomisation_inference(
     X, weights = np.asarray(design.X, dtype=float), observation_weights
     y = np.asarray(design.y, dtype=float) - null * X[:, term]
     fit = least_squares(y, X, weights)
-    table = _observed(X[:, term], design.clusters, design.periods)
-    table = _completed(table, trajectories)
+    table = _completed(_observed(X[:, term], design.clusters, design.periods), trajectories)
     groups, log_dealings = _groups(table)
     rows = table.index.get_indexer(np.asarray(design.clusters))
     measure = _Statistic(y, np.delete(X, term, axis=1), weights, rows, statistic)

@@ -140,9 +140,8 @@ def reml(
 
     Source
     ------
-    Patterson & Thompson (1971), Biometrika 58:545-554; scoring: Searle, Casella &
-    McCulloch (1992), Variance Components, ch. 8; boundary mixture: Self & Liang (1987),
-    Journal of the American Statistical Association 82:605-610.
+    Patterson & Thompson (1971), Biometrika 58:545-554; scoring: Searle, Casella & McCulloch (1992),
+    Variance Components, ch. 8; boundary mixture: Self & Liang (1987), JASA 82:605-610.
     """
     scale = float(np.var(y)) or 1.0
     scaled = _Likelihood(y / np.sqrt(scale), X, known / scale, list(parts.values()), tolerance)
