@@ -26,7 +26,7 @@ from evaluation.stats.permutation import randomisation_inference
 from evaluation.stats.power import region_correlation
 
 # ------------------------------------------------------------------------------------------
-# Generated panels with a known truth, one generator a rung; nothing here is an observation.
+# Generated panels with a known truth, one generator a model; nothing here is an observation.
 
 
 WAVES = (2010, 2015, 2018, 2020, 2022)
@@ -125,12 +125,12 @@ RUNGS: dict[str, Rung] = {
 
 
 # ------------------------------------------------------------------------------------------
-# Does each rung find the truth it was given? Bias and coverage over generated panels.
+# Does each model find the truth it was given? Bias and coverage over generated panels.
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """What one rung made of panels with a known truth.
+    """What one model made of panels with a known truth.
 
     Attributes
     ----------
