@@ -204,19 +204,20 @@ def to_json(
     ``text`` and ``picture`` say what stands for a running text and for a PNG.
     """
 
-    def value(kind: Any, given: Any) -> Any:
+    def written(kind: Any, given: Any) -> Any:
         if kind is Markup:
             return text(escape(given))
         if kind is bytes:
             return picture(given)
-        if get_origin(kind) is tuple:
-            return [value(*pair) for pair in _members(kind, given)]
-        if get_origin(kind) is frozenset:
-            return sorted(given)
-        return to_json(given, text, picture) if kind is Block else kind(given)
+        if kind is Block:
+            return to_json(given, text, picture)
+        return sorted(given) if get_origin(kind) is frozenset else kind(given)
 
-    known = {name: value(kind, getattr(block, name)) for name, kind in _types(type(block)).items()}
-    return {"kind": type(block).__name__.lower(), **known}
+    values = {
+        name: _each(written, kind, getattr(block, name), list)
+        for name, kind in _types(type(block)).items()
+    }
+    return {"kind": type(block).__name__.lower(), **values}
 
 
 def from_json(data: Mapping[str, Any]) -> Block:
@@ -227,20 +228,27 @@ def from_json(data: Mapping[str, Any]) -> Block:
     LookupError, TypeError, ValueError : the JSON is none of a block.
     """
 
-    def value(kind: Any, given: Any) -> Any:
+    def read(kind: Any, given: Any) -> Any:
         if kind is Block:
             return from_json(given)
-        if get_origin(kind) is tuple:
-            return tuple(value(*pair) for pair in _members(kind, given))
         if get_origin(kind) is frozenset:
-            return frozenset(value(get_args(kind)[0], item) for item in given)
+            return frozenset(read(get_args(kind)[0], item) for item in given)
         if type(given) is not {Markup: str, bytes: str}.get(kind, kind):
             raise TypeError(f"{given!r:.40} is no {kind.__name__}")
         return base64.b64decode(given, validate=True) if kind is bytes else kind(given)
 
     kind = Block.kinds[data["kind"]]
-    types = _types(kind)
-    return kind(**{name: value(types[name], data[name]) for name in types})
+    types = _types(kind).items()
+    return kind(**{name: _each(read, each, data[name], tuple) for name, each in types})
+
+
+def _each(convert: Callable[[Any, Any], Any], kind: Any, given: Any, series: type) -> Any:
+    """A value of a declared type converted; of a tuple each member, gathered in a ``series``."""
+    if get_origin(kind) is not tuple:
+        return convert(kind, given)
+    first, *rest = get_args(kind)
+    kinds = repeat(first, len(given)) if rest == [...] else (first, *rest)
+    return series(_each(convert, *pair, series) for pair in zip(kinds, given, strict=True))
 
 
 def stored(data: Mapping[str, Any]) -> Part | None:
@@ -272,11 +280,3 @@ def _types(kind: type[Block]) -> dict[str, Any]:
     """Declared type of each field."""
     types = get_type_hints(kind)
     return {field.name: types[field.name] for field in fields(kind)}
-
-
-def _members(kind: Any, given: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
-    """Members of a tuple with their types; ``tuple[X, ...]`` has any number of one type."""
-    first, *rest = get_args(kind)
-    if rest == [...]:
-        return zip(repeat(first), given, strict=False)
-    return zip((first, *rest), given, strict=True)
