@@ -8,7 +8,7 @@ JSON nor formats list the kinds of blocks here: both follow the declared types o
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from itertools import repeat
@@ -178,11 +178,26 @@ class Title(Part):
 
 @dataclass(frozen=True, repr=False)
 class Section(Part):
-    """A titled run of blocks; ``id`` is the same in every language."""
+    """A titled run of blocks; ``id`` is the same in every language.
+
+    ``section["backtest"]`` are the blocks of a name, none where the data gave none.
+    """
 
     id: str
     title: Markup
     blocks: tuple[Block, ...]
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, id: str, title: Markup, parts: Mapping[str, Sequence[Block]]) -> Section:
+        """A section of named parts in their order."""
+        pairs = [(name, block) for name, part in parts.items() for block in part]
+        blocks = tuple(block for _, block in pairs)
+        return cls(id, title, blocks, tuple(name for name, _ in pairs))
+
+    def __getitem__(self, name: str) -> tuple[Block, ...]:
+        pairs = zip(self.names, self.blocks, strict=True)
+        return tuple(block for given, block in pairs if given == name)
 
     def html(self) -> Markup:
         inner = Markup("\n").join(block.html() for block in self.blocks)

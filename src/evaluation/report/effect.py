@@ -13,7 +13,7 @@ from evaluation.evidence.headline import Headline
 from evaluation.figures import charts, style
 from evaluation.figures.decision import specification_curve
 from evaluation.report.blocks import Figure, Heading, Items, Locks, Paragraph, Section, Table
-from evaluation.report.page import Context, View, drawn, plain, show, table
+from evaluation.report.page import Context, Parts, View, named, plain, show, table, titled
 from evaluation.study import Estimate
 
 # ------------------------------------------------------------------------------------------
@@ -149,24 +149,25 @@ def quotable(context: Context) -> Markup:
     return w.t(key, dose=w.t("composite.name"))
 
 
-def strength(context: Context) -> tuple:
-    """Blocks on the composite: ladder, locks with components, checks."""
-    found = context.study.headline
+def strength(context: Context) -> Parts:
+    """The composite: ladder, locks with components, checks; nothing where nothing was graded."""
+    w, found = context.writer, context.study.headline
     if not isinstance(found, Headline):
-        return ()
-    w = context.writer
-    return (
-        Heading(w.t("composite.title")),
-        Paragraph(w.t("composite.what", parts=_parts(context, found.parts))),
-        *_drawn_ladder(context, found),
-        _ladder(context, found),
-        Paragraph(w.t("composite.note", parts=_parts(context, found.level_parts)), "note"),
-        Heading(w.t("locks.title")),
-        *drawn_locks(context, "locks.count"),
-        Items(tuple(_component(context, item) for item in found.grade.components)),
-        Heading(w.t("checks.title")),
-        _checks(context, found),
-    )
+        return {}
+    note = w.t("composite.note", parts=_parts(context, found.level_parts))
+    components = Items(tuple(_component(context, item) for item in found.grade.components))
+    return {
+        "composite.title": [Heading(w.t("composite.title"))],
+        "composite": [Paragraph(w.t("composite.what", parts=_parts(context, found.parts)))],
+        "ladder.figures": _drawn_ladder(context, found),
+        "ladder": [_ladder(context, found)],
+        "ladder.note": [Paragraph(note, "note")],
+        "locks.title": [Heading(w.t("locks.title"))],
+        "locks": drawn_locks(context, "locks.count"),
+        "components": [components],
+        "checks.title": [Heading(w.t("checks.title"))],
+        "checks": [_checks(context, found)],
+    }
 
 
 def appendix(context: Context) -> tuple:
@@ -310,27 +311,26 @@ def _value(context: Context, key: str, name: str, value: float) -> Markup:
 
 def section(context: Context) -> Section:
     w = context.writer
-    here_ = (Heading(w.t("effect.here", region=context.name)), *_here(context), *here(context))
-    blocks = (*association(context), *here_, *limits(context), *appendix(context))
-    return Section("effect", w.t("effect.title"), blocks)
+    parts = association(context)
+    own = titled(w.t("effect.here", region=context.name), [*_here(context), *here(context)])
+    parts |= {"here": own, "limits": limits(context), "appendix": appendix(context)}
+    return Section.of("effect", w.t("effect.title"), parts)
 
 
-def association(context: Context) -> tuple:
-    """Blocks on the association over all regions of the panel: sentence, figure, table."""
+def association(context: Context) -> Parts:
+    """The association over all regions of the panel: sentence, figure, table."""
     w, main = context.writer, _main(context)
-    drawn = [_forest(context)] if any(item.result for item in main) else []
-    return (
-        Paragraph(quotable(context), "lead"),
-        Paragraph(overall(context)),
-        Paragraph(_design(context)),
-        *strength(context),
-        Heading(w.t("effect.single")),
-        *drawn,
-        *_tables(context),
-        Paragraph(w.t("effect.note"), "note"),
-        Heading(w.t("effect.reading")),
-        Items(tuple(estimate_sentence(context, item) for item in main)),
-    )
+    return {
+        "answer": [Paragraph(quotable(context), "lead"), Paragraph(overall(context))],
+        "design": [Paragraph(_design(context))],
+        **strength(context),
+        "doses.title": [Heading(w.t("effect.single"))],
+        "doses.figure": [_forest(context)] if any(item.result for item in main) else [],
+        "doses": _tables(context),
+        "doses.note": [Paragraph(w.t("effect.note"), "note")],
+        "readings.title": [Heading(w.t("effect.reading"))],
+        "readings": [Items(tuple(estimate_sentence(context, item) for item in main))],
+    }
 
 
 def limits(context: Context) -> tuple:
@@ -488,29 +488,24 @@ MAIN = "gain_regression"
 DIGITS = 3
 
 
-def parts(page: Context, *kinds: type) -> View:
-    """Those blocks of the report's section on the association that are of the ``kinds``."""
-    return show(page, *(block for block in drawn(page, association) if isinstance(block, kinds)))
-
-
 def sentences(page: Context) -> View:
     """The one-sentence answer and what the comparison rests on."""
-    return show(page, *drawn(page, association)[:2])
+    return show(page, *named(page, association, "answer"))
 
 
 def forest(page: Context) -> View:
     """Estimates of the gain regression with their intervals."""
-    return parts(page, Figure)
+    return show(page, *named(page, association, "ladder.figures", "doses.figure"))
 
 
 def estimates(page: Context) -> View:
     """Both models, all doses."""
-    return parts(page, Table)
+    return show(page, *named(page, association, "ladder", "checks", "doses"))
 
 
 def readings(page: Context) -> View:
     """What each estimate permits to be said."""
-    return parts(page, Items)
+    return show(page, *named(page, association, "components", "readings"))
 
 
 def scatter(page: Context, dose: str) -> View:
@@ -566,23 +561,19 @@ def estimable(estimates: tuple[Estimate, ...]) -> list[Estimate]:
 # Views of the robustness notebook: the composite's ladder, checks, locks and specifications.
 
 
-# The blocks of the report's strength section by the kind of question they answer.
-PARTS = {"forest": 0, "ladder": 0, "locks": 1, "checks": 2}
+# What each view shows of the report's blocks on strength.
+PARTS = {
+    "forest": ["ladder.figures"],
+    "ladder": ["composite", "ladder", "ladder.note"],
+    "locks": ["locks", "components"],
+    "checks": ["checks"],
+}
 
 
 def part(page: Context, name: str) -> View:
     """A part of the report on strength: ``forest``, ``ladder``, ``locks`` or ``checks``."""
-    groups: list[list[Paragraph | Items | Table | Figure]] = []
-    for block in drawn(page, strength):
-        if isinstance(block, Heading):
-            groups.append([])
-        else:
-            groups[-1].append(block)
-    if not groups:
-        return show(page, Paragraph(quotable(page)))
-    blocks = groups[PARTS[name]]
-    figures = [block for block in blocks if isinstance(block, Figure)]
-    return show(page, *(figures if name == "forest" else [b for b in blocks if b not in figures]))
+    blocks = named(page, strength, *PARTS[name])
+    return show(page, *(blocks or [Paragraph(quotable(page))]))
 
 
 def sentence(page: Context) -> View:

@@ -12,7 +12,7 @@ from evaluation.panel import panel
 from evaluation.panel.position import growth, nearest, profile_of
 from evaluation.panel.survey import rank_interval
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
-from evaluation.report.overview import OVERVIEW
+from evaluation.report.overview import gains_figure
 from evaluation.report.page import NATION, Context, View, existing, figure_table, flags, show, table
 from evaluation.study import BANDS
 
@@ -365,7 +365,8 @@ def gains(page: Context) -> View:
         error=w.number("gains.error", own["se"].median(), "percentage_point", 2),
         gain=w.number("gains.gain", own["gain"].median(), "percentage_point", 2),
     )
-    return show(page, Paragraph(lead), OVERVIEW["ranking"](page).blocks[-1])
+    figure = gains_figure(page) or [page.missing("overview.ranking.missing")]
+    return show(page, Paragraph(lead), *figure)
 
 
 def sensitivity(page: Context) -> View:

@@ -129,7 +129,7 @@ def regions(context: Context) -> Section:
     """Latest rate, latest gain and last target of each region, and of the units below."""
     w = context.writer
     below = context.below
-    blocks: list = [_coverage(context), _table(context, context.codes, w.t("overview.table"))]
+    blocks: list = [coverage_figure(context), _table(context, context.codes, w.t("overview.table"))]
     if below:
         blocks += [
             Heading(w.t("overview.below")),
@@ -139,7 +139,7 @@ def regions(context: Context) -> Section:
     return Section("regions", w.t("overview.regions"), tuple(blocks))
 
 
-def _coverage(context: Context) -> Figure:
+def coverage_figure(context: Context) -> Figure:
     w, study = context.writer, context.study
     facts = study.dataset.facts
     surveys = facts[(facts["indicator"] == "science_literacy_rate") & (facts["kind"] == "survey")]
@@ -220,32 +220,40 @@ def _goal(context: Context, code: str) -> tuple[Markup, Markup]:
 
 def ranking(context: Context) -> Section:
     """Rates of the wave with most regions published, and the latest gains, as intervals."""
-    w, study = context.writer, context.study
-    rates = study.rates[study.rates["region_code"].isin(context.codes)]
-    rates = rates[rates["variance"].notna()]
-    blocks = []
-    # The latest wave for which at least half of the regions are published.
+    blocks = [*_rates_figure(context), *gains_figure(context)]
+    blocks = blocks or [context.missing("overview.ranking.missing")]
+    return Section("ranking", context.writer.t("overview.ranking"), tuple(blocks))
+
+
+def _rates_figure(context: Context) -> list[Figure]:
+    """Rates in the latest wave for which at least half of the regions are published."""
+    w, rates = context.writer, context.study.rates
+    rates = rates[rates["region_code"].isin(context.codes) & rates["variance"].notna()]
     counts = rates["wave"].value_counts()
     full = counts.index[counts >= len(context.codes) / 2]
-    if len(full):
-        wave = int(max(full))
-        rows = rates[rates["wave"] == wave]
-        caption = w.t("level.ranking.caption", year=w.year(wave))
-        caption = ranking_caption(context, rows, wave, caption)
-        alt = str(w.t("overview.ranking.alt", year=wave))
-        nation = context.rate(NATION, wave)
-        reference = None if nation is None else (nation["rate"], w.short(NATION))
-        blocks.append(_dots(context, rows, "rate", "axis.rate", caption, alt, reference))
-    gains = study.gains[study.gains["region_code"].isin(context.codes)]
+    if full.empty:
+        return []
+    wave = int(max(full))
+    rows = rates[rates["wave"] == wave]
+    caption = w.t("level.ranking.caption", year=w.year(wave))
+    caption = ranking_caption(context, rows, wave, caption)
+    alt = str(w.t("overview.ranking.alt", year=wave))
+    nation = context.rate(NATION, wave)
+    reference = None if nation is None else (nation["rate"], w.short(NATION))
+    return [_dots(context, rows, "rate", "axis.rate", caption, alt, reference)]
+
+
+def gains_figure(context: Context) -> list[Figure]:
+    """The latest gain of each region with its interval."""
+    w, gains = context.writer, context.study.gains
+    gains = gains[gains["region_code"].isin(context.codes)]
     gains = gains.sort_values("wave_to").groupby("region_code").tail(1)
-    if len(gains):
-        gains = gains.assign(low=gains["low"] / gains["years"], high=gains["high"] / gains["years"])
-        caption = gains_caption(context, gains, w.t("overview.gains.caption"))
-        alt = str(w.t("overview.gains.alt"))
-        blocks.append(_dots(context, gains, "annual", "axis.gain", caption, alt, None))
-    if not blocks:
-        blocks = [context.missing("overview.ranking.missing")]
-    return Section("ranking", w.t("overview.ranking"), tuple(blocks))
+    if gains.empty:
+        return []
+    gains = gains.assign(low=gains["low"] / gains["years"], high=gains["high"] / gains["years"])
+    caption = gains_caption(context, gains, w.t("overview.gains.caption"))
+    alt = str(w.t("overview.gains.alt"))
+    return [_dots(context, gains, "annual", "axis.gain", caption, alt, None)]
 
 
 def _dots(context, rows, column, axis, caption, alt, reference) -> Figure:
@@ -265,8 +273,8 @@ def _dots(context, rows, column, axis, caption, alt, reference) -> Figure:
 
 def effect(context: Context) -> Section:
     """The association over all regions, and the limits of what it says."""
-    blocks = (*association(context), *limits(context), *appendix(context))
-    return Section("effect", context.writer.t("effect.title"), blocks)
+    parts = association(context) | {"limits": limits(context), "appendix": appendix(context)}
+    return Section.of("effect", context.writer.t("effect.title"), parts)
 
 
 OVERVIEW: dict[str, Callable[[Context], Section]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from evaluation.base.errors import KepuError
 from evaluation.base.text import fixed, t
 from evaluation.data import slices
 from evaluation.data.package import Dataset
-from evaluation.report.blocks import Block, Paragraph, Table
+from evaluation.report.blocks import Block, Heading, Paragraph, Table
 from evaluation.study import Study
 
 # ------------------------------------------------------------------------------------------
@@ -432,6 +432,9 @@ STYLE = Markup(
 )
 
 
+Parts = dict[str, Sequence[Block]]  # blocks of a section by the name of what they say
+
+
 @dataclass(frozen=True)
 class View:
     """Blocks that show themselves in a notebook; a simulated package announces itself."""
@@ -470,12 +473,18 @@ def existing(page: Context, region: str, codes: Iterable[str] | None = None) -> 
     return region
 
 
-def drawn(page: Context, section: Callable[[Context], Iterable[Block]]) -> list[Block]:
-    """Blocks of a report section, made once for a page: several views show parts of one."""
-    kept = vars(page).setdefault("_drawn", {})
-    if section not in kept:
-        kept[section] = list(section(page))
-    return kept[section]
+def named(page: Context, builder: Callable[[Context], Parts], *names: str) -> list[Block]:
+    """Parts of a report section by name, made once for a page: several views show parts of one."""
+    kept = vars(page).setdefault("_parts", {})
+    if builder not in kept:
+        kept[builder] = builder(page)
+    return [block for name in names for block in kept[builder].get(name, ())]
+
+
+def titled(text: Markup, blocks: Iterable[Block]) -> list[Block]:
+    """Blocks under a heading of theirs; no heading where there are none."""
+    blocks = list(blocks)
+    return [Heading(text), *blocks] if blocks else []
 
 
 def table(

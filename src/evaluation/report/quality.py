@@ -13,7 +13,7 @@ from evaluation.base.web import link
 from evaluation.data.facts import COVARIATES, grade_of, has_caveat
 from evaluation.data.rules import BARRED, RATE
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table, Terms
-from evaluation.report.overview import OVERVIEW, element
+from evaluation.report.overview import coverage_figure, element
 from evaluation.report.page import Context, View, Writer, show, table
 
 # ------------------------------------------------------------------------------------------
@@ -263,8 +263,7 @@ def coverage(page: Context) -> View:
     counts = {"never": waves == 0, "once": waves == 1, "twice": waves == 2, "often": waves >= 3}
     values = {k: w.number(f"coverage.{k}", int(v.sum()), "", 0) for k, v in counts.items()}
     total = w.number("overview.regions", len(page.codes), "", 0)
-    chart = OVERVIEW["regions"](page).blocks[0]
-    return show(page, chart, Paragraph(w.t("view.coverage", total=total, **values)))
+    return show(page, coverage_figure(page), Paragraph(w.t("view.coverage", total=total, **values)))
 
 
 # ------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from evaluation.figures import charts, style
 from evaluation.panel.position import Progress, assess
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.effect import LOCKS
-from evaluation.report.page import NATION, Context, View, plain, show, table
+from evaluation.report.page import NATION, Context, View, plain, show, table, titled
 from evaluation.targets.gains import (
     Decomposition,
     Fastest,
@@ -75,16 +75,14 @@ def mark(context: Context, goal: Goal) -> str:
 def makeup_blocks(context: Context) -> list:
     """The region's gain from its first to its last survey, taken apart as far as data allow."""
     w, study = context.writer, context.study
-    head = Heading(w.t("makeup.title"))
     found = decompose(study.dataset, study.rates, context.code, NATION)
     if found is None:
-        return [head, context.missing("makeup.missing")]
+        return [context.missing("makeup.missing")]
     names = ("characteristic", "before", "after", "points")
     columns = tuple(w.t(f"column.{name}") for name in names)
     rows = tuple(_part_row(context, found, part) for part in found.parts)
     rows = (*rows, _joint_row(context, found))
     return [
-        head,
         Paragraph(_lead(context, found)),
         Table(w.t("makeup.table"), columns, rows, frozenset({1, 2, 3})),
         Paragraph(inputs_sentence(context)),
@@ -189,8 +187,7 @@ def needed(context: Context, goals: list[Goal]) -> list:
     if not told:
         return []
     open_ = [(g, need) for g, need in told if need.verdict != "met"]
-    blocks: list = [Heading(w.t("needed.title"))]
-    blocks += [_needed_figure(context, open_)] if any(n.fastest for _, n in open_) else []
+    blocks: list = [_needed_figure(context, open_)] if any(n.fastest for _, n in open_) else []
     blocks += [Paragraph(_needed_sentence(context, goal, need)) for goal, need in told]
     best = next((need.fastest for _, need in open_ if need.fastest), None)
     if best is None:
@@ -296,7 +293,8 @@ def outlook_blocks(context: Context) -> list:
     goals = goals_of(context, context.code)
     if context.code in found.regions:
         blocks = [fan(context, found, context.code, goals), *chances(context, found, goals)]
-        return [*head, *blocks, *backtest(context, found), *needed(context, goals)]
+        gains = titled(w.t("needed.title"), needed(context, goals))
+        return [*head, *blocks, *backtest(context, found), *gains]
     # Without a survey of its own a region has no forecast; what lies above it is shown instead.
     name = w.name(context.parent)
     blocks = [context.missing("outlook.missing", parent=name)]
@@ -480,21 +478,22 @@ def targets(context: Context) -> Section:
     title = w.t("overview.targets")
     if not isinstance(found, Outlook):
         return Section("targets", title, (Paragraph(w.t("outlook.none"), "missing"),))
-    blocks: list = []
-    if NATION in found.regions:
-        blocks.append(fan(context, found, NATION, goals_of(context, NATION)))
+    own = NATION in found.regions
     chosen = [(code, _nearest(context, code)) for code in [NATION, *context.codes]]
     rows = tuple(
         _chance_row(context, found, code, goal)
         for code, goal in chosen
         if goal is not None and code in found.regions
     )
-    if rows:
-        blocks += [_chance_table(context, rows), Paragraph(w.t("overview.targets.note"), "note")]
-    else:
-        blocks.append(Paragraph(w.t("overview.targets.none"), "note"))
-    blocks += [*backtest(context, found), Paragraph(nation_sentence(context))]
-    return Section("targets", title, tuple(blocks))
+    note = w.t("overview.targets.note" if rows else "overview.targets.none")
+    parts = {
+        "outlook": [fan(context, found, NATION, goals_of(context, NATION))] if own else [],
+        "chances": [_chance_table(context, rows)] if rows else [],
+        "chances.note": [Paragraph(note, "note")],
+        "backtest": backtest(context, found),
+        "gain": [Paragraph(nation_sentence(context))],
+    }
+    return Section.of("targets", title, parts)
 
 
 def _nearest(context: Context, code: str) -> Goal | None:
@@ -542,10 +541,7 @@ def tracker_blocks(context: Context) -> list:
     names = ("indicator", "target", "due", "source", "last_known", "value_source", "status")
     columns = tuple(w.t(f"column.{name}") for name in names)
     rows = tuple(_tracked_row(context, item) for item in found)
-    blocks: list = [
-        Heading(w.t("targets.quantified")),
-        Table(w.t("targets.quantified.table"), columns, rows, frozenset({1})),
-    ]
+    blocks: list = [Table(w.t("targets.quantified.table"), columns, rows, frozenset({1}))]
     if any(item.status == "unknown" for item in found):
         blocks.append(context.missing("tracker.missing"))
     return [*blocks, Paragraph(w.t("tracker.note"), "note")]
@@ -591,7 +587,9 @@ def section(context: Context) -> Section:
     else:
         blocks.append(context.missing("targets.missing"))
         blocks += _above(context)
-    blocks += [*outlook_blocks(context), *tracker_blocks(context), *makeup_blocks(context)]
+    blocks += outlook_blocks(context)
+    blocks += titled(w.t("targets.quantified"), tracker_blocks(context))
+    blocks += titled(w.t("makeup.title"), makeup_blocks(context))
     return Section("targets", w.t("targets.title"), tuple(blocks))
 
 
@@ -701,8 +699,7 @@ def chance(page: Context) -> View:
 
 def all_chances(page: Context) -> View:
     """The nearest own target of every region of the set."""
-    tables = [block for block in targets(page).blocks if isinstance(block, Table)]
-    return show(page, *tables[:-1])  # the last is the back-test, which stands above
+    return show(page, *targets(page)["chances"])
 
 
 def tested(page: Context) -> View:
@@ -753,13 +750,12 @@ def components(page: Context) -> View:
 
 def gains(page: Context) -> View:
     """Gains needed by the region's targets against the fastest comparable gain."""
-    blocks = needed(page, goals_of(page, page.code))
-    return show(page, *[block for block in blocks if not isinstance(block, Heading)])
+    return show(page, *needed(page, goals_of(page, page.code)))
 
 
 def tracked(page: Context) -> View:
     """Quantified targets other than the share."""
-    return show(page, *[b for b in tracker_blocks(page) if not isinstance(b, Heading)])
+    return show(page, *tracker_blocks(page))
 
 
 def nation_gain(page: Context) -> View:
@@ -769,7 +765,7 @@ def nation_gain(page: Context) -> View:
 
 def gain(page: Context) -> View:
     """The region's gain from its first to its last survey, taken apart."""
-    return show(page, *[b for b in makeup_blocks(page) if not isinstance(b, Heading)])
+    return show(page, *makeup_blocks(page))
 
 
 def inputs(page: Context) -> View:
