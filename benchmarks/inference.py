@@ -19,7 +19,7 @@ import pandas as pd
 import pyfixest
 
 from evaluation.stats.bootstrap import WildTest, weight_batches, wild_cluster_bootstrap
-from evaluation.stats.least_squares import least_squares
+from evaluation.stats.least_squares import Equation, least_squares
 from evaluation.stats.permutation import randomisation_inference
 
 REGIONS, WAVES, DRAWS = 31, 5, 9999
@@ -49,7 +49,11 @@ def design(frame: pd.DataFrame) -> pd.DataFrame:
 def own_bootstrap(frame: pd.DataFrame):
     X = design(frame)
     return wild_cluster_bootstrap(
-        frame["y"], X, frame["region"], X.shape[1] - 1, DRAWS, weights="rademacher", seed=1
+        Equation(frame["y"], X, frame["region"]),
+        X.shape[1] - 1,
+        DRAWS,
+        weights="rademacher",
+        seed=1,
     )
 
 
@@ -73,7 +77,7 @@ def their_bootstrap(frame: pd.DataFrame) -> float:
 def own_permutation(frame: pd.DataFrame, statistic: str) -> float:
     X = design(frame)
     return randomisation_inference(
-        frame["y"], X, frame["region"], frame["wave"], X.shape[1] - 1, DRAWS, seed=1,
+        Equation(frame["y"], X, frame["region"], frame["wave"]), X.shape[1] - 1, DRAWS, seed=1,
         statistic=statistic,
     ).p  # fmt: skip
 

@@ -587,3 +587,17 @@ def test_a_source_of_another_address_is_shown_and_not_linked(dataset):
     assert 'href="https://example.org/a"' in shown and 'href="https://doi.org/10.1000/182"' in shown
     found = nodes('<a href="javascript:alert(1)">x</a><a href="https://a.cn">y</a>')
     assert found == ["x", {"k": "link", "url": "https://a.cn", "c": ["y"]}]
+
+
+@pytest.mark.parametrize("fixed", ["²", "", "-1", "1e9", "9" * 13])
+def test_a_date_that_is_none_is_refused_before_a_library_reads_it(fixed):
+    done = started("estimate", text=True, env={"SOURCE_DATE_EPOCH": fixed})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"SOURCE_DATE_EPOCH is {fixed!r}, no number of seconds")
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "0", "-1", "1e300"])
+def test_a_time_limit_is_a_number_of_seconds_up_to_a_week(seconds):
+    done = kepu("batch", "smoke", "--dry-run", "--timeout", seconds)
+    assert done.exit_code == 2
+    assert "--timeout" in done.output

@@ -16,7 +16,6 @@ from conftest import DATE
 from evaluation import report
 from evaluation.batch import cells as measures
 from evaluation.batch import front
-from evaluation.report.blocks import bundle
 from evaluation.report.html import to_html
 from front_samples import HOSTILE, NATION, batch, regions, squares, summary
 
@@ -67,7 +66,7 @@ def report_page(site, study) -> str:
     cells = []
     for part in parts:
         cell = nbformat.v4.new_code_cell("report")
-        cell.outputs = [nbformat.v4.new_output("display_data", bundle(part))]
+        cell.outputs = [nbformat.v4.new_output("display_data", part._repr_mimebundle_())]
         cells.append(cell)
     html = to_html(nbformat.v4.new_notebook(cells=cells), "zh")
     (site / "150000_zh.html").write_text(html, "utf-8")

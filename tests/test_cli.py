@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
-import evaluation.data
+import evaluation.data.package
 import evaluation.study
 from evaluation.base.errors import DataError, Violation
 from evaluation.batch import cli
@@ -34,7 +34,7 @@ def project(tmp_path, monkeypatch, dataset) -> Path:
         nbformat.write(book, tmp_path / "notebooks" / f"{name}.ipynb")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "kepu-evaluation"\n', "utf-8")
     monkeypatch.chdir(tmp_path)
-    for place in (evaluation.data, evaluation.study):
+    for place in (evaluation.data.package, evaluation.study):
         monkeypatch.setattr(place, "load", lambda path: dataset)
     return tmp_path
 
@@ -152,7 +152,7 @@ def test_check_prints_every_violation(project, monkeypatch):
     def refuse(path):
         raise DataError(found)
 
-    monkeypatch.setattr(evaluation.data, "load", refuse)
+    monkeypatch.setattr(evaluation.data.package, "load", refuse)
     result = kepu("check")
     assert result.exit_code == 2
     assert "facts.csv, row 2, column value: odd — mend it" in result.stderr

@@ -282,3 +282,73 @@ def test_results_are_the_same_with_fresh_interpreters_where_forking_is_unsafe(pr
     assert notes == [f"each report starts an interpreter of its own: {reason}"]
     pages = [(project / kind / "a_en.html").read_bytes() for kind in ("warm", "cold")]
     assert pages[0] == pages[1]
+
+
+def test_fork_server_stopped_while_preparing_is_replaced(project, monkeypatch):
+    first: list[int] = []
+    start = Server.__init__
+
+    def stopped(self, *arguments) -> None:
+        start(self, *arguments)
+        if not first:
+            first.append(self.pid)
+            os.kill(self.pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(Server, "__init__", stopped)
+    monkeypatch.setattr("evaluation.batch.worker.GRACE", 0.0)
+    found = statuses(run(jobs("a"), how(project, project / "out", workers=1, timeout=20.0)))
+    assert found == {"a_en": (MADE, 1)} and first
+    assert not _runs(Path("/proc", str(first[0]), "stat"))
+
+
+def test_fork_servers_that_never_answer_end_the_run(project, monkeypatch):
+    start = Server.__init__
+
+    def stopped(self, *arguments) -> None:
+        start(self, *arguments)
+        os.kill(self.pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(Server, "__init__", stopped)
+    monkeypatch.setattr("evaluation.batch.worker.GRACE", 0.0)
+    told = (
+        r"could not be prepared: the fork server did not answer within 1 s \(--timeout allows more"
+    )
+    with pytest.raises(KepuError, match=told):
+        run(jobs("a", "b", "c"), how(project, project / "out", timeout=1.0))
+
+
+def test_cause_that_cannot_pass_is_told_once_and_not_tried_again(project, monkeypatch):
+    monkeypatch.setattr("evaluation.batch.run.cache.modules_of", lambda path: ["nowhere"])
+    with pytest.raises(KepuError, match=r"could not be prepared .*No module named 'nowhere'"):
+        run(jobs("a", "b", "c"), how(project, project / "out"))
+
+
+@pytest.mark.parametrize("length", [70, 100])
+def test_long_folder_for_temporary_files_hinders_no_report(project, tmp_path, length, monkeypatch):
+    long = tmp_path / ("x" * length)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    assert statuses(run(jobs("a"), how(project, project / "out"))) == {"a_en": (MADE, 1)}
+
+
+def test_too_few_open_files_are_told_before_a_report_is_tried(project):
+    script = LIMITED.format(tests=str(Path(__file__).parent), project=str(project))
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert "only 64 files may be open at once here" in told.stdout
+    assert "ulimit -n" in told.stdout and "EMFILE" in told.stdout
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_faults import KepuError, how, jobs, run
+project = Path({project!r})
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+try:
+    run(jobs("a"), how(project, project / "out"))
+except KepuError as error:
+    print(error)
+"""

@@ -50,13 +50,7 @@ def test_code_counts_what_is_imported_directly_or_not_and_every_text_and_templat
         "report/templates/report/report.css",
     ):
         assert changed(package, name, report), name
-    for name in (
-        "batch/cli.py",
-        "batch/run.py",
-        "batch/plan.py",
-        "models/recovery.py",
-        "report/html.py",
-    ):
+    for name in ("cli.py", "runner.py", "plan.py", "calibrate.py", "report/html.py"):
         assert not changed(package, name, report), name
     assert changed(package, "report/html.py", report, "evaluation.batch.worker")
     assert not changed(package, "report/level.py", "evaluation.study")

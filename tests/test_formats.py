@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
 import re
 import zipfile
 from collections import Counter
+from copy import deepcopy
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import docx
@@ -26,17 +29,18 @@ from evaluation.figures import style
 from evaluation.report import overview, quality
 from evaluation.report.blocks import (
     MIME,
+    Block,
     Figure,
     Heading,
     Items,
     Locks,
     Paragraph,
+    Part,
     Section,
     Table,
     Terms,
     Title,
-    bundle,
-    unbundled,
+    stored,
 )
 from evaluation.report.document import (
     EARLIEST,
@@ -64,7 +68,7 @@ def executed(parts, **metadata: str) -> nbformat.NotebookNode:
     cells = []
     for part in parts:
         new = nbformat.v4.new_code_cell("secret_code()")
-        data = bundle(part) if isinstance(part, Section | Title) else {"text/html": str(part)}
+        data = part._repr_mimebundle_() if isinstance(part, Part) else {"text/html": str(part)}
         new.outputs = [nbformat.v4.new_output("display_data", data)]
         cells.append(new)
     notebook = nbformat.v4.new_notebook(cells=cells)
@@ -86,53 +90,96 @@ def made(request, study) -> tuple[str, nbformat.NotebookNode, dict[str, bytes]]:
 # --- the model -------------------------------------------------------------------------------
 
 
+def kept(part) -> Section | Title:
+    """The part as a reader of the notebook's file finds it."""
+    return stored(json.loads(json.dumps(part._repr_mimebundle_())))
+
+
 def test_a_notebook_gives_back_the_very_parts_it_was_made_of(made, study):
     language, notebook, _ = made
     context = report.open_report(study, "150000", language, date=DATE)
-    stored = [unbundled(output["data"]) for cell in notebook.cells for output in cell.outputs]
-    title, *sections, record = stored
+    outputs = [output["data"] for cell in notebook.cells for output in cell.outputs]
+    title, *sections, record = map(stored, outputs)
     assert title == report.title(context) and record is None
     assert [section.id for section in sections] == list(report.SECTIONS)
     drawn = report.SECTIONS["targets"](context)
-    assert sections[list(report.SECTIONS).index("targets")] == drawn
-    assert unbundled(bundle(drawn)) == drawn
+    assert sections[list(report.SECTIONS).index("targets")] == drawn == kept(drawn)
 
 
-def test_a_notebook_holds_each_text_and_picture_once(made):
-    notebook = made[1]
-    data = [output["data"] for cell in notebook.cells for output in cell.outputs]
-    added = sum(len(nbformat.from_dict(d).get(MIME, {}).__repr__()) for d in data)
-    whole = sum(len(d["text/html"]) for d in data)
-    assert 0 < added < 0.04 * whole
+def test_the_files_of_a_report_are_made_from_its_json_alone(made):
+    language, notebook, files = made
+    bare = deepcopy(notebook)
+    for data in (output["data"] for shown in bare.cells for output in shown.outputs):
+        if MIME in data:
+            data["text/html"] = data["text/plain"] = "<p>only for people</p>"
+    assert write(bare, language) == files
 
 
-def test_every_kind_of_block_survives_the_notebook():
-    part = Section(
-        "all",
-        Markup("A &amp; <cite>b</cite>"),
-        (
-            Paragraph(Markup("x<br>y"), "note"),
-            Paragraph(Markup("plain")),
-            Heading(Markup("h")),
-            Items((Markup("one"), Markup('<data value="1">two</data>'))),
-            Items((Markup("one"),), key=True, labels=(Markup("why?"),)),
-            Locks(2, 5, Markup("two of five")),
-            Terms(((Markup("word"), Markup("meaning")),)),
-            Table(Markup("c"), (Markup("a"), Markup("b")), ((Markup("1"), Markup("")),)),
-            Figure(PNG, Markup("caption"), 'said "so" < &'),
+EVERY = Section(
+    "all",
+    Markup("A &amp; <cite>b</cite>"),
+    (
+        Paragraph(Markup("x<br>y"), "note"),
+        Paragraph(Markup("plain")),
+        Heading(Markup("h")),
+        Items((Markup("one"), Markup('<data value="1">two</data>'))),
+        Items((Markup("one"),), key=True, labels=(Markup("why?"),)),
+        Locks(2, 5, Markup("two of five")),
+        Terms(((Markup("word"), Markup("meaning")),)),
+        Table(
+            Markup("c"), (Markup("a"), Markup("b")), ((Markup("1"), Markup("")),), frozenset({1})
         ),
-    )
-    assert unbundled(bundle(part)) == part
+        Figure(PNG, Markup("caption"), 'said "so" < &'),
+    ),
+)
+
+
+def test_every_kind_of_block_survives_the_notebook_and_stands_in_every_format():
+    assert {type(block) for block in EVERY.blocks} == set(Block.__subclasses__()) - {Part}
+    assert kept(EVERY) == EVERY
     title = Title(Markup("T"), (Paragraph(Markup("s"), "subtitle"),))
-    assert unbundled(bundle(title)) == title
+    assert kept(title) == title
+    assert list(write(executed([title, EVERY]), "en")) == list(FORMATS)
 
 
-def test_parts_of_another_version_or_torn_apart_are_refused():
-    data = bundle(Section("s", Markup("t"), (Paragraph(Markup("x")),)))
-    with pytest.raises(KepuError, match="version 99, known is 1 — run the notebook again"):
-        unbundled(data | {MIME: data[MIME] | {"version": 99}})
-    with pytest.raises(KepuError, match=r"do not go together .* run the notebook again"):
-        unbundled(data | {"text/html": "<section><h2>t</h2></section>"})
+def test_text_that_is_no_markup_is_escaped_once():
+    table = kept(Section("s", "a < b", (Table("c", ("<i>",), (("x & y",),)),)))
+    assert str(table.title) == "a &lt; b"
+    assert table.blocks[0].rows == ((Markup("x &amp; y"),),)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_block_that_a_format_cannot_show_is_refused_and_never_left_out(name, monkeypatch):
+    monkeypatch.setattr(Block, "kinds", dict(Block.kinds))
+
+    @dataclass(frozen=True)
+    class Quote(Block):
+        text: Markup
+
+        def html(self):
+            return Markup("<blockquote>{}</blockquote>").format(self.text)
+
+    quoted = Section("s", Markup("t"), (Quote(Markup("said")),))
+    assert kept(quoted) == quoted
+    with pytest.raises(ExportError, match="no block of kind 'quote'"):
+        write(executed([Title(Markup("T")), quoted]), "en", [name])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"version": 1}, "version 1, known is 2"),
+        ({"part": {"kind": "poem"}}, "'poem'"),
+        ({"part": {"kind": "title", "text": 1, "blocks": []}}, "1 is no Markup"),
+        ({"part": {"kind": "title", "text": "x"}}, "'blocks'"),
+        ({"part": {"kind": "heading", "text": "x"}}, "a Heading by itself"),
+        ({"part": []}, "list indices"),
+    ],
+)
+def test_parts_that_cannot_be_read_are_refused_with_the_reason(change, said):
+    data = EVERY._repr_mimebundle_()
+    with pytest.raises(KepuError, match=f"cannot be read .*{said}.* — run the notebook again"):
+        stored(data | {MIME: data[MIME] | change})
 
 
 def test_only_a_notebook_of_report_parts_becomes_pdf_or_word():

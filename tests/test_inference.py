@@ -20,7 +20,7 @@ from evaluation.stats.bootstrap import (
     weight_batches,
     wild_cluster_bootstrap,
 )
-from evaluation.stats.least_squares import crv3, jackknife, least_squares, leave_one_out
+from evaluation.stats.least_squares import Equation, crv3, jackknife, least_squares, leave_one_out
 from evaluation.stats.permutation import randomisation_inference
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -60,7 +60,7 @@ def slow_p(y, X, cluster, null, draws):
 def test_p_equals_a_slow_loop_on_the_same_draws(clusters, kind, null):
     y, X, cluster = unbalanced(np.random.default_rng(clusters), clusters, effect=0.5)
     draws = np.hstack(list(weight_batches(kind, clusters, 199, seed=7)))
-    found = wild_cluster_bootstrap(y, X, cluster, 2, draws=199, seed=7, null=null)
+    found = wild_cluster_bootstrap(Equation(y, X, cluster), 2, draws=199, seed=7, null=null)
     assert found.weights == kind
     assert found.p == pytest.approx(slow_p(y, X, cluster, null, draws))
     assert found.t == pytest.approx(crv1_t(y, X, cluster, null))
@@ -72,7 +72,9 @@ def test_weighted_p_equals_the_slow_loop_on_the_weighted_equation():
     weights = rng.uniform(0.2, 3, len(y))
     root = np.sqrt(weights)
     draws = np.hstack(list(weight_batches("webb", 13, 199, seed=7)))
-    found = wild_cluster_bootstrap(y, X, cluster, 2, draws=199, seed=7, observation_weights=weights)
+    found = wild_cluster_bootstrap(
+        Equation(y, X, cluster), 2, draws=199, seed=7, observation_weights=weights
+    )
     slow = slow_p(y * root, X * root[:, None], cluster, 0.0, draws)
     assert found.p == pytest.approx(slow)
     fit = sm.WLS(y, X, weights).fit(cov_type="cluster", cov_kwds={"groups": cluster})
@@ -85,7 +87,7 @@ def test_full_enumeration_equals_wildboottest(term):
     X = sm.add_constant(frame[["x1", "x2"]])
     stored = pd.read_csv(REFERENCE / "packages.csv").set_index(["case", "term"])["value"]
     found = wild_cluster_bootstrap(
-        frame["y"], X, frame["cluster"], term, weights="rademacher", seed=1
+        Equation(frame["y"], X, frame["cluster"]), term, weights="rademacher", seed=1
     )
     assert (found.draws, found.enumerated) == (1023, True)
     assert found.description == "wild cluster bootstrap, Rademacher, all 1024 sign changes"
@@ -99,7 +101,9 @@ def test_enumeration_needs_no_seed():
     frame = pd.read_csv(REFERENCE / "wild_panel.csv")
     X = sm.add_constant(frame[["x1", "x2"]])
     first, second = (
-        wild_cluster_bootstrap(frame["y"], X, frame["cluster"], 2, weights="rademacher", seed=s)
+        wild_cluster_bootstrap(
+            Equation(frame["y"], X, frame["cluster"]), 2, weights="rademacher", seed=s
+        )
         for s in (1, 2)
     )
     assert first == second
@@ -108,11 +112,13 @@ def test_enumeration_needs_no_seed():
 @pytest.mark.parametrize("clusters", [10, 31])
 def test_interval_and_p_never_disagree(clusters):
     y, X, cluster = unbalanced(np.random.default_rng(11), clusters, effect=1.0)
-    found = wild_cluster_bootstrap(y, X, cluster, 2, draws=999, seed=4, level=0.9)
+    found = wild_cluster_bootstrap(Equation(y, X, cluster), 2, draws=999, seed=4, level=0.9)
     assert found.connected
     width = found.high - found.low
     for null in np.linspace(found.low - width, found.high + width, 61):
-        test = wild_cluster_bootstrap(y, X, cluster, 2, draws=999, seed=4, level=0.9, null=null)
+        test = wild_cluster_bootstrap(
+            Equation(y, X, cluster), 2, draws=999, seed=4, level=0.9, null=null
+        )
         assert (test.p <= 1 - 0.9) == (not found.low <= null <= found.high)
         assert (test.p <= 1 - 0.9) == (not test.low <= null <= test.high)
 
@@ -124,7 +130,7 @@ def test_p_and_interval_agree_in_a_thousand_panels():
         y, X, cluster = unbalanced(rng, clusters, effect=rng.choice([0.0, 0.5, 1.0]))
         weights = rng.uniform(0.2, 3, len(y)) if seed % 2 else None
         found = wild_cluster_bootstrap(
-            y, X, cluster, 2, draws=99, seed=seed, level=0.9, observation_weights=weights
+            Equation(y, X, cluster), 2, draws=99, seed=seed, level=0.9, observation_weights=weights
         )
         assert (found.p <= 1 - 0.9) == (not found.low <= 0 <= found.high), seed
         assert found.low <= found.estimate <= found.high
@@ -135,9 +141,9 @@ def test_p_and_interval_agree_in_a_thousand_panels():
 
 def test_p_at_the_ends_is_one_minus_level():
     y, X, cluster = unbalanced(np.random.default_rng(12), effect=1.0)
-    found = wild_cluster_bootstrap(y, X, cluster, 2, draws=1999, seed=4)
+    found = wild_cluster_bootstrap(Equation(y, X, cluster), 2, draws=1999, seed=4)
     for end in (found.low, found.high):
-        p = wild_cluster_bootstrap(y, X, cluster, 2, draws=1999, seed=4, null=end).p
+        p = wild_cluster_bootstrap(Equation(y, X, cluster), 2, draws=1999, seed=4, null=end).p
         assert p == pytest.approx(0.05, abs=0.002)
 
 
@@ -145,7 +151,7 @@ def test_an_interval_that_no_null_bounds_is_infinite():
     y, X, cluster = unbalanced(np.random.default_rng(6), 6)
     # Six clusters have 64 sign changes: no p is below 2/64, so 99 % cannot be bounded.
     found = wild_cluster_bootstrap(
-        y, X, cluster, 2, draws=999, weights="rademacher", seed=1, level=0.99
+        Equation(y, X, cluster), 2, draws=999, weights="rademacher", seed=1, level=0.99
     )
     assert (found.low, found.high) == (-np.inf, np.inf)
     assert found.p >= 2 / 64
@@ -153,9 +159,11 @@ def test_an_interval_that_no_null_bounds_is_infinite():
 
 def test_p_is_never_zero_and_one_at_the_estimate():
     y, X, cluster = unbalanced(np.random.default_rng(1), effect=50.0)
-    found = wild_cluster_bootstrap(y, X, cluster, 2, draws=999, seed=1)
+    found = wild_cluster_bootstrap(Equation(y, X, cluster), 2, draws=999, seed=1)
     assert found.p == pytest.approx(1 / 1000)
-    again = wild_cluster_bootstrap(y, X, cluster, 2, draws=999, seed=1, null=found.estimate)
+    again = wild_cluster_bootstrap(
+        Equation(y, X, cluster), 2, draws=999, seed=1, null=found.estimate
+    )
     assert again.p == 1.0
 
 
@@ -164,7 +172,7 @@ def test_size_and_coverage_where_the_textbook_test_fails():
     covered, naive = [], []
     for seed in range(400):
         y, X, cluster = unbalanced(rng, effect=0.5)
-        found = wild_cluster_bootstrap(y, X, cluster, 2, draws=199, seed=seed)
+        found = wild_cluster_bootstrap(Equation(y, X, cluster), 2, draws=199, seed=seed)
         covered.append(found.low <= 0.5 <= found.high)
         low, high = sm.OLS(y, X).fit(cov_type="HC1").conf_int()[2]
         naive.append(not low <= 0.5 <= high)
@@ -176,18 +184,21 @@ def test_size_and_coverage_where_the_textbook_test_fails():
 def test_auto_takes_webb_below_twenty_clusters_and_seeds_repeat():
     rng = np.random.default_rng(3)
     y, X, cluster = unbalanced(rng, 19)
-    first = wild_cluster_bootstrap(y, X, cluster, 2, seed=1)
+    first = wild_cluster_bootstrap(Equation(y, X, cluster), 2, seed=1)
     assert first.description == "wild cluster bootstrap, Webb, 9999 draws"
-    assert first == wild_cluster_bootstrap(y, X, cluster, 2, seed=1)
-    assert first != wild_cluster_bootstrap(y, X, cluster, 2, seed=2)
+    assert first == wild_cluster_bootstrap(Equation(y, X, cluster), 2, seed=1)
+    assert first != wild_cluster_bootstrap(Equation(y, X, cluster), 2, seed=2)
     y, X, cluster = unbalanced(rng, 20)
-    assert wild_cluster_bootstrap(y, X, cluster, 2, draws=199, seed=1).weights == "rademacher"
+    assert (
+        wild_cluster_bootstrap(Equation(y, X, cluster), 2, draws=199, seed=1).weights
+        == "rademacher"
+    )
 
 
 def test_inputs_stay_unchanged():
     y, X, cluster = unbalanced(np.random.default_rng(3), 12)
     copies = y.copy(), X.copy(), cluster.copy()
-    wild_cluster_bootstrap(y, X, cluster, 2, draws=199, seed=1)
+    wild_cluster_bootstrap(Equation(y, X, cluster), 2, draws=199, seed=1)
     for now, before in zip((y, X, cluster), copies, strict=True):
         np.testing.assert_array_equal(now, before)
 
@@ -196,28 +207,30 @@ def test_refusals_say_what_is_wrong():
     y, X, cluster = unbalanced(np.random.default_rng(3), 12)
     run = {"draws": 199, "seed": 1}
     with pytest.raises(ModelError, match="5 clusters are too few"):
-        wild_cluster_bootstrap(y, X, cluster % 5, 2, **run)
+        wild_cluster_bootstrap(Equation(y, X, cluster % 5), 2, **run)
     with pytest.raises(ModelError, match=r"sets only 3 clusters apart.*randomisation inference"):
-        wild_cluster_bootstrap(y, np.column_stack([X, cluster < 3]), cluster, 3, **run)
+        wild_cluster_bootstrap(Equation(y, np.column_stack([X, cluster < 3]), cluster), 3, **run)
     with pytest.raises(ModelError, match="sets only 3 clusters apart"):
-        wild_cluster_bootstrap(y, np.column_stack([X, cluster >= 3]), cluster, 3, **run)
+        wild_cluster_bootstrap(Equation(y, np.column_stack([X, cluster >= 3]), cluster), 3, **run)
     frame = pd.DataFrame(X, columns=["const", "income", "dose"])
     with pytest.raises(ModelError, match="rank-deficient: 'dose'"):
-        wild_cluster_bootstrap(y, frame.assign(dose=2 * frame["income"] + 1), cluster, 2, **run)
+        wild_cluster_bootstrap(
+            Equation(y, frame.assign(dose=2 * frame["income"] + 1), cluster), 2, **run
+        )
     with pytest.raises(ModelError, match="Missing or infinite values in income"):
-        wild_cluster_bootstrap(y, frame.assign(income=np.nan), cluster, 2, **run)
+        wild_cluster_bootstrap(Equation(y, frame.assign(income=np.nan), cluster), 2, **run)
     with pytest.raises(ModelError, match="fits the outcome exactly"):
-        wild_cluster_bootstrap(X[:, 2], X, cluster, 2, **run)
+        wild_cluster_bootstrap(Equation(X[:, 2], X, cluster), 2, **run)
     with pytest.raises(ModelError, match="Unknown bootstrap weights 'mammen'"):
-        wild_cluster_bootstrap(y, X, cluster, 2, weights="mammen", **run)
+        wild_cluster_bootstrap(Equation(y, X, cluster), 2, weights="mammen", **run)
     with pytest.raises(ModelError, match="7 observations cannot carry 7 coefficients"):
-        wild_cluster_bootstrap(y[:7], np.eye(7), np.arange(7), 2, **run)
+        wild_cluster_bootstrap(Equation(y[:7], np.eye(7), np.arange(7)), 2, **run)
 
 
 def test_four_treated_clusters_are_enough():
     y, X, cluster = unbalanced(np.random.default_rng(3), 12)
     treated = np.column_stack([X, cluster < 4])
-    assert wild_cluster_bootstrap(y, treated, cluster, 3, draws=199, seed=1).p > 0
+    assert wild_cluster_bootstrap(Equation(y, treated, cluster), 3, draws=199, seed=1).p > 0
 
 
 def balanced(rng, clusters, waves=3, effect=0.0):
@@ -242,7 +255,7 @@ def test_randomisation_agrees_with_all_permutations(statistic):
     values = np.array([measure(table[list(order)].ravel()) for order in permutations(range(6))])
     exact = np.mean(values >= values[0] * (1 - 1e-9))
     found = randomisation_inference(
-        y, X, cluster, period, 3, draws=9999, seed=1, statistic=statistic
+        Equation(y, X, cluster, period), 3, draws=9999, seed=1, statistic=statistic
     )
     assert found.p == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 9999))
     assert found.smallest_p == pytest.approx(1 / 720)
@@ -254,7 +267,7 @@ def test_randomisation_holds_its_size_with_one_treated_cluster():
         y, X, cluster, period = balanced(rng, 20)
         X[:, 3] = (cluster == 0) & (period > 0)
         found = randomisation_inference(
-            y, X, cluster, period, 3, draws=199, seed=seed, statistic="coefficient"
+            Equation(y, X, cluster, period), 3, draws=199, seed=seed, statistic="coefficient"
         )
         assert found.smallest_p == pytest.approx(1 / 20)
         rejected.append(found.p <= 0.10)
@@ -263,10 +276,12 @@ def test_randomisation_holds_its_size_with_one_treated_cluster():
 
 def test_randomisation_finds_an_effect_and_tests_any_null():
     y, X, cluster, period = balanced(np.random.default_rng(8), 30, effect=3.0)
-    found = randomisation_inference(y, X, cluster, period, 3, draws=499, seed=1)
+    found = randomisation_inference(Equation(y, X, cluster, period), 3, draws=499, seed=1)
     assert found.p == pytest.approx(1 / 500)
     assert found.estimate == pytest.approx(3.0, abs=0.8)
-    at_truth = randomisation_inference(y, X, cluster, period, 3, draws=499, seed=1, null=3.0)
+    at_truth = randomisation_inference(
+        Equation(y, X, cluster, period), 3, draws=499, seed=1, null=3.0
+    )
     assert at_truth.p > 0.05
     assert at_truth.estimate == pytest.approx(found.estimate)
 
@@ -276,22 +291,25 @@ def test_unbalanced_clusters_exchange_within_their_pattern_or_by_full_trajectori
     full = pd.DataFrame(X[:, 3].reshape(12, 3))
     keep = ~((cluster < 3) & (period == 2)) & ~((cluster == 11) & (period == 0))
     data = y[keep], X[keep], cluster[keep], period[keep]
-    within = randomisation_inference(*data, 3, draws=199, seed=1)
+    within = randomisation_inference(Equation(*data), 3, draws=199, seed=1)
     assert within.moved == 11
-    assert randomisation_inference(*data, 3, draws=199, seed=1, trajectories=full).moved == 12
+    assert (
+        randomisation_inference(Equation(*data), 3, draws=199, seed=1, trajectories=full).moved
+        == 12
+    )
     with pytest.raises(ModelError, match="contradicts the dose"):
-        randomisation_inference(*data, 3, draws=199, seed=1, trajectories=full + 1)
+        randomisation_inference(Equation(*data), 3, draws=199, seed=1, trajectories=full + 1)
     with pytest.raises(ModelError, match="every cluster in every period"):
-        randomisation_inference(*data, 3, draws=199, seed=1, trajectories=full.iloc[:5])
+        randomisation_inference(Equation(*data), 3, draws=199, seed=1, trajectories=full.iloc[:5])
 
 
 def test_randomisation_refuses_a_dose_no_cluster_can_exchange():
     y, X, cluster, period = balanced(np.random.default_rng(8), 12)
     design = np.column_stack([X[:, :2], np.tile([0.0, 1.0, 5.0], 12)])
     with pytest.raises(ModelError, match="No cluster can exchange"):
-        randomisation_inference(y, design, cluster, period, 2, draws=199, seed=1)
+        randomisation_inference(Equation(y, design, cluster, period), 2, draws=199, seed=1)
     with pytest.raises(ModelError, match="twice in one period"):
-        randomisation_inference(y, design, cluster, period * 0, 2, draws=199, seed=1)
+        randomisation_inference(Equation(y, design, cluster, period * 0), 2, draws=199, seed=1)
 
 
 def test_holm_adjusts_in_the_order_given():
@@ -391,7 +409,9 @@ def test_romano_wolf_of_one_dose_is_the_bootstrap_and_of_many_never_below_it():
     y, X, cluster = doses_panel(np.random.default_rng(4), 0.6)
     ones = np.ones(len(y))
     designs = [np.column_stack([ones, X[:, i]]) for i in range(4)]
-    single = [wild_cluster_bootstrap(y, d, cluster, 1, draws=999, seed=5).p for d in designs]
+    single = [
+        wild_cluster_bootstrap(Equation(y, d, cluster), 1, draws=999, seed=5).p for d in designs
+    ]
     fits = [(least_squares(y, d), cluster) for d in designs]
     assert romano_wolf(fits[:1], 999, seed=5)[0] == pytest.approx(single[0])
     joint = romano_wolf(fits, 999, seed=5)
@@ -442,7 +462,9 @@ def test_several_doses_of_one_model_are_tested_each_and_together():
     )
     pd.testing.assert_frame_equal(table.loc[["a", "b"]], turned.loc[["a", "b"]], rtol=1e-6)
     waves = pd.get_dummies(frame["wave"], dtype=float)
-    alone = wild_cluster_bootstrap(y, waves.join(frame[["a", "b"]]), cluster, 4, 499, seed=3)
+    alone = wild_cluster_bootstrap(
+        Equation(y, waves.join(frame[["a", "b"]]), cluster), 4, 499, seed=3
+    )
     assert (table.loc["b", "p"], table.loc["b", "low"]) == pytest.approx((alone.p, alone.low))
     adjusted = result.details["romano_wolf"]
     assert set(adjusted) == {"a", "b"}

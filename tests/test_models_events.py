@@ -15,9 +15,9 @@ from evaluation.models.events import (
     group_time,
     invert,
     reassign,
-    standard_errors,
     timed_panel,
 )
+from evaluation.stats.bootstrap import standard_errors
 from evaluation.stats.permutation import critical_value, detectable
 
 REFERENCE = Path(__file__).parent / "reference"

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from evaluation.base.errors import ModelError
 from evaluation.base.results import Result
 from evaluation.models import fit
-from evaluation.models.events import simplex_weights
+from evaluation.models.synthetic import simplex_weights
 
 REFERENCE = Path(__file__).parent / "reference"
 ANSWERS = pd.read_csv(REFERENCE / "events.csv").set_index(["case", "term"]).loc["synthdid-py"]

@@ -12,7 +12,7 @@ from evaluation.models import fit, recovery
 from evaluation.models.panels import panels
 from evaluation.models.recovery import HEADLINE, RANDOMISATION, calibrate
 from evaluation.stats.bootstrap import WildTest, weight_batches, wild_cluster_bootstrap
-from evaluation.stats.least_squares import least_squares
+from evaluation.stats.least_squares import Equation, least_squares
 from evaluation.stats.power import (
     SimulatedTest,
     minimum_detectable_effect,
@@ -226,5 +226,5 @@ def test_a_panel_with_an_effect_at_the_target_is_mostly_found():
     for seed in range(150):
         y = effect * X[:, -1] + rng.normal(size=len(X))
         last = X.shape[1] - 1
-        found.append(wild_cluster_bootstrap(y, X, codes, last, 199, seed=seed).p <= 0.05)
+        found.append(wild_cluster_bootstrap(Equation(y, X, codes), last, 199, seed=seed).p <= 0.05)
     assert np.mean(found) == pytest.approx(0.8, abs=0.11)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,9 +15,10 @@ import nbclient
 import nbformat
 import pytest
 
+from evaluation.base.errors import KepuError
 from evaluation.batch import kernels as client
 from evaluation.batch import notebooks
-from evaluation.batch.kernels import ADDRESS, Process, Server
+from evaluation.batch.kernels import ADDRESS, Process, Server, Unprepared
 
 pytestmark = pytest.mark.skipif(bool(client.unsafe()), reason=client.unsafe())
 
@@ -85,6 +88,41 @@ def test_server_that_is_killed_takes_its_processes_along_and_says_so():
     with pytest.raises(OSError):
         Process(server.address, "signal:pause", {})
     server.close()
+
+
+def test_preparation_that_fails_is_told_with_its_cause(tmp_path):
+    with Server("runpy:run_path", {"path_name": str(tmp_path / "nothing.py")}) as server:
+        for _ in range(2):  # whoever asks is told
+            with pytest.raises(Unprepared, match=r"not be prepared \(FileNotFoundError: .*line"):
+                Process(server.address, "signal:pause", {})
+
+
+def test_server_that_was_stopped_is_not_waited_for_without_end():
+    with Server("time:sleep", {"secs": 60}) as server:  # refused: sleep takes no keywords
+        os.kill(server.pid, signal.SIGSTOP)
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError, match=r"the fork server did not answer within 0\.5 s"):
+            Process(server.address, "signal:pause", {}, patience=0.5)
+        assert time.monotonic() - begun < 5
+        server.close(0.0)
+
+
+def test_sockets_lie_in_a_private_folder_with_a_short_path(tmp_path, monkeypatch):
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    with Server("builtins:dict", {}) as server:
+        assert Process(server.address, "builtins:dict", {}).wait(20) == 0
+        folder = Path(server.address).parent
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700 and long not in folder.parents
+    assert not folder.exists()
+
+
+def test_no_place_for_sockets_is_told(monkeypatch):
+    monkeypatch.setattr(client, "_short_bases", lambda: iter([Path("/proc/nowhere")]))
+    with pytest.raises(KepuError, match=r"no folder for sockets can be used .* — set TMPDIR"):
+        Server("builtins:dict", {})
 
 
 @pytest.mark.parametrize("end", ["return", "raise", "interrupt", "kill"])

@@ -343,7 +343,8 @@ DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 OUT = Annotated[Path | None, typer.Option(help="Folder for the reports.")]
 NOTEBOOKS = Annotated[Path | None, typer.Option(help="Folder of the report notebooks.")]
 WORKERS = Annotated[int | None, typer.Option(min=1, max=256, help="Reports made at once.")]
-TIMEOUT = Annotated[float, typer.Option(min=1, help="Seconds one report may take.")]
+WEEK = 604_800.0
+TIMEOUT = Annotated[float, typer.Option(min=1, max=WEEK, help="Seconds one report may take.")]
 SET = Annotated[list[str] | None, typer.Option("--set", help="Notebook parameter, key=value.")]
 DRY = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
 FORMAT = Annotated[list[str] | None, typer.Option("--format", help="Formats to write.")]
@@ -360,7 +361,10 @@ STORE = Annotated[str, typer.Option(help="Address the reports are kept at, as s3
 def common(
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
-    """Show the version where asked."""
+    """Show the version where asked; refuse a date for equal builds that is none."""
+    from evaluation.base.files import build_time
+
+    build_time()  # before a library reads the variable in its own way
     if version:
         typer.echo(f"kepu {metadata.version('kepu-evaluation')}")
         raise typer.Exit

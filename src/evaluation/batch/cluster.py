@@ -13,6 +13,7 @@ import atexit
 import contextlib
 import hashlib
 import json
+import logging
 import queue
 import secrets
 import tempfile
@@ -109,6 +110,8 @@ def _connect(address: str) -> Any:
         from distributed import Client
     except ImportError:
         raise KepuError("--scheduler needs Dask — pip install 'kepu-evaluation[cluster]'") from None
+    for name in ("client", "comm", "core"):  # a lost scheduler is told in one sentence, by us
+        logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
     try:
         return Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
@@ -174,17 +177,16 @@ class _Run:
         self._arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._asked: dict[Any, _Asked] = {}
         self._refusing: set[str] = set()
-        self._bundle: Any = None
+        self._bundle: Bundle | None = None
+        self._sent: Any = None
         self._deserted = 0.0  # when the last worker was missed
 
     def outcomes(
         self, tasks: Sequence[Task], bundle: Bundle, begun: Callable[[str], None]
     ) -> Iterator[Outcome]:
         """Ask for every report, again where a worker refuses it, and yield what becomes of it."""
-        try:
-            self._bundle = self._client.scatter(bundle, broadcast=True, hash=False)
-        except TimeoutError:
-            raise _deserted(self._address) from None
+        self._bundle = bundle
+        self._send()
         for task in tasks:
             begun(task.job.id)
             task = replace(task, code=cache.whole())
@@ -199,9 +201,18 @@ class _Run:
             if outcome is not None:
                 yield outcome
 
+    def _send(self) -> None:
+        """Send the files to the workers: at first, and after all that had them have gone."""
+        try:
+            self._sent = self._client.scatter(
+                self._bundle, broadcast=True, hash=False, timeout=CONNECT
+            )
+        except TimeoutError:
+            raise _deserted(self._address) from None
+
     def _ask(self, asked: _Asked) -> None:
         future = self._client.submit(
-            report, asked.request, self._bundle, pure=False, key=asked.request.key(asked.number),
+            report, asked.request, self._sent, pure=False, key=asked.request.key(asked.number),
             workers=sorted(asked.workers) or None,
         )  # fmt: skip
         self._asked[future] = asked
@@ -245,7 +256,7 @@ class _Run:
         """Take an answer; where it is a refusal ask another worker and give ``None``."""
         request = asked.request
         if future.status not in ("finished", "error"):
-            raise self._lost()
+            return self._ask_again(asked)
         try:
             response = future.result(timeout=request.task.timeout + GRACE)
         except Exception as error:  # noqa: BLE001 - of the worker, whatever it may be
@@ -265,6 +276,14 @@ class _Run:
         for name, content in response.files.items():
             (place / name).write_bytes(content)
         return response.outcome
+
+    def _ask_again(self, asked: _Asked) -> None:
+        """Ask for a report that was given up, where the scheduler is still there."""
+        if self._client.status != "running" or asked.number == TRIES:
+            raise self._lost()
+        if self._sent.status != "finished":
+            self._send()
+        self._ask(_Asked(asked.request, asked.number + 1, frozenset()))
 
     def _ask_another(self, asked: _Asked, worker: str, reason: str) -> Outcome | None:
         """Ask a worker that has our package and has refused nothing, if there is one."""

@@ -482,18 +482,18 @@ def _rehearse(study: Study) -> None:
     from evaluation import report
     from evaluation.base.text import LANGUAGES
     from evaluation.batch import cells as summary
-    from evaluation.report import html, quality
-    from evaluation.report.blocks import bundle
+    from evaluation.report import quality
+    from evaluation.report.html import write
 
     region, (first, *others) = study.dataset.model_regions[0], LANGUAGES
     for language in (first, *others):
         context = report.open_report(study, region, language, date="2025-01-01")
         chosen = report.SECTIONS if language == first else ("findings", "effect")
         parts = [report.title(context), *(report.SECTIONS[name](context) for name in chosen)]
-        shown = [bundle(part) for part in parts]
+        shown = [part._repr_mimebundle_() for part in parts]
         shown.append({"text/html": str(quality.record(context))})
         cells = [new_code_cell(outputs=[new_output("display_data", data)]) for data in shown]
-        made = html.write(new_notebook(cells=cells), language, ("html",))
+        made = write(new_notebook(cells=cells), language, ("html",))
         summary.read(made["html"].decode())
 
 

@@ -17,7 +17,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError
-from evaluation.batch.kernels import ADDRESS, LOG, Process, Server, unsafe
+from evaluation.batch.kernels import ADDRESS, LOG, Process, Server, socket_folder, unsafe
 from evaluation.data.tables import SIMULATED, package_hash
 
 # ------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def run(notebook: Any, folder: Path, kernel: str = WARM, timeout: float = 300.0)
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
 
-    with tempfile.TemporaryDirectory(prefix="kepu-notebook-") as place:
+    with socket_folder("notebook-") as place:
         by_files = {"transport": "ipc", "connection_file": str(Path(place, "kernel.json"))}
         manager = AsyncKernelManager(kernel_name=kernel, **(by_files if os.name == "posix" else {}))
         NotebookClient(

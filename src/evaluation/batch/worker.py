@@ -237,11 +237,11 @@ def _write(
 ) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
     """Write every format; give name and hash of each file, and the summary the page carries."""
     from evaluation.batch import cells
-    from evaluation.report import html
+    from evaluation.report.html import write
 
     job, simulated = task.job, task.job.stem.endswith("_simulated")
     # The page is always made: the front page links it and reads its summary.
-    written = html.write(executed, job.language, ("html", *job.formats), simulated=simulated)
+    written = write(executed, job.language, ("html", *job.formats), simulated=simulated)
     files = {"notebook": _entry(f"notebooks/{notebook.name}", notebook.read_bytes())}
     for kind, content in written.items():
         path = notebook.with_suffix(f".{kind}")

@@ -71,15 +71,12 @@ def _bootstrapped(model: str, panel: pd.DataFrame, roles: Roles, inference: Infe
     if free < MINIMUM_FREE:
         raise ModelError(f"{free} degrees of freedom are left; at least {MINIMUM_FREE} are needed.")
     found = wild_cluster_bootstrap(
-        made.y,
-        made.X,
-        made.clusters,
+        made,
         len(made.names) - 1,
         inference.draws,
         seed=inference.seed,
         observation_weights=made.known_variance_weights()[0],
         level=inference.level,
-        nested=made.uncounted,
     )
     numbers = {name: getattr(found, name) for name in ("estimate", "se", "low", "high", "p")}
     return Refit(**numbers, clusters=regions, observations=len(made.y))

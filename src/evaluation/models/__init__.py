@@ -10,7 +10,15 @@ import pandas as pd
 
 from evaluation.base.errors import KepuError
 from evaluation.base.results import Result
-from evaluation.models import events, fractional, linear, mean_gain, mixed, prediction
+from evaluation.models import (
+    events,
+    fractional,
+    linear,
+    mean_gain,
+    mixed,
+    prediction,
+    synthetic,
+)
 from evaluation.models.columns import GAINS, LEVELS, Inference, Roles
 
 
@@ -42,8 +50,8 @@ MODELS: dict[str, Model] = {
     mixed.NAME: Model(mixed.fit, "level", 2),
     prediction.NAME: Model(prediction.fit, "gain", 2),
     events.NAME: Model(events.fit, "event", 2),
-    events.CONTROL: Model(events.control, "event", 4),
-    events.DIFFERENCES: Model(events.differences, "event", 4),
+    synthetic.CONTROL: Model(synthetic.control, "event", 4),
+    synthetic.DIFFERENCES: Model(synthetic.differences, "event", 4),
 }
 
 

@@ -1,37 +1,32 @@
-"""Event models: group-time effects and synthetic controls, with few cohorts."""
+"""Staggered designation: group-time differences, their averages, event study and pre-trend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import permutations
 from math import exp, lgamma, perm
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import nnls
 
 from evaluation.base.errors import ModelError
 from evaluation.base.results import Result
 from evaluation.models.columns import MIN_REGIONS, Inference, Roles, complete
+from evaluation.stats.bootstrap import SMALL, cohort_bootstrap, standard_errors
 from evaluation.stats.permutation import POWER, TIE, critical_value, detectable, p_among, rejections
-
-# ------------------------------------------------------------------------------------------
-# Staggered designation: group-time differences, their averages, event study and pre-trend.
-
 
 NAME = "staggered"
 NEVER = -1
 AVERAGES = ("group", "dynamic", "calendar", "simple")
+# Averages with a value for each key, and the name of the key in their records.
+AXES = {"dynamic": "event", "group": "group", "calendar": "wave"}
 COMPARISONS = ("never", "not_yet")
 BASES = ("universal", "varying")
 # Fewer treated regions, or fewer in one group, do not tell their variance: no bootstrap.
 MIN_TREATED, MIN_GROUP = 4, 3
 BATCH = 500
-# A standard error or a direction below this share of the whole is rounding.
-SMALL = 1e-10
 
 
 @dataclass(frozen=True)
@@ -352,67 +347,6 @@ def averages(panel: Timed, cells: Cells, by: str) -> tuple[np.ndarray, Estimates
     return keys, parts, parts.mean((counted / counted.sum())[None])
 
 
-def standard_errors(influence: np.ndarray, codes: np.ndarray, corrected: bool = True) -> np.ndarray:
-    """Standard errors (K,) of K averages from their influence functions (n, K).
-
-    Parameters
-    ----------
-    codes : (n,) cohort of each region, 0 ... G-1. corrected : divide a cohort's squared
-        deviations by n_g - 1; False divides by n_g, the analytic formula of the literature.
-    """
-    contributions, total = influence / len(influence), 0.0
-    for code in range(codes.max() + 1):
-        x = contributions[codes == code]
-        mean, size = x.mean(axis=0), len(x)
-        factor = size / (size - 1) if corrected else 1.0
-        total = total + factor * ((x - mean) ** 2).sum(axis=0) + size * mean**2
-    return np.sqrt(total)
-
-
-def _wishart_factors(rng: np.random.Generator, draws: int, free: int, size: int) -> np.ndarray:
-    """Bartlett's factors (B, size, size): their squares are Wishart with ``free`` degrees."""
-    factors = np.zeros((draws, size, size))
-    for row in range(size):
-        factors[:, row, row] = np.sqrt(rng.chisquare(free - row, size=draws))
-        factors[:, row, :row] = rng.normal(size=(draws, row))
-    return factors
-
-
-def _cohort_draws(
-    x: np.ndarray, draws: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sums (B, K) of simulated contributions like those (n_g, K) of a cohort, and variances."""
-    size, mean = len(x), x.mean(axis=0)
-    _, length, axes = np.linalg.svd(x - mean, full_matrices=False)
-    rank = min(size - 1, int((length > SMALL * max(length[0], 1e-300)).sum()))
-    root = length[:rank, None] * axes[:rank] / np.sqrt(size - 1)
-    sums = np.sqrt(size) * (rng.normal(size=(draws, rank)) @ root)
-    sums = sums + np.sqrt(size) * mean * rng.normal(size=(draws, 1))
-    spread = np.einsum("rk,brj->bkj", root, _wishart_factors(rng, draws, size - 1, rank))
-    return sums, size / (size - 1) * (spread**2).sum(axis=2) + size * mean**2
-
-
-def cohort_bootstrap(influence: np.ndarray, codes: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """Signed t-statistics (B, K) of K averages under the null, drawn jointly.
-
-    Every draw replaces each cohort by normal regions with that cohort's covariance and divides
-    by the standard error estimated from the same draw. A cohort of few regions thereby widens the
-    critical value, as in Welch's t-test; multiplying the influence functions by random signs
-    leaves it near the normal 1.96 (measured with 4 treated of 31 regions: false-positive rate
-    12 to 15 % at a nominal 5 %, against 7 % here).
-
-    Parameters
-    ----------
-    influence : (n, K) influence functions. codes : (n,) cohorts, of two regions or more.
-    draws : B. seed : of the draws.
-    """
-    rng, contributions = np.random.default_rng(seed), influence / len(influence)
-    cohorts = (contributions[codes == code] for code in range(codes.max() + 1))
-    sums, variances = zip(*(_cohort_draws(x, draws, rng) for x in cohorts), strict=True)
-    with np.errstate(invalid="ignore"):
-        return np.nan_to_num(sum(sums) / np.sqrt(sum(variances)))
-
-
 @dataclass(frozen=True)
 class Reassigned:
     """Estimates had the timings been assigned to other regions.
@@ -667,19 +601,18 @@ def _counts(panel: Timed, cells: Cells) -> dict[str, Any]:
 
 
 def _tables(
-    panel: Timed, cells: Cells, parts: dict[str, tuple], overall: Estimates, test: Tested
+    panel: Timed, cells: Cells, parts: dict[str, tuple], summary: str, test: Tested
 ) -> dict[str, Any]:
     """Records by event, group, wave and cell, and the pre-trend."""
     tables, place = {}, len(AVERAGES)
-    for by, key in (("dynamic", "event"), ("group", "group"), ("calendar", "wave")):
+    for by, key in AXES.items():
         keys, estimates, _ = parts[by]
         part = slice(place, place := place + len(keys))
         labels = keys if by == "dynamic" else panel.waves[keys]
         tables[by] = test.records({key: labels, "years": estimates.years}, part)
         if by == "dynamic":
-            tables["pre_trend"] = pre_trend(
-                test, part, keys, estimates.years, float(overall.years[0])
-            )
+            reported = float(parts[summary][2].years[0])
+            tables["pre_trend"] = pre_trend(test, part, keys, estimates.years, reported)
     keys = {
         "group": panel.waves[cells.group],
         "wave": panel.waves[cells.wave],
@@ -688,6 +621,13 @@ def _tables(
         "comparison": cells.comparison,
     }
     return tables | {"group_time": test.records(keys, slice(place, None))}
+
+
+def _sampling_se(panel: Timed, squares: np.ndarray) -> float | None:
+    """Standard error from the known sampling variances alone, of squared loadings (n, T)."""
+    if panel.variance is None:
+        return None
+    return float(np.sqrt((squares * np.nan_to_num(panel.variance)).sum()))
 
 
 def _coefficients(dose: str, order: list[str], test: Tested) -> tuple[dict[str, Any], ...]:
@@ -712,23 +652,12 @@ def fit(
 ) -> Result:
     """Average of the group-time differences after Callaway and Sant'Anna, all regions equal.
 
-    A region's change since its last untreated wave is set against the mean change of regions
-    never (or not yet) treated. With 4 treated regions and 3 in every group: studentised bootstrap
-    within groups; otherwise randomisation inference over the timings.
-
-    Parameters
-    ----------
-    panel : one row a region and wave (a year); gaps are allowed where the bootstrap is used.
-    roles : the outcome is a rate in percent; one dose, the region's first treated year (0 for
-        never) or 0/1 in each wave; no covariates. The sampling variance does not weight, only
-        ``details["sampling_se"]`` is computed from it.
-    comparison, base : see :func:`group_time`.
-    summary : average reported, ``"group"``, ``"dynamic"``, ``"calendar"`` or ``"simple"``.
-
-    Returns
-    -------
-    Result, ``coefficients`` the chosen average and then the others, ``details`` with
-    ``group_time``, ``dynamic``, ``group``, ``calendar`` (records), ``pre_trend``, counts.
+    ``panel`` has one row a region and wave (a year), gaps allowed where the bootstrap is used; the
+    outcome is a rate in percent, its one dose the region's first treated year (0 for never) or 0/1
+    in each wave. The sampling variance does not weight; ``details["sampling_se"]`` is made of it.
+    ``comparison`` and ``base`` are those of :func:`group_time`, ``summary`` the average reported.
+    With 4 treated regions and 3 in every group: studentised bootstrap within groups; otherwise
+    randomisation inference over the timings.
 
     Raises
     ------
@@ -740,316 +669,17 @@ def fit(
     _check(timed, summary)
     cells = group_time(timed, comparison, base, minimum=2 if bootstraps(timed) else 1)
     parts = {by: averages(timed, cells, by) for by in AVERAGES}
-    order, overall = [summary, *(by for by in AVERAGES if by != summary)], parts[summary][2]
-    every = [parts[by][2] for by in order] + [
-        parts[by][1] for by in ("dynamic", "group", "calendar")
-    ]
+    order = sorted(AVERAGES, key=lambda by: by != summary)
+    every = [parts[by][2] for by in order] + [parts[by][1] for by in AXES]
     test = tested(timed, stack([*every, cells.estimates]), inference)
-    details = _tables(timed, cells, parts, overall, test) | test.details | _counts(timed, cells)
-    details |= {"comparison": comparison, "base": base, "summary": summary, "seed": inference.seed}
-    squares, details["sampling_se"] = overall.loading[0] ** 2, None
-    if timed.variance is not None:
-        details["sampling_se"] = float(np.sqrt((squares * np.nan_to_num(timed.variance)).sum()))
-    observed = int(timed.observed.sum())
+    options = {"comparison": comparison, "base": base, "summary": summary, "seed": inference.seed}
+    squares, observed = every[0].loading[0] ** 2, int(timed.observed.sum())
     coefficients = _coefficients(roles.dose, order, test)
     return Result(
-        model=NAME,
-        outcome=roles.outcome,
-        **coefficients[0],
-        level=inference.level,
-        inference=test.description,
-        clusters=len(timed.start),
-        observations=observed,
-        unit="percentage_point",
-        coefficients=coefficients,
-        draws=len(test.t),
+        model=NAME, outcome=roles.outcome, **coefficients[0], level=inference.level,
+        inference=test.description, clusters=len(timed.start), observations=observed,
+        unit="percentage_point", coefficients=coefficients, draws=len(test.t),
         support=float(squares.sum() ** 2 / (squares**2).sum() / observed),
-        details=details,
-    )
-
-
-# ------------------------------------------------------------------------------------------
-# One treated region: synthetic control or synthetic differences, tested on placebo regions.
-
-
-CONTROL, DIFFERENCES = "synthetic_control", "synthetic_did"
-METHODS = (CONTROL, DIFFERENCES, "did")
-STATISTICS = ("gap", "ratio")
-MIN_BEFORE, MIN_DONORS = 3, 5
-# Share of the donors' noise that makes otherwise free weights unique.
-TINY = 1e-6
-
-
-def simplex_weights(A: np.ndarray, b: np.ndarray, ridge: float) -> np.ndarray:
-    """Minimise ‖A w - b‖² + ridge ‖w‖² over w >= 0 with Σ w = 1, exactly.
-
-    With M = [A - b 1'; √ridge I] this is the point of least norm in the convex hull of the
-    columns of M. Non-negative least squares of [M; 1'] u on (0, 1) meets the same first-order
-    conditions up to scale, so w = u / Σ u.
-
-    Parameters
-    ----------
-    A : (m, J). b : (m,). ridge : positive, which makes the solution unique.
-
-    >>> simplex_weights(np.array([[0.0, 2.0]]), np.array([1.5]), 1e-9).round(3)
-    array([0.25, 0.75])
-    """
-    scale = float(np.abs(A - b[:, None]).max()) or 1.0
-    stacked = np.vstack([(A - b[:, None]) / scale, np.sqrt(ridge) / scale * np.eye(A.shape[1])])
-    target = np.append(np.zeros(len(stacked)), 1.0)
-    try:
-        u, _ = nnls(np.vstack([stacked, np.ones(A.shape[1])]), target, maxiter=100 * A.shape[1])
-    except RuntimeError as error:
-        raise ModelError(f"The weights of the donors did not converge: {error}.") from error
-    return u / u.sum()
-
-
-def _centred(rows: np.ndarray, target: np.ndarray, ridge: float) -> np.ndarray:
-    """Simplex weights with a free intercept."""
-    return simplex_weights(rows - rows.mean(axis=0), target - target.mean(), ridge)
-
-
-def weights(y: np.ndarray, others: np.ndarray, before: int, method: str) -> tuple[np.ndarray, ...]:
-    """Donor weights (J,) and time weights (T0,).
-
-    Parameters
-    ----------
-    y : (T,) treated region. others : (J, T) donors. before : T0 waves before treatment.
-    method : ``"synthetic_control"`` matches levels before treatment and weighs no wave before;
-        ``"synthetic_did"`` matches movements, with a penalty ζ² = √T1 σ² that spreads the weights,
-        and weighs the waves before treatment alike; ``"did"`` weighs all equally.
-
-    Source
-    ------
-    Abadie, Diamond & Hainmueller (2010), Journal of the American Statistical Association
-    105:493-505; Arkhangelsky, Athey, Hirshberg, Imbens & Wager (2021), American Economic Review
-    111:4088-4118.
-    """
-    count, past = len(others), others[:, :before]
-    if method == "did":
-        return np.full(count, 1 / count), np.full(before, 1 / before)
-    noise = max(float(np.diff(past, axis=1).std(ddof=1)), 1e-12)
-    tiny = (TINY * noise) ** 2
-    if method == CONTROL:
-        return simplex_weights(past.T, y[:before], before * tiny), np.zeros(before)
-    penalty = np.sqrt(len(y) - before) * noise**2
-    donors = _centred(past.T, y[:before], before * penalty)
-    return donors, _centred(past, others[:, before:].mean(axis=1), count * tiny)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A treated region and its weighted donors.
-
-    Attributes
-    ----------
-    estimate : mean gap after treatment less the weighted gap before it.
-    donors : (J,) weights of the donors. times : (T0,) of the waves before treatment.
-    gaps : (T,) outcome less that of the weighted donors, less the weighted gap before treatment.
-    before, after : root mean square of the gaps before and after treatment.
-    """
-
-    estimate: float
-    donors: np.ndarray
-    times: np.ndarray
-    gaps: np.ndarray
-    before: float
-    after: float
-
-    @property
-    def ratio(self) -> float:
-        """Gap after treatment over the gap before; infinite for a perfect fit before."""
-        return self.after / self.before if self.before > 0 else float("inf")
-
-
-def compare(y: np.ndarray, others: np.ndarray, before: int, method: str) -> Fit:
-    """Fit one region against its donors; arguments as in :func:`weights`."""
-    donors, times = weights(y, others, before, method)
-    gaps = y - donors @ others
-    # Synthetic control keeps the level of the gap; the others allow a constant one.
-    gaps = gaps - float(times @ gaps[:before])
-    size = [float(np.sqrt((part**2).mean())) for part in (gaps[:before], gaps[before:])]
-    return Fit(float(gaps[before:].mean()), donors, times, gaps, *size)
-
-
-def _scale(fits: list[Fit], statistic: str) -> np.ndarray:
-    """What each region's estimate is divided by."""
-    if statistic == "gap":
-        return np.ones(len(fits))
-    before = np.array([fit.before for fit in fits])
-    if (before <= 1e-4 * np.median([fit.after for fit in fits])).any():
-        raise ModelError(
-            "Some region is fitted perfectly before treatment, so that a ratio to that fit means "
-            "nothing; use statistic='gap'."
-        )
-    return before
-
-
-def _tested(own: Fit, placebos: list[Fit], statistic: str, level: float) -> tuple[dict, dict]:
-    """The region's place among the placebos: the estimate's test, and further numbers of it."""
-    scale = _scale([own, *placebos], statistic)
-    estimates = np.array([fit.estimate for fit in placebos])
-    values = estimates / scale[1:]
-    reach = float(critical_value(np.abs(values), level)) * scale[0]
-    main = {
-        "estimate": own.estimate,
-        "se": float(np.std(estimates)),
-        "p": p_among(abs(own.estimate) / scale[0], np.abs(values)),
-        "low": own.estimate - reach,
-        "high": own.estimate + reach,
-    }
-    return main, {
-        "ratio_p": p_among(own.ratio, np.array([fit.ratio for fit in placebos])),
-        "mde_approximate": detectable(np.array([1 / scale[0]]), values[:, None], level),
-    }
-
-
-def _treated_row(panel: Timed) -> int:
-    rows = np.flatnonzero(panel.treated)
-    if len(rows) != 1:
-        names = ", ".join(map(str, panel.regions[rows][:5]))
-        raise ModelError(
-            f"{len(rows)} regions are treated ({names}); this model takes exactly one. Use the "
-            "staggered design, or give the other treated regions no rows."
-        )
-    return int(rows[0])
-
-
-def _check_size(before: int, donors: int, gaps: int, level: float) -> None:
-    left_out = f" ({gaps} regions with gaps were left out)" if gaps else ""
-    if before < MIN_BEFORE:
-        raise ModelError(
-            f"{before} wave(s) before treatment; weights need at least {MIN_BEFORE} to be judged."
-        )
-    if donors < MIN_DONORS:
-        raise ModelError(f"{donors} donor regions{left_out}; at least {MIN_DONORS} are needed.")
-    smallest = 1 / (1 + donors)
-    if smallest > 1 - level + 1e-12:
-        raise ModelError(
-            f"Not testable with this design: {donors} donor regions{left_out} let no p-value go "
-            f"below {smallest:.3g}; a level of {level:g} needs {1 - level:.3g}. More donors or a "
-            "lower level are needed."
-        )
-
-
-def _used(panel: Timed, row: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the waves (the treated region's) and of the donors (without gaps in them)."""
-    waves = np.flatnonzero(panel.observed[row])
-    complete = panel.observed[:, waves].all(axis=1)
-    complete[row] = False
-    return waves, np.flatnonzero(complete)
-
-
-def _sampling_se(
-    panel: Timed, row: int, waves: np.ndarray, donors: np.ndarray, own: Fit
-) -> float | None:
-    """Standard error from the known sampling variances alone, the weights held fixed."""
-    if panel.variance is None:
-        return None
-    after = len(waves) - len(own.times)
-    over_time = np.concatenate([-own.times, np.full(after, 1 / after)])
-    known = panel.variance[:, waves]
-    return float(np.sqrt(over_time**2 @ (known[row] + own.donors**2 @ known[donors])))
-
-
-def _details(
-    panel: Timed, waves: np.ndarray, donors: np.ndarray, own: Fit, placebos: list[Fit]
-) -> dict[str, Any]:
-    """Weights, gaps by wave, fit before treatment and the placebos behind the test."""
-    names, years, before = panel.regions[donors], panel.waves[waves], len(own.times)
-    return {
-        "donors": len(donors),
-        "donors_effective": float(1 / (own.donors**2).sum()),
-        "donors_left_out": len(panel.regions) - 1 - len(donors),
-        "before": before,
-        "after": len(years) - before,
-        "dropped": panel.dropped,
-        "rmspe_before": own.before,
-        "rmspe_after": own.after,
-        "rmspe_ratio": own.ratio,
-        "smallest_p": 1 / (1 + len(donors)),
-        "donor_weights": dict(zip(map(str, names), own.donors.tolist(), strict=True)),
-        "time_weights": dict(zip(map(str, years), own.times.tolist(), strict=False)),
-        "gaps": [
-            {"wave": year, "gap": gap, "after": place >= before}
-            for place, (year, gap) in enumerate(zip(years.tolist(), own.gaps.tolist(), strict=True))
-        ],
-        "placebos": [
-            {"region": str(name), "estimate": fit.estimate, "rmspe_ratio": fit.ratio}
-            for name, fit in zip(names, placebos, strict=True)
-        ],
-    }
-
-
-def _fit_synthetic(
-    panel: pd.DataFrame,
-    roles: Roles,
-    inference: Inference,
-    *,
-    method: str = DIFFERENCES,
-    statistic: str = "gap",
-) -> Result:
-    """Mean gap of the one treated region to its weighted donors after treatment.
-
-    Every donor is put in the treated region's place once; p = (1 + k) / (1 + J) and the interval
-    inverts that test. ``se`` is the placebos' root mean square deviation from their mean.
-
-    Parameters
-    ----------
-    panel : one row a region and wave. roles : the outcome is a rate in percent; one dose, the
-        first treated year (0 for never) or 0/1 in each wave; no covariates. The sampling variance
-        serves ``details["sampling_se"]`` only.
-    inference : only the level is used, as all placebos are computed.
-    method : see :func:`weights`.
-    statistic : ``"gap"`` compares absolute gaps, ``"ratio"`` divides each by the region's
-        root mean square gap before treatment.
-
-    Raises
-    ------
-    ModelError : not exactly one treated region, fewer than 3 waves before treatment, fewer than
-        5 donors, or so few that no p-value could reach 1 - level.
-
-    Notes
-    -----
-    The treated region's missing waves are left out; donors with gaps in the others too. Both are
-    counted. ``details["ratio_p"]`` ranks the ratio of mean square gaps after and before.
-    """
-    level = inference.level
-    require_one_dose(roles, "A model of one treated region")
-    one_of(method, METHODS)
-    one_of(statistic, STATISTICS)
-    if not 0 < level < 1:
-        raise ModelError(f"'level' must lie strictly between 0 and 1; it is {level}.")
-    timed = timed_panel(panel, roles)
-    row = _treated_row(timed)
-    waves, donors = _used(timed, row)
-    before = int((waves < timed.start[row]).sum())
-    _check_size(before, len(donors), len(timed.regions) - 1 - len(donors), level)
-    others = timed.y[np.ix_(donors, waves)]
-    own = compare(timed.y[row, waves], others, before, method)
-    rest = [
-        compare(others[j], np.delete(others, j, axis=0), before, method) for j in range(len(others))
-    ]
-    main, more = _tested(own, rest, statistic, level)
-    details = _details(timed, waves, donors, own, rest) | more
-    details |= {"method": method, "statistic": statistic}
-    details["sampling_se"] = _sampling_se(timed, row, waves, donors, own)
-    return Result(
-        model=method,
-        outcome=roles.outcome,
-        term=roles.dose,
-        **main,
-        level=level,
-        inference=f"placebo regions, all {len(donors)} donors, {statistic}",
-        clusters=1 + len(donors),
-        observations=len(waves) * (1 + len(donors)),
-        unit="percentage_point",
-        coefficients=({"term": roles.dose, **main},),
-        draws=len(donors),
-        support=(1 + details["donors_effective"]) / (1 + len(donors)),
-        details=details,
-    )
-
-
-control = partial(_fit_synthetic, method=CONTROL)
-differences = partial(_fit_synthetic, method=DIFFERENCES)
+        details=_tables(timed, cells, parts, summary, test) | test.details
+        | _counts(timed, cells) | options | {"sampling_se": _sampling_se(timed, squares)},
+    )  # fmt: skip

@@ -210,9 +210,7 @@ class PartialEffects:
         slope = self.shares.slope(self.eta)
         mu = self.shares.mean(self.eta)
         return wild_cluster_bootstrap(
-            self.eta + (self.shares.y - mu) / slope,
-            self.shares.X,
-            self.clusters,
+            Equation(self.eta + (self.shares.y - mu) / slope, self.shares.X, self.clusters),
             term,
             inference.draws,
             seed=inference.seed,
@@ -272,6 +270,21 @@ def _rest(fit: PartialEffects, design: Equation) -> list[dict[str, Any]]:
     ]
 
 
+def _details(
+    fit: PartialEffects, design: Equation, rho: float | None, level: float
+) -> dict[str, Any]:
+    return {
+        "scale": fit.scale,
+        "rho": None if rho is None else max(0.0, rho),
+        "rho_unfloored": rho,
+        "weighting": "none" if rho is None else "1/(1/m + rho)",
+        "dropped": design.dropped,
+        "singletons": design.singletons,
+        "regional_means": [c for c in design.X.columns if str(c).startswith("mean of ")],
+        "mde_approximate": minimum_detectable(float(fit.se[-1]), fit.count, level),
+    }
+
+
 def fit(
     panel: pd.DataFrame,
     roles: Roles,
@@ -283,19 +296,12 @@ def fit(
     """Average partial effect of a unit of the dose on the share, in percentage points.
 
     E(p_it | x) = G(β'dose_it + γ'x_it + θ_t + ψ'(regional means) + a) by Bernoulli
-    quasi-likelihood, G probit or logit. The regional means stand for what differs between regions
-    and does not change; see :func:`evaluation.models.columns.mundlak` for regions that were not
-    seen in every wave. p and interval come from one test, the wild cluster score bootstrap with
-    the null imposed; each end of the interval of β is turned into percentage points at the fit
-    that has it imposed, so the interval holds 0 exactly when p > 1 - level.
-
-    Parameters
-    ----------
-    panel : one row a region and wave. roles : the outcome is a share in percent, 0 to 100. Given
-        its sampling variance, rows weigh 1/(1/m + ρ), m the effective sample it stands for and ρ
-        the scatter beyond it.
-    link : ``"probit"`` or ``"logit"``.
-    unbalanced : ``"wave_means"``, ``"wave_counts"`` or ``"ignore"``.
+    quasi-likelihood, G the ``link`` probit or logit, of one row a region and wave with p in
+    percent; given its sampling variance, rows weigh as in :func:`precision`. The regional means
+    stand for what differs between regions and does not change; ``unbalanced`` is that of
+    :func:`evaluation.models.columns.mundlak`. p and interval come from one test, the wild cluster
+    score bootstrap with the null imposed; each end of the interval of β is in percentage points at
+    the fit that has it imposed, so the interval holds 0 exactly when p > 1 - level.
 
     Raises
     ------
@@ -305,54 +311,25 @@ def fit(
 
     Source
     ------
-    Papke & Wooldridge (2008), Journal of Econometrics 145:121-133; Wooldridge (2019), Journal of
-    Econometrics 211:137-150.
+    Papke & Wooldridge (2008), Journal of Econometrics 145:121-133; Wooldridge (2019), ibid.
+    211:137-150.
     """
     made, _ = mundlak(panel, roles, unbalanced=unbalanced)
     shares, rho = _shares(made, link)
-    effects = PartialEffects(shares, made.clusters)
-    last = made.X.shape[1] - 1
+    effects, last = PartialEffects(shares, made.clusters), made.X.shape[1] - 1
     rows = [tested(effects, last - i, inference) for i in range(made.doses)]
-    first = rows[0]
+    kept = ("term", "estimate", "se", "low", "high", "p", "coefficient")
     measured = diagnostics(effects.step, made.effects, effects.codes)
     del measured["within_r2"]
-    kept = ("term", "estimate", "se", "low", "high", "p", "coefficient")
+    details = _details(effects, made, rho, inference.level) | {"seed": inference.seed}
     return Result(
-        model=f"fractional_{link}",
-        outcome=roles.outcome,
-        term=first["term"],
-        **{key: first[key] for key in ("estimate", "se", "low", "high", "p")},
-        level=inference.level,
-        inference=first["inference"],
-        clusters=effects.count,
-        observations=len(made.y),
-        unit="percentage_point",
-        coefficients=(
-            *({key: row[key] for key in kept} for row in rows),
-            *_rest(effects, made),
-        ),
-        draws=first["draws"],
-        support=measured["support"],
-        details=_details(effects, made, rho, inference.level)
-        | {"seed": inference.seed, "unbalanced": unbalanced}
-        | measured,
-    )
-
-
-def _details(
-    fit: PartialEffects, design: Equation, rho: float | None, level: float
-) -> dict[str, Any]:
-    last = len(fit.se) - 1
-    return {
-        "scale": fit.scale,
-        "rho": None if rho is None else max(0.0, rho),
-        "rho_unfloored": rho,
-        "weighting": "none" if rho is None else "1/(1/m + rho)",
-        "dropped": design.dropped,
-        "singletons": design.singletons,
-        "regional_means": [c for c in design.X.columns if str(c).startswith("mean of ")],
-        "mde_approximate": minimum_detectable(float(fit.se[last]), fit.count, level),
-    }
+        model=f"fractional_{link}", outcome=roles.outcome,
+        **{key: rows[0][key] for key in kept[:-1]}, level=inference.level,
+        inference=rows[0]["inference"], clusters=effects.count, observations=len(made.y),
+        unit="percentage_point", draws=rows[0]["draws"], support=measured["support"],
+        coefficients=(*({k: row[k] for k in kept} for row in rows), *_rest(effects, made)),
+        details=details | {"unbalanced": unbalanced} | measured,
+    )  # fmt: skip
 
 
 fit_probit = partial(fit, link="probit")

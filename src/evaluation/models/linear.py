@@ -122,8 +122,8 @@ def estimate(name: str, made: Equation, roles: Roles, inference: Inference, unit
     codes, clusters = cluster_codes(made.clusters, len(made.y))
     tests = [
         wild_cluster_bootstrap(
-            made.y, made.X, made.clusters, made.X.shape[1] - 1 - i, inference.draws,
-            seed=inference.seed, level=inference.level, nested=made.uncounted,
+            made, made.X.shape[1] - 1 - i, inference.draws,
+            seed=inference.seed, level=inference.level, 
             observation_weights=weights,
         )
         for i in range(made.doses)
@@ -208,7 +208,7 @@ def _randomised(made: Equation, weights: np.ndarray | None, inference: Inference
     """Randomisation inference, or the reason why it says nothing here."""
     try:
         test = randomisation_inference(
-            made.y, made.X, made.clusters, made.periods, made.X.shape[1] - 1, inference.draws,
+            made, made.X.shape[1] - 1, inference.draws,
             seed=inference.seed, observation_weights=weights,
         )  # fmt: skip
     except ModelError as error:

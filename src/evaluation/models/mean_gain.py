@@ -14,6 +14,7 @@ from evaluation.base.results import Result
 from evaluation.models.columns import Inference, Roles, checked
 from evaluation.models.linear import minimum_detectable
 from evaluation.stats.bootstrap import wild_cluster_bootstrap
+from evaluation.stats.least_squares import Equation
 
 NAME = "mean_gain"
 TERM = "mean_gain"
@@ -71,6 +72,8 @@ def _by_wave(frame: pd.DataFrame, roles: Roles, level: float) -> list[dict[str, 
 
 
 def _checked(panel: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, int]:
+    if roles.doses or roles.covariates:
+        raise ModelError("The mean gain takes no dose and no covariate; use the gain regression.")
     if roles.variance is None:
         raise ModelError(
             "The mean gain needs the column 'variance': gains from surveys are not error-free."
@@ -84,50 +87,34 @@ def _checked(panel: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, int]:
 def fit(panel: pd.DataFrame, roles: Roles, inference: Inference) -> Result:
     """Mean annual gain over all regions and intervals observed, and for each interval.
 
-    Weights 1/(v + τ²) with τ² by Paule-Mandel. Two gains of a region share a survey, so the
-    interval and p of the overall mean come from the wild cluster bootstrap over regions; within an
-    interval regions are independent, and ``details["waves"]`` holds Hartung-Knapp means.
-
-    Parameters
-    ----------
-    panel : one row a region and interval. roles : the outcome is the annualised gain; its sampling
-        variance, above 0, is required; no dose and no covariate enters.
+    ``panel`` has one row a region and interval; the outcome is the annualised gain with its
+    sampling variance v, above 0. Weights 1/(v + τ²) with τ² by Paule-Mandel. Two gains of a region
+    share a survey, so the interval and p of the overall mean come from the wild cluster bootstrap
+    over regions; within an interval regions are independent, and ``details["waves"]`` holds
+    Hartung-Knapp means. The mean holds what all regions share, so it says nothing of any input.
 
     Raises
     ------
     ModelError : a dose or covariate named, no variance, and what
         :func:`evaluation.models.columns.checked` and
         :func:`evaluation.stats.bootstrap.wild_cluster_bootstrap` refuse.
-
-    Notes
-    -----
-    The mean holds what all regions share over time, so it says nothing of any input.
     """
-    if roles.doses or roles.covariates:
-        raise ModelError("The mean gain takes no dose and no covariate; use the gain regression.")
     frame, dropped = _checked(panel, roles)
     y, v = (frame[name].to_numpy(dtype=float) for name in (roles.outcome, roles.variance))
-    level = inference.level
+    level, seed = inference.level, inference.seed
     pooled = random_effects_mean(y, v, level)
     weights = 1 / (v + pooled["tau2"])
     ones = pd.DataFrame({TERM: np.ones(len(y))})
     boot = wild_cluster_bootstrap(
-        y, ones, frame[roles.region], 0, inference.draws,
-        seed=inference.seed, observation_weights=weights, level=level,
+        Equation(y, ones, frame[roles.region]), 0, inference.draws,
+        seed=seed, observation_weights=weights, level=level,
     )  # fmt: skip
     row = {"term": TERM, "estimate": boot.estimate, "se": boot.se}
     row |= {"low": boot.low, "high": boot.high, "p": boot.p}
     return Result(
-        model=NAME,
-        outcome=roles.outcome,
-        **row,
-        level=level,
-        inference=boot.description,
-        clusters=boot.clusters,
-        observations=len(y),
-        unit="percentage_point_per_year",
-        coefficients=(row,),
-        draws=boot.draws,
+        model=NAME, outcome=roles.outcome, **row, level=level, inference=boot.description,
+        clusters=boot.clusters, observations=len(y), unit="percentage_point_per_year",
+        coefficients=(row,), draws=boot.draws,
         support=float(weights.sum() ** 2 / (weights**2).sum() / len(y)),
         details={
             **{key: pooled[key] for key in ("tau2", "q", "p_heterogeneity", "p_too_similar", "i2")},
@@ -136,6 +123,6 @@ def fit(panel: pd.DataFrame, roles: Roles, inference: Inference) -> Result:
             "waves": _by_wave(frame, roles, level),
             "dropped": dropped,
             "mde_approximate": minimum_detectable(boot.se, boot.clusters, level),
-            "seed": inference.seed,
+            "seed": seed,
         },
-    )
+    )  # fmt: skip

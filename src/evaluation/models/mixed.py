@@ -60,9 +60,7 @@ def _check_terms(made: Equation, seed: int) -> None:
     """Refuse doses carried by too few regions; whitening would hide them from the bootstrap."""
     last = made.X.shape[1] - 1
     for i in range(made.doses):
-        wild_cluster_bootstrap(
-            made.y, made.X, made.clusters, last - i, draws=99, seed=seed, level=0.9
-        )
+        wild_cluster_bootstrap(made, last - i, draws=99, seed=seed, level=0.9)
 
 
 def _details(fitted: Reml, known: bool) -> dict[str, Any]:

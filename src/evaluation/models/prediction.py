@@ -134,12 +134,30 @@ TERM = "skill"
 PERCENT = 100.0
 
 
-def _selected(roles: Roles, coefficients: np.ndarray) -> list[dict[str, Any]]:
-    """How often and how strongly each input entered the folds; doses first."""
-    return [
+def _sums(errors: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Absolute errors by region, (G,)."""
+    return cluster_sums(np.abs(errors), codes)
+
+
+def _errors(
+    y: np.ndarray, predicted: np.ndarray, trend: np.ndarray, own: np.ndarray
+) -> dict[str, float]:
+    """Mean absolute errors, and the skill against no change; ``own`` (G,) are sums by region."""
+    return {
+        "mae": float(np.abs(y - predicted).mean()),
+        "mae_trend": float(np.abs(y - trend).mean()),
+        "mae_no_change": float(np.abs(y).mean()),
+        "skill_no_change": PERCENT * float(1 - own.sum() / np.abs(y).sum()),
+    }
+
+
+def _selected(roles: Roles, coefficients: np.ndarray) -> dict[str, Any]:
+    """How often and how strongly each input entered the folds, doses first; folds without any."""
+    rows = [
         {"term": name, "share_of_folds": float((b != 0).mean()), "mean": float(b.mean())}
         for name, b in zip([*roles.doses, *roles.covariates], coefficients.T, strict=True)
     ]
+    return {"selected": rows, "empty_folds": int((coefficients == 0).all(axis=1).sum())}
 
 
 def _beyond(
@@ -174,10 +192,6 @@ def _description(count: int, draws: int) -> str:
     return f"sign changes of whole regions, {how}"
 
 
-def _sums(errors: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    return cluster_sums(np.abs(errors), codes)
-
-
 def _row(
     own: np.ndarray, benchmark: np.ndarray, inference: Inference
 ) -> tuple[dict[str, Any], int]:
@@ -200,29 +214,16 @@ def fit(panel: pd.DataFrame, roles: Roles, inference: Inference) -> Result:
     """Skill of an elastic net of all inputs in predicting the gains of regions held out.
 
     The estimate is 100 (1 - MAE / MAE of the national trend), both on regions the fit has not seen:
-    above 0 the inputs help to predict, and that is all it says. Penalties are chosen inside the
-    training regions. ``details`` holds the skill against no change, the absolute errors, and how
-    often each input was selected, and apart what the covariates predict without the doses: a skill
-    that the covariates have alone is none of the doses. ``details["keys"]`` names the sentences it
-    permits, to be filled with ``skill``, ``low``, ``high`` and ``covariates`` in percent.
-
-    Parameters
-    ----------
-    panel : one row a region and interval. roles : the outcome is the annualised gain, the inputs
-        are doses and covariates, the opening level among them; regions are held out one at a time;
-        the variance is checked, not used: every row's error counts alike.
-    inference : of the test; the seed also shuffles the inner folds.
+    above 0 the inputs help to predict, and that is all it says. The outcome is the annualised gain,
+    the inputs are doses and covariates; the variance is checked, not used. The seed also shuffles
+    the inner folds that choose the penalties. Held-out errors of two regions share most of their
+    training data, so the interval is approximate. An opening level holds the sampling error of the
+    gain with the opposite sign: it predicts observed gains even where regions do not differ.
 
     Raises
     ------
     ModelError : national trend without error, and what
         :func:`evaluation.models.columns.checked` refuses.
-
-    Notes
-    -----
-    Held-out errors of two regions share most of their training data, so the interval is
-    approximate. The opening level holds the sampling error of the gain with the opposite sign: it
-    predicts observed gains even where nothing differs between regions.
 
     Source
     ------
@@ -232,8 +233,8 @@ def fit(panel: pd.DataFrame, roles: Roles, inference: Inference) -> Result:
     frame, dropped = checked(panel, roles, waves=1)
     frame = frame.sort_values([roles.region, roles.wave], ignore_index=True)
     y, waves = frame[roles.outcome].to_numpy(float), frame[roles.wave].to_numpy()
-    X = frame[[*roles.doses, *roles.covariates]].to_numpy(float)
     codes, count = cluster_codes(frame[roles.region], len(y))
+    X = frame[[*roles.doses, *roles.covariates]].to_numpy(float)
     predicted, trend, coefficients = held_out(X, y, codes, waves, inference.seed)
     own, benchmark = _sums(y - predicted, codes), _sums(y - trend, codes)
     without = None
@@ -241,27 +242,11 @@ def fit(panel: pd.DataFrame, roles: Roles, inference: Inference) -> Result:
         others = held_out(X[:, len(roles.doses) :], y, codes, waves, inference.seed)[0]
         without = _sums(y - others, codes)
     row, draws = _row(own, benchmark, inference)
+    details = _errors(y, predicted, trend, own) | _beyond(without, own, benchmark)
+    details |= _selected(roles, coefficients) | {"keys": _keys(row, bool(roles.covariates))}
     return Result(
-        model=NAME,
-        outcome=roles.outcome,
-        **row,
-        level=inference.level,
-        inference=_description(count, inference.draws),
-        clusters=count,
-        observations=len(y),
-        unit="percent",
-        coefficients=(row,),
-        draws=draws,
-        details={
-            "mae": float(np.abs(y - predicted).mean()),
-            "mae_trend": float(np.abs(y - trend).mean()),
-            "mae_no_change": float(np.abs(y).mean()),
-            "skill_no_change": PERCENT * float(1 - own.sum() / np.abs(y).sum()),
-            **_beyond(without, own, benchmark),
-            "selected": _selected(roles, coefficients),
-            "empty_folds": int((coefficients == 0).all(axis=1).sum()),
-            "keys": _keys(row, bool(roles.covariates)),
-            "dropped": dropped,
-            "seed": inference.seed,
-        },
-    )
+        model=NAME, outcome=roles.outcome, **row, level=inference.level,
+        inference=_description(count, inference.draws), clusters=count, observations=len(y),
+        unit="percent", coefficients=(row,), draws=draws,
+        details=details | {"dropped": dropped, "seed": inference.seed},
+    )  # fmt: skip

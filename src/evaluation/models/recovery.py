@@ -19,7 +19,6 @@ from evaluation import models
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.models.columns import GAINS, checked, dummies, equation
 from evaluation.models.panels import Panels, roles
-from evaluation.panel import survey
 from evaluation.panel.survey import wilson_interval
 from evaluation.stats.bootstrap import cluster_codes, wild_cluster_bootstrap
 from evaluation.stats.least_squares import Equation, jackknife, least_squares
@@ -27,7 +26,7 @@ from evaluation.stats.permutation import randomisation_inference
 from evaluation.stats.power import region_correlation
 
 # ------------------------------------------------------------------------------------------
-# Generated panels with a known truth, one generator a rung; nothing here is an observation.
+# Generated panels with a known truth, one generator a model; nothing here is an observation.
 
 
 WAVES = (2010, 2015, 2018, 2020, 2022)
@@ -126,12 +125,12 @@ RUNGS: dict[str, Rung] = {
 
 
 # ------------------------------------------------------------------------------------------
-# Does each rung find the truth it was given? Bias and coverage over generated panels.
+# Does each model find the truth it was given? Bias and coverage over generated panels.
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """What one rung made of panels with a known truth.
+    """What one model made of panels with a known truth.
 
     Attributes
     ----------
@@ -183,18 +182,14 @@ def recover(
     draws: int = 399,
     level: float = 0.95,
 ) -> Recovery:
-    """Fit a rung to generated panels and compare estimates and intervals with the truth.
+    """Fit a model to generated panels and compare estimates and intervals with the truth.
 
-    Panels have ``regions`` regions and up to five waves, two rows in five missing.
-
-    Parameters
-    ----------
-    model : a key of :data:`evaluation.models.recovery.RUNGS`. panels : their number.
-    seed : of the panels and of the bootstraps. draws, level : of each fit.
+    Panels have ``regions`` regions and up to five waves, two rows in five missing; ``seed`` is
+    that of the panels and of the bootstraps.
 
     Raises
     ------
-    KepuError : no truth is defined for the model (a foil predicts, it estimates nothing).
+    KepuError : no truth is defined for the model (the prediction test estimates nothing).
     ModelError : every panel is refused; the message is that of the first.
     """
     if model not in RUNGS:
@@ -208,23 +203,15 @@ def recover(
         raise ModelError(f"{len(refusals)} of {panels} panels were refused, first: {refusals[0]}")
     truth, estimate, covered = rows.T
     error, share = estimate - truth, covered.mean()
-    low, high = wilson_interval(np.array([share]), np.array([float(len(rows))]), 1.0)
+    low, high = wilson_interval(float(share), len(rows), 1)
     counted = pd.Series(refusals, dtype=object).value_counts()
     return Recovery(
-        model=model,
-        panels=panels,
-        refused=len(refusals),
-        truth=float(truth.mean()),
-        mean=float(estimate.mean()),
-        bias=float(error.mean()),
-        bias_error=float(error.std(ddof=1) / np.sqrt(len(rows))),
-        spread=float(error.std(ddof=1)),
-        coverage=float(share),
-        coverage_low=float(low[0]),
-        coverage_high=float(high[0]),
-        level=level,
+        model=model, panels=panels, refused=len(refusals), level=level,
+        truth=float(truth.mean()), mean=float(estimate.mean()), bias=float(error.mean()),
+        bias_error=float(error.std(ddof=1) / np.sqrt(len(rows))), spread=float(error.std(ddof=1)),
+        coverage=float(share), coverage_low=float(low), coverage_high=float(high),
         reasons=tuple((str(text), int(n)) for text, n in counted.items()),
-    )
+    )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------
@@ -413,7 +400,7 @@ def _answers(design: Equation, draws: int, seed: int, level: float) -> dict[str,
     fit = least_squares(design.y, design.X, weights)
     codes, clusters = cluster_codes(design.clusters, len(design.y))
     found = wild_cluster_bootstrap(
-        design.y, design.X, design.clusters, design.X.shape[1] - 1, draws,
+        design, design.X.shape[1] - 1, draws,
         seed=seed, observation_weights=weights, level=level,
     )  # fmt: skip
     crv3 = jackknife(fit, codes, level=level)
@@ -431,7 +418,7 @@ def _randomised(design: Equation, draws: int, seed: int) -> tuple[float, float]:
     """P-value of randomisation inference and the smallest p-value the design allows."""
     weights, _ = design.known_variance_weights()
     found = randomisation_inference(
-        design.y, design.X, design.clusters, design.periods, design.X.shape[1] - 1, draws,
+        design, design.X.shape[1] - 1, draws,
         seed=seed, observation_weights=weights, statistic="coefficient",
     )  # fmt: skip
     return found.p, found.smallest_p
@@ -466,7 +453,7 @@ def _rates(records: pd.DataFrame) -> tuple[dict[str, Any], ...]:
     rows = []
     for (procedure, measure), wrong in records.groupby(["procedure", "measure"], sort=False)["hit"]:
         share = float(wrong.mean())
-        low, high = survey.wilson_interval(share, len(wrong), 1)
+        low, high = wilson_interval(share, len(wrong), 1)
         row = {"procedure": procedure, "measure": measure, "share": share}
         rows.append(row | {"low": float(low), "high": float(high), "panels": len(wrong)})
     return tuple(rows)

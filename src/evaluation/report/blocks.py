@@ -1,36 +1,58 @@
-"""Blocks of a report: their kinds, HTML, and how a notebook carries them."""
+"""What a report is made of: blocks as data, each a frozen class with typed fields.
+
+A notebook's display carries a part twice: as HTML for people, made by the ``html`` of each class,
+and as JSON for machines, from which the page, the PDF and the Word file are rendered. Neither
+JSON nor formats list the kinds of blocks here: both follow the declared types of the fields.
+"""
 
 from __future__ import annotations
 
 import base64
-import html
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from itertools import repeat
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from markupsafe import Markup, escape
 
 from evaluation.base.errors import KepuError
 
-# ------------------------------------------------------------------------------------------
-# What a report is made of: sections of paragraphs, lists, tables and figures.
+MIME = "application/vnd.kepu.report+json"
+VERSION = 2
 
 
-@dataclass(frozen=True)
-class Paragraph:
-    """One paragraph; ``kind`` is ``""``, ``"note"`` or ``"lead"``."""
+class Block:
+    """A piece of a report. A new kind is a frozen dataclass with these types of fields.
 
-    text: Markup
-    kind: str = ""
+    ``Markup`` (running text: escaped, with the inline elements of ``report.document``), ``str``,
+    ``int``, ``bool``, ``bytes`` (a PNG), a ``frozenset`` of them, a ``tuple`` of any, other blocks.
+    """
+
+    kinds: ClassVar[dict[str, type[Block]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        Block.kinds[cls.__name__.lower()] = cls
 
     def html(self) -> Markup:
-        kind = Markup(' class="{}"').format(self.kind) if self.kind else Markup("")
-        return Markup("<p{}>{}</p>").format(kind, self.text)
+        """What a notebook shows."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Heading:
+class Paragraph(Block):
+    """One paragraph; ``style`` is ``""``, ``"note"``, ``"lead"``, ``"missing"``…"""
+
+    text: Markup
+    style: str = ""
+
+    def html(self) -> Markup:
+        style = Markup(' class="{}"').format(self.style) if self.style else Markup("")
+        return Markup("<p{}>{}</p>").format(style, self.text)
+
+
+@dataclass(frozen=True)
+class Heading(Block):
     """A heading inside a section."""
 
     text: Markup
@@ -40,7 +62,7 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Items:
+class Items(Block):
     """A list; ``key`` marks the box of key findings, ``labels`` name what each item answers."""
 
     items: tuple[Markup, ...]
@@ -58,7 +80,7 @@ class Items:
 
 
 @dataclass(frozen=True)
-class Locks:
+class Locks(Block):
     """The strength of evidence: ``count`` closed locks of ``most``, and the words for it."""
 
     count: int
@@ -66,14 +88,14 @@ class Locks:
     text: Markup
 
     def html(self) -> Markup:
-        drawn = "🔒" * self.count + "◌" * (self.most - self.count)
+        row = "🔒" * self.count + "◌" * (self.most - self.count)
         return Markup('<p><span class="locks" aria-hidden="true">{}</span> {}</p>').format(
-            drawn, self.text
+            row, self.text
         )
 
 
 @dataclass(frozen=True)
-class Terms:
+class Terms(Block):
     """Technical terms with what they mean."""
 
     terms: tuple[tuple[Markup, Markup], ...]
@@ -84,7 +106,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Block):
     """A captioned table; ``numeric`` holds the positions of right-aligned columns."""
 
     caption: Markup
@@ -102,7 +124,7 @@ class Table:
             "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
         ).format(self.caption, head, body)
 
-    def _cells(self, cells, tag: str, extra: str = "") -> Markup:
+    def _cells(self, cells: Iterable[str], tag: str, extra: str = "") -> Markup:
         parts = []
         for position, cell in enumerate(cells):
             kind = ' class="num"' if position in self.numeric else ""
@@ -111,7 +133,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Figure(Block):
     """A PNG with its caption and the text that stands for it."""
 
     png: bytes
@@ -119,33 +141,32 @@ class Figure:
     alt: str
 
     def html(self) -> Markup:
-        data = base64.b64encode(self.png).decode()
         return Markup(
             '<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption>'
             "</figure>"
-        ).format(escape(self.alt), data, self.caption)
+        ).format(self.alt, base64.b64encode(self.png).decode(), self.caption)
 
 
-Block = Paragraph | Heading | Items | Locks | Terms | Table | Figure
+class Part(Block):
+    """A part of a report that a cell ends with: a notebook keeps its HTML and its JSON."""
 
-
-class Part:
-    """A part of a report that shows itself in a notebook as HTML and keeps itself as JSON."""
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, object]:
-
-        return bundle(self)
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {
+            "text/html": str(self.html()),
+            MIME: {"version": VERSION, "part": to_json(self)},
+            "text/plain": repr(self),
+        }
 
     def __str__(self) -> str:
         return str(self.html())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Title(Part):
     """Head of a report: its name, what it is about, and what a reader must know first."""
 
     text: Markup
-    blocks: tuple[Paragraph, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
     def html(self) -> Markup:
         heading = Markup("<h1>{}</h1>").format(self.text)
@@ -155,7 +176,7 @@ class Title(Part):
         return f"Title({Markup(self.text).striptags()})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Section(Part):
     """A titled run of blocks; ``id`` is the same in every language."""
 
@@ -173,179 +194,89 @@ class Section(Part):
         return f"Section({self.id}: {len(self.blocks)} blocks)"
 
 
-# ------------------------------------------------------------------------------------------
-# The HTML of a report as a tree whose pieces are slices of the very text it was read from.
+def to_json(
+    block: Block,
+    text: Callable[[Markup], Any] = str,
+    picture: Callable[[bytes], Any] = lambda png: base64.b64encode(png).decode(),
+) -> dict[str, Any]:
+    """A block as JSON: its fields by name, and its ``kind``.
+
+    ``text`` and ``picture`` say what stands for a running text and for a PNG.
+    """
+
+    def written(kind: Any, given: Any) -> Any:
+        if kind is Markup:
+            return text(escape(given))
+        if kind is bytes:
+            return picture(given)
+        if kind is Block:
+            return to_json(given, text, picture)
+        return sorted(given) if get_origin(kind) is frozenset else kind(given)
+
+    values = {
+        name: _each(written, kind, getattr(block, name), list)
+        for name, kind in _types(type(block)).items()
+    }
+    return {"kind": type(block).__name__.lower(), **values}
 
 
-VOID = {"br", "img"}
-_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)((?:\s+[\w-]+(?:=\"[^\"]*\")?)*)\s*>")
-_ATTRIBUTE = re.compile(r"([\w-]+)=\"([^\"]*)\"")
-
-
-@dataclass
-class Element:
-    """An element: ``attributes`` as written, ``inner`` the markup between its tags."""
-
-    tag: str
-    attributes: dict[str, str]
-    source: str
-    start: int
-    stop: int = 0
-    end: int = 0
-    children: list[Element] = field(default_factory=list)
-
-    @property
-    def inner(self) -> Markup:
-        return Markup(self.source[self.start : self.stop])
-
-    def after(self, child: int) -> Markup:
-        """The markup that follows a child."""
-        return Markup(self.source[self.children[child].end : self.stop])
-
-
-def elements(markup: str) -> list[Element]:
-    """Top-level elements of markup made by :mod:`evaluation.report.blocks`.
-
-    Only such markup is read: lower-case tags, attributes in double quotes, text escaped.
+def from_json(data: Mapping[str, Any]) -> Block:
+    """The block that :func:`to_json` wrote.
 
     Raises
     ------
-    ValueError : an element is not closed, or closed by another's tag.
-
-    Examples
-    --------
-    >>> [p.inner for p in elements("<p>a <b>c</b></p><p>d</p>")]
-    [Markup('a <b>c</b>'), Markup('d')]
+    LookupError, TypeError, ValueError : the JSON is none of a block.
     """
-    root = Element("", {}, markup, 0)
-    opened = [root]
-    for found in _TAG.finditer(markup):
-        closing, tag, attributes = found.groups()
-        if closing:
-            element = opened.pop()
-            if element.tag != tag:
-                raise ValueError(f"<{element.tag}> is closed by </{tag}>")
-            element.stop, element.end = found.start(), found.end()
-            continue
-        element = Element(tag, dict(_ATTRIBUTE.findall(attributes)), markup, found.end())
-        opened[-1].children.append(element)
-        if tag in VOID:
-            element.stop = element.end = found.end()
-        else:
-            opened.append(element)
-    if len(opened) > 1:
-        raise ValueError(f"<{opened[-1].tag}> is not closed")
-    return root.children
+
+    def read(kind: Any, given: Any) -> Any:
+        if kind is Block:
+            return from_json(given)
+        if get_origin(kind) is frozenset:
+            return frozenset(read(get_args(kind)[0], item) for item in given)
+        if type(given) is not {Markup: str, bytes: str}.get(kind, kind):
+            raise TypeError(f"{given!r:.40} is no {kind.__name__}")
+        return base64.b64decode(given, validate=True) if kind is bytes else kind(given)
+
+    kind = Block.kinds[data["kind"]]
+    types = _types(kind).items()
+    return kind(**{name: _each(read, each, data[name], tuple) for name, each in types})
 
 
-# ------------------------------------------------------------------------------------------
-# A part of a report as a notebook keeps it: HTML to look at, JSON to make every format from.
+def _each(convert: Callable[[Any, Any], Any], kind: Any, given: Any, series: type) -> Any:
+    """A value of a declared type converted; of a tuple each member, gathered in a ``series``."""
+    if get_origin(kind) is not tuple:
+        return convert(kind, given)
+    first, *rest = get_args(kind)
+    kinds = repeat(first, len(given)) if rest == [...] else (first, *rest)
+    return series(_each(convert, *pair, series) for pair in zip(kinds, given, strict=True))
 
 
-MIME = "application/vnd.kepu.report+json"
-VERSION = 1
-KINDS = {kind.__name__.lower(): kind for kind in Block.__args__}
-
-
-def bundle(part: Section | Title) -> dict[str, Any]:
-    """Give what a notebook stores of a part, by mime type."""
-    return {"text/html": str(part.html()), MIME: skeleton(part), "text/plain": repr(part)}
-
-
-def skeleton(part: Section | Title) -> dict[str, Any]:
-    """The part without its texts: what kind of block stands where."""
-    kind = type(part).__name__.lower()
-    return {"version": VERSION, "part": kind, "blocks": [_bones(b) for b in part.blocks]}
-
-
-def _bones(block: Block) -> dict[str, Any]:
-    kind = type(block).__name__.lower()
-    if KINDS.get(kind) is not type(block):
-        raise KepuError(f"A report holds no block of type {type(block).__name__}; see blocks.py")
-    match block:
-        case Table(numeric=numeric):
-            return {"kind": kind, "numeric": sorted(numeric)}
-        case Locks(count=count, most=most):
-            return {"kind": kind, "count": int(count), "most": int(most)}
-        case Items(key=key, labels=labels):
-            return {"kind": kind, "key": bool(key), "labelled": bool(labels)}
-    return {"kind": kind}
-
-
-def unbundled(data: Mapping[str, Any]) -> Section | Title | None:
-    """Rebuild the part a notebook stored, ``None`` where an output holds none.
+def stored(data: Mapping[str, Any]) -> Part | None:
+    """The part an output of a notebook carries, ``None`` where it carries none.
 
     Raises
     ------
-    KepuError : the JSON is of another version, or does not go with the HTML beside it.
+    KepuError : its JSON is of another version, or none of a part.
     """
-    bones = data.get(MIME)
-    if bones is None:
+    found = data.get(MIME)
+    if found is None:
         return None
-    if bones.get("version") != VERSION:
-        raise KepuError(
-            f"the notebook stores report parts of version {bones.get('version')}, known is "
-            f"{VERSION} — run the notebook again with this version of the workbook"
-        )
-    found = elements("".join(data.get("text/html", "")))
     try:
-        if bones["part"] == "title":
-            return Title(found[0].inner, _blocks(bones, found[1:]))
-        section = found[0]
-        heading, *rest = section.children
-        return Section(section.attributes["id"], heading.inner, _blocks(bones, rest))
-    except (LookupError, ValueError, TypeError) as error:
+        if found["version"] != VERSION:
+            raise ValueError(f"version {found['version']}, known is {VERSION}")
+        part = from_json(found["part"])
+        if not isinstance(part, Part):
+            raise TypeError(f"a {type(part).__name__} by itself")
+    except (LookupError, TypeError, ValueError) as error:
         raise KepuError(
-            f"the notebook stores a report part whose HTML and JSON do not go together ({error}) "
-            "— run the notebook again"
+            f"the notebook stores a report part that cannot be read ({error}) — "
+            "run the notebook again with this version of the workbook"
         ) from error
+    return part
 
 
-def _blocks(bones: Mapping[str, Any], found: list[Element]) -> tuple[Block, ...]:
-    pairs = zip(bones["blocks"], found, strict=True)
-    return tuple(_READERS[bone["kind"]](bone, element) for bone, element in pairs)
-
-
-def _paragraph(bone: Mapping[str, Any], p: Element) -> Paragraph:
-    return Paragraph(p.inner, p.attributes.get("class", ""))
-
-
-def _items(bone: Mapping[str, Any], ul: Element) -> Items:
-    items = ul.children
-    if not bone["labelled"]:
-        return Items(tuple(li.inner for li in items), bone["key"])
-    labels = tuple(li.children[0].inner for li in items)
-    return Items(tuple(li.after(0).lstrip() for li in items), bone["key"], labels)
-
-
-def _locks(bone: Mapping[str, Any], p: Element) -> Locks:
-    return Locks(bone["count"], bone["most"], p.after(0).lstrip())
-
-
-def _terms(bone: Mapping[str, Any], dl: Element) -> Terms:
-    texts = [child.inner for child in dl.children]
-    return Terms(tuple(zip(texts[::2], texts[1::2], strict=True)))
-
-
-def _table(bone: Mapping[str, Any], div: Element) -> Table:
-    caption, head, body = div.children[0].children
-    columns = tuple(th.inner for th in head.children[0].children)
-    rows = tuple(tuple(td.inner for td in tr.children) for tr in body.children)
-    return Table(caption.inner, columns, rows, frozenset(bone["numeric"]))
-
-
-def _figure(bone: Mapping[str, Any], figure: Element) -> Figure:
-    image, caption = figure.children
-    data = image.attributes["src"].partition("base64,")[2]
-    return Figure(base64.b64decode(data), caption.inner, html.unescape(image.attributes["alt"]))
-
-
-_READERS = {
-    "paragraph": _paragraph,
-    "heading": lambda bone, h3: Heading(h3.inner),
-    "items": _items,
-    "locks": _locks,
-    "terms": _terms,
-    "table": _table,
-    "figure": _figure,
-}
+@cache
+def _types(kind: type[Block]) -> dict[str, Any]:
+    """Declared type of each field."""
+    types = get_type_hints(kind)
+    return {field.name: types[field.name] for field in fields(kind)}

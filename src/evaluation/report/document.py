@@ -1,12 +1,18 @@
-"""What PDF and Word are made of: the sections of an executed notebook, read once."""
+"""What formats of a report share: its parts read from a notebook, running text, widths of columns.
+
+Running text becomes a small tree: a node is a text or a mapping with its kind ``k``, its content
+``c`` and, for links and anchors, where they lead (``to``, inside the report; ``url``, outside) or
+what they are called (``id``).
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any
 
@@ -16,11 +22,7 @@ from evaluation.base.errors import KepuError
 from evaluation.base.files import build_time
 from evaluation.base.text import t
 from evaluation.base.web import link
-from evaluation.report.blocks import Items, Section, Table, Title, unbundled
-
-# ------------------------------------------------------------------------------------------
-# Running text of a report, from markup to a small tree that any format can draw.
-
+from evaluation.report.blocks import Section, Title, stored, to_json
 
 Node = str | dict[str, Any]
 
@@ -34,6 +36,19 @@ _UNPRINTABLE = re.compile(
     rf"[{REORDERING}\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufff9-\ufffb\ufffe\uffff]"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# The first moment a zip archive can tell; it stands where a report tells no date.
+EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
+LONGEST_NAME = 120
+WIDE, NARROW = 1.0, 0.56  # advance of a Chinese and of a Latin letter, in em
+PADDING = 1.0  # space beside the text of a cell, in em
+URGENT = 15.0  # how much rather a column of numbers or names is widened than one of prose
+BRIEF = 12.0  # a text up to this width, a name or a date, stands better on one line, in em
+SHORT = 4.0  # of a Chinese text, what stays on one line where it can, in em
+_BREAKS = re.compile(r"(?<=[\-–—/,;:\u200b])(?!\d)")
+
+
+class ExportError(KepuError):
+    """An executed notebook cannot become a page; the message says why."""
 
 
 def harmless(text: str) -> str:
@@ -79,7 +94,9 @@ class _Inline(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         text = re.sub(r"[ \t\r\n]+", " ", harmless(data))
-        if text:
+        if text and self.nodes and isinstance(self.nodes[-1], str):
+            self.nodes[-1] += text
+        elif text:
             self.nodes.append(text)
 
 
@@ -107,19 +124,7 @@ def nodes(markup: str) -> list[Node]:
     parser = _Inline()
     parser.feed(str(markup))
     parser.close()
-    return _merged(parser.nodes)
-
-
-def _merged(found: list[Node]) -> list[Node]:
-    out: list[Node] = []
-    for node in found:
-        if isinstance(node, dict):
-            out.append({**node, "c": _merged(node["c"])} if "c" in node else node)
-        elif out and isinstance(out[-1], str):
-            out[-1] += node
-        else:
-            out.append(node)
-    return out
+    return parser.nodes
 
 
 def plain(found: list[Node]) -> str:
@@ -132,26 +137,11 @@ def plain(found: list[Node]) -> str:
     return "".join(parts)
 
 
-# ------------------------------------------------------------------------------------------
-# A report as every format takes it: read from an executed notebook.
-
-
-# The first moment a zip archive can tell; it stands where a report tells no date.
-EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
-LONGEST_NAME = 120
-TAGS = {"zh": "zh-CN", "en": "en-GB"}
-
-
-class ExportError(KepuError):
-    """An executed notebook cannot become a page; the message says why."""
-
-
 @dataclass(frozen=True)
 class Document:
     """Title and sections of a report in one language.
 
     ``moment`` is the date files are stamped with, so that the same report gives the same bytes.
-    ``stem`` begins the names of files a reader takes from a page.
     """
 
     language: str
@@ -159,12 +149,19 @@ class Document:
     sections: tuple[Section, ...]
     simulated: bool
     moment: datetime
-    stem: str
 
     @property
     def name(self) -> str:
         """Title in words, never longer than a running head or a tab can carry."""
         return named(plain(nodes(self.title.text)), self.language, self.simulated)
+
+    @cached_property
+    def anchors(self) -> list[str]:
+        """Sections and places that a reference inside the report may lead to, each once."""
+        found = {section.id: None for section in self.sections}
+        for section in self.sections:
+            to_json(section, lambda text: found.update(dict.fromkeys(_named(nodes(text)))), len)
+        return list(found)
 
 
 def named(title: str, language: str, simulated: bool) -> str:
@@ -176,6 +173,11 @@ def named(title: str, language: str, simulated: bool) -> str:
     return f"{title} ({word})" if simulated and word not in title.casefold() else title
 
 
+def outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
+    """What the cells of a notebook put out, in its order."""
+    return (output for cell in notebook.cells for output in cell.get("outputs", []))
+
+
 def read(notebook: NotebookNode, language: str, *, simulated: bool = False) -> Document:
     """Rebuild the report an executed notebook shows.
 
@@ -183,8 +185,7 @@ def read(notebook: NotebookNode, language: str, *, simulated: bool = False) -> D
     ------
     ExportError : the notebook shows no title or no section of a report.
     """
-    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
-    parts = [part for output in outputs if (part := unbundled(output.get("data", {})))]
+    parts = [part for output in outputs(notebook) if (part := stored(output.get("data", {})))]
     titles = [part for part in parts if isinstance(part, Title)]
     sections = tuple(part for part in parts if isinstance(part, Section))
     if not titles or not sections:
@@ -192,29 +193,15 @@ def read(notebook: NotebookNode, language: str, *, simulated: bool = False) -> D
             "the notebook shows no report to make PDF or Word from — "
             "let cells end with report.title(page) and report.SECTIONS[…](page), or choose html"
         )
-    return Document(language, titles[0], sections, simulated, moment(notebook), stem(notebook))
+    return Document(language, titles[0], sections, simulated, moment(notebook))
 
 
-def anchors(document: Document) -> list[str]:
-    """Sections and places that a reference inside the report may lead to, each once."""
-    found = dict.fromkeys(section.id for section in document.sections)
-    for section in document.sections:
-        for block in section.blocks:
-            rows = block.rows if isinstance(block, Table) else ()
-            lines = block.items if isinstance(block, Items) else ()
-            for markup in (*lines, *(cell for row in rows for cell in row)):
-                found |= dict.fromkeys(_named(nodes(markup)))
-    return list(found)
-
-
-def _named(part: list[Node]) -> list[str]:
+def _named(part: list[Node]) -> Iterator[str]:
     """Identifiers of the anchors among nodes."""
-    inner = (node for node in part if isinstance(node, dict))
-    return [
-        name
-        for node in inner
-        for name in ([node["id"]] if node["k"] == "anchor" else []) + _named(node.get("c", []))
-    ]
+    for node in part:
+        if isinstance(node, dict):
+            yield from [node["id"]] if node["k"] == "anchor" else []
+            yield from _named(node.get("c", []))
 
 
 def moment(notebook: NotebookNode) -> datetime:
@@ -232,28 +219,6 @@ def moment(notebook: NotebookNode) -> datetime:
         return max(datetime.fromisoformat(date).replace(tzinfo=UTC), EARLIEST)
     except ValueError:  # a notebook that was run by hand
         return EARLIEST
-
-
-def stem(notebook: NotebookNode) -> str:
-    """Region or set and language of a notebook, as a file name may hold them."""
-    given = notebook.metadata.get("kepu", {})
-    parts = (given.get("region") or given.get("region_set"), given.get("language"))
-    words = [
-        "".join(c for c in str(part) if c.isalnum() or c in "-_")[:40] for part in parts if part
-    ]
-    return "_".join(words) or "kepu"
-
-
-# ------------------------------------------------------------------------------------------
-# How wide the columns of a printed table must be, estimated from its text.
-
-
-WIDE, NARROW = 1.0, 0.56  # advance of a Chinese and of a Latin letter, in em
-PADDING = 1.0  # space beside the text of a cell, in em
-URGENT = 15.0  # how much rather a column of numbers or names is widened than one of prose
-BRIEF = 12.0  # a text up to this width, a name or a date, stands better on one line, in em
-SHORT = 4.0  # of a Chinese text, what stays on one line where it can, in em
-_BREAKS = re.compile(r"(?<=[\-–—/,;:\u200b])(?!\d)")
 
 
 def printed(part: Sequence[Node]) -> str:

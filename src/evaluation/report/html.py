@@ -1,4 +1,12 @@
-"""Every format of a report; its HTML, one page that stands alone."""
+"""Every format of a report from one executed notebook; its page, which stands alone.
+
+A page holds no code, loads no address and runs no script but the one that sorts tables. It shows
+what the code cells display; the notebook's own prose speaks to its readers and stays there, except
+for cells tagged ``page``. Each table is a CSV file as well, which a spreadsheet opens as data and
+never as a formula (OWASP, *CSV Injection*): a cell that begins with a sign a spreadsheet may take
+for the start of a formula gets an apostrophe before it, and every cell is quoted. A number is safe
+as it stands, since nothing but a sign, digits and one point can be in it; it stays a number.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +18,28 @@ import re
 import struct
 from collections.abc import Collection, Iterator
 from copy import deepcopy
-from functools import cache, lru_cache
+from functools import cache
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from evaluation.base import web
 from evaluation.base.errors import KepuError
 from evaluation.base.text import t
-from evaluation.report.blocks import Figure, Section, Table, Title, unbundled
-from evaluation.report.document import ExportError, harmless, named, nodes, plain, stem
+from evaluation.report.blocks import Block, Figure, Part, Table, stored
+from evaluation.report.document import ExportError, harmless, named, nodes, outputs, plain, read
 
-# ------------------------------------------------------------------------------------------
-# A table of a report as CSV that a spreadsheet opens as data and never as a formula.
-
-
+FORMATS = ("html", "pdf", "docx")
+TEMPLATES = files("evaluation.report") / "templates"
+LOADING = {"src", "srcset", "poster", "background", "action", "formaction"}
+LANG = {"zh": "zh-CN", "en": "en"}
+WORDS = ("contents", "all", "simulated", "banner", "skip")
+SORTABLE = 'class="kepu sortable"'
+_HELD = re.compile(r"<!--part (\d+)-->")
 # Full-width forms are turned into the ASCII signs by East Asian spreadsheets.
 TRIGGERS = tuple("=+-@\t\r\n＝＋－＠−")
 NUMBER = re.compile(r"[+\-−]?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?%?")
@@ -41,111 +51,50 @@ _INTERVAL = re.compile(
 )
 
 
-def cell(text: str) -> str:
-    """What stands for a text in the file.
+def write(
+    notebook: NotebookNode,
+    language: str,
+    formats: Collection[str] = FORMATS,
+    *,
+    simulated: bool = False,
+    reference: Path | None = None,
+) -> dict[str, bytes]:
+    """Make the files of a report; the same notebook gives the same bytes.
 
-    >>> cell("−1,234.5"), cell("+0.31"), cell("12.9%"), cell("=HYPERLINK(1)"), cell("-2+3")
-    ('-1234.5', '0.31', '12.9%', "'=HYPERLINK(1)", "'-2+3")
+    Parameters
+    ----------
+    notebook : executed notebook whose cells show ``report.title(page)`` and the sections. For
+        ``html`` alone any notebook that displays something will do.
+    language : ``"zh"`` or ``"en"``.
+    formats : some of ``FORMATS``.
+    simulated : whether every format must say that the data are simulated.
+    reference : a .docx whose styles the Word report takes; ours where ``None``.
+
+    Returns
+    -------
+    dict of the files' bytes by format, in the order of ``FORMATS``.
+
+    Raises
+    ------
+    KepuError : an unknown format; an ``ExportError`` where a notebook cannot become a format.
     """
-    text = harmless(text).strip(" ")
-    if NUMBER.fullmatch(text):
-        return text.replace(",", "").replace("−", "-").lstrip("+")
-    return f"'{text}" if text.lstrip(" \u00a0\u3000").startswith(TRIGGERS) else text
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise KepuError(f"Unknown format '{unknown[0]}'; known: {', '.join(FORMATS)}.")
+    made: dict[str, bytes] = {}
+    if "html" in formats:
+        made["html"] = to_html(notebook, language, simulated=simulated).encode()
+    if {"pdf", "docx"} & set(formats):
+        document = read(notebook, language, simulated=simulated)
+    if "pdf" in formats:  # the libraries of a format load when it is asked for
+        from evaluation.report.pdf import to_pdf
 
+        made["pdf"] = to_pdf(document)
+    if "docx" in formats:
+        from evaluation.report.word import to_docx
 
-def to_csv(table: Table, language: str) -> bytes:
-    """The table as UTF-8 with a byte order mark (spreadsheets need it for Chinese), CRLF lines.
-
-    A column of values with their intervals becomes three, the value and both ends, and a fourth
-    where more stands beside some of them.
-    """
-    rows = [[_parts(markup) for markup in row] for row in table.rows]
-    width = [max((len(row[j]) for row in rows), default=1) for j in range(len(table.columns))]
-    head: list[str] = []
-    for j, column in enumerate(table.columns):
-        name = _words(column)
-        ends = (plain(nodes(t(f"table.{end}", language, column=name))) for end in ENDS)
-        head += [name, *ends][: width[j]]
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    writer.writerow(map(cell, head))
-    for row in rows:
-        parts = ([*part, "", "", ""][: width[j]] for j, part in enumerate(row))
-        writer.writerow(cell(text) for part in parts for text in part)
-    return buffer.getvalue().encode("utf-8-sig")
-
-
-def _words(markup: str) -> str:
-    return " ".join(plain(nodes(markup)).split(" ")).strip()
-
-
-def _parts(markup: str) -> list[str]:
-    """The one text of a cell; of a number with its interval: value, low, high and any more."""
-    found = _INTERVAL.match(str(markup).strip())
-    if not found:
-        return [_words(markup)]
-    unit = found["unit"].strip() if found["unit"].strip() == "%" else ""
-    ends = (found["value"], found["low"] + unit, found["high"] + unit)
-    rest = _words(found["rest"])
-    return [_words(text) for text in ends] + ([rest] if rest else [])
-
-
-# ------------------------------------------------------------------------------------------
-# The parts of a report as markup of a page: tables to sort and take away, figures with size.
-
-
-@lru_cache(maxsize=1)
-def _template():
-    environment = Environment(
-        loader=PackageLoader("evaluation.report"), autoescape=True, undefined=StrictUndefined
-    )
-    environment.filters |= {
-        "kind": lambda part: type(part).__name__.lower(),
-        "csv": lambda table, words: base64.b64encode(to_csv(table, words)).decode(),
-        "png": lambda figure: base64.b64encode(figure.png).decode(),
-        "size": size,
-    }
-    return environment.get_template("report/section.html.j2")
-
-
-def size(figure: Figure) -> tuple[int, int]:
-    """Width and height of a picture in pixels, from the head of its PNG; 0 where it has none."""
-    head = figure.png[16:24]
-    return struct.unpack(">II", head) if len(head) == 8 else (0, 0)
-
-
-def part_html(part: Section | Title, language: str, stem: str) -> Markup:
-    """One part of a report; ``stem`` begins the names of the CSV files a reader may save."""
-    words = {"csv": t("table.csv", language), "language": language}
-    return Markup(_template().render(part=part, words=words, stem=stem))
-
-
-def with_parts(notebook: NotebookNode, language: str) -> tuple[NotebookNode, bool]:
-    """The notebook with each report part drawn for a page, and whether there was one.
-
-    Outputs of other kinds stay as they are.
-    """
-    drawn, found = deepcopy(notebook), False
-    for cell in drawn.cells:
-        for output in cell.get("outputs", []):
-            part = unbundled(output.get("data", {}))
-            if part is not None:
-                found = True
-                markup = part_html(part, language, stem(notebook))
-                output["data"] = {"text/html": str(markup)}
-    return drawn, found
-
-
-# ------------------------------------------------------------------------------------------
-# Turn an executed notebook into a page that stands alone: no code, no address loaded, no script
-# but the one that sorts tables.
-
-
-_HELD = re.compile(r"<!--part (\d+)-->")
-TEMPLATES = files("evaluation.report") / "templates"
-LOADING = {"src", "srcset", "poster", "background", "action", "formaction"}
-LANG = {"zh": "zh-CN", "en": "en"}
-WORDS = ("contents", "all", "simulated", "banner", "skip")
+        made["docx"] = to_docx(document, reference.read_bytes() if reference else None)
+    return made
 
 
 def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -> str:
@@ -162,26 +111,25 @@ def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -
     ExportError : when nothing was displayed, or something displayed would load an address or run
         a script that is not ours.
     """
-    notebook, drawn = with_parts(notebook, language)
-    shown = "\n".join(_shown(notebook))
+    rendered, held = _held_back(notebook, language)
+    shown = _filled("\n".join(_shown(rendered)), held)
     if not shown.strip():
         raise ExportError(f"the notebook displayed nothing — its {language} page would be empty")
     title = notebook.metadata.get("title") or first_heading(shown) or "kepu"
     words = {name: str(t(f"page.{name}", language)) for name in WORDS}
-    held = _hold_back(notebook)
     page, _ = _exporter().from_notebook_node(
-        notebook,
+        rendered,
         resources={
             "title": named(title, language, simulated),
             "labels": words | {"lang": LANG[language]},
             "simulated": simulated,
             "sections": sections(shown),
             "style": (TEMPLATES / "report" / "report.css").read_text("utf-8"),
-            "script": script() if drawn and 'class="kepu sortable"' in shown else "",
+            "script": script() if any(SORTABLE in markup for markup in held) else "",
             "policy": policy(),
         },
     )
-    page = harmless(_HELD.sub(lambda mark: held[int(mark[1])], page))
+    page = harmless(_filled(page, held))
     found = loaded(page)
     if found:
         raise ExportError(f"the page would load {found[0][:200]} — embed it in the notebook")
@@ -199,20 +147,67 @@ def _exporter() -> HTMLExporter:
     )
 
 
-def _hold_back(notebook: NotebookNode) -> list[str]:
-    """Put a mark in place of each large piece of markup; give the pieces.
+def _held_back(notebook: NotebookNode, language: str) -> tuple[NotebookNode, list[str]]:
+    """The notebook with its parts rendered, a mark in place of each large piece; the pieces.
 
-    nbconvert reads and writes every page a second time, for pictures without alternative text. The
-    parts of a report have theirs, and make up nearly all of a page.
+    nbconvert reads and writes every page a second time, for pictures without alternative text.
+    Sections have theirs, and make up nearly all of a page.
     """
-    held: list[str] = []
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            markup = "".join(output.get("data", {}).get("text/html", ""))
-            if markup.lstrip().startswith(("<section", "<template")):
-                output["data"] = {"text/html": f"<!--part {len(held)}-->"}
-                held.append(markup)
-    return held
+    rendered, held = deepcopy(notebook), []
+    for output in outputs(rendered):
+        data = output.get("data", {})
+        if part := stored(data):
+            data = output["data"] = {"text/html": part_html(part, language, stem(notebook))}
+        markup = "".join(data.get("text/html", ""))
+        if markup.lstrip().startswith(("<section", "<template")):
+            output["data"] = {"text/html": f"<!--part {len(held)}-->"}
+            held.append(markup)
+    return rendered, held
+
+
+def _filled(text: str, held: list[str]) -> str:
+    return _HELD.sub(lambda mark: held[int(mark[1])], text)
+
+
+def part_html(part: Part, language: str, stem: str) -> str:
+    """One part of a report; ``stem`` begins the names of the CSV files a reader may save."""
+    words = {"csv": t("table.csv", language), "language": language}
+    return _template().render(part=part, words=words, stem=stem)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("evaluation.report"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters |= {
+        "kind": lambda block: type(block).__name__.lower(),
+        "csv": lambda table, language: base64.b64encode(to_csv(table, language)).decode(),
+        "png": lambda figure: base64.b64encode(figure.png).decode(),
+        "size": size,
+        "refused": refused,
+    }
+    return environment.get_template("report/section.html.j2")
+
+
+def refused(block: Block) -> None:
+    raise ExportError(f"the page shows no block of kind '{type(block).__name__.lower()}'")
+
+
+def size(figure: Figure) -> tuple[int, int]:
+    """Width and height of a picture in pixels, from the head of its PNG; 0 where it has none."""
+    head = figure.png[16:24]
+    return struct.unpack(">II", head) if len(head) == 8 else (0, 0)
+
+
+def stem(notebook: NotebookNode) -> str:
+    """Region or set and language of a notebook, as a file name may hold them."""
+    given = notebook.metadata.get("kepu", {})
+    parts = (given.get("region") or given.get("region_set"), given.get("language"))
+    words = [
+        "".join(c for c in str(part) if c.isalnum() or c in "-_")[:40] for part in parts if part
+    ]
+    return "_".join(words) or "kepu"
 
 
 @cache
@@ -231,12 +226,11 @@ def policy() -> str:
 
 def _shown(notebook: NotebookNode) -> Iterator[str]:
     """Markup or text of what the code cells display; a picture counts by its kind."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            pictures = [kind for kind in data if kind.startswith("image/")]
-            printed = output.get("text", "") if output.get("name") == "stdout" else ""
-            yield "".join(data.get("text/html") or pictures or data.get("text/plain", printed))
+    for output in outputs(notebook):
+        data = output.get("data", {})
+        pictures = [kind for kind in data if kind.startswith("image/")]
+        printed = output.get("text", "") if output.get("name") == "stdout" else ""
+        yield "".join(data.get("text/html") or pictures or data.get("text/plain", printed))
 
 
 def first_heading(markup: str) -> str:
@@ -322,56 +316,50 @@ def loaded(page: str) -> list[str]:
     return parser.found
 
 
-# ------------------------------------------------------------------------------------------
-# Every format of a report from one executed notebook.
+def cell(text: str) -> str:
+    """What stands for a text in the file.
 
-
-FORMATS = ("html", "pdf", "docx")
-
-
-def write(
-    notebook: NotebookNode,
-    language: str,
-    formats: Collection[str] = FORMATS,
-    *,
-    simulated: bool = False,
-    reference: Path | None = None,
-) -> dict[str, bytes]:
-    """Make the files of a report; the same notebook gives the same bytes.
-
-    Parameters
-    ----------
-    notebook : executed notebook whose cells show ``report.title(page)`` and the sections. For
-        ``html`` alone any notebook that displays something will do.
-    language : ``"zh"`` or ``"en"``.
-    formats : some of ``FORMATS``.
-    simulated : whether every format must say that the data are simulated.
-    reference : a .docx whose styles the Word report takes; ours where ``None``.
-
-    Returns
-    -------
-    dict of the files' bytes by format, in the order of ``FORMATS``.
-
-    Raises
-    ------
-    KepuError : an unknown format; an ``ExportError`` where a notebook cannot become a format.
+    >>> cell("−1,234.5"), cell("+0.31"), cell("12.9%"), cell("=HYPERLINK(1)"), cell("-2+3")
+    ('-1234.5', '0.31', '12.9%', "'=HYPERLINK(1)", "'-2+3")
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise KepuError(f"Unknown format '{unknown[0]}'; known: {', '.join(FORMATS)}.")
-    made: dict[str, bytes] = {}
-    if "html" in formats:
-        made["html"] = to_html(notebook, language, simulated=simulated).encode()
-    if {"pdf", "docx"} & set(formats):  # the libraries of a format load when it is asked for
-        from evaluation.report.document import read
+    text = harmless(text).strip(" ")
+    if NUMBER.fullmatch(text):
+        return text.replace(",", "").replace("−", "-").lstrip("+")
+    return f"'{text}" if text.lstrip(" \u00a0\u3000").startswith(TRIGGERS) else text
 
-        document = read(notebook, language, simulated=simulated)
-    if "pdf" in formats:
-        from evaluation.report.pdf import to_pdf
 
-        made["pdf"] = to_pdf(document)
-    if "docx" in formats:
-        from evaluation.report.word import to_docx
+def to_csv(table: Table, language: str) -> bytes:
+    """The table as UTF-8 with a byte order mark (spreadsheets need it for Chinese), CRLF lines.
 
-        made["docx"] = to_docx(document, reference.read_bytes() if reference else None)
-    return made
+    A column of values with their intervals becomes three, the value and both ends, and a fourth
+    where more stands beside some of them.
+    """
+    rows = [[_parts(markup) for markup in row] for row in table.rows]
+    width = [max((len(row[j]) for row in rows), default=1) for j in range(len(table.columns))]
+    head: list[str] = []
+    for j, column in enumerate(table.columns):
+        name = _words(column)
+        ends = (plain(nodes(t(f"table.{end}", language, column=name))) for end in ENDS)
+        head += [name, *ends][: width[j]]
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(map(cell, head))
+    for row in rows:
+        parts = ([*part, "", "", ""][: width[j]] for j, part in enumerate(row))
+        writer.writerow(cell(text) for part in parts for text in part)
+    return buffer.getvalue().encode("utf-8-sig")
+
+
+def _words(markup: str) -> str:
+    return " ".join(plain(nodes(markup)).split(" ")).strip()
+
+
+def _parts(markup: str) -> list[str]:
+    """The one text of a cell; of a number with its interval: value, low, high and any more."""
+    found = _INTERVAL.match(str(markup).strip())
+    if not found:
+        return [_words(markup)]
+    unit = found["unit"].strip() if found["unit"].strip() == "%" else ""
+    ends = (found["value"], found["low"] + unit, found["high"] + unit)
+    rest = _words(found["rest"])
+    return [_words(text) for text in ends] + ([rest] if rest else [])

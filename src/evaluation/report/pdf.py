@@ -1,4 +1,8 @@
-"""A report as PDF, set by Typst."""
+"""The report as a PDF: A4, tagged, set by Typst with fonts that ship with the packages.
+
+The template ``report.typ`` reads the blocks as JSON, so no word of a report is ever code. A kind
+of block needs a case there, and one here only if the page must be measured for it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,55 +21,19 @@ from markupsafe import Markup
 from evaluation.base import files as private
 from evaluation.base.text import t
 from evaluation.figures import style
-from evaluation.report import document as widths
-from evaluation.report.blocks import Block, Figure, Heading, Items, Locks, Paragraph, Table, Terms
-from evaluation.report.document import Document, ExportError, Node, anchors, harmless, nodes, plain
-
-# ------------------------------------------------------------------------------------------
-# A table of the PDF: the widths of its columns, the size of its type, where it may be broken.
-
-
-ROOM = 168 / 25.4 * 72  # width of the text on the page, in points
-SIZES = (8.5, 7.5, 6.8)  # type of tables: the largest in which the columns fit
-LONGEST_HEAD = 200  # letters of a head that is repeated on every page
-WHOLE = 8, 1600  # rows and letters up to which a table is not broken over pages
-LONGEST_ROW = 1200  # letters up to which a row is not
-
-
-def laid_out(block: Table, flow: Callable[[str], list[Node]]) -> dict[str, Any]:
-    """A table with the widths of its columns and the largest type in which they fit."""
-    head = [flow(cell) for cell in block.columns]
-    rows = [[flow(cell) for cell in row] for row in block.rows]
-    words = (
-        [widths.printed(cell) for cell in head],
-        [[widths.printed(cell) for cell in row] for row in rows],
-    )
-    for size in SIZES:
-        found, excess = widths.columns(*words, room=ROOM / size, numeric=block.numeric)
-        if not excess:
-            break
-    return {
-        "kind": "table",
-        "caption": flow(block.caption),
-        "columns": head,
-        "rows": rows,
-        "numeric": sorted(block.numeric),
-        "widths": [round(width, 3) for width in found],
-        "size": size,
-        # A head that fills half a page would leave no room to go on.
-        "repeated": max(len(text) for text in words[0]) <= LONGEST_HEAD,
-        "whole": len(rows) <= WHOLE[0] and sum(map(_letters, words[1])) <= WHOLE[1],
-        "rows_whole": max(map(_letters, words[1]), default=0) <= LONGEST_ROW,
-    }
-
-
-def _letters(row: list[str]) -> int:
-    return sum(map(len, row))
-
-
-# ------------------------------------------------------------------------------------------
-# The report as a PDF: A4, tagged, set by Typst with fonts that ship with the packages.
-
+from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table, Terms, to_json
+from evaluation.report.document import (
+    WIDE,
+    Document,
+    ExportError,
+    Node,
+    advance,
+    columns,
+    harmless,
+    nodes,
+    plain,
+    printed,
+)
 
 FAMILIES = {
     "Noto Sans CJK SC": "mplfonts",
@@ -76,6 +45,11 @@ LONGEST_WORD, PIECE = 30, 12
 HEAD = 36.0  # what a running head has room for, in em
 SHORT = 200  # letters of a paragraph that stays with what it leads to
 LABELS = ("contents", "figure", "table")
+ROOM = 168 / 25.4 * 72  # width of the text on the page, in points
+SIZES = (8.5, 7.5, 6.8)  # type of tables: the largest in which the columns fit
+LONGEST_HEAD = 200  # letters of a head that is repeated on every page
+WHOLE = 8, 1600  # rows and letters up to which a table is not broken over pages
+LONGEST_ROW = 1200  # letters up to which a row is not
 
 
 @lru_cache(maxsize=1)
@@ -123,21 +97,22 @@ def to_pdf(document: Document) -> bytes:
 
 def _content(document: Document, place: Path) -> dict[str, Any]:
     """Everything the template draws; pictures are laid beside it."""
-    language = document.language
-    known = set(anchors(document))
-    sections = [
-        {
-            "id": section.id,
-            "title": _flow(section.title, known),
-            "head": _cut(plain(nodes(section.title))),
-            "blocks": [
-                _block(block, known, place / f"{section.id}-{number}.png")
-                | {"sticky": _introduces(section.blocks, number)}
-                for number, block in enumerate(section.blocks)
-            ],
-        }
-        for section in document.sections
-    ]
+    language, known, number = document.language, set(document.anchors), count()
+
+    def flow(markup: Markup) -> list[Node]:
+        return _fitted(nodes(markup), known)
+
+    def picture(png: bytes) -> str:
+        path = place / f"{next(number)}.png"
+        path.write_bytes(png)
+        return path.name
+
+    def blocks(given: Sequence[Block]) -> list[dict[str, Any]]:
+        return [
+            _block(block, flow, picture) | {"sticky": _introduces(given, i)}
+            for i, block in enumerate(given)
+        ]
+
     return {
         "lang": language,
         "region": {"zh": "cn", "en": "gb"}[language],
@@ -147,9 +122,47 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
         "keywords": [str(t("page.keywords", language))],
         "labels": {name: str(t(f"page.{name}", language)) for name in LABELS},
         "banner": str(t("page.banner", language)) if document.simulated else "",
-        "title": _flow(document.title.text, known),
-        "opening": [_block(block, known, place) for block in document.title.blocks],
-        "sections": sections,
+        "title": flow(document.title.text),
+        "opening": blocks(document.title.blocks),
+        "sections": [
+            {
+                "id": section.id,
+                "title": flow(section.title),
+                "head": _cut(plain(nodes(section.title))),
+                "blocks": blocks(section.blocks),
+            }
+            for section in document.sections
+        ],
+    }
+
+
+def _block(
+    block: Block, flow: Callable[[Markup], list[Node]], picture: Callable[[bytes], str]
+) -> dict[str, Any]:
+    """A block for the template, with what has to be measured or described."""
+    data = to_json(block, flow, picture)
+    if isinstance(block, Table):
+        return data | _layout(data)
+    if isinstance(block, Figure):
+        return data | {"alt": harmless(block.alt) or plain(nodes(block.caption))}
+    return data
+
+
+def _layout(table: dict[str, Any]) -> dict[str, Any]:
+    """The widths of a table's columns, the largest type in which they fit, where it may break."""
+    head, *rows = ([printed(cell) for cell in row] for row in (table["columns"], *table["rows"]))
+    for size in SIZES:
+        widths, excess = columns(head, rows, room=ROOM / size, numeric=table["numeric"])
+        if not excess:
+            break
+    letters = [sum(map(len, row)) for row in rows]
+    return {
+        "widths": [round(width, 3) for width in widths],
+        "size": size,
+        # A head that fills half a page would leave no room to go on.
+        "repeated": max(map(len, head)) <= LONGEST_HEAD,
+        "whole": len(rows) <= WHOLE[0] and sum(letters) <= WHOLE[1],
+        "rows_whole": max(letters, default=0) <= LONGEST_ROW,
     }
 
 
@@ -166,16 +179,11 @@ def _introduces(blocks: Sequence[Block], place: int) -> bool:
 
 def _cut(text: str) -> str:
     """What a running head has room for."""
-    if widths.advance(text) <= HEAD:
+    if advance(text) <= HEAD:
         return text
-    while widths.advance(text) > HEAD - widths.WIDE:
+    while advance(text) > HEAD - WIDE:
         text = text[:-1]
     return text.rstrip() + "…"
-
-
-def _flow(markup: str, known: set[str]) -> list[Node]:
-    """Nodes whose references lead somewhere and whose words can be broken over lines."""
-    return _fitted(nodes(markup), known)
 
 
 def _fitted(part: list[Node], known: set[str]) -> list[Node]:
@@ -200,32 +208,3 @@ def _broken(text: str) -> str:
             word = "\u200b".join(word[i : i + PIECE] for i in range(0, len(word), PIECE))
         words.append(word.replace("_", "_\u200b") if "_" in word else word)
     return " ".join(words)
-
-
-def _block(block: Block, known: set[str], picture: Path) -> dict[str, Any]:
-    def flow(markup: str) -> list[Node]:
-        return _flow(markup, known)
-
-    match block:
-        case Paragraph(text, kind):
-            return {"kind": "paragraph", "style": kind, "text": flow(text)}
-        case Heading(text):
-            return {"kind": "heading", "text": flow(text)}
-        case Items(items, key, labels):
-            parts = {"items": [flow(i) for i in items], "labels": [flow(i) for i in labels]}
-            return {"kind": "items", "key": key, **parts}
-        case Locks(count, most, text):
-            return {"kind": "locks", "count": count, "most": most, "text": flow(text)}
-        case Terms(terms):
-            return {"kind": "terms", "terms": [[flow(one), flow(two)] for one, two in terms]}
-        case Table():
-            return laid_out(block, flow)
-        case Figure(png, caption, alt):
-            picture.write_bytes(png)
-            return {
-                "kind": "figure",
-                "file": picture.name,
-                "caption": flow(caption),
-                "alt": harmless(alt) or plain(nodes(caption)),
-            }
-    raise ExportError(f"the PDF knows no block of type {type(block).__name__}")

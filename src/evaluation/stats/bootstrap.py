@@ -1,4 +1,4 @@
-"""Wild cluster bootstrap with its inverted interval, Holm and Romano-Wolf adjustments."""
+"""Wild cluster and cohort bootstraps, Holm and Romano-Wolf adjustments."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from evaluation.base.errors import ModelError
 from evaluation.stats.least_squares import (
+    Equation,
     LeastSquares,
     cluster_sums,
     column_names,
@@ -26,6 +27,8 @@ BATCH = 2000
 SCAN = np.geomspace(1e-3, 1e4, 140)
 # Enough to end on neighbouring numbers, so that a null at a printed end is inside.
 BISECTIONS = 60
+# A standard error or a direction below this share of the whole is rounding.
+SMALL = 1e-10
 _WEBB = np.sqrt(np.array([1.5, 1.0, 0.5]))
 SUPPORT = {"webb": np.concatenate([-_WEBB, _WEBB]), "rademacher": np.array([-1.0, 1.0])}
 
@@ -131,6 +134,15 @@ class WildTest:
             low, high = (middle, high) if self.p(side * middle) > alpha else (low, middle)
         return float(low), connected
 
+    def interval(
+        self, estimate: float, se: float, alpha: float, null: float
+    ) -> tuple[float, float, bool]:
+        """Ends of the nulls not rejected, and whether these are one interval; see :meth:`end`."""
+        delta = float(estimate - null)
+        below, one = self.end(1, se, alpha, delta if delta >= 0 else None)
+        above, other = self.end(-1, se, alpha, -delta if delta <= 0 else None)
+        return float(estimate - below), float(estimate + above), one and other
+
 
 MIN_CLUSTERS = 6
 MIN_TREATED = 4
@@ -235,9 +247,7 @@ def _refuse_exact_fit(test: WildTest, fit: LeastSquares) -> None:
 
 
 def wild_cluster_bootstrap(
-    y: Any,
-    X: Any,
-    clusters: Any,
+    design: Equation,
     term: int,
     draws: int = 9999,
     weights: str = "auto",
@@ -246,22 +256,13 @@ def wild_cluster_bootstrap(
     null: float = 0.0,
     observation_weights: Any = None,
     level: float = 0.95,
-    nested: int = 0,
 ) -> Bootstrap:
-    """Restricted wild cluster bootstrap (WCR) of one coefficient, and its inverted interval.
+    """Restricted wild cluster bootstrap (WCR) of the column ``term``, and its inverted interval.
 
     The null is imposed on the residuals that are resampled and t rests on CRV1 in every draw. The
     interval holds the nulls the same test, on the same draws, does not reject: p <= 1 - level if
-    and only if ``null`` lies outside it.
-
-    Parameters
-    ----------
-    y : (N,) outcome. X : (N, k) array or frame, intercept included. clusters : (N,) labels.
-    term : position of the column tested. draws : B.
-    weights : ``"webb"``, ``"rademacher"``, or ``"auto"``: Webb's six points below 20 clusters.
-        Rademacher with 2^G <= draws uses all 2^G sign changes.
-    seed : of the draws. null : value tested. observation_weights : (N,) positive, or None.
-    nested : columns of X that are effects of the clusters, not counted in the CRV1 factor.
+    and only if ``null`` lies outside it. ``weights`` are ``"webb"``, ``"rademacher"`` (all 2^G
+    sign changes if 2^G <= draws), or ``"auto"``: Webb's six points below 20 clusters.
 
     Raises
     ------
@@ -270,38 +271,26 @@ def wild_cluster_bootstrap(
 
     Source
     ------
-    Cameron, Gelbach & Miller (2008), Review of Economics and Statistics 90:414-427; MacKinnon,
-    Nielsen & Webb (2023), Journal of Econometrics 232:272-299; Webb (2023), Canadian Journal of
-    Economics 56:839-858.
+    MacKinnon, Nielsen & Webb (2023), Journal of Econometrics 232:272-299; Webb (2023), Canadian
+    Journal of Economics 56:839-858; and those of :class:`WildTest`.
     """
     _check_numbers(draws, level, null)
-    X, y = _term_last(X, term), np.asarray(y, dtype=float)
-    codes, count = cluster_codes(clusters, len(y))
+    X, y = _term_last(design.X, term), np.asarray(design.y, dtype=float)
+    codes, count = cluster_codes(design.clusters, len(y))
     fit = least_squares(y, X, observation_weights)
     _refuse_few_treated(X.to_numpy()[:, -1], codes, fit.names[-1])
     kind = _weights_kind(weights, count)
     test = WildTest(fit, codes, weight_batches(kind, count, draws, seed))
     _refuse_exact_fit(test, fit)
-    factor = small_sample(count, len(y), X.shape[1] - nested)
-    se, estimate = float(np.sqrt(factor * test.squares) / test.information), fit.coefficients[-1]
-    delta = float(estimate - null)
-    below, one = test.end(1, se, 1 - level, delta if delta >= 0 else None)
-    above, other = test.end(-1, se, 1 - level, -delta if delta <= 0 else None)
+    factor = small_sample(count, len(y), X.shape[1] - design.uncounted)
+    se = float(np.sqrt(factor * test.squares) / test.information)
+    estimate = float(fit.coefficients[-1])
+    low, high, connected = test.interval(estimate, se, 1 - level, null)
     return Bootstrap(
-        estimate=float(estimate),
-        se=se,
-        t=delta / se,
-        p=test.p(delta),
-        low=float(estimate - below),
-        high=float(estimate + above),
-        draws=test.draws,
-        weights=kind,
-        clusters=count,
-        null=float(null),
-        level=float(level),
-        enumerated=enumerates(kind, count, draws),
-        connected=one and other,
-    )
+        estimate=estimate, se=se, t=(estimate - null) / se, p=test.p(estimate - null),
+        low=low, high=high, draws=test.draws, weights=kind, clusters=count, null=float(null),
+        level=float(level), enumerated=enumerates(kind, count, draws), connected=connected,
+    )  # fmt: skip
 
 
 def holm(p: Any) -> np.ndarray:
@@ -375,3 +364,64 @@ def romano_wolf(
         observed.append(statistic)
         drawn.append(values)
     return step_down(observed, drawn)
+
+
+def standard_errors(influence: np.ndarray, codes: np.ndarray, corrected: bool = True) -> np.ndarray:
+    """Standard errors (K,) of K averages from their influence functions (n, K).
+
+    Parameters
+    ----------
+    codes : (n,) cohort of each region, 0 ... G-1. corrected : divide a cohort's squared
+        deviations by n_g - 1; False divides by n_g, the analytic formula of the literature.
+    """
+    contributions, total = influence / len(influence), 0.0
+    for code in range(codes.max() + 1):
+        x = contributions[codes == code]
+        mean, size = x.mean(axis=0), len(x)
+        factor = size / (size - 1) if corrected else 1.0
+        total = total + factor * ((x - mean) ** 2).sum(axis=0) + size * mean**2
+    return np.sqrt(total)
+
+
+def _wishart_factors(rng: np.random.Generator, draws: int, free: int, size: int) -> np.ndarray:
+    """Bartlett's factors (B, size, size): their squares are Wishart with ``free`` degrees."""
+    factors = np.zeros((draws, size, size))
+    for row in range(size):
+        factors[:, row, row] = np.sqrt(rng.chisquare(free - row, size=draws))
+        factors[:, row, :row] = rng.normal(size=(draws, row))
+    return factors
+
+
+def _cohort_draws(
+    x: np.ndarray, draws: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums (B, K) of simulated contributions like those (n_g, K) of a cohort, and variances."""
+    size, mean = len(x), x.mean(axis=0)
+    _, length, axes = np.linalg.svd(x - mean, full_matrices=False)
+    rank = min(size - 1, int((length > SMALL * max(length[0], 1e-300)).sum()))
+    root = length[:rank, None] * axes[:rank] / np.sqrt(size - 1)
+    sums = np.sqrt(size) * (rng.normal(size=(draws, rank)) @ root)
+    sums = sums + np.sqrt(size) * mean * rng.normal(size=(draws, 1))
+    spread = np.einsum("rk,brj->bkj", root, _wishart_factors(rng, draws, size - 1, rank))
+    return sums, size / (size - 1) * (spread**2).sum(axis=2) + size * mean**2
+
+
+def cohort_bootstrap(influence: np.ndarray, codes: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """Signed t-statistics (B, K) of K averages under the null, drawn jointly.
+
+    Every draw replaces each cohort by normal regions with that cohort's covariance and divides
+    by the standard error estimated from the same draw. A cohort of few regions thereby widens the
+    critical value, as in Welch's t-test; multiplying the influence functions by random signs
+    leaves it near the normal 1.96 (measured with 4 treated of 31 regions: false-positive rate
+    12 to 15 % at a nominal 5 %, against 7 % here).
+
+    Parameters
+    ----------
+    influence : (n, K) influence functions. codes : (n,) cohorts, of two regions or more.
+    draws : B. seed : of the draws.
+    """
+    rng, contributions = np.random.default_rng(seed), influence / len(influence)
+    cohorts = (contributions[codes == code] for code in range(codes.max() + 1))
+    sums, variances = zip(*(_cohort_draws(x, draws, rng) for x in cohorts), strict=True)
+    with np.errstate(invalid="ignore"):
+        return np.nan_to_num(sum(sums) / np.sqrt(sum(variances)))

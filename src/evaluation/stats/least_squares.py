@@ -236,7 +236,7 @@ class Equation:
 
     Attributes
     ----------
-    y : (N,). X : (N, k) frame. effects : number of leading columns that are fixed effects.
+    y : (N,). X : (N, k) frame or array. effects : number of leading columns that are fixed effects.
     nested : how many of those are effects of the clusters. clusters, periods : (N,) labels.
     variance : (N,) known sampling variances of y, or None. doses : number of trailing columns
         that are doses. rows : (N,) positions in the panel. dropped : rows left out for missing
@@ -246,7 +246,7 @@ class Equation:
     y: np.ndarray
     X: pd.DataFrame
     clusters: np.ndarray
-    periods: np.ndarray
+    periods: np.ndarray | None = None
     variance: np.ndarray | None = None
     effects: int = 0
     nested: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp, lgamma
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import ModelError
-from evaluation.stats.least_squares import cluster_sums, least_squares, root_weights
+from evaluation.stats.least_squares import Equation, cluster_sums, least_squares, root_weights
 
 # Statistics that are equal in exact arithmetic are ties, and a tie counts as at least as extreme.
 TIE = 1e-9
@@ -167,18 +168,18 @@ class _Statistic:
         return np.where(absorbed | np.isnan(value), np.inf, value)
 
 
-def _dealings(groups: list[np.ndarray], size: int, draws: int, rng: np.random.Generator):
-    order = np.tile(np.arange(size), (draws, 1))
-    for members in groups:
-        order[:, members] = rng.permuted(order[:, members], axis=1)
-    return order
+def _dealings(groups: list[np.ndarray], size: int, draws: int, seed: int) -> Iterator[np.ndarray]:
+    """Orders (batch, size) of the clusters, permuted within each group."""
+    rng = np.random.default_rng(seed)
+    for start in range(0, draws, BATCH):
+        order = np.tile(np.arange(size), (min(BATCH, draws - start), 1))
+        for members in groups:
+            order[:, members] = rng.permuted(order[:, members], axis=1)
+        yield order
 
 
 def randomisation_inference(
-    y: Any,
-    X: Any,
-    clusters: Any,
-    periods: Any,
+    design: Equation,
     term: int,
     draws: int = 9999,
     *,
@@ -188,18 +189,12 @@ def randomisation_inference(
     trajectories: pd.DataFrame | None = None,
     statistic: str = "t",
 ) -> Randomisation:
-    """Permute whole trajectories of the dose between clusters; outcome and covariates stay.
+    """Permute whole trajectories of the column ``term`` between clusters; the rest stays.
 
     Exact for the sharp null that every cluster's outcome would shift by ``null`` per unit of its
     dose, if the clusters' doses are exchangeable. Clusters exchange only with clusters observed in
-    the same periods, unless ``trajectories`` gives every cluster's dose in every period.
-
-    Parameters
-    ----------
-    y : (N,). X : (N, k) with the intercept. clusters, periods : (N,) labels, unique in pairs.
-    term : position of the dose in X. draws : permutations. seed : of the permutations.
-    trajectories : clusters x periods frame of the dose, complete, or None.
-    statistic : ``"t"`` (CRV1) or ``"coefficient"``.
+    the same periods, unless ``trajectories`` (clusters x periods) gives every cluster's dose in
+    every period. ``statistic`` is ``"t"`` (CRV1) or ``"coefficient"``.
 
     Raises
     ------
@@ -211,28 +206,20 @@ def randomisation_inference(
     """
     if statistic not in ("t", "coefficient"):
         raise ModelError(f"Unknown statistic '{statistic}': use t or coefficient.")
-    X, y = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
-    fit = least_squares(y - null * X[:, term], X, observation_weights)
-    table = _observed(X[:, term], clusters, periods)
-    table = _completed(table, trajectories)
+    X, weights = np.asarray(design.X, dtype=float), observation_weights
+    y = np.asarray(design.y, dtype=float) - null * X[:, term]
+    fit = least_squares(y, X, weights)
+    table = _completed(_observed(X[:, term], design.clusters, design.periods), trajectories)
     groups, log_dealings = _groups(table)
-    rows = table.index.get_indexer(np.asarray(clusters))
-    columns = table.columns.get_indexer(np.asarray(periods))
-    others = np.delete(X, term, axis=1)
-    measure = _Statistic(y - null * X[:, term], others, observation_weights, rows, statistic)
-    observed, values = float(measure(X[:, [term]])[0]), table.to_numpy()
-    rng, extreme = np.random.default_rng(seed), 0
-    for start in range(0, draws, BATCH):
-        order = _dealings(groups, len(table), min(BATCH, draws - start), rng)
-        drawn = measure(values[order[:, rows], columns].T)
+    rows = table.index.get_indexer(np.asarray(design.clusters))
+    measure = _Statistic(y, np.delete(X, term, axis=1), weights, rows, statistic)
+    columns = table.columns.get_indexer(np.asarray(design.periods))
+    observed, doses, extreme = float(measure(X[:, [term]])[0]), table.to_numpy(), 0
+    for order in _dealings(groups, len(table), draws, seed):
+        drawn = measure(doses[order[:, rows], columns].T)
         extreme += int(np.count_nonzero(drawn >= observed * (1 - TIE)))
     return Randomisation(
-        estimate=float(fit.coefficients[term] + null),
-        statistic=observed,
-        p=p_value(extreme, draws),
-        smallest_p=max(1 / (1 + draws), exp(-log_dealings)),
-        draws=draws,
-        clusters=len(table),
-        moved=sum(map(len, groups)),
-        null=float(null),
-    )
+        estimate=float(fit.coefficients[term] + null), statistic=observed,
+        p=p_value(extreme, draws), smallest_p=max(1 / (1 + draws), exp(-log_dealings)),
+        draws=draws, clusters=len(table), moved=sum(map(len, groups)), null=float(null),
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass
 
 import numpy as np
 
@@ -63,6 +63,7 @@ def region_correlation(fit: LeastSquares, codes: np.ndarray, nested: int = 0) ->
     return float(np.clip((products * s0 - squares * m0) / slope, 0.0, 0.95))
 
 
+@dataclass(eq=False)
 class SimulatedTest:
     """The wild cluster bootstrap test of many simulated panels, as a function of the effect.
 
@@ -77,28 +78,27 @@ class SimulatedTest:
     nested : leading columns that are effects of the clusters.
     """
 
-    def __init__(
-        self,
-        fit: LeastSquares,
-        codes: np.ndarray,
-        *,
-        scale: float,
-        correlation: float = 0.0,
-        nested: int = 0,
-        panels: int = 500,
-        draws: int = 199,
-        seed: int,
-        level: float = 0.95,
-    ):
-        self.level, self.panels, self.correlation = level, panels, correlation
+    fit: InitVar[LeastSquares]
+    codes: InitVar[np.ndarray]
+    _: KW_ONLY
+    scale: float
+    seed: int
+    correlation: float = 0.0
+    nested: int = 0
+    panels: int = 500
+    draws: int = 199
+    level: float = 0.95
+
+    def __post_init__(self, fit: LeastSquares, codes: np.ndarray) -> None:
         clusters = int(codes.max()) + 1
         kind = "webb" if clusters < WEBB_BELOW else "rademacher"
-        first, second = np.random.SeedSequence(seed).spawn(2)
-        weights = weight_batches(kind, clusters, draws, int(first.generate_state(1)[0]))
+        first, second = np.random.SeedSequence(self.seed).spawn(2)
+        weights = weight_batches(kind, clusters, self.draws, int(first.generate_state(1)[0]))
         rng = np.random.default_rng(second)
-        errors = np.sqrt(1 - correlation) * rng.normal(size=(panels, len(codes)))
-        errors += np.sqrt(correlation) * rng.normal(size=(panels, clusters))[:, codes]
-        self._reduce(fit, codes, nested, np.sqrt(scale) * errors, np.hstack(list(weights)))
+        errors = np.sqrt(1 - self.correlation) * rng.normal(size=(self.panels, len(codes)))
+        errors += np.sqrt(self.correlation) * rng.normal(size=(self.panels, clusters))[:, codes]
+        errors *= np.sqrt(self.scale)
+        self._reduce(fit, codes, self.nested, errors, np.hstack(list(weights)))
 
     def _reduce(self, fit, codes, nested, errors, v) -> None:
         """Keep (panels, draws) numbers from which every effect's statistic follows."""
@@ -119,11 +119,8 @@ class SimulatedTest:
             self.a1 -= w * cross[k]
         self.information, self.squares = float(slope.sum()), np.einsum("pg,pg->p", own, own)
         self.noise = errors @ d / self.information
-
-    @property
-    def draws(self) -> int:
-        """Bootstrap draws of each panel."""
-        return self.n0.shape[1]
+        # All sign changes of few clusters are fewer than the draws asked for.
+        self.draws = v.shape[1]
 
     def p(self, effect: float) -> np.ndarray:
         """P-values of the null of no effect in panels with this effect, (panels,)."""

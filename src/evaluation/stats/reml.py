@@ -129,13 +129,10 @@ def reml(
 ) -> Reml:
     """Fit V = diag(known) + Σ θ_k K_k by restricted maximum likelihood, θ_k >= 0.
 
-    Parameters
-    ----------
-    y : (N,). X : (N, k). known : (N,) sampling variances, 0 where there are none.
-    parts : positive semidefinite (N, N) matrix K of each component by name.
-    tested : whether each component is tested against 0, at the price of one fit without it.
-    starts : points to climb from, as shares of the outcome's variance; one number, or one for each
-        component. tolerance : last step that counts as none, relative to the largest component.
+    ``known`` (N,) are sampling variances, 0 where there are none, ``parts`` the positive
+    semidefinite (N, N) matrix K of each component, each ``tested`` against 0 at the price of one
+    fit without it. ``starts`` to climb from are shares of the outcome's variance, for each
+    component or all; ``tolerance`` is the last step, relative to the largest component.
 
     Raises
     ------
@@ -143,22 +140,20 @@ def reml(
 
     Source
     ------
-    Patterson & Thompson (1971), Biometrika 58:545-554; scoring: Searle, Casella &
-    McCulloch (1992), Variance Components, ch. 8; boundary mixture: Self & Liang (1987),
-    Journal of the American Statistical Association 82:605-610.
+    Patterson & Thompson (1971), Biometrika 58:545-554; scoring: Searle, Casella & McCulloch (1992),
+    Variance Components, ch. 8; boundary mixture: Self & Liang (1987), JASA 82:605-610.
     """
     scale = float(np.var(y)) or 1.0
     scaled = _Likelihood(y / np.sqrt(scale), X, known / scale, list(parts.values()), tolerance)
     everything = list(range(len(parts)))
     theta, loglike = scaled.maximise(everything, starts)
     L, b, covariance, _ = scaled.solve(theta)
-    values = {name: float(t * scale) for name, t in zip(parts, theta, strict=True)}
     testable = [(i, name) for i, name in enumerate(parts) if tested and scaled.floor[i] == 0]
     rest = {name: [k for k in everything if k != i] for i, name in testable}
     nulls = {name: scaled.maximise(free)[1] for name, free in rest.items()}
     ratio = {name: max(0.0, float(2 * (loglike - null))) for name, null in nulls.items()}
     return Reml(
-        variances=values,
+        variances={name: float(t * scale) for name, t in zip(parts, theta, strict=True)},
         boundary=tuple(n for n, t in zip(parts, theta, strict=True) if t < BOUNDARY),
         loglike=float(loglike - 0.5 * (len(y) - X.shape[1]) * np.log(scale)),
         ratio=ratio,

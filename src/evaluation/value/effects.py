@@ -289,7 +289,7 @@ def _fitted_curve(frame: pd.DataFrame, lever: str, roles: Roles, inference: Infe
     # The square is tested, so it stands last.
     made = equation(GAINS, frame, replace(roles, doses=roles.doses[::-1]))
     test = wild_cluster_bootstrap(
-        made.y, made.X, made.clusters, len(made.names) - 1, inference.draws, seed=inference.seed,
+        made, len(made.names) - 1, inference.draws, seed=inference.seed,
         observation_weights=made.weights, level=level,
     )  # fmt: skip
     both = joint(frame, roles, size=999, seed=inference.seed)
