@@ -14,7 +14,7 @@ import pandas as pd
 from evaluation.base import cache as fingerprint
 from evaluation.base.cache import PICKLE, _libraries, cached, remembered
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.base.results import MOST_LOCKS, Result, Spoken, drawn, say, whole
+from evaluation.base.results import MOST_LOCKS, Result, Spoken, figures, say, whole
 from evaluation.base.text import t
 from evaluation.data.facts import SAMPLE, targets, usable
 from evaluation.data.package import Dataset
@@ -205,7 +205,11 @@ class Study(Spoken):
 
     def plot(self, language: str = "en") -> Figure:
         """Every dose of the gain regression with its interval about zero."""
-        return drawn("of_study", self, language)
+        items = [e for e in self.estimates if e.model == MAIN_MODELS[0] and e.result is not None]
+        if not items:
+            raise KepuError("No figure: no dose can be estimated from these data.")
+        rows = [vars(e.result) | {"label": str(t(f"dose.{e.dose}", language))} for e in items]
+        return figures().estimates(pd.DataFrame(rows), str(t("axis.effect", language)))
 
     def __repr__(self) -> str:
         kind = "simulated, " if self.simulated else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
+from evaluation.base.errors import KepuError
 from evaluation.base.text import chance, fixed, rounded, t
 
 if TYPE_CHECKING:
@@ -45,12 +46,12 @@ class Spoken:
         return card(self.summary(), self.table())
 
 
-def drawn(name: str, *given: Any) -> Any:
-    """A figure by a function of :mod:`evaluation.report.pictures`.
+def figures(module: str = "charts") -> Any:
+    """A module of :mod:`evaluation.figures`.
 
     Imported by name: what computes neither waits for matplotlib nor counts as changed with it.
     """
-    return getattr(importlib.import_module("evaluation.report.pictures"), name)(*given)
+    return importlib.import_module(f"evaluation.figures.{module}")
 
 
 def say(key: str, language: str, **values: object) -> str:
@@ -213,7 +214,19 @@ class Result:
 
     def plot(self, language: str = "en") -> Figure:
         """Tested coefficients with their intervals about zero."""
-        return drawn("of_result", self, language)
+        rows = self.table().dropna(subset=["low", "high"])
+        if rows.empty:  # a quantity of its own, not the coefficient of a dose
+            rows = pd.DataFrame([vars(self)])
+        return figures().estimates(rows.rename(columns={"term": "label"}), self._axis(language))
+
+    def _axis(self, language: str) -> str:
+        """What one unit is: a doubling of a dose, a standard deviation of the composite."""
+        if self.unit not in UNITS:
+            return self.unit
+        if self.term == "composite":
+            return str(t(f"axis.{self.unit}", language))
+        doubled = self.term.startswith("log2_") and self.unit == UNITS[1]
+        return str(t("axis.effect" if doubled else f"result.unit.{self.unit}", language))
 
     def to_json(self) -> str:
         """Serialise without loss as strict JSON; see :meth:`from_json`.
@@ -321,7 +334,15 @@ class Check(Spoken):
 
     def plot(self, language: str = "en") -> Figure:
         """Estimates of the refits behind the verdict; raises ``KepuError`` where there are none."""
-        return drawn("of_check", self, language)
+        rows = self.table()
+        if "estimate" not in rows or len(rows) < 2:
+            raise KepuError(f"No figure of the check '{self.name}'; see its table.")
+        if "left_out" in rows:
+            rows = rows.assign(label=rows["left_out"].astype(str))
+        else:
+            rows = rows.sort_values("estimate").assign(label=[str(i + 1) for i in range(len(rows))])
+        step = -(-len(rows) // 40)  # of many specifications every so manieth, in order of size
+        return figures().estimates(rows.iloc[::step], str(t(f"check.name.{self.name}", language)))
 
     def __repr__(self) -> str:
         numbers = ", ".join(f"{name}={value:.3g}" for name, value in self.values.items())

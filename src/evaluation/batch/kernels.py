@@ -482,11 +482,10 @@ def _rehearse(study: Study) -> None:
     from evaluation import report
     from evaluation.base.text import LANGUAGES
     from evaluation.batch import cells as summary
-    from evaluation.data.facts import model_regions
     from evaluation.report import quality
     from evaluation.report.html import write
 
-    region, (first, *others) = model_regions(study.dataset)[0], LANGUAGES
+    region, (first, *others) = study.dataset.model_regions[0], LANGUAGES
     for language in (first, *others):
         context = report.open_report(study, region, language, date="2025-01-01")
         chosen = report.SECTIONS if language == first else ("findings", "effect")

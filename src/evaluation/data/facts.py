@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 from evaluation.data.package import Dataset
-from evaluation.data.rules import BARRED, RATE
+from evaluation.data.rules import BARRED, RATE, flagged
 
 # ------------------------------------------------------------------------------------------
 # Indicators of money and of the people it is spent for.
@@ -40,15 +40,16 @@ ITEMS = {
 
 
 SAMPLE = "survey_sample_valid"
-# A package with fewer provinces than this is a panel of its lower units.
-MINIMUM_REGIONS = 10
+COVARIATES = {
+    "log2_gdp_per_capita": "gdp_per_capita_derived",
+    "college_share": "college_share_6plus",
+    "urban_share": "urbanisation_rate",
+}
 
 
-def has_caveat(facts: pd.DataFrame, barred: frozenset[str] = BARRED) -> pd.Series:
-    """True where a fact carries at least one of the caveats in ``barred``."""
-    return (
-        facts["caveats"].map(lambda text: bool(barred.intersection(text.split(";")))).astype(bool)
-    )
+def has_caveat(facts: pd.DataFrame) -> pd.Series:
+    """True where a fact carries a caveat that bars it from the estimates."""
+    return flagged(facts, *BARRED)
 
 
 def grade_of(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.Series:
@@ -131,19 +132,3 @@ def _statistic_facts(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame
     rows = rows.sort_values(["plain", "fact_id"])
     rows = rows.drop_duplicates(["indicator", "region_code", "year"])
     return rows.sort_values(["region_code", "year"], ignore_index=True)
-
-
-def model_regions(dataset: Dataset) -> pd.Index:
-    """Regions of the panel: the provinces, or the lower units where a package has no provinces."""
-    provinces = dataset.regions.loc[dataset.regions["level"] == "province", "code"]
-    if len(provinces) >= MINIMUM_REGIONS:
-        return pd.Index(provinces)
-    parents = dataset.regions["parent_code"]
-    return pd.Index(dataset.regions.loc[~dataset.regions["code"].isin(parents), "code"])
-
-
-COVARIATES = {
-    "log2_gdp_per_capita": "gdp_per_capita_derived",
-    "college_share": "college_share_6plus",
-    "urban_share": "urbanisation_rate",
-}

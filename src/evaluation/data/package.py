@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from evaluation.base.errors import DataError
-from evaluation.base.results import Spoken, drawn, say, whole
+from evaluation.base.results import Spoken, figures, say, whole
+from evaluation.base.text import t
 from evaluation.data import contract, declared
-from evaluation.data.rules import RATE
+from evaluation.data.rules import BARRED, RATE, flagged
 from evaluation.data.tables import TABLES, Files, read_files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN_DIGITS = 12
+# A package with fewer provinces than this is a panel of its lower units.
+MINIMUM_PROVINCES = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,15 @@ class Dataset(Spoken):
     doses: pd.DataFrame
     part_whole: pd.DataFrame
 
+    @property
+    def model_regions(self) -> pd.Index:
+        """Regions of the panel: the provinces, or the lowest units where there are too few."""
+        provinces = self.regions.loc[self.regions["level"] == "province", "code"]
+        if len(provinces) >= MINIMUM_PROVINCES:
+            return pd.Index(provinces)
+        lowest = ~self.regions["code"].isin(self.regions["parent_code"])
+        return pd.Index(self.regions.loc[lowest, "code"])
+
     def counts(self) -> dict[str, int]:
         """Number of rows of each table."""
         return {name: len(getattr(self, name)) for name in TABLES}
@@ -80,7 +92,23 @@ class Dataset(Spoken):
 
     def plot(self, language: str = "en") -> Figure:
         """Which regions have a surveyed rate in which survey."""
-        return drawn("of_dataset", self, language)
+        facts = self.facts
+        rates = facts[(facts["indicator"] == RATE) & (facts["kind"] == "survey")]
+        rates = rates[(rates["group"] == "") & rates["year"].isin(self.waves["wave"])]
+        state = flagged(rates, *BARRED).map({True: "flagged", False: "published"})
+        # Where a survey has a rate with a caveat and one without, the latter counts.
+        known = rates.assign(state=state).sort_values("state", kind="stable")
+        known = known.set_index(["region_code", "year"])["state"].to_dict()
+        names = self.regions.set_index("code")["short_zh" if language == "zh" else "name_en"]
+        rows = [
+            (names[code], wave, known.get((code, wave), "missing"))
+            for code in self.model_regions
+            for wave in self.waves["wave"]
+        ]
+        frame = pd.DataFrame(rows, columns=["region", "year", "state"])
+        charts = figures()
+        states = {name: str(t(f"coverage.{name}", language)) for name in charts.TILES}
+        return charts.coverage(frame, states=states)
 
     def __repr__(self) -> str:
         rates = int(((self.facts["indicator"] == RATE) & (self.facts["kind"] == "survey")).sum())

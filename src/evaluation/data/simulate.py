@@ -33,6 +33,13 @@ FLOWS = ("activity", "fund")
 COVARIATES = ("income", "college_share", "urban_share")
 # Years of doses before the first wave, which levels in that wave may be set against.
 LEAD = 3
+# The true gain of a region between two waves, in percentage points a year. Stocks enter with the
+# level in the year of the opening wave, flows with the mean of the years after it up to the closing
+# wave. Covariates are correlated with the doses and have no effect of their own.
+FORMULA = (
+    "annual gain = trend + sum over doses of effect * log2(dose / reference) "
+    "+ opening_effect * (opening level - opening_mean) + region term + residual"
+)
 
 
 @dataclass(frozen=True)
@@ -202,23 +209,12 @@ def simulate_panel(
     missing: float = 0.0,
     seed: int = 0,
 ) -> Simulation:
-    r"""Draw a panel of literacy rates whose response to four doses is known.
-
-    The true annualised gain of region i between two waves, in percentage points per year, is
-
-    .. math:: g = trend + \sum_k effect_k \log_2(dose_k / reference_k)
-              + opening\_effect (p_{opening} - opening\_mean) + region_i + \varepsilon
-
-    with :data:`REFERENCE` doses. Stocks (facility, personnel) enter with the level in the year of
-    the opening wave, flows (activity, fund) with the mean of the years after it up to the closing
-    wave. The covariates are correlated with the doses and have no effect of their own. Observed
-    rates are beta-binomial with variance ``design_effect * p * (1 - p) / n``.
+    """Draw a panel of literacy rates whose response to four doses is known, see :data:`FORMULA`.
 
     Parameters
     ----------
     regions : one row a region, columns ``code`` and ``parent_code``; codes are unique.
-    waves : increasing years, at least two.
-    truth : the effects and variances.
+    waves : increasing years, at least two. truth : the effects and variances.
     sample_size : respondents of each region and wave, more than the design effect.
     missing : share of region-waves that are not published, in [0, 1).
     seed : of the PCG64 generator; true levels do not depend on sample size or missing share.
@@ -236,19 +232,13 @@ def simulate_panel(
     """
     waves = tuple(int(wave) for wave in waves)
     _check(regions, waves, truth, sample_size, missing)
-    streams = [
-        np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(seed).spawn(4)
-    ]
-    years = range(waves[0] - LEAD, waves[-1] + 1)
-    annual = annual_paths(streams[0], regions, years, truth)
-    gains, levels = true_gains(streams[1], regions, waves, truth, annual)
-    panel = _levels_frame(annual, waves, levels)
-    _require_open_interval(panel["true_rate"])
-    p = panel["true_rate"].to_numpy()
-    panel["n"] = sample_size
-    panel["rate"] = observed_rates(streams[2], p, sample_size, truth.design_effect)
-    _require_open_interval(panel["rate"])
-    hidden = streams[3].permutation(len(panel))[: round(missing * len(panel))]
+    seeds = np.random.SeedSequence(seed).spawn(4)
+    paths, growth, survey, gaps = (np.random.Generator(np.random.PCG64(s)) for s in seeds)
+    annual = annual_paths(paths, regions, range(waves[0] - LEAD, waves[-1] + 1), truth)
+    gains, levels = true_gains(growth, regions, waves, truth, annual)
+    panel = _levels_frame(annual, waves, levels).assign(n=sample_size)
+    panel = _surveyed(panel, survey, sample_size, truth.design_effect)
+    hidden = gaps.permutation(len(panel))[: round(missing * len(panel))]
     panel["published"] = ~np.isin(np.arange(len(panel)), hidden)
     order = ["region_code", "wave", "true_rate", "n", "rate", *DOSES, *COVARIATES]
     panel = panel[[*order, "population", "published"]]
@@ -281,14 +271,20 @@ def _levels_frame(annual: pd.DataFrame, waves, levels: np.ndarray) -> pd.DataFra
     return panel.reset_index()
 
 
-def _require_open_interval(rates: pd.Series) -> None:
-    """Refuse rates of 0, of 100 or outside: nothing is clipped."""
-    outside = int(((rates <= 0) | (rates >= 100)).sum())
-    if outside:
-        raise ValueError(
-            f"{outside} simulated values of {rates.name} leave (0, 100); raise opening_mean or "
-            "sample_size, or lower the effects, the standard deviations or the trend."
-        )
+def _surveyed(panel: pd.DataFrame, rng, n: int, design_effect: float) -> pd.DataFrame:
+    """The panel with observed rates; refuses rates of 0, of 100 or outside: nothing is clipped."""
+    makers = {
+        "true_rate": lambda rows: rows["true_rate"],
+        "rate": lambda rows: observed_rates(rng, rows["true_rate"].to_numpy(), n, design_effect),
+    }
+    for name, make in makers.items():
+        panel = panel.assign(**{name: make})
+        if outside := int((~panel[name].between(0, 100, inclusive="neither")).sum()):
+            raise ValueError(
+                f"{outside} simulated values of {name} leave (0, 100); raise opening_mean or "
+                "sample_size, or lower the effects, the standard deviations or the trend."
+            )
+    return panel
 
 
 # ------------------------------------------------------------------------------------------
@@ -488,10 +484,6 @@ NAME = "kepu-simulated"
 FOLDER = "simulated"
 REGION_SET = "inner_mongolia_leagues"
 SEED = 20250101
-FORMULA = (
-    "annual gain = trend + sum over doses of effect * log2(dose / reference) "
-    "+ opening_effect * (opening level - opening_mean) + region term + residual"
-)
 
 
 def documents(simulation: Simulation, descriptor: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

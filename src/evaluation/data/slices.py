@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from evaluation.data.facts import COVARIATES, INDEX, ITEMS, PEOPLE, SAMPLE, model_regions
+from evaluation.data.facts import COVARIATES, INDEX, ITEMS, PEOPLE, SAMPLE
 from evaluation.data.package import Dataset
 from evaluation.data.rules import RATE
 from evaluation.data.tables import TABLES
@@ -76,7 +76,7 @@ class Slicer:
 
     @cached_property
     def _panel_regions(self) -> frozenset[str]:
-        return frozenset(model_regions(self.dataset))
+        return frozenset(self.dataset.model_regions)
 
     @cached_property
     def _codes(self) -> tuple[np.ndarray, pd.Index]:

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from evaluation.base.text import rounded
 from evaluation.figures import style
 from evaluation.figures.labels import (
     ROW,
@@ -161,6 +162,22 @@ def forest(
     return fig
 
 
+def estimates(rows: pd.DataFrame, xlabel: str) -> Figure:
+    """A :func:`forest` of estimates, each printed beside its row, rounded to its error.
+
+    Parameters
+    ----------
+    rows : columns ``label, estimate`` and, where known, ``low, high, se``; where no row has an
+        interval, all are points.
+    """
+    ends = rows.reindex(columns=["label", "estimate", "low", "high"])
+    error = rows["se"] if "se" in rows else (ends["high"] - ends["low"]) / 4
+    if ends["low"].isna().all():
+        ends = ends.assign(low=ends["estimate"], high=ends["estimate"])
+    pairs = zip(ends["estimate"], error, strict=True)
+    return forest(ends.assign(note=[rounded(*pair) for pair in pairs]), xlabel=xlabel)
+
+
 def _intervals(
     ax: Axes, rows: pd.DataFrame, include: list[float], limits: tuple | None = None
 ) -> None:
@@ -270,28 +287,24 @@ def fan(
         ax = fig.add_subplot(ylabel=ylabel)
         _draw(ax, published, rows, goals)
         years = [*published["year"], *rows["year"], *goals["year"]]
-        shown = [(year - 0.5, text) for year, text in breaks if min(years) < year <= max(years)]
-        ax.set_xlim(min(years) - 0.8, max(years) + 0.8)
-        ax.set_ylim(0, ax.get_ylim()[1])
-        ax.yaxis.set_major_formatter(plain)
-        end = rows.iloc[-1]
-        labels = [
-            Label(goal.year, goal.value, wrap(goal.label, 26), _colours(goal.own)[1])
-            for goal in goals.itertuples()
-        ]
-        labels += [
-            Label(end["year"], end[f"{side}_{level}"], names[str(level)], style.QUIET)
-            for level, side in ((95, "high"), (80, "high"), (50, "low"))
-        ]
-        labels.append(Label(end["year"], end["median"], names["median"], style.ACCENT_TEXT))
-        make_room(ax, labels, style.TINY)
-        for year, _ in shown:
-            ax.axvline(year, color=style.MID, lw=0.8, ls=":", zorder=1)
-        year_ticks(ax, [*published["year"], *goals["year"], rows["year"].iloc[-1]])
-        flags(ax, [(year, text, style.QUIET) for year, text in shown])
-        style.lay_out(fig)
-        place(ax, labels, style.TINY)
+        shown = [(year, text) for year, text in breaks if min(years) < year <= max(years)]
+        ticks = [*published["year"], *goals["year"], max(rows["year"])]
+        labels = _fan_labels(rows.iloc[-1], goals, names)
+        _time_axes(ax, years, ticks, shown, labels, style.TINY)
     return fig
+
+
+def _fan_labels(end: pd.Series, goals: pd.DataFrame, names: Mapping[str, str]) -> list[Label]:
+    """Texts of the targets and, at the right end of the fan, of its median and bands."""
+    labels = [
+        Label(goal.year, goal.value, wrap(goal.label, 26), _colours(goal.own)[1])
+        for goal in goals.itertuples()
+    ]
+    labels += [
+        Label(end["year"], end[f"{side}_{level}"], names[str(level)], style.QUIET)
+        for level, side in ((95, "high"), (80, "high"), (50, "low"))
+    ]
+    return [*labels, Label(end["year"], end["median"], names["median"], style.ACCENT_TEXT)]
 
 
 def _colours(own: bool) -> tuple[str, str]:
@@ -326,12 +339,9 @@ ROLES = {
 
 
 def trend(
-    series: pd.DataFrame,
-    targets: pd.DataFrame | None = None,
-    breaks: Sequence[tuple[int, str]] = (),
-    *,
-    ylabel: str,
-) -> Figure:
+    series: pd.DataFrame, targets: pd.DataFrame | None = None,
+    breaks: Sequence[tuple[int, str]] = (), *, ylabel: str,
+) -> Figure:  # fmt: skip
     """Rates over the survey waves with their intervals, targets and instrument breaks.
 
     Parameters
@@ -345,8 +355,7 @@ def trend(
     Raises
     ------
     ValueError
-        If a column is missing, a role is unknown, a name has two rows for one year, or there is
-        nothing to draw.
+        If a column is missing, a role is unknown, a name has two rows for a year, or all is empty.
     """
     require(series, ("name", "year", "value", "low", "high", "role"), "trend")
     known(series["role"], ROLES, "trend, column role")
@@ -368,7 +377,10 @@ def trend(
             Label(goal.year, goal.value, wrap(goal.label, 24), style.ACCENT_TEXT)
             for goal in goals.itertuples()
         ]
-        _trend_axes(ax, labels, [*drawn["year"], *goals["year"]], breaks)
+        years = [*drawn["year"], *goals["year"]]
+        shown = [(year, text) for year, text in breaks if min(years) <= year <= max(years)]
+        ax.margins(y=0.08)
+        _time_axes(ax, years, years, shown, labels, style.SMALL)
     return fig
 
 
@@ -388,20 +400,21 @@ def _trend_line(ax: Axes, name: str, line: pd.DataFrame, role: str, breaks: list
     return Label(*points[-1], wrap(name, 24), text)
 
 
-def _trend_axes(ax: Axes, labels: list[Label], years: list, breaks: Sequence) -> None:
-    shown = [(year - 0.5, text) for year, text in breaks if min(years) <= year <= max(years)]
+def _time_axes(
+    ax: Axes, years: list, ticks: list, breaks: Sequence, labels: list[Label], fontsize: float
+) -> None:
+    """Years below, values from zero, a dotted line half a year before each break, the labels."""
     ax.set_xlim(min(years) - 0.8, max(years) + 0.8)
-    ax.margins(y=0.08)
     if ax.dataLim.y0 >= 0:
         ax.set_ylim(0, ax.get_ylim()[1])
     ax.yaxis.set_major_formatter(plain)
-    make_room(ax, labels)
-    for year, _ in shown:
-        ax.axvline(year, color=style.MID, lw=0.8, ls=":", zorder=1)
-    year_ticks(ax, years)
-    flags(ax, [(year, text, style.QUIET) for year, text in shown])
+    make_room(ax, labels, fontsize)
+    for year, _ in breaks:
+        ax.axvline(year - 0.5, color=style.MID, lw=0.8, ls=":", zorder=1)
+    year_ticks(ax, ticks)
+    flags(ax, [(year - 0.5, text, style.QUIET) for year, text in breaks])
     style.lay_out(ax.figure)
-    place(ax, labels)
+    place(ax, labels, fontsize)
 
 
 def small_multiples(series: pd.DataFrame, *, ylabel: str = "", columns: int = 3) -> Figure:

@@ -10,7 +10,6 @@ import pandas as pd
 
 from evaluation.base.errors import KepuError
 from evaluation.base.results import Result, Spoken, say, whole
-from evaluation.data.facts import model_regions
 from evaluation.data.package import Dataset
 from evaluation.models import fit, named
 from evaluation.models.columns import Roles
@@ -83,7 +82,7 @@ def panels(dataset: Dataset, assumed: panel.Assumed | None = None) -> Panels:
     """Rates and gains of all regions, and the panels the models read."""
     rates = panel.rates(dataset, assumed)
     gains = panel.gains(rates, dataset.waves)
-    regions = model_regions(dataset)
+    regions = dataset.model_regions
     provinces = gains[gains["region_code"].isin(regions)].reset_index(drop=True)
     levels = level_panel(dataset, rates[rates["region_code"].isin(regions)])
     return Panels(rates, gains, attach(dataset, provinces), levels)

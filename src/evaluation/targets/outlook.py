@@ -11,10 +11,9 @@ import pandas as pd
 from scipy.stats import norm
 
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.base.results import Spoken, drawn, say, whole
+from evaluation.base.results import Spoken, figures, say, whole
 from evaluation.base.results import percent as share_text
 from evaluation.base.text import fixed, t
-from evaluation.data.facts import model_regions
 from evaluation.data.package import Dataset
 from evaluation.panel.survey import normal_quantile
 from evaluation.targets.trend import (
@@ -211,7 +210,16 @@ class Outlook(Spoken):
         ------
         KepuError : a region without a survey.
         """
-        return drawn("of_outlook", self, region, language)
+        own = self.series[self.series["region_code"] == region]
+        start = int(own["wave"].max()) if len(own) else 0
+        fan = self.fan(region, range(start, start + self.reach + 1))  # refuses an unknown region
+        published = pd.DataFrame({"year": own["wave"], "value": percent(own["y"])})
+        for end, side in (("low", -1), ("high", 1)):
+            published[end] = percent(own["y"] + side * 1.96 * own["v"] ** 0.5)
+        goals = pd.DataFrame(columns=["year", "value", "label", "own"])
+        names = {"median": str(t("figure.median", language))} | {str(n): f"{n}%" for n in LEVELS}
+        ylabel = str(t("axis.rate", language))
+        return figures().fan(published, fan, goals, ylabel=ylabel, names=names)
 
     def __repr__(self) -> str:
         return f"Outlook({self.model}: {len(self.regions)} regions, {len(self.records)} records)"
@@ -306,7 +314,7 @@ def outlook(dataset: Dataset, rates: pd.DataFrame) -> Outlook | str:
     Outlook, or the reason why these data carry no forecast.
     """
     nation = dataset.regions.loc[dataset.regions["level"] == "nation", "code"]
-    inside = {*model_regions(dataset), *nation}
+    inside = {*dataset.model_regions, *nation}
     breaks = dataset.waves.loc[dataset.waves["break_before"], "wave"].astype(int).tolist()
     try:
         series = logit_rates(rates, dataset.waves, frozenset(nation))

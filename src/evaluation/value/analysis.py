@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from evaluation.base.errors import ModelError
-from evaluation.base.results import Spoken, drawn, say, whole
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.base.results import Spoken, figures, say, whole
+from evaluation.base.text import t
 from evaluation.data.package import Dataset
 from evaluation.evidence.error import draw_rates
 from evaluation.evidence.headline import TERM, Headline
@@ -88,7 +89,15 @@ class Value(Spoken):
 
     def plot(self, language: str = "en") -> Figure:
         """Response curves of the levers with their bands."""
-        return drawn("of_value", self, language)
+        curves = [
+            (str(t(f"dose.{item.lever}", language)), item.curve)
+            for item in self.responses
+            if item.curve is not None
+        ]
+        if not curves:
+            raise KepuError("No figure: these data carry no response curve.")
+        ylabel = str(t("axis.value.response", language))
+        return figures("decision").response_curves(curves, ylabel=ylabel)
 
     def __repr__(self) -> str:
         absent = f", absent: {', '.join(self.reasons)}" if self.reasons else ""

@@ -47,6 +47,22 @@ class Rule:
     probability: float
     locks: int
 
+    def failed(self, probability: float, p: float, locks: int, told_apart: bool) -> tuple[str, ...]:
+        """What speaks against it, of ``probability, chance, locks, told_apart``.
+
+        Parameters
+        ----------
+        probability : that it beats today's. p : of the test that allows for the choice. locks : of
+            the evidence. told_apart : whether the data can tell the entries' effects apart.
+        """
+        held = {
+            "probability": probability >= self.probability,
+            "chance": p <= 1 - self.probability,
+            "locks": locks >= self.locks,
+            "told_apart": told_apart,
+        }
+        return tuple(name for name, holds in held.items() if not holds)
+
 
 def rule(dataset: Dataset) -> Rule:
     """The rule the package declares."""

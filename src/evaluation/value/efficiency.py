@@ -163,20 +163,15 @@ def bootstrap_scores(
 
     Returns
     -------
-    DataFrame with ``score, corrected, low, high``; ``corrected`` may lie above an end only by
-    Monte Carlo error.
+    DataFrame with ``score, corrected, low, high``.
 
     Notes
     -----
-    Each draw takes outputs with sampling error, finds their factors, moves every unit along its
-    ray by a smoothed draw of factors, and measures the distance to that frontier: twice the
-    factor less the redrawn one is the corrected factor of the draw. The upper end is never below
-    the uncorrected score: in small samples the correction overshoots, and the interval of the
-    bootstrap alone, which always leaves the score out, covered 60 % of simulated units, this 89 %.
-
-    Source
-    ------
-    Simar & Wilson (1998), Management Science 44:49-61.
+    Simar & Wilson (1998), Management Science 44:49-61: each draw takes outputs with sampling error,
+    finds their factors, moves every unit along its ray by a smoothed draw of factors, and measures
+    the distance to that frontier: twice the factor less the redrawn one is its corrected factor.
+    The upper end is never below the uncorrected score: in small samples the correction overshoots;
+    the interval of the bootstrap alone covered 60 % of simulated units, this 89 %.
     """
     y = np.asarray(output, dtype=float)
     if len(y) < LEAST_UNITS:

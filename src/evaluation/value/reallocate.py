@@ -123,53 +123,36 @@ def bounds(levels: Any, lowest: Any, highest: Any, rule: Rule) -> tuple[np.ndarr
 
 
 def reallocate(
-    names: Sequence[str],
-    effects: Joint,
-    loading: Any,
-    costs: Any,
-    limits: tuple[np.ndarray, np.ndarray],
-    *,
-    rule: Rule,
-    locks: int,
-    told_apart: bool = True,
-) -> Reallocation:
+    names: Sequence[str], effects: Joint, loading: Any, costs: Any,
+    limits: tuple[np.ndarray, np.ndarray], *, rule: Rule, locks: int, told_apart: bool = True,
+) -> Reallocation:  # fmt: skip
     """Find the best allocation at the estimate and hold it against the declared rule.
 
     Parameters
     ----------
     effects : K estimated effects with their draws. loading : (n, K), what a doubling of each entry
         gains for a unit of each effect. costs : (n,) spent today. limits : lower and upper
-        multiples.
-    locks : strength of the evidence behind the effects.
-    told_apart : whether the data can tell the entries' effects apart.
+        multiples. locks, told_apart : see :meth:`evaluation.value.costs.Rule.failed`.
 
     Notes
     -----
-    The gain of an allocation chosen as the best looks good by construction. ``p`` therefore
-    optimises every null draw as well and counts how often its gain, over its standard error, is
-    as large: a wild bootstrap test of the best of all allocations.
+    The gain of an allocation chosen as the best looks good by construction: ``p`` optimises every
+    null draw as well and counts how often its gain, over its standard error, is as large.
     """
     turn, c = np.asarray(loading, dtype=float), np.asarray(costs, dtype=float)
     a, drawn, under = (part @ turn.T for part in (effects.estimate, effects.draws, effects.null))
     chosen = best_multiples(a, c, *limits)
-    gain, gains = float(gained(a, chosen)[0]), gained(drawn, chosen)
-    possible = gained(drawn, best_multiples(drawn, c, *limits))
+    gains, possible = gained(drawn, chosen), gained(drawn, best_multiples(drawn, c, *limits))
     observed = _studentised(a[None, :], chosen, turn, effects.covariance[None])
     chance = _studentised(under, best_multiples(under, c, *limits), turn, effects.null_covariance)
     p = p_value(int(np.count_nonzero(chance >= observed - TIE)), len(chance))
-    share, regret, chosen = float((gains > 0).mean()), possible - gains, chosen[0]
-    checks = {
-        "probability": share >= rule.probability,
-        "chance": p <= 1 - rule.probability,
-        "locks": locks >= rule.locks,
-        "told_apart": told_apart,
-    }
+    share, regret = float((gains > 0).mean()), possible - gains
     low, high = np.quantile(gains, [0.025, 0.975])
     return Reallocation(
         names=tuple(names),
         today=tuple((c / c.sum()).tolist()),
-        multiples=tuple(chosen.tolist()),
-        gain=gain,
+        multiples=tuple(chosen[0].tolist()),
+        gain=float(gained(a, chosen)[0]),
         low=float(low),
         high=float(high),
         probability=share,
@@ -177,8 +160,8 @@ def reallocate(
         regret_high=float(np.quantile(regret, 0.95)),
         today_regret=float(possible.mean()),
         p=p,
-        unspent=float(1 - (c * chosen).sum() / c.sum()),
-        failed=tuple(name for name, held in checks.items() if not held),
+        unspent=float(1 - (c * chosen[0]).sum() / c.sum()),
+        failed=rule.failed(share, p, locks, told_apart),
     )
 
 
