@@ -10,6 +10,7 @@ import pytest
 from evaluation.base.errors import KepuError
 from evaluation.batch.plan import (
     BatchError,
+    Choice,
     Parameter,
     data_label,
     make_plan,
@@ -36,7 +37,9 @@ NOTEBOOKS = {
 
 
 def plan_of(batch, dataset, **choices):
-    return make_plan(batch, dataset, NOTEBOOKS, file="b.yml", filled=FILLED, **choices)
+    simulated = choices.pop("simulated", False)
+    choice = Choice("b.yml", **choices)
+    return make_plan(batch, dataset, NOTEBOOKS, choice, filled=FILLED, simulated=simulated)
 
 
 def refusal(batch, dataset, **choices) -> str:

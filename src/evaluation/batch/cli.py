@@ -411,13 +411,8 @@ def batch(
     from evaluation.batch import making, plan
 
     file = plan.batch_path(file)
-    choice = {
-        "file": file.name,
-        "only": plan.parts(only),
-        "languages": plan.parts(language),
-        "formats": plan.parts(format_),
-        "overrides": plan.pairs(set_),
-    }
+    chosen = map(plan.parts, (only, language, format_))
+    choice = plan.Choice(file.name, *chosen, plan.pairs(set_))
     place = making.folders(data, notebooks, out)
     options = making.Options(
         workers, timeout, fresh, scheduler, store, boundaries, approval, dry_run, explain, quiet
@@ -447,11 +442,8 @@ def report(
         title = {"zh": "全国总览", "en": "National overview"}
         one = {"notebook": "overview", "region_set": "provinces", "title": title}
     one["languages"] = ["zh", "en"] if language is Language.both else [language.value]
-    choice = {
-        "file": f"`kepu report {region}`",
-        "formats": plan.parts(format_),
-        "overrides": plan.pairs(set_),
-    }
+    formats, overrides = plan.parts(format_), plan.pairs(set_)
+    choice = plan.Choice(f"`kepu report {region}`", formats=formats, overrides=overrides)
     place = making.folders(data, notebooks, out)
     options = making.Options(timeout=timeout, fresh=fresh, dry_run=dry_run)
     if not making.make(one, place, choice, options):

@@ -268,15 +268,14 @@ def folders(data: Path | None, notebooks: Path | None, out: Path | None) -> Fold
     return Folders(*(own or default for own, default in zip(given, defaults, strict=True)))
 
 
-def make(raw: Any, place: Folders, choice: Mapping[str, Any], options: Options) -> bool:
+def make(raw: Any, place: Folders, choice: project.Choice, options: Options) -> bool:
     """Plan and, unless this is a dry run, make the reports; give whether none failed.
 
     Parameters
     ----------
     raw : the mapping a batch file holds.
     place : where to read and write.
-    choice : ``file``, ``only``, ``languages``, ``formats`` and ``overrides`` of
-        :func:`evaluation.batch.plan.make_plan`.
+    choice : what a person chose of the batch.
     """
     jobs, how = _plan(raw, place, choice, options)
     if how.state.implausible and not options.quiet:
@@ -300,7 +299,7 @@ def make(raw: Any, place: Folders, choice: Mapping[str, Any], options: Options) 
 
 
 def _plan(
-    raw: Any, place: Folders, choice: Mapping[str, Any], options: Options
+    raw: Any, place: Folders, choice: project.Choice, options: Options
 ) -> tuple[Sequence[Job], run.Run]:
     """Plan against the checked data and the notebooks as they are now."""
     dataset = study.load(place.data)
@@ -316,7 +315,7 @@ def _plan(
     filled = {key: getattr(state, key) for key in ("data", "data_hash", "commit", "date")}
     notebooks = project.read_notebooks(place.notebooks)
     jobs = project.make_plan(
-        raw, dataset, notebooks, filled=filled, simulated=dataset.simulated, **choice
+        raw, dataset, notebooks, choice, filled=filled, simulated=dataset.simulated
     )
     how = run.Run(
         place.out, place.notebooks, place.data, state,

@@ -360,17 +360,33 @@ def catalogue(dataset: Any, notebooks: Mapping[str, Mapping[str, Parameter]]) ->
     return Catalogue(frozenset(dataset.regions["code"]), dict(members), notebooks)
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What a person chose of a batch on the command line.
+
+    Attributes
+    ----------
+    file : name of the batch file, for messages.
+    only : region codes or notebook names to keep; empty keeps all.
+    languages : languages to keep; empty keeps all.
+    formats : what to write in place of what the blocks say; empty leaves it to them.
+    overrides : ``--set`` values as text; converted to the declared types.
+    """
+
+    file: str = "batch"
+    only: Sequence[str] = ()
+    languages: Sequence[str] = ()
+    formats: Sequence[str] = ()
+    overrides: Mapping[str, str] = field(default_factory=dict)
+
+
 def make_plan(
     batch: Mapping[str, Any],
     dataset: Any,
     notebooks: Mapping[str, Mapping[str, Parameter]],
+    choice: Choice = Choice(),
     *,
-    file: str = "batch",
     filled: Mapping[str, Any] | None = None,
-    only: Sequence[str] = (),
-    languages: Sequence[str] = (),
-    formats: Sequence[str] = (),
-    overrides: Mapping[str, str] | None = None,
     simulated: bool = False,
 ) -> list[Job]:
     """Expand a batch into jobs, one for each report and language, in the order of the file.
@@ -379,12 +395,7 @@ def make_plan(
     ----------
     batch : the mapping a batch file holds.
     dataset, notebooks : see :func:`catalogue`.
-    file : name of the batch file, for messages.
     filled : values of the run for every notebook that declares them: data, data_hash, date, commit.
-    only : region codes or notebook names to keep; empty keeps all.
-    languages : languages to keep; empty keeps all.
-    formats : what to write in place of what the blocks say; empty leaves it to them.
-    overrides : ``--set`` values as text; converted to the declared types.
     simulated : mark the files as made from simulated data.
 
     Raises
@@ -397,19 +408,16 @@ def make_plan(
     problems += [problem for _, found in checked for problem in found]
     blocks = [block for block, _ in checked if block is not None]
     used = {block.notebook: notebooks[block.notebook] for block in blocks}
-    values, set_problems = _overrides(overrides or {}, used)
-    problems += set_problems + _choices("--language", languages, LANGUAGES)
-    problems += _choices("--format", formats, FORMATS)
-    given = (filled or {}, values, simulated, tuple(formats))
-    jobs = [
-        job for block in blocks for job in _jobs(block, dataset, notebooks[block.notebook], *given)
-    ]
+    values, set_problems = _overrides(choice.overrides, used)
+    problems += set_problems + _choices("--language", choice.languages, LANGUAGES)
+    problems += _choices("--format", choice.formats, FORMATS)
+    given = (filled or {}, values, simulated, tuple(choice.formats))
+    jobs = [job for b in blocks for job in _jobs(b, dataset, notebooks[b.notebook], *given)]
     problems += _duplicates(jobs)
-    if not problems:
-        problems += _only(only, jobs, known)
+    problems += [] if problems else _only(choice.only, jobs, known)
     if problems:
-        raise BatchError(file, problems)
-    return [job for job in jobs if _kept(job, only, languages)]
+        raise BatchError(choice.file, problems)
+    return [job for job in jobs if _kept(job, choice.only, choice.languages)]
 
 
 def _jobs(block: Block, dataset, declared, filled, overrides, simulated, formats) -> list[Job]:
