@@ -77,7 +77,7 @@ def save(block: Block, root: Path) -> None:
 
 
 def typed(line: str, folder: Path, surroundings: dict[str, str], *, here: bool) -> str:
-    """Type one command; give what it printed, errors and output as they came.
+    """Type one command; give what it printed, with its remarks on standard error where it failed.
 
     Parameters
     ----------
@@ -88,18 +88,20 @@ def typed(line: str, folder: Path, surroundings: dict[str, str], *, here: bool) 
         with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
             for name in ("KEPU_CACHE", "PYTHONPATH", "COLUMNS"):
                 patch.setenv(name, surroundings[name])
-            return CliRunner().invoke(app, shlex.split(line)[1:]).output
-    return subprocess.run(
+            result = CliRunner().invoke(app, shlex.split(line)[1:])
+            return result.output if result.exit_code else result.stdout
+    done = subprocess.run(
         ["bash", "-c", line], cwd=folder, env=surroundings, text=True, timeout=240, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ).stdout  # fmt: skip
+        capture_output=True,
+    )  # fmt: skip
+    return done.stdout + done.stderr if done.returncode else done.stdout
 
 
 def environment(home: Path, source: Path, cache: Path) -> dict[str, str]:
     """Where ``kepu`` and ``python`` are those of this interpreter, with the code in ``source``."""
     folder = home / "bin"
     folder.mkdir(parents=True)
-    starts = {"kepu": "evaluation.batch.cli", "jupyter": "jupyter_core.command"}
+    starts = {"kepu": "evaluation.batch.entry", "jupyter": "jupyter_core.command"}
     for name, module in starts.items():
         _executable(folder / name, f"-c 'from {module} import main; main()'")
     _executable(folder / "python", "")

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
-import evaluation.data
+import evaluation.data.package
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError
 from evaluation.base.web import link
@@ -54,7 +54,7 @@ def broken(monkeypatch, tmp_path):
         def fail(path):
             raise error
 
-        monkeypatch.setattr(evaluation.data, "load", fail)
+        monkeypatch.setattr(evaluation.data.package, "load", fail)
         monkeypatch.setattr(sys, "argv", ["kepu", "check", "--data", str(tmp_path)])
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
         with pytest.raises(SystemExit) as ended:

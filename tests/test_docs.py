@@ -27,7 +27,7 @@ PAGES = [p for p in sorted(DOCS.rglob("*.md")) if "generated" not in p.parts]
 GUIDES = [p for p in PAGES if p.parent.name == "how-to" and p.stem != "index"]
 TUTORIAL, TUTORIAL_ZH = DOCS / "tutorial.md", DOCS / "zh" / "tutorial.md"
 NEEDED = ("sphinx", "myst_nb", "furo", "latex2mathml")
-RUN, PARSED, SHOWN = {"console", "python"}, {"shell"}, {"{toctree}", "{literalinclude}"}
+RUN, PARSED, SHOWN = {"console", "python"}, {"shell"}, {"{toctree}", "{literalinclude}", "diff"}
 TOOLS = {"dask", "jupyter", "kepu", "make", "nbdime", "papermill", "pip", "pre-commit", "pytest"}
 LOADING = (("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"))
 

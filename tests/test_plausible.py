@@ -176,18 +176,19 @@ def test_check_names_the_figure_and_exits_0(package):
 
 
 def test_a_run_says_how_many_and_keeps_the_count(package, tmp_path, monkeypatch):
-    from evaluation.batch import making
+    from evaluation.batch import making, plan, run
 
     monkeypatch.setenv("KEPU_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(run, "run", lambda *_: [])
     region = load(package).regions["code"].iloc[-1]
-    command = ["report", region, "--dry-run", "--data", str(package)]
+    command = ["report", region, "--data", str(package)]
     command += ["--notebooks", str(ROOT / "notebooks"), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(cli.app, command)
     assert result.exit_code == 0
     assert "look implausible and nobody has confirmed them" in result.stderr
     place = making.Folders(package, ROOT / "notebooks", tmp_path / "out")
     batch = {"notebook": "region_report", "regions": [region], "languages": ["en"]}
-    _, how = making._plan(batch, place, {"file": "b"}, making.Options())
+    _, how = making._plan(batch, place, plan.Choice("b"), making.Options())
     assert how.state.implausible == plausible.unconfirmed(load(package)) > 0
 
     def refuse(dataset):

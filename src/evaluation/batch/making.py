@@ -278,12 +278,6 @@ def make(raw: Any, place: Folders, choice: project.Choice, options: Options) -> 
     choice : what a person chose of the batch.
     """
     jobs, how = _plan(raw, place, choice, options)
-    if how.state.implausible and not options.quiet:
-        typer.echo(
-            f"{how.state.implausible:,} figures look implausible and nobody has confirmed them — "
-            "`kepu check` names them",
-            err=True,
-        )
     console_ = console()
     if options.explain:
         console_.print(explanation(jobs, run.reasons(jobs, how)))
@@ -295,6 +289,12 @@ def make(raw: Any, place: Folders, choice: project.Choice, options: Options) -> 
     with progress(console_, len(jobs), quiet=options.quiet) as watch:
         outcomes = run.run(jobs, how, watch)
     summary(console_, outcomes, place.out, time.monotonic() - begun, quiet=options.quiet)
+    if how.state.implausible and not options.quiet:
+        typer.echo(
+            f"{how.state.implausible:,} figures look implausible and nobody has confirmed them — "
+            "`kepu check` names them",
+            err=True,
+        )
     return all(outcome.status != FAILED for outcome in outcomes)
 
 

@@ -290,7 +290,7 @@ class Folder:
         self.out, self.work, self.files = out, work, set(files)
 
     def path(self, name: str) -> Path:
-        """The path of a file by its name; its folder is made. See :func:`private.inside`."""
+        """The path of a file by its name; its folder is made, and it lies inside ``out``."""
         path = private.inside(self.out, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
