@@ -198,7 +198,7 @@ def odd_name(root, at, text):
 def _descriptor(root: Path) -> dict[str, Any] | None:
     try:
         return json.loads((root / "datapackage.json").read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # a mutation before this one
         return None
 
 
@@ -373,6 +373,8 @@ def _other_value(content: bytes, at: tuple, text: str) -> bytes:
     except ValueError:
         return content
     inside = _containers(value)
+    if not inside:
+        return content
     place = inside[at[1] % len(inside)]
     keys = sorted(place) if isinstance(place, dict) else range(len(place))
     place[list(keys)[at[2] % len(place)]] = _json_value(at, text)
