@@ -196,6 +196,8 @@ def odd_name(root, at, text):
 
 
 def _descriptor(root: Path) -> dict[str, Any] | None:
+    if not (root / "datapackage.json").is_file():  # to open a pipe would wait for its writer
+        return None
     try:
         return json.loads((root / "datapackage.json").read_text("utf-8"))
     except (OSError, ValueError, RecursionError):  # a mutation before this one
