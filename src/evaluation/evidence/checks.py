@@ -1,9 +1,10 @@
-"""Reasons to doubt an estimate: one function a check, one line in ``CHECKS``."""
+"""Reasons to doubt an estimate, one function a check."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import wraps
 from itertools import product
 from typing import Any
 
@@ -28,15 +29,14 @@ from evaluation.stats.least_squares import (
     solve_many,
 )
 
-# ------------------------------------------------------------------------------------------
-# What every check is given, and the words shared by all checks.
-
-
 # A check is read beside others, not on its own: fewer draws than the headline.
 DRAWS = 999
 # A refit on a remnant of the panel can reach any p-value; with fewer degrees of freedom than this
 # the check counts as not made.
 MINIMUM_FREE = 10
+
+
+ENDS = ("estimate", "low", "high", "p")
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,11 @@ def reading(low: float, high: float) -> str:
     return "positive" if low > 0 else "negative" if high < 0 else "unknown"
 
 
+def numbers(found: Any, names: Iterable[str] = ENDS) -> dict[str, float]:
+    """Attributes of a fit by name, the estimate with its interval and p-value unless others."""
+    return {name: float(getattr(found, name)) for name in names}
+
+
 def _bootstrapped(model: str, panel: pd.DataFrame, roles: Roles, inference: Inference) -> Refit:
     made = equation(model, panel, roles)
     regions = int(made.codes.max()) + 1
@@ -78,8 +83,7 @@ def _bootstrapped(model: str, panel: pd.DataFrame, roles: Roles, inference: Infe
         observation_weights=made.known_variance_weights()[0],
         level=inference.level,
     )
-    numbers = {name: getattr(found, name) for name in ("estimate", "se", "low", "high", "p")}
-    return Refit(**numbers, clusters=regions, observations=len(made.y))
+    return Refit(**numbers(found, ("se", *ENDS)), clusters=regions, observations=len(made.y))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,16 +113,12 @@ class Estimated:
                 f"'{self.roles.dose}'."
             )
         if self.linear:
-            self._check_estimate()
-
-    def _check_estimate(self) -> None:
-        """Refuse a panel and columns that are not those of the estimate."""
-        own = self.equations().fit().coefficients[-1]
-        if not np.isclose(own, self.result.estimate, rtol=1e-6):
-            raise ModelError(
-                f"Panel and columns give {own:.6g}, the estimate is "
-                f"{self.result.estimate:.6g}: the checks would doubt another estimate."
-            )
+            own = self.equations().fit().coefficients[-1]
+            if not np.isclose(own, self.result.estimate, rtol=1e-6):
+                raise ModelError(
+                    f"Panel and columns give {own:.6g}, the estimate is "
+                    f"{self.result.estimate:.6g}: the checks would doubt another estimate."
+                )
 
     @property
     def linear(self) -> bool:
@@ -154,9 +154,32 @@ class Estimated:
         return self.panel[self.roles.used].notna().all(axis=1).to_numpy()
 
 
-def impossible(name: str, reason: str) -> Check:
-    """A check that could not be made; the reason stands in its row, it is never counted passed."""
-    return Check(name, None, "check.impossible", {}, ({"reason": str(reason)},))
+def check(name: str, *, linear: bool = False, undecided: str = "") -> Callable:
+    """Make a :class:`Check` of a function that returns ``(passed, values, rows)``.
+
+    What the function refuses stands as the reason in the row of a check that could not be made;
+    it is never counted as passed. ``linear`` refuses other models; ``undecided`` ends the text
+    key of a check that neither passes nor fails.
+    """
+    endings = {True: "passed", False: "failed", None: undecided}
+
+    def decorate(finding: Callable[[Estimated], tuple]) -> Callable[[Estimated], Check]:
+        @wraps(finding)
+        def made(context: Estimated) -> Check:
+            try:
+                if linear and not context.linear:
+                    model = context.result.model
+                    raise ModelError(f"This check needs a linear model, not {model}.")
+                passed, values, rows = finding(context)
+            except KepuError as error:
+                return Check(name, None, "check.impossible", {}, ({"reason": str(error)},))
+            ending = endings[passed]
+            key = f"check.{name}.{ending}" if ending else f"check.{name}"
+            return Check(name, passed, key, values, tuple(rows))
+
+        return made
+
+    return decorate
 
 
 def estimates_without(context: Estimated, labels: pd.Series) -> pd.DataFrame:
@@ -189,14 +212,7 @@ def _one(context: Estimated, keep: np.ndarray) -> float:
         return float("nan")
 
 
-def records(frame: pd.DataFrame) -> tuple[dict[str, Any], ...]:
-    """Rows of a frame as plain records."""
-    return tuple(frame.to_dict("records"))
-
-
-# ------------------------------------------------------------------------------------------
 # The estimate under other survey assumptions: sample sizes and the design effect.
-
 
 DESIGN_EFFECTS = (1.0, 1.5, 2.0, 3.0)
 SAMPLE_FACTORS = (0.5, 1.0, 2.0)
@@ -222,41 +238,38 @@ def rebuilder(dataset: Dataset, frame: pd.DataFrame) -> Callable[[float, float],
     return rebuild
 
 
-def assumption_sweep(context: Estimated) -> Check:
+@check("assumption_sweep")
+def assumption_sweep(context: Estimated):
     """Refit under each pair of design effect and factor on the assumed samples.
 
     Fails if the sign or the reading of the interval (above, below or around zero) is not the same
     under all of them: then the finding rests on an assumption.
     """
-    name = "assumption_sweep"
     if context.rebuild is None:
-        return impossible(name, "No function was given that rebuilds the panel.")
-    rows = []
+        raise ModelError("No function was given that rebuilds the panel.")
+    rows, first = [], context.result
     for deff, factor in product(DESIGN_EFFECTS, SAMPLE_FACTORS):
         try:
-            result = context.refit(context.rebuild(deff, factor))
+            fit = context.refit(context.rebuild(deff, factor))
         except KepuError as error:
-            return impossible(name, f"design effect {deff}, sample factor {factor}: {error}")
-        row = {"design_effect": deff, "sample_factor": factor, "verdict": result.verdict}
-        rows.append(row | {k: getattr(result, k) for k in ("estimate", "low", "high", "p")})
-    table, first = pd.DataFrame(rows), context.result
-    same = (np.sign(table["estimate"]) == np.sign(first.estimate)).all()
-    same &= (table["verdict"] == first.verdict).all()
+            raise ModelError(f"design effect {deff}, sample factor {factor}: {error}") from error
+        row = {"design_effect": deff, "sample_factor": factor, "verdict": fit.verdict}
+        rows.append(row | numbers(fit))
+    table = pd.DataFrame(rows)
+    differing = table["verdict"] != first.verdict
+    turned = np.sign(table["estimate"]) != np.sign(first.estimate)
     values = {
         "count": len(table),
         "estimate_low": float(table["estimate"].min()),
         "estimate_high": float(table["estimate"].max()),
         "low": float(table["low"].min()),
         "high": float(table["high"].max()),
-        "differing": int((table["verdict"] != first.verdict).sum()),
+        "differing": int(differing.sum()),
     }
-    key = "check.assumption_sweep.passed" if same else "check.assumption_sweep.failed"
-    return Check(name, bool(same), key, values, tuple(rows))
+    return not (differing | turned).any(), values, rows
 
 
-# ------------------------------------------------------------------------------------------
 # Can the data tell the doses apart: condition number and variance inflation.
-
 
 MAXIMUM_VIF = 10.0
 MAXIMUM_CONDITION = 30.0
@@ -270,34 +283,28 @@ def within(X: np.ndarray, effects: int, weights: np.ndarray) -> np.ndarray:
     return rest / np.linalg.norm(rest, axis=0)
 
 
-def collinearity(context: Estimated) -> Check:
+@check("collinearity", linear=True, undecided="one")
+def collinearity(context: Estimated):
     """Condition number of covariates and doses, and the variance inflation of each.
 
     Fixed effects are taken out and columns scaled to unit length first. With several doses it
     fails if a dose's VIF exceeds 10 or the condition number 30: then no dose has an estimate of
     its own. With one dose it informs.
     """
-    name, s = "collinearity", context.roles
-    if not context.linear:
-        return impossible(name, "Collinearity is read off a linear model.")
     eqs = context.equations()
     columns = within(eqs.matrix, eqs.effects, eqs.weights)
     vif = np.diag(np.linalg.inv(columns.T @ columns))
-    names = eqs.names[eqs.effects :]
     values = {
         "condition_number": float(np.linalg.cond(columns)),
         "vif": float(vif[-eqs.doses :].max()),
         "doses": eqs.doses,
     }
-    rows = tuple({"column": n, "vif": float(v)} for n, v in zip(names, vif, strict=True))
-    if len(s.doses) == 1:
-        return Check(name, None, "check.collinearity.one", values, rows)
-    passed = values["vif"] <= MAXIMUM_VIF and values["condition_number"] <= MAXIMUM_CONDITION
-    key = "check.collinearity.passed" if passed else "check.collinearity.failed"
-    return Check(name, passed, key, values, rows)
+    apart = values["vif"] <= MAXIMUM_VIF and values["condition_number"] <= MAXIMUM_CONDITION
+    names = eqs.names[eqs.effects :]
+    rows = [{"column": n, "vif": float(v)} for n, v in zip(names, vif, strict=True)]
+    return apart if eqs.doses > 1 else None, values, rows
 
 
-# ------------------------------------------------------------------------------------------
 # How strong an unobserved confounder would have to be (Cinelli & Hazlett 2020).
 
 
@@ -378,31 +385,22 @@ def benchmarks(y: Any, X: Any, weights: Any, names: tuple[str, ...], chosen: lis
     rows = []
     for name in chosen:
         i = order.index(name)
-        pair = _partial_r2(treatment, i), _partial_r2(outcome, i)
-        rows.append(
-            {
-                "covariate": name,
-                "r2_with_dose": pair[0],
-                "r2_with_outcome": pair[1],
-                "strength": _strength(*pair),
-            }
-        )
+        pair = {
+            "r2_with_dose": _partial_r2(treatment, i),
+            "r2_with_outcome": _partial_r2(outcome, i),
+        }
+        rows.append({"covariate": name, **pair, "strength": _strength(*pair.values())})
     return rows
 
 
-def confounding(context: Estimated) -> Check:
+@check("robustness_value", linear=True, undecided="no_covariate")
+def confounding(context: Estimated):
     """Robustness value against the strongest observed covariate.
 
     Fails if a confounder no stronger than it would carry the estimate to zero; without a
     covariate there is nothing to compare with, and the check is not made.
     """
-    name, s = "robustness_value", context.roles
-    if not context.linear:
-        return impossible(
-            name, f"The robustness value needs a linear model, not {context.result.model}."
-        )
-    eqs = context.equations()
-    chosen = [*s.covariates, *s.doses[1:]]
+    eqs, roles = context.equations(), context.roles
     weights = eqs.weights
     fit = least_squares(eqs.y, eqs.matrix, weights)
     k, rss = len(eqs.names) - 1, float(fit.residuals @ fit.residuals)
@@ -413,22 +411,16 @@ def confounding(context: Estimated) -> Check:
         "partial_r2": _partial_r2(fit, k),
         "dof": fit.free,
     }
+    chosen = [*roles.covariates, *roles.doses[1:]]
     if not chosen:
-        reason = "No covariate to compare an unobserved confounder with."
-        return Check(
-            name, None, "check.robustness_value.no_covariate", values, ({"reason": reason},)
-        )
-    rows = benchmarks(eqs.y, eqs.matrix, weights, eqs.names, chosen, s.dose)
+        return None, values, [{"reason": "No covariate to compare an unobserved confounder with."}]
+    rows = benchmarks(eqs.y, eqs.matrix, weights, eqs.names, chosen, roles.dose)
     rows = sorted(rows, key=lambda row: -row["strength"])
-    values["strongest"] = rows[0]["strength"]
-    passed = values["rv"] > values["strongest"]
-    key = "check.robustness_value.passed" if passed else "check.robustness_value.failed"
-    return Check(name, passed, key, values, tuple(rows))
+    strongest = rows[0]["strength"]
+    return values["rv"] > strongest, values | {"strongest": strongest}, rows
 
 
-# ------------------------------------------------------------------------------------------
 # Does more of the dose go with more of the gain, step by step, and in a straight line?
-
 
 GROUPS = 4
 SQUARE = "dose_squared"
@@ -438,7 +430,10 @@ def _steps(context: Estimated) -> pd.DataFrame:
     """Adjusted outcome of the quarters of the dose, the lowest set to zero."""
     s, used = context.roles, context.used()
     dose = context.panel[s.dose]
-    group = pd.qcut(dose.where(used).rank(method="first"), GROUPS, labels=False)
+    try:
+        group = pd.qcut(dose.where(used).rank(method="first"), GROUPS, labels=False)
+    except ValueError as error:
+        raise ModelError(str(error)) from error
     names = [f"quarter_{i}" for i in range(1, GROUPS)]
     panel = context.panel.assign(
         **{name: (group == i + 1).astype(float).where(used) for i, name in enumerate(names)}
@@ -452,109 +447,86 @@ def _steps(context: Estimated) -> pd.DataFrame:
     return pd.DataFrame({"quarter": range(1, GROUPS + 1), "dose": middle, "adjusted": adjusted})
 
 
-def dose_response(context: Estimated) -> Check:
+@check("dose_response", linear=True)
+def dose_response(context: Estimated):
     """Quarters of the dose must be ordered, and the square must add nothing.
 
     Passes if the adjusted outcome rises (or falls) from each quarter to the next and the wild
     bootstrap test of a squared term is not rejected. Without any association four quarters are in
     order once in twelve: it can add at most one lock.
     """
-    name, s = "dose_response", context.roles
-    if not context.linear:
-        return impossible(name, "The dose-response check needs a linear model.")
-    dose = context.panel[s.dose]
+    roles, dose = context.roles, context.panel[context.roles.dose]
     middle = float(dose[context.used()].mean())
     panel = context.panel.assign(**{SQUARE: (dose - middle) ** 2})
-    try:
-        steps = _steps(context)
-        square = context.refit(panel, doses=[SQUARE], covariates=(*s.covariates, *s.doses))
-    except (ModelError, ValueError) as error:
-        return impossible(name, str(error))
+    steps = _steps(context)
+    square = context.refit(panel, doses=[SQUARE], covariates=(*roles.covariates, *roles.doses))
     change = np.diff(steps["adjusted"])
     monotone = bool((change > 0).all() or (change < 0).all())
     linear = square.p > 1 - context.result.level
-    passed = bool(monotone and linear)
-    key = "check.dose_response.passed" if passed else "check.dose_response.failed"
     values = {"p_square": float(square.p), "monotone": float(monotone), "linear": float(linear)}
-    return Check(name, passed, key, values, tuple(steps.to_dict("records")))
+    return monotone and linear, values, steps.to_dict("records")
 
 
-# ------------------------------------------------------------------------------------------
 # Leave one region out, one wave out, and the gains across an instrument break out.
-
 
 BREAK = "crosses_break"
 
 
-def _check(name: str, table: pd.DataFrame, estimate: float) -> Check:
+def _signs(context: Estimated, part: str):
+    """Whether the estimate keeps its sign without each label of a column in turn."""
+    estimate = context.result.estimate
+    table = estimates_without(context, context.panel[part])
     known = table.dropna(subset="estimate")
     if known.empty:
-        return impossible(name, "No subset of the panel identifies the dose.")
+        raise ModelError("No subset of the panel identifies the dose.")
     changed = np.sign(known["estimate"]) != np.sign(estimate)
     table = table.assign(sign_changes=changed.reindex(table.index, fill_value=False))
-    shift = (known["estimate"] - estimate).abs()
-    passed = not changed.any()
-    return Check(
-        name,
-        passed,
-        f"check.{name}.passed" if passed else f"check.{name}.failed",
-        {
-            "low": float(known["estimate"].min()),
-            "high": float(known["estimate"].max()),
-            "count": len(known),
-            "changes": int(changed.sum()),
-            "not_estimable": int(table["estimate"].isna().sum()),
-            "largest_shift": float(shift.max()),
-        },
-        records(table.sort_values("estimate", ignore_index=True)),
-    )
+    values = {
+        "low": float(known["estimate"].min()),
+        "high": float(known["estimate"].max()),
+        "count": len(known),
+        "changes": int(changed.sum()),
+        "not_estimable": int(table["estimate"].isna().sum()),
+        "largest_shift": float((known["estimate"] - estimate).abs().max()),
+    }
+    ordered = table.sort_values("estimate", ignore_index=True)
+    return not changed.any(), values, ordered.to_dict("records")
 
 
-def leave_one_region_out(context: Estimated) -> Check:
+@check("leave_one_region_out")
+def leave_one_region_out(context: Estimated):
     """Refit without each region; fails if the sign of the estimate changes in any."""
-    table = estimates_without(context, context.panel[context.roles.region])
-    return _check("leave_one_region_out", table, context.result.estimate)
+    return _signs(context, context.roles.region)
 
 
-def leave_one_wave_out(context: Estimated) -> Check:
+@check("leave_one_wave_out")
+def leave_one_wave_out(context: Estimated):
     """Refit without each wave (interval, of gains); fails if the sign changes in any."""
-    table = estimates_without(context, context.panel[context.roles.wave])
-    return _check("leave_one_wave_out", table, context.result.estimate)
+    return _signs(context, context.roles.wave)
 
 
-def breaks(context: Estimated) -> Check:
+@check("breaks")
+def breaks(context: Estimated):
     """Refit without the gains across an instrument break; fails if the sign changes.
 
     A wider interval on fewer gains is no failure.
     """
-    name = "breaks"
     if BREAK not in context.panel.columns:
-        return impossible(name, f"The panel has no column '{BREAK}'.")
+        raise ModelError(f"The panel has no column '{BREAK}'.")
     flagged = context.panel[BREAK].to_numpy(dtype=bool)
-    inside = context.panel[~flagged].reset_index(drop=True)
     left = int((flagged & context.used()).sum())
     if left == 0:
-        return impossible(name, "No gain crosses a break.")
-    try:
-        other = context.refit(inside)
-    except ModelError as error:
-        return impossible(name, str(error))
-    first = context.result
-    passed = bool(np.sign(other.estimate) == np.sign(first.estimate))
+        raise ModelError("No gain crosses a break.")
+    first, other = context.result, context.refit(context.panel[~flagged].reset_index(drop=True))
     rows = [
-        {"breaks": label, **{k: getattr(r, k) for k in ("estimate", "low", "high", "p")}}
-        | {"observations": r.observations}
-        for label, r in (("in", first), ("out", other))
+        {"breaks": label, **numbers(fit), "observations": fit.observations}
+        for label, fit in (("in", first), ("out", other))
     ]
-    values = {key: float(getattr(other, key)) for key in ("estimate", "low", "high", "p")}
-    values |= {"left_out": left, "observations": other.observations}
-    key = "check.breaks.passed" if passed else "check.breaks.failed"
-    return Check(name, passed, key, values, tuple(rows))
+    values = numbers(other) | {"left_out": left, "observations": other.observations}
+    return bool(np.sign(other.estimate) == np.sign(first.estimate)), values, rows
 
 
-# ------------------------------------------------------------------------------------------
 # Placebo: the dose of the next interval can have no part in the gain before it.
-
 
 LEAD = "next_interval_dose"
 
@@ -567,7 +539,8 @@ def with_lead(context: Estimated):
     return context.panel.assign(**{LEAD: lead})
 
 
-def placebo(context: Estimated) -> Check:
+@check("placebo", undecided="unclear")
+def placebo(context: Estimated):
     """Regress the gain on the next interval's dose, the current doses held.
 
     A region's dose moves slowly, so without the current one the future dose would only repeat it.
@@ -576,39 +549,34 @@ def placebo(context: Estimated) -> Check:
     violation (80 % power) exceeds the estimate, not finding one says nothing, and the check
     neither passes nor fails.
     """
-    name, s, level = "placebo", context.roles, context.result.level
-    panel = with_lead(context)
-    held = (*s.covariates, *s.doses)
-    try:
-        result = context.refit(panel, doses=[LEAD], covariates=held)
-    except ModelError as error:
-        return impossible(name, str(error))
-    detectable = minimum_detectable(result.se, result.clusters, level)
+    roles, first = context.roles, context.result
+    held = (*roles.covariates, *roles.doses)
+    fit = context.refit(with_lead(context), doses=[LEAD], covariates=held)
+    detectable = minimum_detectable(fit.se, fit.clusters, first.level)
     if not np.isfinite(detectable):
-        return impossible(name, "The standard error of the placebo is not finite.")
-    powered = bool(detectable <= abs(context.result.estimate))
-    passed, key = (True, "check.placebo.passed") if powered else (None, "check.placebo.unclear")
-    if result.p <= 1 - level:
-        passed, key = False, "check.placebo.failed"
-    values = {k: float(getattr(result, k)) for k in ("estimate", "low", "high", "p")}
-    values |= {
+        raise ModelError("The standard error of the placebo is not finite.")
+    powered = detectable <= abs(first.estimate)
+    passed = False if fit.p <= 1 - first.level else True if powered else None
+    values = numbers(fit) | {
         "minimum_detectable": detectable,
-        "headline": float(abs(context.result.estimate)),
-        "observations": result.observations,
-        "clusters": result.clusters,
+        "headline": float(abs(first.estimate)),
+        "observations": fit.observations,
+        "clusters": fit.clusters,
     }
-    return Check(name, passed, key, values, ({"dose": s.dose, **values},))
+    return passed, values, [{"dose": roles.dose, **values}]
 
 
-# ------------------------------------------------------------------------------------------
 # Sampling error of the rates: drawn anew, and taken out of the opening level.
 
 
-def _rates(context: Estimated):
+def _rates(context: Estimated) -> pd.DataFrame:
+    if context.rates is None:
+        raise ModelError("No published rates with their variances were given.")
     return context.rates[context.rates["variance"].notna()].reset_index(drop=True)
 
 
-def measurement_error(context: Estimated) -> Check:
+@check("measurement_error", linear=True)
+def measurement_error(context: Estimated):
     """Draw every rate from its sampling distribution and refit; it informs and cannot fail.
 
     The published rates hold one sampling error already; the draws add a second one of the same
@@ -616,18 +584,10 @@ def measurement_error(context: Estimated) -> Check:
     moved the estimate about as far already), ``widening`` their median standard error over its
     own (both CRV1), ``sign_share`` the share of draws with the other sign.
     """
-    name = "measurement_error"
-    if context.rates is None:
-        return impossible(name, "No published rates were given to draw from.")
-    if not context.linear:
-        return impossible(name, "Refitting every draw needs a linear model.")
     first, rates, seed = context.result, _rates(context), context.inference.seed
-    try:
-        drawn = gains_of(draw_rates(rates, context.draws, seed), rates, context.panel)
-        found = refit(first.model, context.panel, drawn, context.roles, seed)
-    except KepuError as error:
-        return impossible(name, str(error))
-    estimates = found.estimates[0]
+    panels = gains_of(draw_rates(rates, context.draws, seed), rates, context.panel)
+    fits = refit(first.model, context.panel, panels, context.roles, seed)
+    estimates = fits.estimates[0]
     tail = (1 - first.level) / 2
     low, high = np.quantile(estimates, [tail, 1 - tail])
     values = {
@@ -637,32 +597,22 @@ def measurement_error(context: Estimated) -> Check:
         "low": float(low),
         "high": float(high),
         "shift": float(estimates.mean() - first.estimate),
-        "widening": float(np.median(found.se[0]) / first.se),
+        "widening": float(np.median(fits.se[0]) / first.se),
         "sign_share": float(np.mean(np.sign(estimates) != np.sign(first.estimate))),
         "draws": len(estimates),
     }
-    return Check(name, None, "check.measurement_error", values, (values,))
+    return None, values, [values]
 
 
-def opening_error(context: Estimated) -> Check:
+@check("opening_error", linear=True)
+def opening_error(context: Estimated):
     """Take the known sampling error out of the opening level used as a control.
 
     Fails if the corrected estimate has the other sign or its interval reads differently (holds
     zero where the headline does not, or the reverse).
     """
-    name = "opening_error"
-    if context.rates is None:
-        return impossible(name, "No published rates with their variances were given.")
-    if not context.linear:
-        return impossible(name, "The correction needs a linear model.")
     first = context.result
-    try:
-        other = corrected(first.model, context.panel, _rates(context), context.roles, first.level)
-    except KepuError as error:
-        return impossible(name, str(error))
+    other = corrected(first.model, context.panel, _rates(context), context.roles, first.level)
     same = reading(other.low, other.high) == first.verdict
-    passed = bool(same and np.sign(other.estimate) == np.sign(first.estimate))
-    names = ("naive", "estimate", "se", "low", "high", "reliability", "factor")
-    values = {name: float(getattr(other, name)) for name in names}
-    key = "check.opening_error.passed" if passed else "check.opening_error.failed"
-    return Check(name, passed, key, values, (values,))
+    values = numbers(other, ("naive", "estimate", "se", "low", "high", "reliability", "factor"))
+    return same and bool(np.sign(other.estimate) == np.sign(first.estimate)), values, [values]

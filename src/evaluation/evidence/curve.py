@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import ModelError
-from evaluation.base.results import Check
-from evaluation.evidence.checks import BREAK, Estimated, impossible, records
+from evaluation.evidence.checks import BREAK, Estimated, check
 from evaluation.stats.least_squares import Equation
 from evaluation.stats.permutation import TIE, p_value
 
@@ -219,7 +218,8 @@ def estimates(context: Estimated, parts: Curve, draws: int, seed: int):
     return table[known].reset_index(drop=True), values[known, 1:], moved
 
 
-def specification_curve(context: Estimated) -> Check:
+@check("specification_curve", linear=True)
+def specification_curve(context: Estimated):
     """Covariate subsets x dose scale x weights x break gains in or out x waves left out.
 
     Fails if more than a quarter of the estimates have the other sign than the headline. The joint
@@ -228,19 +228,12 @@ def specification_curve(context: Estimated) -> Check:
     2020, Nature Human Behaviour 4:1208-1214). Estimates are per standard deviation of the dose on
     its own scale; weights leave the dose out of σ², so the headline's differ by a little.
     """
-    name = "specification_curve"
-    if not context.linear:
-        return impossible(name, "The specification curve needs a linear model.")
-    try:
-        parts = curve(context)
-        table, dealt, moved = estimates(context, parts, context.draws, context.inference.seed)
-    except ModelError as error:
-        return impossible(name, str(error))
+    table, dealt, moved = estimates(context, curve(context), context.draws, context.inference.seed)
     if table.empty:
-        return impossible(name, "No specification identifies the dose.")
+        raise ModelError("No specification identifies the dose.")
     median = float(table["estimate"].median())
-    drawn = np.abs(np.nanmedian(dealt, axis=0))
-    extreme = int(np.count_nonzero(~(drawn < abs(median) * (1 - TIE))))
+    medians = np.abs(np.nanmedian(dealt, axis=0))
+    extreme = int(np.count_nonzero(~(medians < abs(median) * (1 - TIE))))
     opposite = float((np.sign(table["estimate"]) != np.sign(context.result.estimate)).mean())
     values = {
         "count": len(table),
@@ -252,6 +245,4 @@ def specification_curve(context: Estimated) -> Check:
         "draws": dealt.shape[1],
         "moved": moved,
     }
-    passed = opposite <= OPPOSITE_SHARE
-    key = "check.specification_curve.passed" if passed else "check.specification_curve.failed"
-    return Check(name, passed, key, values, records(table))
+    return opposite <= OPPOSITE_SHARE, values, table.to_dict("records")
