@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES
-from evaluation.evidence.words import said
+from evaluation.evidence.grade import said
 from evaluation.report import explorer
 from evaluation.report.explorer import _Panel, explore
 from evaluation.value.scenario import Change, plans, scenario

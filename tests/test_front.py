@@ -18,7 +18,7 @@ from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES
 from evaluation.batch import cells, front
 from evaluation.batch.cells import clean, read
-from evaluation.evidence.words import said
+from evaluation.evidence.grade import said
 from evaluation.report.html import loaded
 from evaluation.report.overview import summarise
 from front_samples import HOSTILE, STATUSES, batch, entry, named, regions, squares, summary

@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 
 from evaluation.base.results import COLUMNS, Check, Result
 from evaluation.base.text import LANGUAGES, chance, rounded
-from evaluation.evidence.words import gate
+from evaluation.evidence.grade import gate
 
 COEFFICIENTS = (
     {"term": "fund", "estimate": 0.123, "se": 0.0456, "low": 0.03, "high": 0.21, "p": 0.0001},

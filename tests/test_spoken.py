@@ -16,7 +16,7 @@ from evaluation.base import results
 from evaluation.base.errors import KepuError
 from evaluation.base.results import Check
 from evaluation.base.text import LANGUAGES
-from evaluation.evidence.words import said
+from evaluation.evidence.grade import said
 from evaluation.models import panels
 from evaluation.value.scenario import parse, scenario
 

@@ -1,25 +1,31 @@
-"""Locks and grades: what the design of an estimate supports."""
+"""Strength of evidence: 0 to 5 locks, and the words a sentence may use at each."""
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from math import isfinite
 
 import pandas as pd
 
 from evaluation.base.errors import KepuError
 from evaluation.base.results import MOST_LOCKS, Check, Spoken, say
-from evaluation.base.text import chance, t
-from evaluation.evidence.checks import Estimated
-from evaluation.evidence.words import gate
+from evaluation.base.text import LANGUAGES, chance, t, texts
 
 # ------------------------------------------------------------------------------------------
 # The design of a study as the grade reads it, counted from the rows an estimate rests on.
 
 
 # Locks each design starts with.
-START = {"randomised": 5, "staggered": 4, "continuous": 3, "before_after": 1}
+START = {
+    "randomised": ("evidence.start.randomised", 5),
+    "staggered": ("evidence.start.staggered", 4),
+    "continuous": ("evidence.start.continuous", 3),
+    "before_after": ("evidence.start.before_after", 1),
+}
 SAMPLING_ERRORS = ("published", "assumed", "none")
 
 
@@ -60,45 +66,6 @@ class Design:
             value = getattr(self, name)
             if not (isfinite(value) and value >= 0):
                 raise KepuError(f"'{name}' must be a finite number of at least 0; it is {value}.")
-
-
-def waves_of(rows: pd.DataFrame, wave: str) -> int:
-    """Survey waves behind the rows; a gain has two."""
-    if {"wave_from", "wave_to"} <= set(rows.columns):
-        return len(set(rows["wave_from"]) | set(rows["wave_to"]))
-    return int(rows[wave].nunique())
-
-
-def treated_regions(dose: pd.Series, regions: pd.Series) -> int:
-    """Regions with any dose other than the commonest; 0 where the dose never varies."""
-    return int(regions[dose != dose.mode().iloc[0]].nunique())
-
-
-def panel_design(
-    context: Estimated,
-    *,
-    kind: str,
-    pre_period: bool,
-    sampling_error: str,
-    mode_changed: bool,
-    doses_outside_support_sd: float = 0.0,
-) -> Design:
-    """Count waves, regions and treated regions of an estimate; the rest must be declared.
-
-    See :class:`Design` for the declared parts and what they may be.
-    """
-    roles = context.roles
-    rows = context.panel[context.used()]
-    return Design(
-        kind=kind,
-        waves=waves_of(rows, roles.wave),
-        pre_period=pre_period,
-        regions=int(rows[roles.region].nunique()),
-        treated=treated_regions(rows[roles.dose], rows[roles.region]),
-        sampling_error=sampling_error,
-        doses_outside_support_sd=doses_outside_support_sd,
-        mode_changed=mode_changed,
-    )
 
 
 # ------------------------------------------------------------------------------------------
@@ -147,8 +114,7 @@ class Grade(Spoken):
         """The locks and every component that set or moved them, in plain sentences."""
         end = "。" if language == "zh" else ". "
         parts = "".join(_worded(item, language) + end for item in self.components).strip()
-        told = {"locks": self.locks, "most": MOST_LOCKS, "parts": parts}
-        return say("speak.grade", language, **told)
+        return say("speak.grade", language, locks=self.locks, most=MOST_LOCKS, parts=parts)
 
     def __repr__(self) -> str:
         moved = ", ".join(f"{item.kind} {item.amount}" for item in self.components)
@@ -166,16 +132,6 @@ def _worded(item: Component, language: str) -> str:
     return say(item.key, language, amount=item.amount, value=value)
 
 
-def _start(design: Design) -> Component:
-    key = {
-        "randomised": "evidence.start.randomised",
-        "staggered": "evidence.start.staggered",
-        "continuous": "evidence.start.continuous",
-        "before_after": "evidence.start.before_after",
-    }[design.kind]
-    return Component("start", key, START[design.kind], float(START[design.kind]))
-
-
 def _caps(design: Design) -> list[Component]:
     outside = design.doses_outside_support_sd
     rules = (
@@ -189,51 +145,40 @@ def _caps(design: Design) -> list[Component]:
     return [Component("cap", key, cap, float(value)) for holds, key, cap, value in rules if holds]
 
 
-def _minus(key: str, value: float) -> list[Component]:
-    return [Component("minus", key, 1, float(value))]
-
-
-def _trend(check: Check) -> list[Component]:
+def _trend(check: Check) -> tuple[str, float] | None:
     """A test of earlier trends that finds one, could not find one, or could not be made."""
-    if "minimum_detectable" not in check.values:
-        return _minus("evidence.minus.pre_trend_untested", 0)
-    if check.values["minimum_detectable"] > check.values["headline"]:
-        return _minus("evidence.minus.pre_trend", check.values["minimum_detectable"])
-    failed = check.passed is not True
-    return _minus("evidence.minus.pre_trend_found", check.values["p"]) if failed else []
+    values = check.values
+    if "minimum_detectable" not in values:
+        return "evidence.minus.pre_trend_untested", 0
+    if values["minimum_detectable"] > values["headline"]:
+        return "evidence.minus.pre_trend", values["minimum_detectable"]
+    return None if check.passed is True else ("evidence.minus.pre_trend_found", values["p"])
 
 
-def _confounder(check: Check) -> list[Component]:
+def _confounder(check: Check) -> tuple[str, float] | None:
     if "strongest" not in check.values:
-        return _minus("evidence.minus.confounder_untested", 0)
-    failed = check.passed is not True
-    return _minus("evidence.minus.confounder", check.values["rv"]) if failed else []
+        return "evidence.minus.confounder_untested", 0
+    return None if check.passed is True else ("evidence.minus.confounder", check.values["rv"])
 
 
-def _unstable(regions: Check, curve: Check) -> list[Component]:
+def _unstable(regions: Check, curve: Check) -> tuple[str, float] | None:
     """One minus for a sign that changes, whichever of the two checks finds it."""
     if "changes" not in regions.values or "opposite_share" not in curve.values:
-        return _minus("evidence.minus.sign_untested", 0)
-    if regions.values["changes"] > 0:
-        return _minus("evidence.minus.sign_regions", regions.values["changes"])
-    share = curve.values["opposite_share"]
-    return _minus("evidence.minus.sign_specifications", share) if share > OPPOSITE_SHARE else []
+        return "evidence.minus.sign_untested", 0
+    changes, share = regions.values["changes"], curve.values["opposite_share"]
+    if changes > 0:
+        return "evidence.minus.sign_regions", changes
+    return ("evidence.minus.sign_specifications", share) if share > OPPOSITE_SHARE else None
 
 
 def _minuses(design: Design, checks: dict[str, Check]) -> list[Component]:
-    return [
-        *_trend(checks["placebo"]),
-        *_confounder(checks["robustness_value"]),
-        *_unstable(checks["leave_one_region_out"], checks["specification_curve"]),
-        *(_minus("evidence.minus.mode", 1) if design.mode_changed else []),
-    ]
-
-
-def _plus(checks: dict[str, Check]) -> list[Component]:
-    response = checks.get("dose_response")
-    if response is None or response.passed is not True:
-        return []
-    return [Component("plus", "evidence.plus.dose_response", 1, 1.0)]
+    reasons = (
+        _trend(checks["placebo"]),
+        _confounder(checks["robustness_value"]),
+        _unstable(checks["leave_one_region_out"], checks["specification_curve"]),
+        ("evidence.minus.mode", 1) if design.mode_changed else None,
+    )
+    return [Component("minus", key, 1, float(value)) for key, value in filter(None, reasons)]
 
 
 def grade(design: Design, checks: Iterable[Check]) -> Grade:
@@ -256,12 +201,158 @@ def grade(design: Design, checks: Iterable[Check]) -> Grade:
         raise KepuError("A check is given twice; grade one estimate at a time.")
     if lacking := [name for name in NEEDED if name not in named]:
         raise KepuError(f"No grade without the checks {', '.join(lacking)}.")
-    start, caps = _start(design), _caps(design)
-    minuses, plus = _minuses(design, named), _plus(named)
-    ceiling = min([5, *(cap.amount for cap in caps)])
-    locks = min(start.amount, ceiling) - len(minuses) + len(plus)
-    locks = max(0, min(ceiling, locks))
+    key, amount = START[design.kind]
+    start = Component("start", key, amount, float(amount))
+    caps, minuses = _caps(design), _minuses(design, named)
+    plus = []
+    if "dose_response" in named and named["dose_response"].passed is True:
+        plus = [Component("plus", "evidence.plus.dose_response", 1, 1.0)]
+    ceiling = min([MOST_LOCKS, *(cap.amount for cap in caps)])
+    locks = max(0, min(ceiling, min(amount, ceiling) - len(minuses) + len(plus)))
     return Grade(locks, (start, *caps, *minuses, *plus))
+
+
+# ------------------------------------------------------------------------------------------
+# The gate on words: what a sentence may claim at a strength of evidence, in both languages.
+
+
+@dataclass(frozen=True)
+class Words:
+    """Expressions that need at least ``locks`` to be said.
+
+    ``beside`` is an expression that, in the same sentence, lifts the ban; empty where nothing does.
+    """
+
+    locks: int
+    zh: tuple[str, ...]
+    en: tuple[str, ...]
+    beside_zh: str = ""
+    beside_en: str = ""
+
+    def of(self, language: str) -> tuple[str, ...]:
+        """The expressions in a language."""
+        return self.zh if language == "zh" else self.en
+
+    def beside(self, language: str) -> str:
+        """What lifts the ban in a language."""
+        return self.beside_zh if language == "zh" else self.beside_en
+
+
+ASSOCIATION = Words(
+    1,
+    ("关联", "正相关", "负相关", "相关性", "与.{1,20}相关", "同步(?:上升|提高|变化)",
+     "越.{1,12}越"),
+    (r"associat\w*", r"correlat\w*", r"goes? with", r"went with", r"go(?:es)? together"),
+)  # fmt: skip
+EFFECT = Words(
+    3,
+    ("效果", "效应", "成效", "作用", "影响", "见效", "有效", "效用"),
+    (r"effect\w*", r"impact\w*", r"influenc\w+"),
+    "关联",
+    r"associat\w*",
+)
+CAUSE = Words(
+    5,
+    ("导致", "使得", "促使", "引起", "造成", "带来", "促成", "拉动", "归功于", "得益于", "归因",
+     "因果", "因为", "由于", "因此", "从而", "源于", "促进了", "提升了", "推动了", "改善了",
+     "增强了", "提高了", "使.{0,12}(?:提高|上升|增加|增长|改善|提升|下降|降低)",
+     "让.{0,8}(?:提高|上升|提升)"),
+    (r"caus(?:e|es|ed|ing|al|ality|ally)", r"le[ad]d?s? to", r"leading to",
+     r"result(?:s|ed|ing)? (?:in|from)", r"thanks to", r"due to", r"owing to", r"dr[io]ves?",
+     r"driven", r"because(?: of)?", r"contribut\w+ to", r"boost\w*", r"improv\w+",
+     r"rais(?:e|es|ed|ing)", r"achiev\w+", r"br(?:ings?|ought) about", r"responsible for",
+     r"attribut\w+", r"therefore", r"thus", r"work(?:s|ed)", r"produc(?:e|es|ed)",
+     r"ma(?:kes?|de) .{1,40} (?:higher|rise|grow)", r"prov(?:es?|ed|en)"),
+)  # fmt: skip
+RULES = (ASSOCIATION, EFFECT, CAUSE)
+
+# Names of statistical notions, and headings, in which the word makes no claim.
+TERMS = {
+    "zh": ("设计效应", "固定效应", "随机效应", "最小可检出效应", "平均偏效应", "成效评价",
+           "有效样本", "有效观测", "有效省份", "样本有效", "相关系数"),
+    "en": ("design effects?", "fixed[- ]effects?", "random[- ]effects?", "wave effects?",
+           "region effects?", "interval effects?", "minimum detectable effects?",
+           "average partial effects?",
+           "effective (?:samples?|observations|provinces|regions|number|size)"),
+}  # fmt: skip
+
+# Sentences of the text table that use such a word to deny the claim or to bound what can be read.
+# They are let through word for word, never in a variant.
+DENIALS = (
+    "effect.some",
+    "findings.effect.some",
+    "effect.here.text",
+    "inputs.intro",
+    "level.gains.note",
+    "method.words",
+    "norms.coverage",
+)
+SENTENCE = re.compile(r"(?<=[。！？；!?;])|(?<=\.)(?=\s|$)")
+
+
+@cache
+def _form(words: tuple[str, ...], language: str) -> re.Pattern[str]:
+    joined = "|".join(words)
+    return re.compile(joined if language == "zh" else rf"\b(?:{joined})\b", re.IGNORECASE)
+
+
+@cache
+def _as_written(key: str, language: str) -> re.Pattern[str]:
+    """The sentence of a text key with anything but a further sentence in its places."""
+    parts = []
+    template = re.sub(r"<[^>]+>", "", texts()[key][language])
+    for text, name, _, _ in string.Formatter().parse(template):
+        parts.append(re.sub(r"(?:\\\s)+", r"\\s*", re.escape(text)))
+        parts.append(r"(?:(?!\.\s)[^。！？!?]){0,400}?" if name else "")
+    return re.compile("".join(parts), flags=re.DOTALL)
+
+
+def said(text: str, language: str, locks: int, denials: Iterable[str] = DENIALS) -> list[str]:
+    """Forbidden expressions a text uses, once terms and denials are taken out.
+
+    Below 1 lock association is forbidden as well; below 3 ``effect`` unless the sentence says
+    ``associated``; below 5 every word of cause: 3 and 4 permit only "consistent with an effect".
+
+    Raises
+    ------
+    KepuError : an unknown language or locks outside 0 to 5.
+    """
+    if language not in LANGUAGES:
+        raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
+    if not 0 <= locks <= MOST_LOCKS:
+        raise KepuError(f"Locks run from 0 to {MOST_LOCKS}; got {locks}.")
+    for key in denials:
+        text = _as_written(key, language).sub(" ", text)
+    text = _form(TERMS[language], language).sub(" ", text)
+    forbidden = []
+    for rule in (rule for rule in RULES if locks < rule.locks):
+        beside, form = rule.beside(language), _form(rule.of(language), language)
+        for sentence in SENTENCE.split(text):
+            if not (beside and re.search(beside, sentence, re.IGNORECASE)):
+                forbidden += form.findall(sentence)
+    return forbidden
+
+
+def gate(text: str, language: str, locks: int, denials: Iterable[str] = DENIALS) -> str:
+    """Return the text unchanged, or refuse it.
+
+    Parameters
+    ----------
+    text : what a reader would see, without markup. locks : strength of the evidence, 0 to 5.
+    denials : keys of sentences that may stand as they are written.
+
+    Raises
+    ------
+    KepuError : the text says more than the evidence permits; names the words.
+
+    >>> gate("More museums are associated with gains.", "en", 2)
+    'More museums are associated with gains.'
+    """
+    words = said(text, language, locks, denials)
+    if words:
+        listed = ", ".join(f"'{word}'" for word in dict.fromkeys(words))
+        raise KepuError(f"With {locks} of {MOST_LOCKS} locks no sentence may say {listed}: {text}")
+    return text
 
 
 # Least locks and the sentence they permit, by verdict; an interval that holds zero says the same at

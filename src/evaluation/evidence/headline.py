@@ -27,7 +27,7 @@ from evaluation.evidence.checks import (
     rebuilder,
 )
 from evaluation.evidence.curve import specification_curve
-from evaluation.evidence.grade import Grade, grade, panel_design, permitted
+from evaluation.evidence.grade import Design, Grade, grade, permitted
 from evaluation.models import named
 from evaluation.models.columns import GAINS, Inference, Roles, equation
 from evaluation.models.panels import Panels, roles
@@ -258,12 +258,16 @@ def headline(
 
 def _graded(dataset: Dataset, context: Estimated, checks: tuple[Check, ...]) -> Grade:
     """Everyone has some input and always had: no pre-period; sampling errors are assumed."""
-    rows = context.panel[context.used()]
-    design = panel_design(
-        context,
+    rows, region = context.panel[context.used()], context.roles.region
+    dose = rows[context.roles.dose]
+    design = Design(
         kind="continuous",
+        waves=len({*rows["wave_from"], *rows["wave_to"]}),
         pre_period=False,
+        regions=int(rows[region].nunique()),
+        treated=int(rows.loc[dose != dose.mode().iloc[0], region].nunique()),
         sampling_error="assumed" if len(dataset.assumptions) else "published",
+        doses_outside_support_sd=0.0,
         mode_changed=bool(rows["crosses_break"].any()),
     )
     return grade(design, checks)

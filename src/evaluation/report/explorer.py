@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation import report
-from evaluation.evidence.words import gate
+from evaluation.evidence.grade import gate
 from evaluation.figures import charts, style
 from evaluation.report import page as page_module
 from evaluation.report.blocks import Figure, Paragraph

@@ -12,7 +12,7 @@ from evaluation.base import cache
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.data.facts import INDEX
 from evaluation.data.slices import lineage
-from evaluation.evidence.words import gate
+from evaluation.evidence.grade import gate
 from evaluation.figures import charts, style
 from evaluation.figures import decision as plots_value
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
