@@ -213,7 +213,6 @@ def _one(context: Estimated, keep: np.ndarray) -> float:
 
 
 # The estimate under other survey assumptions: sample sizes and the design effect.
-
 DESIGN_EFFECTS = (1.0, 1.5, 2.0, 3.0)
 SAMPLE_FACTORS = (0.5, 1.0, 2.0)
 
@@ -270,7 +269,6 @@ def assumption_sweep(context: Estimated):
 
 
 # Can the data tell the doses apart: condition number and variance inflation.
-
 MAXIMUM_VIF = 10.0
 MAXIMUM_CONDITION = 30.0
 
@@ -421,7 +419,6 @@ def confounding(context: Estimated):
 
 
 # Does more of the dose go with more of the gain, step by step, and in a straight line?
-
 GROUPS = 4
 SQUARE = "dose_squared"
 
@@ -468,7 +465,6 @@ def dose_response(context: Estimated):
 
 
 # Leave one region out, one wave out, and the gains across an instrument break out.
-
 BREAK = "crosses_break"
 
 
@@ -527,7 +523,6 @@ def breaks(context: Estimated):
 
 
 # Placebo: the dose of the next interval can have no part in the gain before it.
-
 LEAD = "next_interval_dose"
 
 
@@ -586,8 +581,7 @@ def measurement_error(context: Estimated):
     """
     first, rates, seed = context.result, _rates(context), context.inference.seed
     panels = gains_of(draw_rates(rates, context.draws, seed), rates, context.panel)
-    fits = refit(first.model, context.panel, panels, context.roles, seed)
-    estimates = fits.estimates[0]
+    estimates, se = (part[0] for part in refit(first.model, context.panel, panels, context.roles))
     tail = (1 - first.level) / 2
     low, high = np.quantile(estimates, [tail, 1 - tail])
     values = {
@@ -597,7 +591,7 @@ def measurement_error(context: Estimated):
         "low": float(low),
         "high": float(high),
         "shift": float(estimates.mean() - first.estimate),
-        "widening": float(np.median(fits.se[0]) / first.se),
+        "widening": float(np.median(se) / first.se),
         "sign_share": float(np.mean(np.sign(estimates) != np.sign(first.estimate))),
         "draws": len(estimates),
     }

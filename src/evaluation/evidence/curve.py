@@ -15,10 +15,7 @@ from evaluation.evidence.checks import BREAK, Estimated, check
 from evaluation.stats.least_squares import Equation
 from evaluation.stats.permutation import TIE, p_value
 
-# ------------------------------------------------------------------------------------------
 # The reasonable specifications of one estimate, listed before any is fitted.
-
-
 TRANSFORMATIONS = ("log2", "level", "z")
 # A wave is left out in its turn if it holds this share of the rows; smaller ones change nothing.
 LARGE_WAVE = 0.1
@@ -121,10 +118,7 @@ def specifications(context: Estimated, parts: Curve) -> Iterator[dict[str, Any]]
         }
 
 
-# ------------------------------------------------------------------------------------------
 # Specification curve with a joint permutation test over region trajectories.
-
-
 OPPOSITE_SHARE = 0.25
 
 

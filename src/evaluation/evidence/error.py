@@ -14,34 +14,6 @@ from evaluation.base.errors import KepuError, ModelError
 from evaluation.models.columns import Roles, equation
 from evaluation.stats.least_squares import Equation, cluster_sums, crv1_many, solve_many
 
-# ------------------------------------------------------------------------------------------
-# Sampling error carried through: draw the published rates anew, form gains, refit the model.
-
-
-BATCH = 1000
-
-
-@dataclass(frozen=True, eq=False)
-class DrawSet:
-    """Estimates of one model on many drawn panels.
-
-    Attributes
-    ----------
-    terms : the doses, in the order of the rows. estimates, se : (doses, draws), se by CRV1.
-    seed : of the drawn rates.
-    """
-
-    terms: tuple[str, ...]
-    estimates: np.ndarray
-    se: np.ndarray
-    seed: int
-
-    def of(self, term: str) -> np.ndarray:
-        """Draws (draws,) of one dose."""
-        if term not in self.terms:
-            raise KepuError(f"No draws of '{term}'; there are {', '.join(self.terms)}.")
-        return self.estimates[self.terms.index(term)]
-
 
 def draw_rates(rates_table: pd.DataFrame, draws: int, seed: int) -> np.ndarray:
     """Draw each published rate from its sampling distribution.
@@ -91,11 +63,11 @@ def rate_rows(rates_table: pd.DataFrame, regions: Any, waves: Any) -> np.ndarray
     if index.has_duplicates:
         raise KepuError("The rate table holds a region and wave twice.")
     wanted = pd.MultiIndex.from_arrays([regions, waves])
-    found = index.get_indexer(wanted)
-    if (found < 0).any():
-        region, wave = wanted[int(np.argmin(found))]
+    rows = index.get_indexer(wanted)
+    if (rows < 0).any():
+        region, wave = wanted[int(np.argmin(rows))]
         raise KepuError(f"No rate of {region} in {wave} in the rate table.")
-    return found
+    return rows
 
 
 def gains_of(
@@ -114,37 +86,17 @@ def gains_of(
     """
     if "wave_from" not in panel.columns:
         return {"rate": rate_draws[:, rate_rows(rates_table, panel["region_code"], panel["wave"])]}
-    before = rate_draws[:, rate_rows(rates_table, panel["region_code"], panel["wave_from"])]
-    after = rate_draws[:, rate_rows(rates_table, panel["region_code"], panel["wave_to"])]
+    before, after = (
+        rate_draws[:, rate_rows(rates_table, panel["region_code"], panel[end])]
+        for end in ("wave_from", "wave_to")
+    )
     gain = after - before
     return {"opening": before, "gain": gain, "annual": gain / panel["years"].to_numpy(dtype=float)}
 
 
-def _batches(made: Equation, drawn: Mapping[str, np.ndarray], roles: Roles):
-    """Outcomes (B, N) and designs, (N, k) or (B, N, k), of one batch of draws after another."""
-    columns = [name for name in (*roles.covariates, *roles.doses) if name in drawn]
-    total = len(next(iter(drawn.values())))
-    for start in range(0, total, BATCH):
-        part = slice(start, min(start + BATCH, total))
-        size = part.stop - start
-        y = np.broadcast_to(made.y, (size, len(made.y)))
-        if roles.outcome in drawn:
-            y = drawn[roles.outcome][part][:, made.rows]
-        X = made.matrix
-        if columns:
-            X = np.broadcast_to(made.matrix, (size, *made.X.shape)).copy()
-        for name in columns:
-            X[:, :, made.names.index(name)] = drawn[name][part][:, made.rows]
-        yield y, X
-
-
 def refit(
-    model: str,
-    panel: pd.DataFrame,
-    drawn: Mapping[str, np.ndarray],
-    roles: Roles,
-    seed: int,
-) -> DrawSet:
+    model: str, panel: pd.DataFrame, drawn: Mapping[str, np.ndarray], roles: Roles
+) -> tuple[np.ndarray, np.ndarray]:
     """Refit a linear model on every drawn panel.
 
     The weights stay those of the observed panel: they are known variances, not outcomes.
@@ -153,35 +105,34 @@ def refit(
     ----------
     model : its name. panel : the observed panel. drawn : columns that vary, (draws, rows of
         ``panel``) each, as from :func:`gains_of`; those the model does not use are ignored.
-    seed : of the drawn rates, kept with the result.
+
+    Returns
+    -------
+    Estimates and their CRV1 standard errors, (doses, draws) each, the doses as in ``roles``.
 
     Raises
     ------
     ModelError : a model that is not linear, or one that uses none of the drawn columns.
     """
     made = equation(model, panel, roles)
-    if not {roles.outcome, *roles.covariates, *roles.doses} & set(drawn):
+    used = {roles.outcome, *roles.covariates, *roles.doses} & set(drawn)
+    if not used:
         raise ModelError(f"The model uses none of the drawn columns {', '.join(drawn)}.")
-    weights = made.weights
-    estimates, errors = [], []
-    for y, X in _batches(made, drawn, roles):
-        w = weights[None, :]
-        fits = solve_many(y, X, w)
-        estimates.append(fits.coefficients[:, -made.doses :])
-        errors.append(crv1_many(made, X, w, fits))
-    return DrawSet(
-        terms=roles.doses,
-        # The first dose is the last column.
-        estimates=np.concatenate(estimates).T[::-1],
-        se=np.concatenate(errors).T[::-1],
-        seed=seed,
-    )
+    y, X, weights = made.y, made.matrix, made.weights[None, :]
+    if roles.outcome in used:
+        y = drawn[roles.outcome][:, made.rows]
+    for name in used - {roles.outcome}:
+        values = drawn[name][:, made.rows]
+        if X.ndim == 2:
+            X = np.broadcast_to(X, (len(values), *X.shape)).copy()
+        X[:, :, made.names.index(name)] = values
+    fits = solve_many(y, X, weights)
+    # The first dose is the last column.
+    estimates, se = fits.coefficients[:, -made.doses :], crv1_many(made, X, weights, fits)
+    return estimates.T[::-1], se.T[::-1]
 
 
-# ------------------------------------------------------------------------------------------
 # Known-variance errors-in-variables correction for the observed opening level as a control.
-
-
 OPENING = "opening"
 
 
@@ -191,13 +142,12 @@ class Corrected:
 
     Attributes
     ----------
-    term : the dose. naive : coefficient with the observed opening level.
+    naive : coefficient with the observed opening level.
     estimate, se, low, high : corrected; se cluster-robust, interval by t on G - 1, for information.
     reliability : share of the opening level's variance, given all other columns, that is not
         sampling error. factor : share of the known error taken out, 1 unless the data refuse it.
     """
 
-    term: str
     naive: float
     estimate: float
     se: float
@@ -254,15 +204,15 @@ def corrected(
     if eqs.variance is None:
         raise ModelError("The correction needs the sampling variance of the gain.")
     rows = panel.iloc[eqs.rows]
-    found = rate_rows(rates_table, rows["region_code"], rows["wave_from"])
-    v0 = rates_table["variance"].to_numpy(dtype=float)[found]
+    opening = rate_rows(rates_table, rows["region_code"], rows["wave_from"])
+    v0 = rates_table["variance"].to_numpy(dtype=float)[opening]
     if not np.all(v0 > 0):
         raise ModelError("Every opening rate needs a sampling variance above 0.")
     years = rows["years"].to_numpy(dtype=float) if roles.outcome == "annual" else 1.0
-    return _solve(eqs, v0, -v0 / years, roles.dose, level)
+    return _solve(eqs, v0, -v0 / years, level)
 
 
-def _solve(eqs: Equation, v0: np.ndarray, c: np.ndarray, term: str, level: float) -> Corrected:
+def _solve(eqs: Equation, v0: np.ndarray, c: np.ndarray, level: float) -> Corrected:
     w, j, k = eqs.weights, eqs.names.index(OPENING), len(eqs.names) - 1
     rest = _residuals(eqs, w, j)
     moments = rest.T @ rest
@@ -281,7 +231,6 @@ def _solve(eqs: Equation, v0: np.ndarray, c: np.ndarray, term: str, level: float
     se = float(np.sqrt(clusters / (clusters - 1) * (pull @ pull)))
     half = float(stats.t.ppf((1 + level) / 2, clusters - 1)) * se
     return Corrected(
-        term=term,
         naive=float(naive),
         estimate=float(b[k]),
         se=se,

@@ -15,10 +15,7 @@ from evaluation.base.errors import KepuError
 from evaluation.base.results import MOST_LOCKS, Check, Spoken, say
 from evaluation.base.text import LANGUAGES, chance, t, texts
 
-# ------------------------------------------------------------------------------------------
 # The design of a study as the grade reads it, counted from the rows an estimate rests on.
-
-
 # Locks each design starts with.
 START = {
     "randomised": ("evidence.start.randomised", 5),
@@ -68,10 +65,7 @@ class Design:
                 raise KepuError(f"'{name}' must be a finite number of at least 0; it is {value}.")
 
 
-# ------------------------------------------------------------------------------------------
 # Strength of evidence: 0 to 5 locks from the design and the checks, never from the estimate.
-
-
 VERDICTS = ("positive", "negative", "unknown")
 MINIMUM_WAVES, MINIMUM_REGIONS, FEW_TREATED, SUPPORT_SD = 3, 20, 3, 1.0
 OPPOSITE_SHARE = 0.25
@@ -212,10 +206,7 @@ def grade(design: Design, checks: Iterable[Check]) -> Grade:
     return Grade(locks, (start, *caps, *minuses, *plus))
 
 
-# ------------------------------------------------------------------------------------------
 # The gate on words: what a sentence may claim at a strength of evidence, in both languages.
-
-
 @dataclass(frozen=True)
 class Words:
     """Expressions that need at least ``locks`` to be said.

@@ -35,10 +35,7 @@ from evaluation.panel.panel import composite
 from evaluation.panel.survey import normal_quantile
 from evaluation.stats.least_squares import Equation, excess_variance, least_squares
 
-# ------------------------------------------------------------------------------------------
 # What a region's gain would be if it followed the others: leave-one-region-out expectations.
-
-
 COLUMNS = ["observed", "expected", "residual", "se", "low", "high"]
 
 
@@ -93,10 +90,7 @@ def _held_out(made: Equation, own: np.ndarray, level: float) -> np.ndarray:
     return rows
 
 
-# ------------------------------------------------------------------------------------------
 # Reasons to doubt an estimate: one family of checks a module, one line each in ``CHECKS``.
-
-
 CHECKS: dict[str, Callable[[Estimated], Check]] = {
     "leave_one_region_out": leave_one_region_out,
     "leave_one_wave_out": leave_one_wave_out,
@@ -125,10 +119,7 @@ def run_checks(context: Estimated, names: Iterable[str] | None = None) -> tuple[
     return tuple(CHECKS[name](context) for name in CHECKS if name in wanted)
 
 
-# ------------------------------------------------------------------------------------------
 # The headline: one composite input on every rung of the ladder, doubted by checks and graded.
-
-
 MAIN = "gain_regression"
 LADDER = (
     MAIN,
