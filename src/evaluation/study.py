@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from evaluation.base import cache as fingerprint
 from evaluation.base.cache import PICKLE, _libraries, cached, remembered
-from evaluation.base.errors import KepuError, ModelError
-from evaluation.base.results import MOST_LOCKS, Result, Spoken, figures, say, whole
+from evaluation.base.errors import KepuError
+from evaluation.base.results import MOST_LOCKS, Spoken, figures, say, whole
 from evaluation.base.text import t
 from evaluation.data.facts import SAMPLE, targets, usable
 from evaluation.data.package import Dataset
 from evaluation.data.rules import RATE
 from evaluation.evidence.grade import permitted
-from evaluation.evidence.headline import Headline, headline
-from evaluation.models.panels import ROLES, fit_doses, panels
+from evaluation.evidence.headline import Estimate, Headline, attempt, headline
+from evaluation.models.columns import Inference
+from evaluation.models.panels import panels
 from evaluation.panel import panel
 from evaluation.stats.bootstrap import holm
 from evaluation.targets.outlook import Outlook, outlook
@@ -30,10 +30,7 @@ from evaluation.value.analysis import Value, assemble
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# ------------------------------------------------------------------------------------------
 # Keep what is costly and always the same: studies, and what was found out about a file before.
-
-
 LEAST_DRAWS = 99  # with fewer, no interval at 95 % has an end
 _held: dict[tuple[str, str, int, int], Study] = {}
 
@@ -103,7 +100,6 @@ def hold(dataset: Dataset, *, draws: int, seed: int) -> None:
 
 
 def _kept(core: Dataset, key: tuple[str, str, int, int], place: str | Path) -> Study:
-
     draws, seed = key[2:]
     return cached(
         "studies", " ".join(map(str, key)), lambda: build(core, draws=draws, seed=seed),
@@ -111,40 +107,9 @@ def _kept(core: Dataset, key: tuple[str, str, int, int], place: str | Path) -> S
     )  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------
 # Everything a report draws on, computed once from a data package.
-
-
 BANDS = ("east", "central", "west")
 MAIN_MODELS = ("gain_regression", "two_way_fixed_effects")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What one model says of one dose, or why it can say nothing.
-
-    ``result`` is ``None`` exactly when ``reason`` is not empty. ``p_holm`` adjusts the p-value for
-    the doses tried together with the same model.
-    """
-
-    dose: str
-    model: str
-    result: Result | None
-    reason: str = ""
-    p_holm: float = float("nan")
-
-    @property
-    def verdict(self) -> str:
-        """``positive``, ``negative``, ``unknown`` (interval holds zero) or ``not_estimable``."""
-        return "not_estimable" if self.result is None else self.result.verdict
-
-    def summary(self, language: str = "en") -> str:
-        """The result in sentences, or why there is none."""
-        if self.result is not None:
-            return self.result.summary(language)
-        dose, model = t(f"dose.{self.dose}", language), t(f"rung.{self.model}", language)
-        told = {"dose": dose, "model": model, "reason": self.reason}
-        return say("speak.estimate.absent", language, **told)
 
 
 @dataclass(frozen=True, repr=False)
@@ -177,12 +142,12 @@ class Study(Spoken):
 
     def table(self) -> pd.DataFrame:
         """One estimate a row: ``dose, model, estimate, low, high, p, p_holm, verdict, reason``."""
-        names = ("estimate", "low", "high", "p")
+        names, own = ("estimate", "low", "high", "p"), ("p_holm", "verdict", "reason")
         return pd.DataFrame(
             [
                 {"dose": e.dose, "model": e.model}
                 | {name: getattr(e.result, name, float("nan")) for name in names}
-                | {"p_holm": e.p_holm, "verdict": e.verdict, "reason": e.reason}
+                | {name: getattr(e, name) for name in own}
                 for e in self.estimates
             ]
         )
@@ -192,8 +157,8 @@ class Study(Spoken):
         counts = {"rates": whole(len(self.rates)), "gains": whole(len(self.gains))}
         warning = [say("speak.simulated", language)] if self.simulated else []
         if not isinstance(self.headline, Headline):
-            told = say("speak.ungraded", language, reason=self.headline, **counts)
-            return " ".join([*warning, told])
+            why = say("speak.ungraded", language, reason=self.headline, **counts)
+            return " ".join([*warning, why])
         grade, verdict = self.headline.grade, self.headline.result.verdict
         key = permitted(grade, verdict, language)
         counts |= {
@@ -237,44 +202,21 @@ def band_rates(dataset: Dataset) -> pd.DataFrame:
     return frame.sort_values(["band", "wave"], ignore_index=True)
 
 
-def _attempt(model: str, dose: str, frame: pd.DataFrame, **arguments: Any) -> Estimate:
-    try:
-        return Estimate(dose, model, fit_doses(model, frame, [dose], **arguments))
-    except ModelError as error:
-        return Estimate(dose, model, None, str(error))
-
-
 def estimate(
-    provinces: pd.DataFrame,
-    levels: pd.DataFrame,
-    doses: pd.Series,
-    *,
-    draws: int,
-    seed: int,
-    covariates: Sequence[str] = ROLES["gain"].covariates,
+    provinces: pd.DataFrame, levels: pd.DataFrame, doses: pd.Series, *, draws: int, seed: int
 ) -> tuple[Estimate, ...]:
     """Gain regression and two-way fixed effects for each dose, Holm over doses by model.
 
     Effects are percentage points per doubling of the dose: a year in the gain regression, in the
-    level in the fixed effects. ``covariates`` are those of the gain regression.
+    level in the fixed effects.
     """
-    run = {"draws": draws, "seed": seed}
-    first, second = MAIN_MODELS
-    rows = [_attempt(first, dose, provinces, covariates=covariates, **run) for dose in doses]
-    return _adjust(rows + [_attempt(second, dose, levels, **run) for dose in doses])
-
-
-def _adjust(rows: list[Estimate]) -> tuple[Estimate, ...]:
-    """Holm-adjusted p-values within each model."""
-    adjusted: dict[int, float] = {}
-    for model in {row.model for row in rows}:
-        index = [i for i, row in enumerate(rows) if row.model == model and row.result]
-        if index:
-            adjusted |= dict(zip(index, holm([rows[i].result.p for i in index]), strict=True))
-    return tuple(
-        Estimate(r.dose, r.model, r.result, r.reason, float(adjusted.get(i, float("nan"))))
-        for i, r in enumerate(rows)
-    )
+    run, rows = Inference(draws, seed), []
+    for model, frame in zip(MAIN_MODELS, (provinces, levels), strict=True):
+        tried = [attempt(dose, model, frame, f"log2_{dose}", run) for dose in doses]
+        known = [e.result.p for e in tried if e.result]
+        adjusted = iter(holm(known) if known else ())
+        rows += [replace(e, p_holm=float(next(adjusted))) if e.result else e for e in tried]
+    return tuple(rows)
 
 
 def build(
@@ -285,21 +227,20 @@ def build(
     assumed: panel.Assumed | None = None,
 ) -> Study:
     """Compute the whole study; the same seed gives the same study."""
-    found = panels(dataset, assumed)
-    run = {"draws": draws, "seed": seed}
-    composite = headline(dataset, found, **run)
+    frames, run = panels(dataset, assumed), {"draws": draws, "seed": seed}
+    composite = headline(dataset, frames, **run)
     return Study(
         dataset=dataset,
-        rates=found.rates,
-        gains=found.gains,
+        rates=frames.rates,
+        gains=frames.gains,
         bands=band_rates(dataset),
         targets=targets(dataset.facts, dataset.sources, dataset.contradictions),
-        provinces=found.provinces,
-        levels=found.levels,
-        estimates=estimate(found.provinces, found.levels, dataset.doses["dose"], **run),
+        provinces=frames.provinces,
+        levels=frames.levels,
+        estimates=estimate(frames.provinces, frames.levels, dataset.doses["dose"], **run),
         headline=composite,
-        outlook=outlook(dataset, found.rates),
-        value=assemble(dataset, found, composite, **run),
+        outlook=outlook(dataset, frames.rates),
+        value=assemble(dataset, frames, composite, **run),
     )
 
 
@@ -308,11 +249,10 @@ def widen(study: Study, dataset: Dataset) -> Study:
     goals = targets(dataset.facts, dataset.sources, dataset.contradictions)
     if _surveyed(dataset).equals(_surveyed(study.dataset)):
         return replace(study, dataset=dataset, targets=goals)
-    rates = panel.rates(dataset)
-    found = study.outlook
+    rates, ahead = panel.rates(dataset), study.outlook
     return replace(
         study,
-        outlook=found if isinstance(found, str) else found.over(dataset, rates),
+        outlook=ahead if isinstance(ahead, str) else ahead.over(dataset, rates),
         dataset=dataset,
         rates=rates,
         gains=panel.gains(rates, dataset.waves),

@@ -12,20 +12,8 @@ from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import Check, Result, Spoken, percent, say
 from evaluation.base.text import rounded, t
 from evaluation.data.package import Dataset
-from evaluation.evidence.checks import (
-    Estimated,
-    assumption_sweep,
-    breaks,
-    collinearity,
-    confounding,
-    dose_response,
-    leave_one_region_out,
-    leave_one_wave_out,
-    measurement_error,
-    opening_error,
-    placebo,
-    rebuilder,
-)
+from evaluation.evidence import checks as robustness
+from evaluation.evidence.checks import Estimated, rebuilder
 from evaluation.evidence.curve import specification_curve
 from evaluation.evidence.grade import Design, Grade, grade, permitted
 from evaluation.models import named
@@ -90,19 +78,19 @@ def _held_out(made: Equation, own: np.ndarray, level: float) -> np.ndarray:
     return rows
 
 
-# Reasons to doubt an estimate: one family of checks a module, one line each in ``CHECKS``.
+# Reasons to doubt an estimate, in the order they are shown.
 CHECKS: dict[str, Callable[[Estimated], Check]] = {
-    "leave_one_region_out": leave_one_region_out,
-    "leave_one_wave_out": leave_one_wave_out,
-    "placebo": placebo,
+    "leave_one_region_out": robustness.leave_one_region_out,
+    "leave_one_wave_out": robustness.leave_one_wave_out,
+    "placebo": robustness.placebo,
     "specification_curve": specification_curve,
-    "robustness_value": confounding,
-    "measurement_error": measurement_error,
-    "opening_error": opening_error,
-    "assumption_sweep": assumption_sweep,
-    "breaks": breaks,
-    "collinearity": collinearity,
-    "dose_response": dose_response,
+    "robustness_value": robustness.confounding,
+    "measurement_error": robustness.measurement_error,
+    "opening_error": robustness.opening_error,
+    "assumption_sweep": robustness.assumption_sweep,
+    "breaks": robustness.breaks,
+    "collinearity": robustness.collinearity,
+    "dose_response": robustness.dose_response,
 }
 
 
@@ -119,7 +107,7 @@ def run_checks(context: Estimated, names: Iterable[str] | None = None) -> tuple[
     return tuple(CHECKS[name](context) for name in CHECKS if name in wanted)
 
 
-# The headline: one composite input on every rung of the ladder, doubted by checks and graded.
+# The headline: one composite input in every model of the ladder, doubted by checks and graded.
 MAIN = "gain_regression"
 LADDER = (
     MAIN,
@@ -133,12 +121,39 @@ TERM = "composite"
 
 
 @dataclass(frozen=True)
-class Rung:
-    """What one model of the ladder says of the composite, or why it says nothing."""
+class Estimate:
+    """What one model says of one dose or of the composite, or why it can say nothing.
 
+    ``result`` is ``None`` exactly when ``reason`` is not empty. ``p_holm`` adjusts the p-value for
+    the doses tried together with the same model.
+    """
+
+    dose: str
     model: str
     result: Result | None
     reason: str = ""
+    p_holm: float = float("nan")
+
+    @property
+    def verdict(self) -> str:
+        """``positive``, ``negative``, ``unknown`` (interval holds zero) or ``not_estimable``."""
+        return "not_estimable" if self.result is None else self.result.verdict
+
+    def summary(self, language: str = "en") -> str:
+        """The result in sentences, or why there is none."""
+        if self.result is not None:
+            return self.result.summary(language)
+        model = t(f"rung.{self.model}", language)
+        dose = t("composite.name" if self.dose == TERM else f"dose.{self.dose}", language)
+        return say("speak.estimate.absent", language, dose=dose, model=model, reason=self.reason)
+
+
+def attempt(dose: str, model: str, frame: pd.DataFrame, term: str, run: Inference) -> Estimate:
+    """Fit a model to its panel with one dose column, or keep the reason why it cannot be."""
+    try:
+        return Estimate(dose, model, named(model).fit(frame, roles(model, [term]), run))
+    except ModelError as error:
+        return Estimate(dose, model, None, str(error))
 
 
 @dataclass(frozen=True, repr=False)
@@ -148,14 +163,14 @@ class Headline(Spoken):
     Attributes
     ----------
     parts : doses in the composite of gains. level_parts : in that of levels.
-    ladder : one rung a model, the headline first. checks, grade : of the headline.
+    ladder : one estimate a model, the headline first. checks, grade : of the headline.
     expected : annual gains of the panel's rows against what the other regions lead one to
         expect, see :func:`evaluation.evidence.headline.expected_gains`.
     """
 
     parts: tuple[str, ...]
     level_parts: tuple[str, ...]
-    ladder: tuple[Rung, ...]
+    ladder: tuple[Estimate, ...]
     checks: tuple[Check, ...]
     grade: Grade
     expected: pd.DataFrame
@@ -166,16 +181,13 @@ class Headline(Spoken):
         return self.ladder[0].result
 
     def table(self) -> pd.DataFrame:
-        """One rung a row: ``model, estimate, low, high, p, unit, reason``."""
+        """One model a row: ``model, estimate, low, high, p, unit, reason``."""
         names = ("estimate", "low", "high", "p", "unit")
-        return pd.DataFrame(
-            [
-                {"model": rung.model}
-                | {name: getattr(rung.result, name, None) for name in names}
-                | {"reason": rung.reason}
-                for rung in self.ladder
-            ]
-        )
+        rows = [
+            (e.model, *(getattr(e.result, name, None) for name in names), e.reason)
+            for e in self.ladder
+        ]
+        return pd.DataFrame(rows, columns=["model", *names, "reason"])
 
     def summary(self, language: str = "en") -> str:
         """The headline estimate and the strength of the evidence, in sentences."""
@@ -185,11 +197,11 @@ class Headline(Spoken):
         }
         key = permitted(self.grade, result.verdict, language)
         name = t("composite.name", language)
-        told = say(
+        sentence = say(
             "speak.headline", language, name=name, says=t(key, language, dose=name),
             unit=t(f"result.unit.{result.unit}", language), level=percent(result.level), **shown,
         )  # fmt: skip
-        return f"{told} {self.grade.summary(language)}"
+        return f"{sentence} {self.grade.summary(language)}"
 
     def __repr__(self) -> str:
         failed = sum(check.passed is False for check in self.checks)
@@ -203,16 +215,9 @@ def _with_composite(frame: pd.DataFrame, doses: list[str]) -> tuple[pd.DataFrame
     try:
         index = composite(frame, doses)
     except ModelError:
-        # No two doses are known together: the rungs that read this panel say so themselves.
+        # No two doses are known together: the models that read this panel say so themselves.
         return frame.assign(**{TERM: np.nan}), ()
     return frame.assign(**{TERM: index}), tuple(index.attrs["doses"])
-
-
-def _rung(model: str, frame: pd.DataFrame, inference: Inference) -> Rung:
-    try:
-        return Rung(model, named(model).fit(frame, roles(model, [TERM]), inference))
-    except ModelError as error:
-        return Rung(model, None, str(error))
 
 
 def headline(
@@ -228,7 +233,9 @@ def headline(
     gains, parts = _with_composite(panels.provinces, doses)
     levels, level_parts = _with_composite(panels.levels, doses)
     frames = {"gain": gains, "level": levels}
-    ladder = tuple(_rung(model, frames[named(model).outcome], inference) for model in LADDER)
+    ladder = tuple(
+        attempt(TERM, model, frames[named(model).outcome], TERM, inference) for model in LADDER
+    )
     if ladder[0].result is None:
         return ladder[0].reason
     # Only what the panel reads is drawn again: other regions must not shift the random numbers.
@@ -241,10 +248,10 @@ def headline(
         rates=panels.rates[read & panels.rates["variance"].notna()],
         rebuild=rebuilder(dataset, gains),
     )
-    checks = run_checks(context)
-    return Headline(
-        parts, level_parts, ladder, checks, _graded(dataset, context, checks), _expected(gains)
-    )
+    checks, keys = run_checks(context), ["region_code", "interval", "wave_from", "wave_to"]
+    expected = gains[keys].join(expected_gains(gains, context.roles))
+    graded = _graded(dataset, context, checks)
+    return Headline(parts, level_parts, ladder, checks, graded, expected)
 
 
 def _graded(dataset: Dataset, context: Estimated, checks: tuple[Check, ...]) -> Grade:
@@ -262,8 +269,3 @@ def _graded(dataset: Dataset, context: Estimated, checks: tuple[Check, ...]) -> 
         mode_changed=bool(rows["crosses_break"].any()),
     )
     return grade(design, checks)
-
-
-def _expected(gains: pd.DataFrame) -> pd.DataFrame:
-    keys = gains[["region_code", "interval", "wave_from", "wave_to"]]
-    return keys.join(expected_gains(gains, roles(MAIN, [TERM]))[COLUMNS])
