@@ -19,10 +19,7 @@ from evaluation.panel.survey import normal_quantile
 from evaluation.stats.least_squares import excess_variance
 from evaluation.targets.trend import to_logit
 
-# ------------------------------------------------------------------------------------------
 # The most that a change of programme inputs could account for in a gain, by what was estimated.
-
-
 MODEL = "two_way_fixed_effects"
 LEAST_LOCKS = 1
 
@@ -78,25 +75,8 @@ def inputs_part(headline: Headline | str, levels: pd.DataFrame, region: str) -> 
     return Inputs("bounded", first, last, change, *ends)
 
 
-# ------------------------------------------------------------------------------------------
 # Decompose the difference between two rates into composition and rates; bound what is unknown.
-
-
 TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True)
-class Kitagawa:
-    """Parts of a difference, in the unit of the rates; ``by_group`` arrays sum to the parts."""
-
-    composition: float
-    rates: float
-    composition_by_group: np.ndarray
-    rates_by_group: np.ndarray
-
-    @property
-    def difference(self) -> float:
-        return self.composition + self.rates
 
 
 def kitagawa(
@@ -104,11 +84,12 @@ def kitagawa(
     rates0: Sequence[float],
     shares1: Sequence[float],
     rates1: Sequence[float],
-) -> Kitagawa:
-    """Split R1 - R0, R = Σ w r, into composition Σ Δw r̄ and rates Σ w̄ Δr; nothing is left over.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split R1 - R0, R = Σ w r, into composition Δw r̄ and rates w̄ Δr of each group.
 
-    It is the Oaxaca-Blinder decomposition with group indicators as regressors and the mean of both
-    coefficient vectors as the reference.
+    The two sum to the difference over all groups, nothing is left over. It is the Oaxaca-Blinder
+    decomposition with group indicators as regressors and the mean of both coefficient vectors as
+    the reference.
 
     Parameters
     ----------
@@ -130,8 +111,7 @@ def kitagawa(
     for name, w in (("shares0", w0), ("shares1", w1)):
         if (w < 0).any() or abs(w.sum() - 1) > TOLERANCE:
             raise KepuError(f"'{name}' must be at least 0 and add to 1; they add to {w.sum():.6g}.")
-    composition, rates = (w1 - w0) * (r0 + r1) / 2, (r1 - r0) * (w0 + w1) / 2
-    return Kitagawa(float(composition.sum()), float(rates.sum()), composition, rates)
+    return (w1 - w0) * (r0 + r1) / 2, (r1 - r0) * (w0 + w1) / 2
 
 
 def implied_share(total: float, first: float, second: float) -> float:
@@ -202,19 +182,14 @@ def joint_bounds(
     s = np.sqrt(u * (1 - u) / (e * (1 - e)))
     largest = min(np.sqrt(e * (1 - u) / (u * (1 - e))), np.sqrt(u * (1 - e) / (e * (1 - u))))
     phi = np.linspace(0, largest * (1 - 1e-9), 501)
-    found = []
-    for B in np.linspace(*gaps[0], 41):
-        for C in np.linspace(*gaps[1], 5):
-            b, c = (B - phi * s * C) / (1 - phi**2), (C - phi / s * B) / (1 - phi**2)
-            found.append((b * changes[0] + c * changes[1])[(b >= 0) & (c >= 0)])
-    values = np.concatenate(found)
+    B, C = (np.linspace(*gap, n)[:, None] for gap, n in zip(gaps, (41, 5), strict=True))
+    B, C = B[:, None], C[None]
+    b, c = (B - phi * s * C) / (1 - phi**2), (C - phi / s * B) / (1 - phi**2)
+    values = (b * changes[0] + c * changes[1])[(b >= 0) & (c >= 0)]
     return float(values.min()), float(values.max())
 
 
-# ------------------------------------------------------------------------------------------
 # What a change of composition accounts for in a gain, and what it leaves to everything else.
-
-
 COLLEGE = ("junior college", "bachelor or above", "university or above")
 BELOW = ("primary or below", "junior secondary", "senior secondary")
 SHARES = {"residence": "urbanisation_rate", "education": "college_share_6plus"}
@@ -264,6 +239,19 @@ def group_rates(dataset: Dataset, nation: str, kind: str) -> pd.DataFrame:
     return rows.pivot(index="wave", columns="group", values="value").sort_index().astype(float)
 
 
+def residence_rates(dataset: Dataset, nation: str) -> pd.DataFrame:
+    """National ``urban`` and ``rural`` rates of the waves that print both.
+
+    Raises
+    ------
+    KepuError : no wave prints a rate of each.
+    """
+    groups = group_rates(dataset, nation, "residence")
+    if not {"urban", "rural"} <= set(groups):
+        raise KepuError("No rates by residence are published.")
+    return groups[["urban", "rural"]].dropna()
+
+
 def _totals(rates: pd.DataFrame, region: str) -> pd.DataFrame:
     own = rates[(rates["region_code"] == region) & (rates["variance"] > 0)]
     return own.set_index("wave").sort_index()
@@ -284,24 +272,21 @@ def by_residence(dataset: Dataset, rates: pd.DataFrame, nation: str) -> Decompos
     ------
     KepuError : fewer than two waves with the total and both rates.
     """
-    groups, totals = group_rates(dataset, nation, "residence"), _totals(rates, nation)
-    if not {"urban", "rural"} <= set(groups):
-        raise KepuError("No rates by residence are published.")
-    waves = [w for w in groups.dropna(subset=["urban", "rural"]).index if w in totals.index]
-    if len(waves) < 2:
+    groups, totals = residence_rates(dataset, nation), _totals(rates, nation)
+    groups = groups[groups.index.isin(totals.index)]
+    if len(groups) < 2:
         raise KepuError("A decomposition needs two waves with urban, rural and total rates.")
-    first, last = int(waves[0]), int(waves[-1])
-    pairs = [groups.loc[wave, ["urban", "rural"]].to_numpy() for wave in (first, last)]
+    first, last = int(groups.index[0]), int(groups.index[-1])
+    pairs = [groups.loc[wave].to_numpy() for wave in (first, last)]
     urban = [
         implied_share(totals.at[wave, "rate"], *pair)
         for wave, pair in zip((first, last), pairs, strict=True)
     ]
     shares = [(u, 1 - u) for u in urban]
-    split = kitagawa(shares[0], pairs[0], shares[1], pairs[1])
-    part = Part("residence", 100 * urban[0], 100 * urban[1], split.composition, split.composition)
-    known = (split.composition, split.composition)
-    gain = _gain(totals, first, last)
-    return Decomposition(nation, first, last, **gain, parts=(part,), joint=known, absent=("age",))
+    composition = float(kitagawa(shares[0], pairs[0], shares[1], pairs[1])[0].sum())
+    part = Part("residence", 100 * urban[0], 100 * urban[1], composition, composition)
+    gain, joint = _gain(totals, first, last), (composition, composition)
+    return Decomposition(nation, first, last, **gain, parts=(part,), joint=joint, absent=("age",))
 
 
 def education_gap(dataset: Dataset, rates: pd.DataFrame, nation: str) -> tuple[float, float]:
@@ -315,16 +300,22 @@ def education_gap(dataset: Dataset, rates: pd.DataFrame, nation: str) -> tuple[f
     KepuError : no wave prints rates of both college and lower levels.
     """
     groups, totals = group_rates(dataset, nation, "education"), _totals(rates, nation)
-    found = []
+    bounds = []
     for wave, row in groups.iterrows():
         above, below = (row.reindex(names).dropna() for names in (COLLEGE, BELOW))
         if wave in totals.index and len(above) and len(below):
             least = _national_share(dataset, int(wave)) / 100
             ranges = [(side.min(), side.max()) for side in (above, below)]
-            found.append(gap_bounds(totals.at[wave, "rate"], least, *ranges))
-    if not found:
+            bounds.append(gap_bounds(totals.at[wave, "rate"], least, *ranges))
+    if not bounds:
         raise KepuError("No wave prints rates by education.")
-    return min(low for low, _ in found), max(high for _, high in found)
+    lows, highs = zip(*bounds, strict=True)
+    return min(lows), max(highs)
+
+
+def _recent(table: pd.DataFrame, year: int) -> pd.DataFrame:
+    """Rows of the year and of the ``STALE`` years before it, in order of year."""
+    return table[table["year"].between(year - STALE, year)].sort_values("year", kind="stable")
 
 
 def _national_share(dataset: Dataset, year: int) -> float:
@@ -332,7 +323,7 @@ def _national_share(dataset: Dataset, year: int) -> float:
     people = by_year(dataset, "population_resident")
     shares = by_year(dataset, SHARES["education"])
     merged = shares.merge(people, on=["region_code", "year"], suffixes=("", "_people"))
-    merged = merged[merged["year"].between(year - STALE, year)]
+    merged = _recent(merged, year)
     if merged.empty:
         return 0.0
     last = merged[merged["year"] == merged["year"].max()]
@@ -342,8 +333,8 @@ def _national_share(dataset: Dataset, year: int) -> float:
 def _share(dataset: Dataset, name: str, region: str, year: int) -> float:
     """A published share at most ``STALE`` years older than the wave, missing without one."""
     table = by_year(dataset, SHARES[name])
-    rows = table[(table["region_code"] == region) & table["year"].between(year - STALE, year)]
-    return float(rows.sort_values("year")["value"].iloc[-1]) if len(rows) else np.nan
+    rows = _recent(table[table["region_code"] == region], year)
+    return float(rows["value"].iloc[-1]) if len(rows) else np.nan
 
 
 def decompose(
@@ -362,10 +353,8 @@ def decompose(
     parts, gaps = [], []
     for name in SHARES:
         before, after = (_share(dataset, name, region, wave) for wave in (first, last))
-        if np.isnan(before) or np.isnan(after):
-            continue
-        gap = _gap(dataset, rates, nation, name, first, last)
-        if gap is None:
+        gap = _gap(dataset, rates, nation, name, (first, last))
+        if np.isnan(before) or np.isnan(after) or gap is None:
             continue
         ends = sorted(g * (after - before) / 100 for g in gap)
         parts.append(Part(name, before, after, *ends))
@@ -373,43 +362,35 @@ def decompose(
     if not parts:
         return None
     joint = (parts[0].low, parts[0].high)
-    if len(parts) == 2:
-        joint = _joint(parts, gaps)
-    absent = tuple(n for n in ("residence", "education") if n not in {p.name for p in parts})
+    if len(parts) == 2:  # the college share comes first in the bounds of both
+        changes = tuple((part.after - part.before) / 100 for part in parts[::-1])
+        shares = tuple((part.after + part.before) / 200 for part in parts[::-1])
+        joint = joint_bounds(tuple(gaps[::-1]), changes, shares)
+    absent = (*(name for name in SHARES if name not in {part.name for part in parts}), "age")
     gain = _gain(totals, first, last)
     return Decomposition(region, first, last, **gain, parts=tuple(parts), joint=joint,
-                         absent=(*absent, "age"))  # fmt: skip
+                         absent=absent)  # fmt: skip
 
 
-def _gap(dataset, rates, nation: str, name: str, first: int, last: int):
+def _gap(
+    dataset: Dataset, rates: pd.DataFrame, nation: str, name: str, waves: tuple[int, int]
+) -> tuple[float, float] | None:
     """Bounds of the national gap in points that one share is valued at, or ``None``."""
     try:
         if name == "education":
             return education_gap(dataset, rates, nation)
+        groups = residence_rates(dataset, nation)
     except KepuError:
         return None
-    table = group_rates(dataset, nation, "residence")
-    if not {"urban", "rural"} <= set(table):
-        return None
-    gaps = (table["urban"] - table["rural"]).dropna()
-    known = [gaps[gaps.index <= wave] for wave in (first, last)]
+    gaps = groups["urban"] - groups["rural"]
+    known = [gaps[gaps.index <= wave] for wave in waves]
     if any(side.empty for side in known):
         return None
     mean = float(np.mean([side.iloc[-1] for side in known]))
     return mean, mean
 
 
-def _joint(parts: list[Part], gaps: list[tuple[float, float]]) -> tuple[float, float]:
-    residence, education = parts
-    changes = tuple((p.after - p.before) / 100 for p in (education, residence))
-    shares = tuple((p.after + p.before) / 200 for p in (education, residence))
-    return joint_bounds((gaps[1], gaps[0]), changes, shares)
-
-
-# ------------------------------------------------------------------------------------------
 # The yearly gain a target still needs, against the fastest gain of a comparable region.
-
-
 # A province is comparable when the odds of its share at the start of a gain lie within a factor of
 # e^½ (about 1.65) of those of the region today, either way: a gain in points depends on the level.
 WIDTH = 0.5
@@ -475,7 +456,7 @@ def fastest(gains: pd.DataFrame, level: float = 0.95) -> Fastest | None:
     """
     if len(gains) < MINIMUM:
         return None
-    g, v = gains["annual"].to_numpy(dtype=float), gains["annual_variance"].to_numpy(dtype=float)
+    g, v = (gains[name].to_numpy(dtype=float) for name in ("annual", "annual_variance"))
     try:
         beyond = max(0.0, excess_variance(g, pd.DataFrame({"mean": np.ones(len(g))}), v))
     except ModelError:
@@ -516,21 +497,14 @@ def required(
     need = (target - latest["rate"]) / years
     half = normal_quantile(0.95) * float(latest["se"]) / years
     best = fastest(comparable(gains, float(latest["rate"]), codes))
-    return Required(_verdict(need, best), years, need, need - half, need + half, best)
-
-
-def _verdict(need: float, best: Fastest | None) -> str:
     if best is None:
-        return "alone"
-    if need <= best.shrunk:
-        return "seen"
-    return "unseen" if need > best.high else "open"
+        verdict = "alone"
+    else:
+        verdict = "seen" if need <= best.shrunk else "unseen" if need > best.high else "open"
+    return Required(verdict, years, need, need - half, need + half, best)
 
 
-# ------------------------------------------------------------------------------------------
 # Quantified targets other than the literacy share, with the last published value.
-
-
 # Which published figure tells how far a target has come, where its name differs from the target's.
 KNOWN_BY = {
     "county_science_museum_coverage_target": "science_museums_banner_level_and_above",
@@ -570,7 +544,8 @@ def track(facts: pd.DataFrame, region: str) -> list[Tracked]:
 def _tracked(goal: pd.Series, own: pd.DataFrame) -> Tracked:
     name = KNOWN_BY.get(goal["indicator"], goal["indicator"])
     known = own[(own["indicator"] == name) & (own["kind"] == "statistic")]
-    known = known[known["unit"].isin({goal["unit"], *_alike(goal["unit"])})]
+    # A yearly count is printed for one year in its own unit: visits and visits a year.
+    known = known[known["unit"].isin({goal["unit"], goal["unit"].removesuffix("_per_year")})]
     if known.empty:
         return Tracked(goal, "unknown")
     last = known.sort_values(["period_end", "fact_id"]).iloc[-1]
@@ -580,8 +555,3 @@ def _tracked(goal: pd.Series, own: pd.DataFrame) -> Tracked:
         return Tracked(goal, "reached", last)
     due = str(last["period_end"])[:4] >= str(goal["period_end"])[:4]
     return Tracked(goal, "short" if due else "below", last)
-
-
-def _alike(unit: str) -> set[str]:
-    """The unit of a yearly count printed for one year: visits and visits a year."""
-    return {unit.removesuffix("_per_year")}

@@ -29,10 +29,7 @@ from evaluation.targets.trend import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# ------------------------------------------------------------------------------------------
 # Forecasts from data up to each wave, held against the waves that followed.
-
-
 BENCHMARKS = ("no_change", "national_trend")
 LEVELS = (50, 80, 95)
 
@@ -42,17 +39,11 @@ def _whole(series: pd.DataFrame) -> pd.Series:
     return series[~series["own"]].groupby("wave")["rate"].mean()
 
 
-def yearly_gain(series: pd.DataFrame) -> float:
-    """Percentage points a year the whole gained between its last two waves."""
-    path = _whole(series).iloc[-2:]
-    return float(np.diff(path)[0] / np.diff(path.index)[0])
-
-
 def benchmark(name: str, past: pd.DataFrame, region: str, years: np.ndarray) -> np.ndarray:
     """Rates in percent that a benchmark expects of a region: its last one, or that plus the gain
     of the whole between its last two waves, year by year, kept inside 0 to 100."""
-    last = past[past["region_code"] == region].iloc[-1]
-    gain = 0.0 if name == "no_change" else yearly_gain(past)
+    last, path = past[past["region_code"] == region].iloc[-1], _whole(past)
+    gain = 0.0 if name == "no_change" else np.diff(path)[-1] / np.diff(path.index)[-1]
     return np.clip(last["rate"] + gain * (years - last["wave"]), 0.01, 99.99)
 
 
@@ -121,16 +112,10 @@ def scores(rows: pd.DataFrame, by: Sequence[str] = ("model",)) -> pd.DataFrame:
 
     Returns ``by, rates, regions, mae, cover_50, cover_80, cover_95``, smallest error first.
     """
-    table = (
-        rows.assign(size=rows["error"].abs())
-        .groupby(list(by))
-        .agg(
-            rates=("size", "size"),
-            regions=("region_code", "nunique"),
-            mae=("size", "mean"),
-            **{f"cover_{level}": (f"in_{level}", "mean") for level in LEVELS},
-        )
-    )
+    table = rows.assign(size=rows["error"].abs()).groupby(list(by)).agg(
+        rates=("size", "size"), regions=("region_code", "nunique"), mae=("size", "mean"),
+        **{f"cover_{level}": (f"in_{level}", "mean") for level in LEVELS},
+    )  # fmt: skip
     return table.sort_values("mae", kind="stable").reset_index()
 
 
@@ -159,10 +144,7 @@ def drift_variance(rows: pd.DataFrame, name: str) -> float:
     return float(np.mean(off**2 / (own["wave"] - own["origin"])))
 
 
-# ------------------------------------------------------------------------------------------
 # The outlook: where each region's share is heading, and how likely it meets a target by a year.
-
-
 ENOUGH = 5  # held-out rates that make a horizon count as checked
 # Words for a chance, from the lower bound of each; after Mastrandrea et al. (2010), Guidance note
 # for lead authors of the IPCC fifth assessment report on consistent treatment of uncertainties.
@@ -196,12 +178,11 @@ class Outlook(Spoken):
     def summary(self, language: str = "en") -> str:
         """The model forecasts are made with, and how it did on surveys held out."""
         own = self.score()
-        told = {
-            "regions": len(self.regions), "trend": t(f"trend.{self.model}", language),
-            "rates": whole(own["rates"]), "error": fixed(own["mae"], 2),
-            "level": share_text(0.8), "cover": share_text(own["cover_80"]),
-        }  # fmt: skip
-        return say("speak.outlook", language, **told)
+        return say(
+            "speak.outlook", language, regions=len(self.regions),
+            trend=t(f"trend.{self.model}", language), rates=whole(own["rates"]),
+            error=fixed(own["mae"], 2), level=share_text(0.8), cover=share_text(own["cover_80"]),
+        )  # fmt: skip
 
     def plot(self, region: str, language: str = "en") -> Figure:
         """Published rates of a region and the fan of its forecast.
@@ -266,8 +247,9 @@ class Outlook(Spoken):
             inside = region in self.trend.points.region
             trend = self.trend if inside else self.trend.given(own)
             return trend.predict(points_of(own.iloc[[0] * len(years)].assign(wave=list(years))))
-        ahead = np.asarray(years, dtype=float) - own["wave"].max()
-        mean = to_logit(benchmark(self.model, self.series, region, np.asarray(years, dtype=float)))
+        at = np.asarray(years, dtype=float)
+        ahead = at - own["wave"].max()
+        mean = to_logit(benchmark(self.model, self.series, region, at))
         return mean, own["v"].iloc[-1] + self.gain_variance * np.minimum.outer(ahead, ahead)
 
     def fan(self, region: str, years: Sequence[int]) -> pd.DataFrame:
@@ -276,10 +258,7 @@ class Outlook(Spoken):
         sd, table = np.sqrt(np.diag(covariance)), {"year": list(years), "median": percent(mean)}
         for level in LEVELS:
             half = normal_quantile(level / 100) * sd
-            table[f"low_{level}"], table[f"high_{level}"] = (
-                percent(mean - half),
-                percent(mean + half),
-            )
+            table |= {f"low_{level}": percent(mean - half), f"high_{level}": percent(mean + half)}
         return pd.DataFrame(table)
 
     def chance(self, region: str, year: int, target: float) -> float:

@@ -13,10 +13,7 @@ from scipy.special import expit, logit
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.stats.reml import Reml, reml
 
-# ------------------------------------------------------------------------------------------
 # Covariances of the parts of a trend between two sets of observations.
-
-
 ORIGIN = 2015  # year in which slopes turn and distances are counted as 1
 DECADE = 10.0
 
@@ -29,9 +26,8 @@ class Points(NamedTuple):
     own: np.ndarray
 
 
-def _time(a: Points, b: Points, start: float) -> tuple[np.ndarray, np.ndarray]:
-    """Decades since the start, (n, 1) and (1, m)."""
-    return (a.year[:, None] - start) / DECADE, (b.year[None, :] - start) / DECADE
+def _decades(a: Points, start: float = ORIGIN) -> np.ndarray:
+    return (a.year - start) / DECADE
 
 
 def covariance(
@@ -45,13 +41,13 @@ def covariance(
     common to all at each change of instrument. ``common_walk``, ``common_slope`` : random walk of
     the common path, and of its slope (a cubic smoothing spline). Walks run from ``start``.
     """
-    u, w = _time(a, b, start)
+    u, w = _decades(a, start)[:, None], _decades(b, start)[None, :]
     same = (a.region[:, None] == b.region[None, :]) & a.own[:, None] & b.own[None, :]
     low, high = np.minimum(u, w), np.maximum(u, w)
     made = {
         "level": lambda: same.astype(float),
-        "slope": lambda: same * np.outer(_turned(a), _turned(b)),
-        "distance": lambda: same * np.outer(_faded(a, life), _faded(b, life)),
+        "slope": lambda: same * np.outer(_decades(a), _decades(b)),
+        "distance": lambda: same * np.outer(*(np.exp(-(p.year - ORIGIN) / life) for p in (a, b))),
         "walk": lambda: same * low,
         "step": lambda: same * _jumps(a, b, breaks),
         "wave": lambda: (u == w).astype(float),
@@ -62,14 +58,6 @@ def covariance(
     return made[name]()
 
 
-def _turned(a: Points) -> np.ndarray:
-    return (a.year - ORIGIN) / DECADE
-
-
-def _faded(a: Points, life: float) -> np.ndarray:
-    return np.exp(-(a.year - ORIGIN) / life)
-
-
 def _jumps(a: Points, b: Points, breaks: Sequence[int]) -> np.ndarray:
     """How many changes of instrument lie behind both points."""
     return sum(np.outer(a.year >= year, b.year >= year).astype(float) for year in breaks)
@@ -77,14 +65,10 @@ def _jumps(a: Points, b: Points, breaks: Sequence[int]) -> np.ndarray:
 
 def fixed(a: Points) -> np.ndarray:
     """Columns of the mean: intercept, decades, and the whole's distance from its parts' mean."""
-    columns = [np.ones(len(a.year)), (a.year - ORIGIN) / DECADE]
-    return np.column_stack([*columns, (~a.own).astype(float)])
+    return np.column_stack([np.ones(len(a.year)), _decades(a), (~a.own).astype(float)])
 
 
-# ------------------------------------------------------------------------------------------
 # Partially pooled trends on the logit scale: fitted by REML, continued as Gaussian paths.
-
-
 # The declared trends. Each also has the jumps at changes of instrument that its waves span.
 CANDIDATES: dict[str, tuple[str, ...]] = {
     # Random walk with one drift for all.
@@ -213,10 +197,7 @@ def fit_trend(series: pd.DataFrame, name: str, breaks: Sequence[int] = ()) -> Tr
     return best
 
 
-# ------------------------------------------------------------------------------------------
 # Published rates on the logit scale with their sampling variances.
-
-
 COLUMNS = ("region_code", "wave", "rate", "variance")
 
 
