@@ -294,7 +294,7 @@ def test_plans_beyond_what_was_seen_are_refused(study, region, change, message):
 
 
 def test_money_and_what_it_pays_for_are_not_changed_together(study):
-    with pytest.raises(KepuError, match="pays for the other levers"):
+    with pytest.raises(KepuError, match="pays for the other inputs"):
         scenario(study, "150000", parse(["fund=+10%", "facility=+10%"]))
 
 

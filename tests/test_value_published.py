@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize, stats
 
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.value import decision as cea
+from evaluation.value import effects as cea
 from evaluation.value.effects import fieller, from_draws
 from evaluation.value.efficiency import Reference, output_factors
 

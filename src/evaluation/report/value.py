@@ -29,7 +29,7 @@ from evaluation.report.page import (
     show,
     table,
 )
-from evaluation.value import decision as cea
+from evaluation.value import effects as cea
 from evaluation.value.costs import price_level
 from evaluation.value.reallocate import RULE, Reallocation, trial
 from evaluation.value.scenario import Assessment, Projection, assess, parse, scenario

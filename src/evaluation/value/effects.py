@@ -1,14 +1,16 @@
-"""Effects as draws: ratios, response curves."""
+"""Effects as draws, response curves, and what draws of effects and costs say of a decision."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from evaluation.base.errors import ModelError
+from evaluation.base.errors import KepuError, ModelError
+from evaluation.evidence.checks import reading
 from evaluation.models.columns import GAINS, Inference, Roles, equation
 from evaluation.panel.survey import normal_quantile
 from evaluation.stats.bootstrap import (
@@ -25,12 +27,8 @@ from evaluation.stats.least_squares import (
     root_weights,
     small_sample,
 )
-from evaluation.value.decision import Decision
 
-# ------------------------------------------------------------------------------------------
 # Draws of the effects: from the tests that made the intervals, so that the two agree.
-
-
 # Nulls at which the confidence distribution is read, in standard errors from the estimate.
 NULLS = np.concatenate([[0.0], np.linspace(0.02, 6, 150), np.geomspace(6.1, 20, 12)])
 
@@ -60,10 +58,6 @@ class Joint:
     clusters: int
 
 
-def _weights(clusters: int) -> str:
-    return "webb" if clusters < WEBB_BELOW else "rademacher"
-
-
 def confidence_draws(
     panel: pd.DataFrame, roles: Roles, inference: Inference, *, size: int = 2000, seed: int
 ) -> np.ndarray:
@@ -81,7 +75,8 @@ def confidence_draws(
     made = equation(GAINS, panel, roles)
     fit = made.fit()
     codes, count = cluster_codes(made.clusters, len(made.y))
-    batches = weight_batches(_weights(count), count, inference.draws, inference.seed)
+    kind = "webb" if count < WEBB_BELOW else "rademacher"
+    batches = weight_batches(kind, count, inference.draws, inference.seed)
     test = WildTest(fit, codes, batches)
     se = float(np.sqrt(crv1(fit, codes, made.uncounted)[-1, -1]))
     below, above = ([test.p(side * x) / 2 for x in NULLS * se] for side in (1, -1))
@@ -163,73 +158,10 @@ def composite_slope(panel: pd.DataFrame, parts: Sequence[str]) -> float:
     return float((1 / spread).mean() / mean.std())
 
 
-# ------------------------------------------------------------------------------------------
-# Cost per unit of effect with its interval, and only where the effect is told from zero.
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """A cost per unit of effect. ``low, high`` are its interval, money per unit."""
-
-    value: float
-    low: float
-    high: float
-    level: float
-    method: str
-
-
-def told_from_zero(low: float, high: float) -> bool:
-    """Whether an interval of an effect leaves out zero: only then is a ratio printed."""
-    return bool(low > 0 or high < 0)
-
-
-def from_draws(decision: Decision, option: int = 1, level: float = 0.95) -> Ratio:
-    """Ratio of means with a percentile interval of the draws' ratios.
-
-    Raises
-    ------
-    ModelError : the interval of the effect holds zero; the ratio then has no finite interval.
-    """
-    effect, cost = decision.delta(option)
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    if not told_from_zero(*np.quantile(effect, tails)):
-        raise ModelError(
-            "The interval of the effect holds zero: no cost per unit of effect is given. Use net "
-            "benefit, the acceptability curve and the value of information."
-        )
-    low, high = np.quantile(cost / effect, tails)
-    return Ratio(float(cost.mean() / effect.mean()), float(low), float(high), level, "draws")
-
-
-def fieller(
-    effect: float, effect_se: float, cost: float, cost_se: float, rho: float = 0.0,
-    level: float = 0.95,
-) -> Ratio:  # fmt: skip
-    """Fieller's interval of cost over effect, two normal estimates with correlation ``rho``.
-
-    Raises
-    ------
-    ModelError : the effect does not differ from zero at this level; the interval is unbounded.
-
-    Source
-    ------
-    Fieller (1954), Journal of the Royal Statistical Society B 16:175-185; for cost-effectiveness
-    Willan & O'Brien (1996), Health Economics 5:297-305.
-    """
-    z2 = normal_quantile(level) ** 2
-    a = effect**2 - z2 * effect_se**2
-    if a <= 0:
-        raise ModelError("The effect is not told from zero: Fieller's interval is unbounded.")
-    b = effect * cost - z2 * rho * effect_se * cost_se
-    root = np.sqrt(b**2 - a * (cost**2 - z2 * cost_se**2))
-    return Ratio(cost / effect, float((b - root) / a), float((b + root) / a), level, "Fieller")
-
-
-# ------------------------------------------------------------------------------------------
 # Response curves: does the gain flatten as a lever grows, and can the data tell?
-
-
 POINTS = 41
+# What the sign of the square says of the curve.
+SHAPES = {"negative": "diminishing", "positive": "increasing", "unknown": "linear"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,11 +199,8 @@ def response(panel: pd.DataFrame, lever: str, roles: Roles, inference: Inference
     ----------
     panel : gains with ``dose_<lever>``. roles : of the gain regression, its doses are replaced.
     """
-    column = f"dose_{lever}"
-    frame = panel.assign(lever_level=panel[column], lever_square=np.nan)
-    roles = replace(roles, doses=("lever_level", "lever_square"))
     try:
-        return _fitted_curve(frame, lever, roles, inference)
+        return _fitted_curve(panel, lever, roles, inference)
     except ModelError as error:
         return Response(lever, reason=str(error))
 
@@ -286,6 +215,7 @@ def _fitted_curve(frame: pd.DataFrame, lever: str, roles: Roles, inference: Infe
     middle, spread = float(values.median()), float(values.std())
     x = (frame[column] - middle) / spread
     frame = frame.assign(lever_level=x, lever_square=x**2)
+    roles = replace(roles, doses=("lever_level", "lever_square"))
     # The square is tested, so it stands last.
     made = equation(GAINS, frame, replace(roles, doses=roles.doses[::-1]))
     test = wild_cluster_bootstrap(
@@ -299,7 +229,210 @@ def _fitted_curve(frame: pd.DataFrame, lever: str, roles: Roles, inference: Infe
     curve = pd.DataFrame(
         {"level": middle + spread * at, "gain": basis @ both.estimate, "low": low, "high": high}
     )
-    verdict = "diminishing" if test.high < 0 else "increasing" if test.low > 0 else "linear"
     return Response(
-        lever, test.estimate, test.low, test.high, test.p, verdict, curve, len(made.y)
+        lever, test.estimate, test.low, test.high, test.p,
+        SHAPES[reading(test.low, test.high)], curve, len(made.y),
     )  # fmt: skip
+
+
+# Cost-effectiveness under uncertainty: what draws of effects and costs say of a decision. The same
+# quantities as the R package BCEA: Baio & Dawid (2015), Statistical Methods in Medical Research
+# 24:615-634; Briggs, Claxton & Sculpher (2006), Decision Modelling for Health Economic Evaluation.
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """Draws of effect and cost of each option.
+
+    Attributes
+    ----------
+    effects, costs : (draws, options), one row a joint draw; effects in units a willingness to pay
+        is stated for, costs in money. reference : column the others are held against.
+    """
+
+    effects: np.ndarray
+    costs: np.ndarray
+    reference: int = 0
+
+    def __post_init__(self) -> None:
+        if self.effects.ndim != 2 or self.effects.shape != self.costs.shape:
+            raise KepuError(
+                f"Effects and costs must be draws by options alike; got {self.effects.shape} and "
+                f"{self.costs.shape}."
+            )
+        if self.effects.shape[1] < 2:
+            raise KepuError("A decision needs at least two options; one of them is to do nothing.")
+        if not (np.isfinite(self.effects).all() and np.isfinite(self.costs).all()):
+            raise KepuError("Effects and costs must be finite: an unbounded interval has no mean.")
+        if not 0 <= self.reference < self.effects.shape[1]:
+            raise KepuError(f"There is no option {self.reference} to refer to.")
+
+    def delta(self, option: int) -> tuple[np.ndarray, np.ndarray]:
+        """Draws of the differences in effect and in cost from the reference."""
+        return tuple(
+            part[:, option] - part[:, self.reference] for part in (self.effects, self.costs)
+        )
+
+
+def two_options(effect: Any, cost: Any) -> Decision:
+    """A decision to act or not, from draws (draws,) of the differences in effect and in cost."""
+    effect, cost = np.broadcast_arrays(np.asarray(effect, float), np.asarray(cost, float))
+    return Decision(*(np.column_stack([np.zeros_like(x), x]) for x in (effect, cost)))
+
+
+def net_benefit(decision: Decision, wtp: Any) -> np.ndarray:
+    """Net monetary benefit k·e - c, (values of k, draws, options)."""
+    k = np.atleast_1d(np.asarray(wtp, dtype=float))
+    return k[:, None, None] * decision.effects - decision.costs
+
+
+def expected_incremental_benefit(decision: Decision, wtp: Any, option: int = 1) -> np.ndarray:
+    """Mean net benefit of an option less that of the reference, (values of k,)."""
+    effect, cost = decision.delta(option)
+    return np.atleast_1d(np.asarray(wtp, dtype=float)) * effect.mean() - cost.mean()
+
+
+def acceptability(decision: Decision, wtp: Any) -> np.ndarray:
+    """Share of the draws in which each option has the highest net benefit, (values of k, options).
+
+    Options that tie share the draw equally, so that the options' probabilities sum to 1.
+    """
+    benefit = net_benefit(decision, wtp)
+    best = benefit == benefit.max(axis=2, keepdims=True)
+    return (best / best.sum(axis=2, keepdims=True)).mean(axis=1)
+
+
+def frontier(decision: Decision, wtp: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Option of highest expected net benefit and the probability that it is best, by k."""
+    best = net_benefit(decision, wtp).mean(axis=1).argmax(axis=1)
+    return best, acceptability(decision, wtp)[np.arange(len(best)), best]
+
+
+def opportunity_loss(decision: Decision, wtp: float) -> np.ndarray:
+    """Benefit missed by draw when the option best on average is taken, (draws,), at least 0."""
+    benefit = net_benefit(decision, wtp)[0]
+    return benefit.max(axis=1) - benefit[:, benefit.mean(axis=0).argmax()]
+
+
+def perfect_information(decision: Decision, wtp: Any) -> np.ndarray:
+    """Expected value of perfect information, (values of k,): the mean opportunity loss."""
+    benefit = net_benefit(decision, wtp)
+    return benefit.max(axis=2).mean(axis=1) - benefit.mean(axis=1).max(axis=1)
+
+
+def partial_information(decision: Decision, parameter: Any, wtp: Any, knots: int = 8) -> np.ndarray:
+    """Expected value of knowing one parameter, (values of k,).
+
+    Regresses each option's net benefit on a spline of the parameter's draws, the regression
+    method with a single parameter.
+
+    Parameters
+    ----------
+    parameter : (draws,), drawn with the effects and costs.
+
+    Source
+    ------
+    Strong, Oakley & Brennan (2014), Medical Decision Making 34:311-326.
+    """
+    from sklearn.preprocessing import SplineTransformer
+
+    x = np.asarray(parameter, dtype=float).reshape(-1, 1)
+    if len(x) != len(decision.effects):
+        raise KepuError(f"{len(x)} draws of the parameter for {len(decision.effects)} of effects.")
+    if np.ptp(x) == 0:
+        return np.zeros(np.atleast_1d(wtp).shape)
+    basis = SplineTransformer(n_knots=knots, knots="quantile").fit_transform(x)
+    q, _ = np.linalg.qr(basis)
+    fitted = np.stack([q @ (q.T @ part) for part in (decision.effects, decision.costs)])
+    return perfect_information(Decision(*fitted, decision.reference), wtp)
+
+
+def risk_averse_information(decision: Decision, wtp: Any, aversion: float) -> np.ndarray:
+    """Value of perfect information to a decider with utility (1 - exp(-r·b))/r, in its units.
+
+    ``aversion`` is r, above 0; as it goes to 0 the value goes to the risk-neutral one.
+    """
+    if not aversion > 0:
+        raise KepuError(f"Risk aversion must be above 0; it is {aversion}.")
+    utility = -np.expm1(-aversion * net_benefit(decision, wtp)) / aversion
+    return utility.max(axis=2).mean(axis=1) - utility.mean(axis=1).max(axis=1)
+
+
+def plane(decision: Decision, option: int = 1) -> dict[str, float]:
+    """Shares of the draws by quadrant of the cost-effectiveness plane; boundaries count as worse.
+
+    Keys: ``better_dearer, better_cheaper, worse_dearer, worse_cheaper``; they sum to 1.
+    """
+    effect, cost = decision.delta(option)
+    better, cheaper = effect > 0, cost < 0
+    return {
+        "better_dearer": float((better & ~cheaper).mean()),
+        "better_cheaper": float((better & cheaper).mean()),
+        "worse_dearer": float((~better & ~cheaper).mean()),
+        "worse_cheaper": float((~better & cheaper).mean()),
+    }
+
+
+def break_even(decision: Decision, option: int = 1) -> float:
+    """Willingness to pay at which the expected incremental benefit is 0; infinite if none is.
+
+    It equals the ratio of means where both means are positive, and nothing more is claimed for it.
+    """
+    effect, cost = (part.mean() for part in decision.delta(option))
+    return float(cost / effect) if effect > 0 and cost > 0 else float("inf")
+
+
+# Cost per unit of effect with its interval, and only where the effect differs from zero.
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A cost per unit of effect. ``low, high`` are its interval, money per unit."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+    method: str
+
+
+def from_draws(decision: Decision, option: int = 1, level: float = 0.95) -> Ratio:
+    """Ratio of means with a percentile interval of the draws' ratios.
+
+    Raises
+    ------
+    ModelError : the interval of the effect holds zero; the ratio then has no finite interval.
+    """
+    effect, cost = decision.delta(option)
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    if reading(*np.quantile(effect, tails)) == "unknown":
+        raise ModelError(
+            "The interval of the effect holds zero: no cost per unit of effect is given. Use net "
+            "benefit, the acceptability curve and the value of information."
+        )
+    low, high = np.quantile(cost / effect, tails)
+    return Ratio(float(cost.mean() / effect.mean()), float(low), float(high), level, "draws")
+
+
+def fieller(
+    effect: float, effect_se: float, cost: float, cost_se: float, rho: float = 0.0,
+    level: float = 0.95,
+) -> Ratio:  # fmt: skip
+    """Fieller's interval of cost over effect, two normal estimates with correlation ``rho``.
+
+    Raises
+    ------
+    ModelError : the effect does not differ from zero at this level; the interval is unbounded.
+
+    Source
+    ------
+    Fieller (1954), Journal of the Royal Statistical Society B 16:175-185; for cost-effectiveness
+    Willan & O'Brien (1996), Health Economics 5:297-305.
+    """
+    z2 = normal_quantile(level) ** 2
+    a = effect**2 - z2 * effect_se**2
+    if a <= 0:
+        raise ModelError("The effect is not told from zero: Fieller's interval is unbounded.")
+    b = effect * cost - z2 * rho * effect_se * cost_se
+    root = np.sqrt(b**2 - a * (cost**2 - z2 * cost_se**2))
+    return Ratio(cost / effect, float((b - root) / a), float((b + root) / a), level, "Fieller")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -15,21 +15,24 @@ import pandas as pd
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import MOST_LOCKS, Spoken, points, say
 from evaluation.data.package import Dataset
+from evaluation.evidence.checks import reading
 from evaluation.evidence.headline import MAIN, TERM, Headline
 from evaluation.targets.outlook import Outlook
 from evaluation.value import costs
-from evaluation.value import decision as cea
+from evaluation.value import effects as cea
 from evaluation.value.analysis import LEVERS, MONEY, Value, latest_levels
 from evaluation.value.costs import declared
-from evaluation.value.effects import Ratio, from_draws, told_from_zero
 
-# ------------------------------------------------------------------------------------------
 # One region: a year of more programme funds, what it costs, and what draws say it buys.
-
-
 # Willingness to pay, yuan per additional literate adult, at which curves are drawn.
 WTP = np.unique(np.concatenate([[0.0], np.geomspace(100, 1e6, 81)]))
 TAILS = (0.025, 0.975)
+
+
+def _spread(draws: np.ndarray) -> tuple[float, float, float]:
+    """Mean of draws and the ends of their interval at 95 %."""
+    low, high = np.quantile(draws, TAILS)
+    return float(draws.mean()), float(low), float(high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +56,7 @@ class Assessment:
     points: np.ndarray
     decision: cea.Decision
     wtp: float
-    ratio: Ratio | None
+    ratio: cea.Ratio | None
 
     @property
     def gained(self) -> np.ndarray:
@@ -68,17 +71,17 @@ class Assessment:
     def summary(self) -> dict[str, float]:
         """The numbers a page prints, by name; intervals are those of the draws at 95 %."""
         parts = {"points": self.points, "adults": self.gained, "cost": self.spent}
-        found = {name: float(drawn.mean()) for name, drawn in parts.items()}
-        for end, share in zip(("low", "high"), TAILS, strict=True):
-            found |= {f"{name}.{end}": float(np.quantile(x, share)) for name, x in parts.items()}
-        at = np.array([self.wtp])
-        worth = self.decision
-        return found | {
-            "probability": float(cea.acceptability(worth, at)[0, 1]),
-            "benefit": float(cea.expected_incremental_benefit(worth, at)[0]),
-            "information": float(cea.perfect_information(worth, at)[0]),
+        spreads = {name: _spread(draws) for name, draws in parts.items()}
+        return {
+            f"{name}{end}": spread[place]
+            for place, end in enumerate(("", ".low", ".high"))
+            for name, spread in spreads.items()
+        } | {
+            "probability": float(cea.acceptability(self.decision, self.wtp)[0, 1]),
+            "benefit": float(cea.expected_incremental_benefit(self.decision, self.wtp)[0]),
+            "information": float(cea.perfect_information(self.decision, self.wtp)[0]),
             "positive": float((self.gained > 0).mean()),
-            "break_even": cea.break_even(worth),
+            "break_even": cea.break_even(self.decision),
         }
 
     def curves(self) -> dict[str, np.ndarray]:
@@ -93,8 +96,8 @@ class Assessment:
         """By willingness to pay: ``wtp``, expected incremental ``benefit`` per head with ``low``
         and ``high`` (95 %), and ``frontier``, the probability that the better on average is best.
         """
-        drawn = cea.net_benefit(self.decision, WTP)
-        low, high = np.quantile(drawn[:, :, 1] - drawn[:, :, 0], (0.025, 0.975), axis=1)
+        worth = cea.net_benefit(self.decision, WTP)
+        low, high = np.quantile(worth[:, :, 1] - worth[:, :, 0], TAILS, axis=1)
         return {
             "wtp": WTP,
             "benefit": cea.expected_incremental_benefit(self.decision, WTP) / self.people,
@@ -105,21 +108,22 @@ class Assessment:
 
 
 def assessed(
-    points: np.ndarray, cost: Any, residents: tuple[int, float], dataset: Dataset, **given: Any
-) -> Assessment:
+    points: np.ndarray, cost: Any, residents: tuple[int, float], dataset: Dataset, *,
+    wtp: float | None = None, share: float = float("nan"),
+    programme: dict[str, float] | None = None,
+) -> Assessment:  # fmt: skip
     """Join draws of a yearly gain in points and of its cost for a region of so many residents."""
     year, people = residents
     adults = people * declared(dataset, "adult_share") / 100
     decision = cea.two_options(points / 100 * adults, cost)
     try:
-        ratio = from_draws(decision)
+        ratio = cea.from_draws(decision)
     except ModelError:
-        ratio = None  # told from zero or no ratio: the page then shows what remains true
-    wtp = given.pop("wtp", None)
+        ratio = None  # the page then shows what remains true
     return Assessment(
-        people=people, people_year=year, adults=adults, points=points, decision=decision,
-        wtp=declared(dataset, "willingness_to_pay") if wtp is None else wtp, ratio=ratio,
-        **({"share": float("nan"), "programme": {}} | given),
+        share=share, people=people, people_year=year, adults=adults, programme=programme or {},
+        points=points, decision=decision, ratio=ratio,
+        wtp=declared(dataset, "willingness_to_pay") if wtp is None else wtp,
     )  # fmt: skip
 
 
@@ -144,16 +148,12 @@ def assess(
     money = costs.programme(dataset, value.funds, region)
     residents = costs.latest(value.people, region)
     logs = np.log([money["low"], money["high"]])
-    drawn = np.exp(np.random.default_rng(seed).uniform(*logs, size=len(points)))
-    cost = share * drawn * residents[1]
-    given = {"share": share, "programme": money, "wtp": wtp}
-    return assessed(points, cost, residents, dataset, **given)
+    per_head = np.exp(np.random.default_rng(seed).uniform(*logs, size=len(points)))
+    cost = share * per_head * residents[1]
+    return assessed(points, cost, residents, dataset, wtp=wtp, share=share, programme=money)
 
 
-# ------------------------------------------------------------------------------------------
 # A planned increase: what it would go with by the estimates, refused where nothing was seen.
-
-
 # Below this many locks nothing but a description is permitted, and no ratio is printed.
 LEAST_LOCKS = 1
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
@@ -195,9 +195,8 @@ class Projection(Spoken):
 
     def summary(self, language: str = "en") -> str:
         """Difference of the yearly gain with its interval, and what may be said of it."""
-        told = self.result.summary()
-        ends = {"points": "points", "low": "points.low", "high": "points.high"}
-        values = {name: points(told[key]) for name, key in ends.items()}
+        gain = zip(("points", "low", "high"), _spread(self.result.points), strict=True)
+        values = {name: points(value) for name, value in gain}
         says = say(f"outlook.{self.verdict}", language)
         return say(
             "speak.plan", language, region=self.region, says=says, level="95%",
@@ -210,19 +209,19 @@ class Projection(Spoken):
 
     def record(self) -> dict[str, Any]:
         """The numbers as strict JSON can hold them; no ratio where the interval holds zero."""
-        found = {k: v for k, v in self.result.summary().items() if np.isfinite(v)}
+        numbers = {k: v for k, v in self.result.summary().items() if np.isfinite(v)}
         if not self.budget:
             money = ("cost", "probability", "benefit", "information", "break_even")
-            found = {k: v for k, v in found.items() if not k.startswith(money)}
+            numbers = {k: v for k, v in numbers.items() if not k.startswith(money)}
         ratio = self.result.ratio
         if ratio is not None and self.budget:
-            found |= {"ratio": ratio.value, "ratio.low": ratio.low, "ratio.high": ratio.high}
+            numbers |= {"ratio": ratio.value, "ratio.low": ratio.low, "ratio.high": ratio.high}
         else:
-            found.pop("break_even", None)
+            numbers.pop("break_even", None)
         return {
             "region": self.region, "verdict": self.verdict, "locks": self.locks,
             "changes": {item.lever: item.factor for item in self.changes},
-            "budget": self.budget, "wtp": self.result.wtp, "results": found,
+            "budget": self.budget, "wtp": self.result.wtp, "results": numbers,
         }  # fmt: skip
 
 
@@ -235,10 +234,10 @@ def parse(texts: Iterable[str]) -> tuple[Change, ...]:
     """
     changes = []
     for text in texts:
-        found = FORM.fullmatch(text.replace(" ", ""))
-        if found is None:
+        match = FORM.fullmatch(text.replace(" ", ""))
+        if match is None:
             raise KepuError(f"'{text}' is not a change; write facility=+40% or facility=60:84.")
-        lever, percent, before, after = found.groups()
+        lever, percent, before, after = match.groups()
         if percent is None and float(before) == 0:
             raise KepuError(f"'{text}' starts from 0; a change in proportion is not defined.")
         factor = 1 + float(percent) / 100 if percent else float(after) / float(before)
@@ -253,22 +252,36 @@ def parse(texts: Iterable[str]) -> tuple[Change, ...]:
     return tuple(changes)
 
 
-def _known(study: Any, changes: tuple[Change, ...]) -> None:
-    doses = list(study.dataset.doses["dose"])
-    for item in changes:
-        if item.lever not in doses:
-            raise KepuError(f"Unknown lever '{item.lever}'; known: {', '.join(doses)}.")
-    names = {item.lever for item in changes}
+def _ready(study: Any, region: str, needed: dict[str, type]) -> None:
+    """Refuse a region without estimates, and a study without a part that is ``needed``."""
+    if region not in set(study.provinces["region_code"]):
+        raise KepuError(
+            f"The estimates compare provinces, and {region} is not among them; name a province."
+        )
+    for name, kind in needed.items():
+        if not isinstance(part := getattr(study, name), kind):
+            raise KepuError(f"Nothing can be expected of a plan: {part}")
+
+
+def _paid_apart(names: Collection[str]) -> None:
     if MONEY in names and len(names) > 1:
-        raise KepuError(f"'{MONEY}' pays for the other levers; change it alone or change them.")
+        raise KepuError(f"'{MONEY}' pays for the other inputs; change it alone or change them.")
+
+
+def _level(study: Any, region: str, lever: str) -> tuple[int, float] | None:
+    """Year and last published level of a lever in the region."""
+    levels = latest_levels(study.dataset, lever)
+    if region not in levels.index:
+        return None
+    return int(levels.at[region, "year"]), float(levels.at[region, "value"])
 
 
 def _supported(study: Any, region: str, item: Change) -> tuple[int, float]:
     """Year and level of a lever in the region; refuses a plan outside what provinces showed."""
-    levels = latest_levels(study.dataset, item.lever)
-    if region not in levels.index:
+    known = _level(study, region, item.lever)
+    if known is None:
         raise KepuError(f"No level of '{item.lever}' is published for {region}; nothing to raise.")
-    year, level = int(levels.at[region, "year"]), float(levels.at[region, "value"])
+    year, level = known
     low, high = study.value.support[item.lever]
     if not low <= level * item.factor <= high:
         raise KepuError(
@@ -276,7 +289,7 @@ def _supported(study: Any, region: str, item: Change) -> tuple[int, float]:
             f"seen among provinces; {region} stood at {level:.4g} in {year}. Plan a factor of "
             f"{low / level:.2f} to {high / level:.2f}."
         )
-    return year, level
+    return known
 
 
 def drawn_gain(study: Any, changes: tuple[Change, ...]) -> np.ndarray:
@@ -314,21 +327,20 @@ def scenario(
     KepuError : a region without estimates, an unknown lever, a plan outside the observed support,
         a negative budget.
     """
-    changes, found = tuple(changes), study.headline
-    if region not in set(study.provinces["region_code"]):
-        raise KepuError(
-            f"The estimates compare provinces, and {region} is not among them; name a province."
-        )
-    if not isinstance(found, Headline):
-        raise KepuError(f"Nothing can be expected of a plan: {found}")
+    changes = tuple(changes)
+    _ready(study, region, {"headline": Headline})
     if budget < 0 or (wtp is not None and wtp < 0):
         raise KepuError("A budget and a willingness to pay cannot be negative.")
-    _known(study, changes)
+    doses = list(study.dataset.doses["dose"])
+    for item in changes:
+        if item.lever not in doses:
+            raise KepuError(f"Unknown lever '{item.lever}'; known: {', '.join(doses)}.")
+    _paid_apart({item.lever for item in changes})
     levels = {item.lever: _supported(study, region, item) for item in changes}
     points = drawn_gain(study, changes)
     residents = costs.latest(study.value.people, region)
     result = assessed(points, float(budget), residents, study.dataset, wtp=wtp)
-    verdict, locks = verdict_of(study, changes, points), found.grade.locks
+    verdict, locks = verdict_of(study, changes, points), study.headline.grade.locks
     if verdict == "unknown" or locks < LEAST_LOCKS:
         # One input of several that stands out, or evidence for no comparison, carries no ratio.
         result = replace(result, ratio=None)
@@ -336,18 +348,15 @@ def scenario(
 
 
 def verdict_of(study: Any, changes: tuple[Change, ...], points: np.ndarray) -> str:
-    low, high = np.quantile(points, TAILS)
-    told = told_from_zero(low, high)
+    """Reading of the gain's interval; of a single input only what Holm's correction upholds."""
     if len(changes) == 1:
         mine = [e for e in study.estimates if (e.dose, e.model) == (changes[0].lever, MAIN)]
-        told = told and all(e.result and e.p_holm < 1 - e.result.level for e in mine)
-    return "unknown" if not told else "positive" if low > 0 else "negative"
+        if not all(e.result and e.p_holm < 1 - e.result.level for e in mine):
+            return "unknown"
+    return reading(*np.quantile(points, TAILS))
 
 
-# ------------------------------------------------------------------------------------------
 # Plans of one province, prepared so that each is worked out within milliseconds.
-
-
 DRAWS = 2000
 STEP = 5  # per cent, of the ranges
 WIDEST = (-50, 100)  # per cent of today's level a plan may change an input by
@@ -392,11 +401,6 @@ class Plan:
     rows: int
     verdict: str
     locks: int
-
-
-def _spread(draws: np.ndarray) -> tuple[float, float, float]:
-    low, high = np.quantile(draws, TAILS)
-    return float(draws.mean()), float(low), float(high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -457,8 +461,7 @@ class Plans:
                     f"A change of '{name}' by {value:g} % is outside {lever.low} % to "
                     f"{lever.high} %, what provinces have shown; choose one inside."
                 )
-        if MONEY in chosen and len(chosen) > 1:
-            raise KepuError(f"'{MONEY}' pays for the other inputs; change it alone or change them.")
+        _paid_apart(chosen)
         if year not in self.years:
             raise KepuError(
                 f"Year {year} cannot be worked out; the last survey of {self.region} is of "
@@ -488,13 +491,7 @@ def plans(study: Any, region: str, *, seed: int, draws: int = DRAWS) -> Plans:
     ------
     KepuError : no province, no estimate, no forecast, no input with a published level.
     """
-    if region not in set(study.provinces["region_code"]):
-        raise KepuError(
-            f"The estimates compare provinces, and {region} is not among them; name a province."
-        )
-    for found, kind in ((study.headline, Headline), (study.outlook, Outlook)):
-        if not isinstance(found, kind):
-            raise KepuError(f"Nothing can be expected of a plan: {found}")
+    _ready(study, region, {"headline": Headline, "outlook": Outlook})
     own = study.outlook.series
     start = own.loc[own["region_code"] == region, "wave"].max()
     if pd.isna(start):
@@ -509,10 +506,10 @@ def plans(study: Any, region: str, *, seed: int, draws: int = DRAWS) -> Plans:
 
 def _lever(study: Any, region: str, name: str) -> Lever | None:
     """The input with its bounds; none where no level or no draws of its estimate are there."""
-    levels = latest_levels(study.dataset, name)
-    if region not in levels.index or name not in study.value.effects:
+    known = _level(study, region, name)
+    if known is None or name not in study.value.effects:
         return None
-    year, level = int(levels.at[region, "year"]), float(levels.at[region, "value"])
+    year, level = known
     least, most = (100 * (end / level - 1) / STEP for end in study.value.support[name])
     low = max(WIDEST[0], min(0, math.ceil(least) * STEP))
     high = min(WIDEST[1], max(0, math.floor(most) * STEP))
