@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,11 @@ from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import Spoken, figures, say, whole
 from evaluation.base.text import t
 from evaluation.data.package import Dataset
+from evaluation.evidence.checks import MAXIMUM_CONDITION, MAXIMUM_VIF
 from evaluation.evidence.error import draw_rates
 from evaluation.evidence.headline import TERM, Headline
-from evaluation.models.columns import Inference, Roles
-from evaluation.models.panels import ROLES, Panels
+from evaluation.models.columns import GAINS, Inference, Roles
+from evaluation.models.panels import Panels, roles
 from evaluation.panel.panel import composite, per_capita
 from evaluation.value import costs
 from evaluation.value.costs import declared, rule
@@ -82,10 +84,10 @@ class Value(Spoken):
             "effects": len(self.effects), "curves": len(self.responses),
             "regions": 0 if self.people is None else self.people.index.unique(level=0).size,
         }  # fmt: skip
-        told = [say("speak.value", language, **{k: whole(v) for k, v in counts.items()})]
+        sentences = [say("speak.value", language, **{k: whole(v) for k, v in counts.items()})]
         for part, reason in self.reasons.items():
-            told.append(say("speak.value.absent", language, part=part, reason=reason))
-        return " ".join(told)
+            sentences.append(say("speak.value.absent", language, part=part, reason=reason))
+        return " ".join(sentences)
 
     def plot(self, language: str = "en") -> Figure:
         """Response curves of the levers with their bands."""
@@ -104,8 +106,8 @@ class Value(Spoken):
         return f"Value(effects of {', '.join(self.effects) or 'nothing'}{absent})"
 
 
-def _roles(doses: list[str]) -> Roles:
-    return replace(ROLES["gain"], doses=[f"log2_{name}" for name in doses])
+def _roles(doses: Sequence[str]) -> Roles:
+    return roles(GAINS, [f"log2_{name}" for name in doses])
 
 
 def _effects(
@@ -113,25 +115,14 @@ def _effects(
 ) -> tuple[dict[str, np.ndarray], float]:
     """Draws of the composite and of every dose whose interval has two ends."""
     frame, seed = panel.assign(**{TERM: composite(panel, names)}), inference.seed
-    roles = replace(ROLES["gain"], doses=[TERM])
-    found = {TERM: confidence_draws(frame, roles, inference, size=DRAWS, seed=seed)}
-    for place, name in enumerate(names):
-        run = {"size": DRAWS, "seed": seed + 1 + place}
-        try:
-            found[name] = confidence_draws(panel, _roles([name]), inference, **run)
-        except ModelError:
-            continue  # its estimate is refused too, and the report says why
-    return found, composite_slope(panel, headline.parts)
-
-
-def _levers(panel: pd.DataFrame, seed: int) -> Joint:
-    return joint(panel, _roles(LEVERS), seed=seed)
-
-
-def _told_apart(levers: Joint) -> bool:
-    from evaluation.evidence.checks import MAXIMUM_CONDITION, MAXIMUM_VIF
-
-    return levers.vif <= MAXIMUM_VIF and levers.condition <= MAXIMUM_CONDITION
+    part = roles(GAINS, [TERM])
+    draws = {TERM: confidence_draws(frame, part, inference, size=DRAWS, seed=seed)}
+    for place, name in enumerate(names, 1):
+        with suppress(ModelError):  # its estimate is refused too, and the report says why
+            draws[name] = confidence_draws(
+                panel, _roles([name]), inference, size=DRAWS, seed=seed + place
+            )
+    return draws, composite_slope(panel, headline.parts)
 
 
 def _between_levers(
@@ -140,9 +131,10 @@ def _between_levers(
     """National funds between the levers, each at the median level of the panel."""
     seen = panel[[f"dose_{name}" for name in LEVERS]].dropna()
     limits = bounds(seen.median(), seen.min(), seen.max(), rule(dataset))
+    apart = levers.vif <= MAXIMUM_VIF and levers.condition <= MAXIMUM_CONDITION
     return reallocate(
         LEVERS, levers, np.eye(len(LEVERS)), shares[list(LEVERS)], limits,
-        rule=rule(dataset), locks=locks, told_apart=_told_apart(levers),
+        rule=rule(dataset), locks=locks, told_apart=apart,
     )  # fmt: skip
 
 
@@ -185,8 +177,8 @@ def _efficiency(levels: pd.DataFrame, seed: int) -> Efficiency:
         raise ModelError(f"No survey wave has {LEAST_REGIONS} regions with every input known.")
     wave = int(enough.index[-1])
     rows = complete[complete["wave"] == wave].reset_index(drop=True)
-    drawn = draw_rates(rows, 400, seed)
-    scores = bootstrap_scores(rows[columns], rows["rate"], drawn_output=drawn, seed=seed)
+    draws = draw_rates(rows, 400, seed)
+    scores = bootstrap_scores(rows[columns], rows["rate"], drawn_output=draws, seed=seed)
     return Efficiency(wave, INPUTS, rows[["region_code", "rate"]].join(scores))
 
 
@@ -200,12 +192,17 @@ class _Parts(dict):
     def __missing__(self, name: str) -> Any:
         raise ModelError(self.reasons[name])
 
-    def make(self, name: str, how: Callable[[], Any]) -> None:
-        """Make one part, or keep the reason why these data do not allow it."""
+    def make(self, name: str, how: Callable[[], Any], first: str = "", second: str = "") -> None:
+        """Make one part, or keep the reason why these data do not allow it.
+
+        A pair is kept under the names ``first`` and ``second``.
+        """
         try:
-            self[name] = how()
+            made = how()
         except ModelError as error:
             self.reasons[name] = str(error)
+        else:
+            self.update({first: made[0], second: made[1]} if first else {name: made})
 
 
 def assemble(
@@ -218,32 +215,22 @@ def assemble(
     inference, locks = Inference(draws, seed), headline.grade.locks
     made.make("funds", lambda: costs.funds(dataset))
     made.make("people", lambda: costs.population(dataset))
-    made.make("shares", lambda: costs.lever_shares(made["funds"]))
-    made.make("effects", lambda: _effects(panel, headline, names, inference))
-    made.make("levers", lambda: _levers(panel, seed))
+    made.make("shares", lambda: costs.lever_shares(made["funds"]), "share_year", "shares")
+    made.make("effects", lambda: _effects(panel, headline, names, inference), "effects", "slope")
+    made.make("levers", lambda: joint(panel, _roles(LEVERS), seed=seed))
     made.make(
         "between_levers",
-        lambda: _between_levers(dataset, panel, made["levers"], made["shares"][1], locks),
+        lambda: _between_levers(dataset, panel, made["levers"], made["shares"], locks),
     )
     made.make(
         "between_regions",
-        lambda: _between_regions(dataset, panel, made["effects"][0][MONEY], seed, locks),
+        lambda: _between_regions(dataset, panel, made["effects"][MONEY], seed, locks),
     )
     made.make("efficiency", lambda: _efficiency(panels.levels, seed))
-    return _packed(made, panel, inference)
-
-
-def _packed(made: _Parts, panel: pd.DataFrame, inference: Inference) -> Value:
-    doses = [name for name in panel.columns if name.startswith("dose_")]
+    doses = panel.filter(regex="^dose_").dropna(axis="columns", how="all")
     support = {
-        name.removeprefix("dose_"): (float(panel[name].min()), float(panel[name].max()))
-        for name in doses
-        if panel[name].notna().any()
+        name.removeprefix("dose_"): (float(values.min()), float(values.max()))
+        for name, values in doses.items()
     }
-    kept = {k: made[k] for k in made if k not in ("shares", "effects")}
-    if "shares" in made:
-        kept |= dict(zip(("share_year", "shares"), made["shares"], strict=True))
-    if "effects" in made:
-        kept |= dict(zip(("effects", "slope"), made["effects"], strict=True))
-    curves = tuple(response(panel, name, ROLES["gain"], inference) for name in LEVERS)
-    return Value(**kept, support=support, responses=curves, reasons=made.reasons)
+    curves = tuple(response(panel, name, _roles(()), inference) for name in LEVERS)
+    return Value(**made, support=support, responses=curves, reasons=made.reasons)

@@ -11,10 +11,8 @@ from evaluation.base.errors import ModelError
 from evaluation.data.facts import INDEX, ITEMS, PEOPLE, by_year, usable
 from evaluation.data.package import Dataset
 
-# ------------------------------------------------------------------------------------------
+
 # What the analysis of value takes as given: the declared assumptions and the rule to recommend.
-
-
 def declared(dataset: Dataset, parameter: str) -> float:
     """The declared value of a parameter of ``assumptions.csv`` that holds for all levels.
 
@@ -23,12 +21,12 @@ def declared(dataset: Dataset, parameter: str) -> float:
     ModelError : the package declares no such value.
     """
     table = dataset.assumptions
-    found = table.loc[(table["parameter"] == parameter) & (table["level"] == "all"), "value"]
-    if found.empty:
+    values = table.loc[(table["parameter"] == parameter) & (table["level"] == "all"), "value"]
+    if values.empty:
         raise ModelError(
             f"The package declares no '{parameter}'; add a row to assumptions.csv with its reason."
         )
-    return float(found.iloc[0])
+    return float(values.iloc[0])
 
 
 @dataclass(frozen=True)
@@ -73,10 +71,7 @@ def rule(dataset: Dataset) -> Rule:
     )
 
 
-# ------------------------------------------------------------------------------------------
 # Prices of one year: the national consumer price index as deflator.
-
-
 def price_level(dataset: Dataset) -> pd.Series:
     """Price level by year, the last year with a published index set to 1.
 
@@ -98,16 +93,7 @@ def price_level(dataset: Dataset) -> pd.Series:
     return (level / level.loc[int(years.iloc[-1])]).sort_index()
 
 
-def mean_level(level: pd.Series, start: int, end: int) -> float:
-    """Mean price level of the years ``start`` to ``end``; missing where one has no index."""
-    years = range(start, end + 1)
-    return float(level.reindex(years).mean(skipna=False))
-
-
-# ------------------------------------------------------------------------------------------
 # What was spent: published funds by region and year, per head, in prices of one year.
-
-
 NATION = "100000"
 COLUMNS = [
     "region_code", "start", "end", "years", "item", "lever", "yuan", "a_year", "real",
@@ -185,16 +171,19 @@ def funds(dataset: Dataset) -> pd.DataFrame:
         return pd.DataFrame(columns=COLUMNS)
     rows = _windows(rows)
     factor = rows["unit"].map(dataset.units.set_index("unit")["factor"])
-    order = {name: place for place, name in enumerate(ITEMS)}
     named = rows["indicator"].map(ITEMS)
     rows = rows.assign(
         item=named.str[0], lever=named.str[1], yuan=rows["value"] * factor,
-        order=rows["indicator"].map(order),
+        a_year=rows["value"] * factor / rows["years"],
+        order=rows["indicator"].map(list(ITEMS).index),
     )  # fmt: skip
     rows = rows.sort_values("order").drop_duplicates(["region_code", "start", "end", "item"])
-    rows = rows.assign(a_year=rows["yuan"] / rows["years"])
     level, people = price_level(dataset), population(dataset)
-    prices = [mean_level(level, a, b) for a, b in zip(rows["start"], rows["end"], strict=True)]
+    # The mean price level of a period; missing where a year of it has no index.
+    prices = [
+        level.reindex(range(start, end + 1)).mean(skipna=False)
+        for start, end in zip(rows["start"], rows["end"], strict=True)
+    ]
     keys = pd.MultiIndex.from_frame(rows[["region_code", "end"]])
     rows = rows.assign(real=rows["a_year"] / prices)
     rows["per_head"] = rows["real"] / people.reindex(keys).to_numpy()

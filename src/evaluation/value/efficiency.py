@@ -12,10 +12,7 @@ from scipy.optimize import linprog
 
 from evaluation.base.errors import ModelError
 
-# ------------------------------------------------------------------------------------------
 # Data envelopment analysis: how far a unit lies from the best that others show.
-
-
 RETURNS = ("constant", "variable")
 # Bases of the envelopment problem that are enumerated at most.
 MAXIMUM_BASES = 200_000
@@ -56,10 +53,10 @@ def output_factors(inputs: Any, outputs: Any, returns: str = "variable") -> np.n
         )
         right = np.concatenate([own_x, np.zeros(y.shape[1])])
         one = None if fixed is None else [1.0]
-        found = linprog(objective, A_ub=rows, b_ub=right, A_eq=fixed, b_eq=one)
-        if found.status != 0:
-            raise ModelError(f"The envelopment problem has no solution: {found.message}")
-        factors.append(-found.fun)
+        solution = linprog(objective, A_ub=rows, b_ub=right, A_eq=fixed, b_eq=one)
+        if solution.status != 0:
+            raise ModelError(f"The envelopment problem has no solution: {solution.message}")
+        factors.append(-solution.fun)
     return np.asarray(factors)
 
 
@@ -95,18 +92,14 @@ class Reference:
 
     def best(self, outputs: np.ndarray) -> np.ndarray:
         """Largest output at each unit's inputs, (draws, units), of outputs (draws, units)."""
-        drawn = np.atleast_2d(outputs)
-        found = []
+        outputs, best = np.atleast_2d(outputs), []
         for peers, weights in zip(self.peers, self.weights, strict=True):
-            total = sum(drawn[:, peers[:, j]] * weights[:, j] for j in range(peers.shape[1]))
-            found.append(total.max(axis=1))
-        return np.column_stack(found)
+            total = sum(outputs[:, peers[:, j]] * weights[:, j] for j in range(peers.shape[1]))
+            best.append(total.max(axis=1))
+        return np.column_stack(best)
 
 
-# ------------------------------------------------------------------------------------------
 # Efficiency of regions with intervals: Simar and Wilson's bootstrap with sampling error in it.
-
-
 LEAST_UNITS = 12
 
 

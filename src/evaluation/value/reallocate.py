@@ -15,10 +15,7 @@ from evaluation.stats.permutation import TIE, p_value
 from evaluation.value.costs import Rule
 from evaluation.value.effects import Joint, joint
 
-# ------------------------------------------------------------------------------------------
 # Move a fixed budget between its entries: the best allocation, its regret, and whether to say so.
-
-
 BISECTIONS = 50
 
 
@@ -140,11 +137,11 @@ def reallocate(
     null draw as well and counts how often its gain, over its standard error, is as large.
     """
     turn, c = np.asarray(loading, dtype=float), np.asarray(costs, dtype=float)
-    a, drawn, under = (part @ turn.T for part in (effects.estimate, effects.draws, effects.null))
+    a, draws, null = (part @ turn.T for part in (effects.estimate, effects.draws, effects.null))
     chosen = best_multiples(a, c, *limits)
-    gains, possible = gained(drawn, chosen), gained(drawn, best_multiples(drawn, c, *limits))
+    gains, possible = gained(draws, chosen), gained(draws, best_multiples(draws, c, *limits))
     observed = _studentised(a[None, :], chosen, turn, effects.covariance[None])
-    chance = _studentised(under, best_multiples(under, c, *limits), turn, effects.null_covariance)
+    chance = _studentised(null, best_multiples(null, c, *limits), turn, effects.null_covariance)
     p = p_value(int(np.count_nonzero(chance >= observed - TIE)), len(chance))
     share, regret = float((gains > 0).mean()), possible - gains
     low, high = np.quantile(gains, [0.025, 0.975])
@@ -165,10 +162,7 @@ def reallocate(
     )
 
 
-# ------------------------------------------------------------------------------------------
 # How often the rule recommends: panels with a known truth, drawn and decided one after another.
-
-
 ROLES = Roles(
     outcome="annual",
     doses=("log2_a", "log2_b", "log2_c"),
