@@ -29,17 +29,23 @@ from evaluation.targets.gains import (
     required,
     track,
 )
-from evaluation.targets.outlook import Outlook, backtest, choose, outlook, preferred, scores, word
-from evaluation.targets.trend import (
+from evaluation.targets.outlook import (
     CANDIDATES,
+    Outlook,
     Points,
+    backtest,
+    choose,
     covariance,
     fit_trend,
-    fixed,
     logit_rates,
+    mean_columns,
+    outlook,
     percent,
     points_of,
+    preferred,
+    scores,
     to_logit,
+    word,
 )
 
 NATION = "100000"
@@ -133,7 +139,7 @@ class Known(Kernel):
 
     def __call__(self, X, Y=None, eval_gradient=False):
         a, b = self._points(X), self._points(X if Y is None else Y)
-        return self.trend._sum(a, b) + 1e5 * fixed(a) @ fixed(b).T
+        return self.trend._sum(a, b) + 1e5 * mean_columns(a) @ mean_columns(b).T
 
     def _points(self, X):
         return Points(X[:, 0].astype(int), X[:, 1], X[:, 2].astype(bool))

@@ -17,7 +17,7 @@ from evaluation.evidence.headline import Headline
 from evaluation.panel.panel import STALE, composite
 from evaluation.panel.survey import normal_quantile
 from evaluation.stats.least_squares import excess_variance
-from evaluation.targets.trend import to_logit
+from evaluation.targets.outlook import to_logit
 
 # The most that a change of programme inputs could account for in a gain, by what was estimated.
 MODEL = "two_way_fixed_effects"
