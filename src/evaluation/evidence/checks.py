@@ -62,9 +62,9 @@ def reading(low: float, high: float) -> str:
     return "positive" if low > 0 else "negative" if high < 0 else "unknown"
 
 
-def numbers(found: Any, names: Iterable[str] = ENDS) -> dict[str, float]:
+def numbers(fit: Any, names: Iterable[str] = ENDS) -> dict[str, float]:
     """Attributes of a fit by name, the estimate with its interval and p-value unless others."""
-    return {name: float(getattr(found, name)) for name in names}
+    return {name: float(getattr(fit, name)) for name in names}
 
 
 def _bootstrapped(model: str, panel: pd.DataFrame, roles: Roles, inference: Inference) -> Refit:
@@ -75,7 +75,7 @@ def _bootstrapped(model: str, panel: pd.DataFrame, roles: Roles, inference: Infe
     free = len(made.y) - len(made.names)
     if free < MINIMUM_FREE:
         raise ModelError(f"{free} degrees of freedom are left; at least {MINIMUM_FREE} are needed.")
-    found = wild_cluster_bootstrap(
+    test = wild_cluster_bootstrap(
         made,
         len(made.names) - 1,
         inference.draws,
@@ -83,7 +83,7 @@ def _bootstrapped(model: str, panel: pd.DataFrame, roles: Roles, inference: Infe
         observation_weights=made.known_variance_weights()[0],
         level=inference.level,
     )
-    return Refit(**numbers(found, ("se", *ENDS)), clusters=regions, observations=len(made.y))
+    return Refit(**numbers(test, ("se", *ENDS)), clusters=regions, observations=len(made.y))
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +144,8 @@ class Estimated:
         inference = replace(self.inference, draws=draws or self.draws, level=self.result.level)
         if self.linear:
             return _bootstrapped(model, panel, roles, inference)
-        found = named(model).fit(panel, roles, inference)
-        return Refit(**{name: getattr(found, name) for name in Refit.__dataclass_fields__})
+        result = named(model).fit(panel, roles, inference)
+        return Refit(**{name: getattr(result, name) for name in Refit.__dataclass_fields__})
 
     def used(self) -> np.ndarray:
         """Rows of the panel the estimate rests on, (N,) bool."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -69,12 +68,12 @@ def _masks(context: Estimated, eqs: Equation) -> list[tuple[str, str, np.ndarray
         flagged = context.panel[BREAK].to_numpy(dtype=bool)[eqs.rows]
     names, counts = np.unique(eqs.periods.astype(str), return_counts=True)
     large = names[counts >= LARGE_WAVE * len(eqs.y)]
-    found: dict[bytes, tuple[str, str, np.ndarray]] = {}
+    masks: dict[bytes, tuple[str, str, np.ndarray]] = {}
     for breaks, left in product(("in", "out"), ("", *large)):
         keep = everything if breaks == "in" else ~flagged
         keep = keep & (eqs.periods.astype(str) != left)
-        found.setdefault(keep.tobytes(), (breaks, left, keep))
-    return [entry for entry in found.values() if entry[2].any()]
+        masks.setdefault(keep.tobytes(), (breaks, left, keep))
+    return [entry for entry in masks.values() if entry[2].any()]
 
 
 def curve(context: Estimated) -> Curve:
@@ -100,22 +99,22 @@ def subsets(context: Estimated) -> list[tuple[str, ...]]:
     return [chosen for size in sizes for chosen in combinations(names, size)]
 
 
-def specifications(context: Estimated, parts: Curve) -> Iterator[dict[str, Any]]:
-    """One record a specification: its names, its columns, its rows, whether it is weighted."""
+def specifications(
+    context: Estimated, parts: Curve
+) -> Iterator[tuple[dict[str, str], list[int], np.ndarray]]:
+    """What each specification chooses by name, positions of its columns, and (N,) its rows."""
     eqs = parts.equations
     weightings = ("none",) if eqs.variance is None else ("known_variance", "none")
-    effects = list(range(eqs.effects))
-    others = list(range(len(eqs.names) - eqs.doses, len(eqs.names) - 1))
+    others = range(len(eqs.names) - eqs.doses, len(eqs.names) - 1)
     for chosen, weighting, mask in product(subsets(context), weightings, parts.masks):
-        columns = [*effects, *(eqs.names.index(name) for name in chosen), *others]
-        yield {
-            "covariates": chosen,
+        breaks, left_out, rows = mask
+        names = {
+            "covariates": " + ".join(chosen),
             "weights": weighting,
-            "breaks": mask[0],
-            "wave_left_out": mask[1],
-            "columns": columns,
-            "rows": mask[2],
+            "breaks": breaks,
+            "wave_left_out": left_out,
         }
+        yield names, [*range(eqs.effects), *map(eqs.names.index, chosen), *others], rows
 
 
 # Specification curve with a joint permutation test over region trajectories.
@@ -169,22 +168,22 @@ def _weights(eqs: Equation, X: np.ndarray, rows: np.ndarray, weighting: str) -> 
 
 
 def slopes(
-    eqs: Equation, spec: dict[str, Any], dealt: np.ndarray, squares: np.ndarray
-) -> np.ndarray:
-    """Coefficient of each dealt dose column (N, B) in one specification; missing if absorbed."""
-    X = eqs.matrix[:, spec["columns"]]
-    w = _weights(eqs, X, spec["rows"], spec["weights"])
+    eqs: Equation, columns: list[int], rows: np.ndarray, weighting: str, dealt: Iterable[np.ndarray]
+) -> Iterator[np.ndarray]:
+    """Coefficients (B,) of each dose dealt (N, B) in one specification; missing if absorbed."""
+    X = eqs.matrix[:, columns]
+    w = _weights(eqs, X, rows, weighting)
     root = np.sqrt(w)
-    if spec["rows"].sum() <= X[spec["rows"]].any(axis=0).sum() + 1:
-        return np.full(dealt.shape[1], np.nan)
     q = _basis(X, root)
     y = eqs.y * root
     rest = (y - q @ (q.T @ y)) * root
-    total = w @ squares
-    explained = (((q * root[:, None]).T @ dealt) ** 2).sum(axis=0)
-    left = total - explained
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(left > 1e-9 * total, rest @ dealt / left, np.nan)
+    few = rows.sum() <= X[rows].any(axis=0).sum() + 1
+    for dose in dealt:
+        total = w @ dose**2
+        left = total - (((q * root[:, None]).T @ dose) ** 2).sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            known = (left > 1e-9 * total) & ~few
+            yield np.where(known, rest @ dose / left, np.nan)
 
 
 def estimates(context: Estimated, parts: Curve, draws: int, seed: int):
@@ -198,15 +197,12 @@ def estimates(context: Estimated, parts: Curve, draws: int, seed: int):
     eqs = parts.equations
     order, moved = dealings(eqs, draws, seed)
     dealt = {name: dose[order].T for name, dose in parts.doses.items()}
-    squares = {name: values**2 for name, values in dealt.items()}
-    rows, found = [], []
-    for spec in specifications(context, parts):
-        for name in parts.doses:
-            found.append(slopes(eqs, spec, dealt[name], squares[name]))
-            told = {k: v for k, v in spec.items() if k not in ("columns", "rows")}
-            told["covariates"] = " + ".join(spec["covariates"])
-            rows.append({**told, "transformation": name, "observations": int(spec["rows"].sum())})
-    values = np.array(found)
+    rows, values = [], []
+    for names, columns, kept in specifications(context, parts):
+        count = int(kept.sum())
+        rows += [{**names, "transformation": name, "observations": count} for name in dealt]
+        values += slopes(eqs, columns, kept, names["weights"], dealt.values())
+    values = np.array(values)
     table = pd.DataFrame(rows).assign(estimate=values[:, 0])
     known = table["estimate"].notna().to_numpy()
     return table[known].reset_index(drop=True), values[known, 1:], moved

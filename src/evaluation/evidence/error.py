@@ -39,16 +39,16 @@ def draw_rates(rates_table: pd.DataFrame, draws: int, seed: int) -> np.ndarray:
     v = rates_table["variance"].to_numpy(dtype=float) / 1e4
     if not np.all((p >= 0) & (p <= 1) & (v >= 0)):
         raise KepuError("Rates must lie in 0 to 100 with a variance of at least 0, none missing.")
-    drawn = (v > 0) & (p > 0) & (p < 1)
-    if np.any(v[drawn] >= p[drawn] * (1 - p[drawn])):
+    uncertain = (v > 0) & (p > 0) & (p < 1)
+    if np.any(v[uncertain] >= p[uncertain] * (1 - p[uncertain])):
         raise KepuError("A sampling variance is not below p(1 - p): no sample is that small.")
     if draws < 1:
         raise KepuError(f"'draws' must be at least 1; it is {draws}.")
     result = np.broadcast_to(p, (draws, len(p))).copy()
-    m = p[drawn] * (1 - p[drawn]) / v[drawn] - 1
-    shape = (draws, int(drawn.sum()))
+    m = p[uncertain] * (1 - p[uncertain]) / v[uncertain] - 1
+    shape = (draws, int(uncertain.sum()))
     rng = np.random.default_rng(seed)
-    result[:, drawn] = rng.beta(p[drawn] * m, (1 - p[drawn]) * m, size=shape)
+    result[:, uncertain] = rng.beta(p[uncertain] * m, (1 - p[uncertain]) * m, size=shape)
     return 100 * result
 
 
