@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 # Keep what is costly and always the same: studies, and what was found out about a file before.
 LEAST_DRAWS = 99  # with fewer, no interval at 95 % has an end
-_held: dict[tuple[str, str, int, int], Study] = {}
+Key = tuple[str, str, int, int]
+_held: dict[Key, Study] = {}
 
 
 @cache
@@ -81,30 +82,28 @@ def load_study(
     ------
     KepuError : fewer than ``LEAST_DRAWS`` draws.
     """
-    from evaluation.data import slices
-
     if draws < LEAST_DRAWS:
         raise KepuError(f"A bootstrap of {draws} draws tells nothing; take {LEAST_DRAWS} or more.")
-    core = slices.of_study(dataset)
-    key = (core.hash, code_hash(), draws, seed)
-    return widen(_held.get(key) or _kept(core, key, folder), dataset)
+    return widen(_kept(dataset, draws, seed, folder)[1], dataset)
 
 
 def hold(dataset: Dataset, *, draws: int, seed: int) -> None:
     """Keep the study of ``dataset`` in memory, for this process and those forked from it."""
+    key, study = _kept(dataset, draws, seed)
+    _held[key] = study
+
+
+def _kept(dataset: Dataset, draws: int, seed: int, place: str | Path = "") -> tuple[Key, Study]:
+    """The study of the part of ``dataset`` that studies read, from memory, disk or made anew."""
     from evaluation.data import slices
 
     core = slices.of_study(dataset)
     key = (core.hash, code_hash(), draws, seed)
-    _held[key] = _kept(core, key, "")
-
-
-def _kept(core: Dataset, key: tuple[str, str, int, int], place: str | Path) -> Study:
-    draws, seed = key[2:]
-    return cached(
+    study = _held.get(key) or cached(
         "studies", " ".join(map(str, key)), lambda: build(core, draws=draws, seed=seed),
         PICKLE, place,
     )  # fmt: skip
+    return key, study
 
 
 # Everything a report draws on, computed once from a data package.

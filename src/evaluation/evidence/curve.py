@@ -42,9 +42,8 @@ def _level(values: np.ndarray, name: str) -> dict[str, np.ndarray]:
     """The dose as log2 and as level; a dose not on the log scale needs to be positive for log2."""
     if name.startswith("log2_"):
         return {"log2": values, "level": np.exp2(values)}
-    return (
-        {"log2": np.log2(values)} | {"level": values} if (values > 0).all() else {"level": values}
-    )
+    forms = {"log2": np.log2(values)} if (values > 0).all() else {}
+    return forms | {"level": values}
 
 
 def _standard(values: np.ndarray, waves: np.ndarray) -> np.ndarray:
@@ -62,16 +61,15 @@ def _per_sd(values: np.ndarray, effects: np.ndarray) -> np.ndarray:
 
 
 def _masks(context: Estimated, eqs: Equation) -> list[tuple[str, str, np.ndarray]]:
-    everything = np.ones(len(eqs.y), dtype=bool)
     flagged = np.zeros(len(eqs.y), dtype=bool)
     if BREAK in context.panel.columns:
         flagged = context.panel[BREAK].to_numpy(dtype=bool)[eqs.rows]
-    names, counts = np.unique(eqs.periods.astype(str), return_counts=True)
+    periods = eqs.periods.astype(str)
+    names, counts = np.unique(periods, return_counts=True)
     large = names[counts >= LARGE_WAVE * len(eqs.y)]
     masks: dict[bytes, tuple[str, str, np.ndarray]] = {}
     for breaks, left in product(("in", "out"), ("", *large)):
-        keep = everything if breaks == "in" else ~flagged
-        keep = keep & (eqs.periods.astype(str) != left)
+        keep = (periods != left) & ~(flagged & (breaks == "out"))
         masks.setdefault(keep.tobytes(), (breaks, left, keep))
     return [entry for entry in masks.values() if entry[2].any()]
 

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from evaluation.base.errors import KepuError, ModelError
+from evaluation.evidence.checks import Estimated, check, numbers, reading
 from evaluation.models.columns import Roles, equation
 from evaluation.stats.least_squares import Equation, cluster_sums, crv1_many, solve_many
 
@@ -239,3 +240,51 @@ def _solve(eqs: Equation, v0: np.ndarray, c: np.ndarray, level: float) -> Correc
         reliability=float(1 - (w @ v0) / moments[1, 1]),
         factor=f,
     )
+
+
+def _rates(context: Estimated) -> pd.DataFrame:
+    if context.rates is None:
+        raise ModelError("No published rates with their variances were given.")
+    return context.rates[context.rates["variance"].notna()].reset_index(drop=True)
+
+
+@check("measurement_error", linear=True)
+def measurement_error(context: Estimated):
+    """Draw every rate from its sampling distribution and refit; it informs and cannot fail.
+
+    The published rates hold one sampling error already; the draws add a second one of the same
+    size. ``shift`` is how far that moves the mean of the refitted estimates (the first error has
+    moved the estimate about as far already), ``widening`` their median standard error over its
+    own (both CRV1), ``sign_share`` the share of draws with the other sign.
+    """
+    first, rates, seed = context.result, _rates(context), context.inference.seed
+    panels = gains_of(draw_rates(rates, context.draws, seed), rates, context.panel)
+    estimates, se = (part[0] for part in refit(first.model, context.panel, panels, context.roles))
+    tail = (1 - first.level) / 2
+    low, high = np.quantile(estimates, [tail, 1 - tail])
+    values = {
+        "estimate": float(first.estimate),
+        "mean": float(estimates.mean()),
+        "sd": float(estimates.std(ddof=1)),
+        "low": float(low),
+        "high": float(high),
+        "shift": float(estimates.mean() - first.estimate),
+        "widening": float(np.median(se) / first.se),
+        "sign_share": float(np.mean(np.sign(estimates) != np.sign(first.estimate))),
+        "draws": len(estimates),
+    }
+    return None, values, [values]
+
+
+@check("opening_error", linear=True)
+def opening_error(context: Estimated):
+    """Take the known sampling error out of the opening level used as a control.
+
+    Fails if the corrected estimate has the other sign or its interval reads differently (holds
+    zero where the headline does not, or the reverse).
+    """
+    first = context.result
+    other = corrected(first.model, context.panel, _rates(context), context.roles, first.level)
+    same = reading(other.low, other.high) == first.verdict
+    values = numbers(other, ("naive", "estimate", "se", "low", "high", "reliability", "factor"))
+    return same and bool(np.sign(other.estimate) == np.sign(first.estimate)), values, [values]

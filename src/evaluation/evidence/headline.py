@@ -13,6 +13,7 @@ from evaluation.base.results import Check, Result, Spoken, percent, say
 from evaluation.base.text import rounded, t
 from evaluation.data.package import Dataset
 from evaluation.evidence import checks as robustness
+from evaluation.evidence import error
 from evaluation.evidence.checks import Estimated, rebuilder
 from evaluation.evidence.curve import specification_curve
 from evaluation.evidence.grade import Design, Grade, grade, permitted
@@ -85,8 +86,8 @@ CHECKS: dict[str, Callable[[Estimated], Check]] = {
     "placebo": robustness.placebo,
     "specification_curve": specification_curve,
     "robustness_value": robustness.confounding,
-    "measurement_error": robustness.measurement_error,
-    "opening_error": robustness.opening_error,
+    "measurement_error": error.measurement_error,
+    "opening_error": error.opening_error,
     "assumption_sweep": robustness.assumption_sweep,
     "breaks": robustness.breaks,
     "collinearity": robustness.collinearity,
