@@ -20,7 +20,7 @@ from evaluation.data.package import Dataset
 from evaluation.data.rules import RATE
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Estimate, Headline, attempt, headline
-from evaluation.models.columns import Inference
+from evaluation.models.columns import GAINS, LEVELS, Inference
 from evaluation.models.panels import panels
 from evaluation.panel import panel
 from evaluation.stats.bootstrap import holm
@@ -108,7 +108,7 @@ def _kept(dataset: Dataset, draws: int, seed: int, place: str | Path = "") -> tu
 
 # Everything a report draws on, computed once from a data package.
 BANDS = ("east", "central", "west")
-MAIN_MODELS = ("gain_regression", "two_way_fixed_effects")
+MAIN_MODELS = (GAINS, LEVELS)
 
 
 @dataclass(frozen=True, repr=False)

@@ -17,8 +17,8 @@ from evaluation.evidence import error
 from evaluation.evidence.checks import Estimated, rebuilder
 from evaluation.evidence.curve import specification_curve
 from evaluation.evidence.grade import Design, Grade, grade, permitted
-from evaluation.models import named
-from evaluation.models.columns import GAINS, Inference, Roles, equation
+from evaluation.models import fractional, mixed, named, prediction
+from evaluation.models.columns import GAINS, LEVELS, Inference, Roles, equation
 from evaluation.models.panels import Panels, roles
 from evaluation.panel.panel import composite
 from evaluation.panel.survey import normal_quantile
@@ -109,15 +109,8 @@ def run_checks(context: Estimated, names: Iterable[str] | None = None) -> tuple[
 
 
 # The headline: one composite input in every model of the ladder, doubted by checks and graded.
-MAIN = "gain_regression"
-LADDER = (
-    MAIN,
-    "two_way_fixed_effects",
-    "fractional_probit",
-    "fractional_logit",
-    "partial_pooling",
-    "elastic_net",
-)
+MAIN = GAINS
+LADDER = (MAIN, LEVELS, fractional.PROBIT, fractional.LOGIT, mixed.NAME, prediction.NAME)
 TERM = "composite"
 
 

@@ -14,13 +14,13 @@ from evaluation.data.facts import by_year, has_caveat, usable
 from evaluation.data.package import Dataset
 from evaluation.data.rules import GAIN, RATE
 from evaluation.evidence.headline import Headline
+from evaluation.models.columns import LEVELS
 from evaluation.panel.panel import STALE, composite
 from evaluation.panel.survey import normal_quantile
 from evaluation.stats.least_squares import excess_variance
 from evaluation.targets.outlook import to_logit
 
 # The most that a change of programme inputs could account for in a gain, by what was estimated.
-MODEL = "two_way_fixed_effects"
 LEAST_LOCKS = 1
 
 
@@ -61,7 +61,7 @@ def inputs_part(headline: Headline | str, levels: pd.DataFrame, region: str) -> 
         return Inputs("refused")
     if headline.grade.locks < LEAST_LOCKS:
         return Inputs("silent")
-    result = next((r.result for r in headline.ladder if r.model == MODEL), None)
+    result = next((r.result for r in headline.ladder if r.model == LEVELS), None)
     if result is None or not headline.level_parts:
         return Inputs("refused")
     index = composite(levels, list(headline.level_parts))
@@ -529,12 +529,7 @@ class Tracked:
 
 
 def track(facts: pd.DataFrame, region: str) -> list[Tracked]:
-    """Every quantified target of a region that is not a literacy rate, by due year.
-
-    Parameters
-    ----------
-    facts : the table of facts. region : code.
-    """
+    """Every quantified target of a region that is not a literacy rate, by due year."""
     own = facts[facts["region_code"] == region]
     goals = own[(own["kind"] == "target") & ~own["indicator"].isin((RATE, GAIN))]
     goals = goals.sort_values(["period_end", "fact_id"])
