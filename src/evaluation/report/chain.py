@@ -7,8 +7,8 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.report.blocks import Items, Locks, Paragraph, Section
-from evaluation.report.effect import drawn_locks, overall, quotable
-from evaluation.report.page import NATION, Context, money
+from evaluation.report.effect import locks_with, overall, quotable
+from evaluation.report.page import NATION, Context, money, side
 from evaluation.report.targets import (
     SHOWN,
     Goal,
@@ -16,7 +16,10 @@ from evaluation.report.targets import (
     chance_text,
     chance_word,
     cover_text,
+    forecast,
     goals_of,
+    is_met,
+    shown,
     told,
 )
 from evaluation.report.value import (
@@ -56,13 +59,12 @@ def labelled(context: Context, names: tuple[str, ...], items: tuple[Markup, ...]
 
 def locks(context: Context) -> tuple[Locks, ...]:
     """The strength of the evidence on investment, where there is anything to grade."""
-    return tuple(drawn_locks(context, "findings.locks"))
+    return tuple(locks_with(context, "findings.locks"))
 
 
 def level(context: Context) -> Markup:
     """The latest surveyed rate against the nation's of the same wave."""
-    w, own = context.writer, context.rates_of(context.code)
-    known = own[own["variance"].notna()]
+    w, known = context.writer, context.surveyed(context.code)
     if known.empty:
         code = context.surveyed_above
         above = context.rates_of(code).iloc[-1]
@@ -83,37 +85,36 @@ def level(context: Context) -> Markup:
     if nation is None:
         return w.t("findings.level.alone", **values)
     low, high, gap = context.difference(f"gap.{context.code}.{row['wave']}", row, nation)
-    side = "above" if low > 0 else "below" if high < 0 else "near"
-    if side != "near":  # "above" and "below" say the sign
-        gap = _distance(context, f"distance.{context.code}.{row['wave']}", low, high)
-    return w.t(f"findings.level.{side}", gap=gap, nation=context.fact(nation["fact_id"]), **values)
-
-
-def _distance(context: Context, key: str, low: float, high: float) -> Markup:
-    """How far two rates lie apart, without a sign, from the ends of their difference."""
-    w, (near, far) = context.writer, sorted((abs(low), abs(high)))
-    value = w.number(key, (near + far) / 2, "percentage_point", 2)
-    return w.joined(value, w.interval(key, near, far, "", 1))
+    where = side(low, high)
+    if where != "near":  # "above" and "below" say the sign
+        key, ends = f"distance.{context.code}.{row['wave']}", sorted((abs(low), abs(high)))
+        gap = w.estimate(key, sum(ends) / 2, ends, "percentage_point", signed=False)
+    return w.t(f"findings.level.{where}", gap=gap, nation=context.fact(nation["fact_id"]), **values)
 
 
 def _change(context: Context) -> Markup:
-    w, gains = context.writer, context.study.gains
-    own = gains[gains["region_code"] == context.code]
+    w, own = context.writer, context.gains_of(context.code)
     if own.empty:
         return w.t("findings.change.missing", region=context.name)
     gain = own.iloc[-1]
-    key = f"gain.{context.code}.{gain['interval']}"
-    side = "up" if gain["low"] > 0 else "down" if gain["high"] < 0 else "unclear"
+    way = {"above": "up", "below": "down", "near": "unclear"}[side(gain["low"], gain["high"])]
+    return _latest_gain(context, gain, f"findings.change.{way}", signed=way != "up")
+
+
+def _latest_gain(
+    context: Context, gain: pd.Series, key: str, *, signed: bool, **values: Markup
+) -> Markup:
+    """The sentence ``key`` on a gain, and that the instrument changed within its period."""
+    w, name = context.writer, f"gain.{context.code}.{gain['interval']}"
     text = w.t(
-        f"findings.change.{side}",
+        key,
         first=w.year(gain["wave_from"]),
         last=w.year(gain["wave_to"]),
-        gain=w.number(key, gain["gain"], "percentage_point", 2, signed=side != "up"),
-        interval=w.interval(key, gain["low"], gain["high"], "", 1),
+        gain=w.number(name, gain["gain"], "percentage_point", 2, signed=signed),
+        interval=w.interval(name, gain["low"], gain["high"], "", 1),
+        **values,
     )
-    if not gain["crosses_break"]:
-        return text
-    return w.joined(text, w.t("findings.change.break"))
+    return w.joined(text, w.t("findings.change.break")) if gain["crosses_break"] else text
 
 
 def target(context: Context) -> Markup:
@@ -215,29 +216,19 @@ def inputs_text(context: Context) -> Markup:
         )
         for row in found
     ]
-    listed = Markup("；" if w.language == "zh" else "; ").join(told)
     sources = dict.fromkeys(name for row in found for name in row["source_id"].split(";"))
+    listed = w.series(told, "；", "; ")
     return w.t("chain.inputs", listed=listed, sources=w.cite(";".join(sources)))
 
 
 def literacy_text(context: Context) -> Markup:
     """The latest gain with its ends and error; without one the latest rate, or that none is."""
-    w, gains = context.writer, context.study.gains
-    own = gains[gains["region_code"] == context.code]
+    own = context.gains_of(context.code)
     if own.empty:
         return level(context)
     gain = own.iloc[-1]
-    name = f"gain.{context.code}.{gain['interval']}"
-    text = w.t(
-        "chain.gain",
-        first=w.year(gain["wave_from"]),
-        last=w.year(gain["wave_to"]),
-        before=context.fact(gain["fact_from"]),
-        after=context.fact(gain["fact_to"]),
-        gain=w.number(name, gain["gain"], "percentage_point", 2),
-        interval=w.interval(name, gain["low"], gain["high"], "", 1),
-    )
-    return w.joined(text, w.t("findings.change.break")) if gain["crosses_break"] else text
+    ends = {"before": context.fact(gain["fact_from"]), "after": context.fact(gain["fact_to"])}
+    return _latest_gain(context, gain, "chain.gain", signed=False, **ends)
 
 
 # ------------------------------------------------------------------------------------------
@@ -356,30 +347,28 @@ def _tested(context: Context, found: Outlook) -> Markup:
         "chain.tested",
         rates=w.number("backtest.rates", best["rates"], "", 0),
         mae=w.number(f"backtest.{name}.mae", best["mae"], "percentage_point", 2),
-        cover=w.number("outlook.shown", SHOWN, "percent", 0),
+        cover=shown(context),
         held=cover_text(context, name, SHOWN, best),
     )
 
 
 def _goal(context: Context, found: Outlook, goal: Goal) -> Markup:
     w, code = context.writer, context.code
-    key, row = f"outlook.{code}.{goal.year}", found.fan(code, [goal.year]).iloc[0]
-    latest = context.rates_of(code).dropna(subset="variance").iloc[-1]
     values = {
         "whose": w.t("outlook.own") if goal.own else w.name(goal.fact["region_code"]),
         "year": w.year(goal.year),
         "target": context.fact(goal.fact["fact_id"]),
     }
-    if latest["low"] >= goal.value:
+    if is_met(context, code, goal):
         return w.t("needed.met", **values)
-    p = found.chance(code, goal.year, goal.value)
+    median, interval = forecast(context, found, code, goal.year)
     return w.t(
         "chain.goal",
-        median=w.number(key, row["median"], "percent", 1),
-        interval=w.interval(key, row[f"low_{SHOWN}"], row[f"high_{SHOWN}"], "percent", 1),
-        cover=w.number("outlook.shown", SHOWN, "percent", 0),
+        median=median,
+        interval=interval,
+        cover=shown(context),
         chance=chance_text(context, found, code, goal),
-        word=chance_word(context, found, p, goal, latest),
+        word=chance_word(context, found, code, goal),
         **values,
     )
 
