@@ -24,6 +24,7 @@ from evaluation.report.targets import (
 )
 from evaluation.report.value import (
     SEED,
+    gained,
     judged,
     lead,
     nation_funds,
@@ -98,22 +99,24 @@ def _change(context: Context) -> Markup:
         return w.t("findings.change.missing", region=context.name)
     gain = own.iloc[-1]
     way = {"above": "up", "below": "down", "near": "unclear"}[side(gain["low"], gain["high"])]
-    return _latest_gain(context, gain, f"findings.change.{way}", signed=way != "up")
+    text = w.t(f"findings.change.{way}", **_gain(context, gain, signed=way != "up"))
+    return _with_break(context, gain, text)
 
 
-def _latest_gain(
-    context: Context, gain: pd.Series, key: str, *, signed: bool, **values: Markup
-) -> Markup:
-    """The sentence ``key`` on a gain, and that the instrument changed within its period."""
-    w, name = context.writer, f"gain.{context.code}.{gain['interval']}"
-    text = w.t(
-        key,
-        first=w.year(gain["wave_from"]),
-        last=w.year(gain["wave_to"]),
-        gain=w.number(name, gain["gain"], "percentage_point", 2, signed=signed),
-        interval=w.interval(name, gain["low"], gain["high"], "", 1),
-        **values,
-    )
+def _gain(context: Context, gain: pd.Series, signed: bool = False) -> dict[str, Markup]:
+    """A gain with its interval and period."""
+    w, key = context.writer, f"gain.{context.code}.{gain['interval']}"
+    return {
+        "first": w.year(gain["wave_from"]),
+        "last": w.year(gain["wave_to"]),
+        "gain": w.number(key, gain["gain"], "percentage_point", 2, signed=signed),
+        "interval": w.interval(key, gain["low"], gain["high"], "", 1),
+    }
+
+
+def _with_break(context: Context, gain: pd.Series, text: Markup) -> Markup:
+    """A sentence on a gain, and that the instrument changed within its period."""
+    w = context.writer
     return w.joined(text, w.t("findings.change.break")) if gain["crosses_break"] else text
 
 
@@ -203,21 +206,21 @@ def _paid(context: Context, paid: pd.Series, funded: pd.Series, row: pd.Series) 
 def inputs_text(context: Context) -> Markup:
     """Published facilities, staff and activities, each with its period, and their sources."""
     w = context.writer
-    found = [row for row in (last(context, name) for name in INPUTS) if row is not None]
-    found = found[:SHOWN_INPUTS]
-    if not found:
+    rows = [row for row in (last(context, name) for name in INPUTS) if row is not None]
+    rows = rows[:SHOWN_INPUTS]
+    if not rows:
         return w.t("chain.inputs.none", region=context.name)
-    told = [
+    parts = [
         w.t(
             "chain.input",
             what=w.recorded("indicators", row["indicator"], str(w.indicator(row["indicator"]))),
             value=context.fact(row["fact_id"]),
             period=w.period(row["period_start"], row["period_end"]),
         )
-        for row in found
+        for row in rows
     ]
-    sources = dict.fromkeys(name for row in found for name in row["source_id"].split(";"))
-    listed = w.series(told, "；", "; ")
+    sources = dict.fromkeys(name for row in rows for name in row["source_id"].split(";"))
+    listed = w.series(parts, "；", "; ")
     return w.t("chain.inputs", listed=listed, sources=w.cite(";".join(sources)))
 
 
@@ -228,7 +231,8 @@ def literacy_text(context: Context) -> Markup:
         return level(context)
     gain = own.iloc[-1]
     ends = {"before": context.fact(gain["fact_from"]), "after": context.fact(gain["fact_to"])}
-    return _latest_gain(context, gain, "chain.gain", signed=False, **ends)
+    text = context.writer.t("chain.gain", **ends, **_gain(context, gain))
+    return _with_break(context, gain, text)
 
 
 # ------------------------------------------------------------------------------------------
@@ -295,7 +299,7 @@ def _key(context: Context) -> str:
 
 def _planned(context: Context, plan: Plan) -> Markup:
     found, paid, funded, every = plan
-    w, key, told = context.writer, _key(context), found.result.summary()
+    w, key = context.writer, _key(context)
     factor = every["value"] / funded["value"]
     return w.t(
         "chain.plan",
@@ -303,10 +307,7 @@ def _planned(context: Context, plan: Plan) -> Markup:
         every=context.fact(every["fact_id"]),
         rise=w.number(f"{key}.rise", 100 * (factor - 1), "percent", 0),
         money=context.fact(paid["fact_id"]),
-        low=w.number(f"{key}.points.low", told["points.low"], "", 3, signed=True),
-        high=w.number(f"{key}.points.high", told["points.high"], "", 3, signed=True),
-        fewest=w.number(f"{key}.adults.low", told["adults.low"], "", 0),
-        most=w.number(f"{key}.adults.high", told["adults.high"], "", 0),
+        **gained(w, key, found.result.summary()),
     )
 
 
@@ -328,15 +329,10 @@ def _target(context: Context) -> Markup:
         parts.append(w.t("chain.target.none", region=context.name))
     others = track(context.study.dataset.facts, context.code)
     if others:
-        unknown = sum(item.status == "unknown" for item in others)
+        unknown, stem = sum(item.status == "unknown" for item in others), f"tracked.{context.code}"
         key = "chain.tracked.none" if unknown == len(others) else "chain.tracked"
-        parts.append(
-            w.t(
-                key,
-                count=w.number(f"tracked.{context.code}", len(others), "", 0),
-                unknown=w.number(f"tracked.{context.code}.unknown", unknown, "", 0),
-            )
-        )
+        count = w.number(stem, len(others), "", 0)
+        parts.append(w.t(key, count=count, **w.numbers(stem, unknown=unknown)))
     return w.joined(*parts)
 
 

@@ -69,13 +69,13 @@ def _expected_figure(context: Context, rows: pd.DataFrame, where: str) -> Figure
     )
     return picture(
         context,
+        "expected",
         charts.expected,
         frame,
         xlabel="axis.gain",
         names={part: str(w.t(f"figure.{part}")) for part in ("observed", "expected")},
         says=w.t(f"figure.expected.{where}"),
-        caption=w.t("expected.caption", region=context.name),
-        alt=w.t("expected.alt", region=context.name),
+        values={"region": context.name},
     )
 
 
@@ -140,14 +140,13 @@ def curve(context: Context, found: Headline, check: Check) -> Figure:
     }
     return picture(
         context,
+        "specification",
         specification_curve,
         pd.DataFrame(list(check.rows)),
         ylabel="axis.specification",
         choices=choices,
         headline_sign=1 if found.result.estimate >= 0 else -1,
         says=w.t("figure.specification", **_shares(context, check)),
-        caption=w.t("specification.caption"),
-        alt=w.t("specification.alt"),
     )
 
 
@@ -209,10 +208,16 @@ def _intervals(context: Context, results: dict[str, Result], signed: bool = Fals
     return pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
 
 
+LADDERS = {
+    "composite.gains": "percentage_point_per_year",
+    "composite.levels": "percentage_point",
+}
+
+
 def _ladder_figures(context: Context, found: Headline) -> list[Figure]:
     """The models with their intervals, one figure a unit: gains and levels share no axis."""
     w, figures = context.writer, []
-    for unit in ("percentage_point_per_year", "percentage_point"):
+    for key, unit in LADDERS.items():
         rungs = [rung for rung in found.ladder if rung.result and rung.result.unit == unit]
         if not rungs:
             continue
@@ -221,11 +226,9 @@ def _ladder_figures(context: Context, found: Headline) -> list[Figure]:
         says = (
             w.t(f"figure.headline.{found.result.verdict}") if headline else _levels(context, rungs)
         )
-        texts = {"caption": w.t(f"composite.caption.{unit}"), "alt": w.t("composite.alt")}
         frame = _intervals(context, results)
-        figures.append(
-            picture(context, charts.forest, frame, xlabel=f"axis.{unit}", says=says, **texts)
-        )
+        options = {"xlabel": f"axis.{unit}", "alt": "composite.alt", "says": says}
+        figures.append(picture(context, key, charts.forest, frame, **options))
     return figures
 
 
@@ -430,12 +433,11 @@ def _forest(context: Context) -> Figure:
     counts = w.numbers("doses", tried=len(items), told=told)
     return picture(
         context,
+        "effect.forest",
         charts.forest,
         _intervals(context, results, signed=True),
         xlabel="axis.effect",
         says=w.t("figure.forest" if told else "figure.forest.none", **counts),
-        caption=w.t("effect.forest.caption"),
-        alt=w.t("effect.forest.alt"),
     )
 
 
@@ -518,12 +520,10 @@ def scatter(page: Context, dose: str) -> View:
         }
     ).dropna()
     gains = w.number(f"scatter.{dose}", len(frame), "", 0)
-    texts = {
-        "caption": w.t("view.scatter.caption", dose=w.t(f"dose.{dose}"), gains=gains),
-        "alt": w.t("view.scatter.alt"),
-    }
-    axes = {"xlabel": f"dose.{dose}", "ylabel": "axis.gain"}
-    return show(page, picture(page, charts.scatter, frame, log2=True, **axes, **texts))
+    values = {"dose": w.t(f"dose.{dose}"), "gains": gains}
+    options = {"xlabel": f"dose.{dose}", "ylabel": "axis.gain", "log2": True}
+    figure = picture(page, "view.scatter", charts.scatter, frame, values=values, **options)
+    return show(page, figure)
 
 
 def power(page: Context) -> View:

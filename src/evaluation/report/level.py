@@ -110,13 +110,13 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
         says = w.t("figure.cities.none", region=context.name, count=count)
     return picture(
         context,
+        "level.cities",
         charts.strip,
         values,
         frame,
         xlabel="axis.rate",
         says=says,
-        caption=w.t("level.cities.caption", year=w.year(wave)),
-        alt=w.t("level.cities.alt", year=wave),
+        values={"year": w.year(wave)},
     )
 
 
@@ -169,10 +169,8 @@ def trend(page: Context) -> View:
     bands["name"] = bands["band"].map(lambda band: str(w.t(f"band.{band}")))
     series = pd.concat([whole, bands]).rename(columns={"wave": "year", "rate": "value"})
     series = series[series["year"] >= page.first_year]
-    texts = {"caption": w.t("view.trend.caption"), "alt": w.t("view.trend.alt")}
-    return show(
-        page, picture(page, charts.trend, series, None, page.breaks, ylabel="axis.rate", **texts)
-    )
+    data = (series, None, page.breaks)
+    return show(page, picture(page, "view.trend", charts.trend, *data, ylabel="axis.rate"))
 
 
 def bands(page: Context) -> View:
@@ -285,9 +283,8 @@ def national(page: Context) -> View:
     columns = ("indicator", "first_year", "first_value", "year", "value", "growth", "gaps")
     body = table(page, w.t("view.national.table"), columns, rows, (2, 4, 5, 6))
     lines = [_official_line(page, key, values) for key, values in found.items()]
-    texts = {"caption": w.t("view.national.caption"), "alt": w.t("view.national.alt")}
     frame = pd.concat(lines, ignore_index=True)
-    return show(page, picture(page, charts.small_multiples, frame, **texts), body)
+    return show(page, picture(page, "view.national", charts.small_multiples, frame), body)
 
 
 def documents(page: Context, region: str) -> View:
@@ -331,10 +328,8 @@ def fullest_wave(page: Context, rates: pd.DataFrame) -> pd.DataFrame:
 
 def ranking(page: Context) -> View:
     """Rates with intervals in the wave with most regions published."""
-    w, rows = page.writer, fullest_wave(page, page.study.rates).reset_index()
-    wave = int(rows["wave"].iloc[0])
-    caption = w.t("level.ranking.caption", year=w.year(wave))
-    return show(page, rate_dots(page, rows, wave, caption, w.t("overview.ranking.alt", year=wave)))
+    rows = fullest_wave(page, page.study.rates).reset_index()
+    return show(page, rate_dots(page, "overview.ranking.alt", rows, int(rows["wave"].iloc[0])))
 
 
 def ranks(page: Context) -> View:
@@ -459,12 +454,8 @@ def _gain_ranking(context: Context, own: pd.Series) -> list[Figure]:
         reference = (last["rate"] - first["rate"]) / own["years"]
         apart = _apart(own, first, last)
         says = w.t(f"figure.gains.{apart}", region=context.name, **years)
-    texts = {
-        "says": says,
-        "caption": w.t("level.gains.caption", **years),
-        "alt": w.t("level.gains.alt", region=context.name, **years),
-    }
-    return [dots(context, rows, "annual", reference, xlabel="axis.gain", **texts)]
+    options = {"xlabel": "axis.gain", "says": says, "values": {"region": context.name, **years}}
+    return [dots(context, "level.gains", rows, "annual", reference, **options)]
 
 
 def _apart(own: pd.Series, first: pd.Series, last: pd.Series) -> str:
@@ -523,10 +514,8 @@ def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
         year=w.year(wave),
         **ends,
     )
-    caption = w.t("level.ranking.caption", year=w.year(wave))
-    alt = w.t("level.ranking.alt", year=wave, region=context.name)
     says = w.t(f"figure.rank{exact}", region=context.name, **ends)
-    return [Paragraph(sentence), rate_dots(context, rows, wave, caption, alt, says)]
+    return [Paragraph(sentence), rate_dots(context, "level.ranking.alt", rows, wave, says)]
 
 
 def _peer_table(context: Context, wave: int) -> list:
@@ -603,14 +592,14 @@ def _trend(context: Context) -> Figure:
     marks = goals[["year", "value"]].astype({"year": int})
     return picture(
         context,
+        "level.trend",
         charts.trend,
         _lines(context),
         marks.assign(label=str(w.t("figure.target"))),
         context.breaks,
         ylabel="axis.rate",
         says=_trend_sentence(context),
-        caption=w.t("level.trend.caption", region=context.name),
-        alt=w.t("level.trend.alt", region=context.name),
+        values={"region": context.name},
     )
 
 
@@ -624,8 +613,8 @@ def _trend_sentence(context: Context) -> Markup | None:
     if nation is None or pd.isna(nation["variance"]):
         return None
     low, high, _ = context.difference(f"gap.{context.code}.{last['wave']}", last, nation)
-    key = f"figure.level.{side(low, high)}"
-    return w.t(key, region=context.name, year=w.year(last["wave"]))
+    year = w.year(last["wave"])
+    return w.t(f"figure.level.{side(low, high)}", region=context.name, year=year)
 
 
 def _rate_table(context: Context, own: pd.DataFrame) -> Table:

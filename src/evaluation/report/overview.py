@@ -137,12 +137,11 @@ def coverage_figure(context: Context) -> Figure:
     frame = pd.DataFrame(rows, columns=["region", "year", "state"])
     return picture(
         context,
+        "overview.coverage",
         charts.coverage,
         frame,
         states=states,
         says=_coverage_sentence(context),
-        caption=w.t("overview.coverage.caption"),
-        alt=w.t("overview.coverage.alt"),
     )
 
 
@@ -209,7 +208,7 @@ def ranking(context: Context) -> Section:
 
 def _rates_figure(context: Context) -> list[Figure]:
     """Rates in the latest wave for which at least half of the regions are published."""
-    w, rates = context.writer, context.study.rates
+    rates = context.study.rates
     rates = rates[rates["region_code"].isin(context.codes) & rates["variance"].notna()]
     counts = rates["wave"].value_counts()
     full = counts.index[counts >= len(context.codes) / 2]
@@ -217,9 +216,8 @@ def _rates_figure(context: Context) -> list[Figure]:
         return []
     wave = int(max(full))
     rows = rates[rates["wave"] == wave]
-    caption = w.t("level.ranking.caption", year=w.year(wave))
-    alt, says = w.t("overview.ranking.alt", year=wave), _ranking_sentence(context, rows, wave)
-    return [rate_dots(context, rows, wave, caption, alt, says)]
+    says = _ranking_sentence(context, rows, wave)
+    return [rate_dots(context, "overview.ranking.alt", rows, wave, says)]
 
 
 def gains_figure(context: Context) -> list[Figure]:
@@ -232,8 +230,8 @@ def gains_figure(context: Context) -> list[Figure]:
     gains = gains.assign(low=gains["low"] / gains["years"], high=gains["high"] / gains["years"])
     rising = w.number("overview.rising", int((gains["low"] > 0).sum()), "", 0)
     says = w.t("figure.rises", rising=rising, count=w.number("overview.gains", len(gains), "", 0))
-    texts = {"caption": w.t("overview.gains.caption"), "alt": w.t("overview.gains.alt")}
-    return [dots(context, gains, "annual", None, xlabel="axis.gain", says=says, **texts)]
+    options = {"xlabel": "axis.gain", "says": says}
+    return [dots(context, "overview.gains", gains, "annual", None, **options)]
 
 
 def effect(context: Context) -> Section:

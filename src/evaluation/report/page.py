@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -557,30 +558,39 @@ def table(
 
 def picture(
     page: Context,
+    key: str,
     chart: Callable[..., Any],
     *data: Any,
-    caption: Markup,
-    alt: Markup,
+    alt: str = "",
     says: Markup | None = None,
+    values: Mapping[str, object] = MappingProxyType({}),
     **options: Any,
 ) -> Figure:
-    """A chart under its caption, which opens with what the chart ``says``.
+    """A chart with the texts ``<key>.caption`` and ``<key>.alt`` (or ``alt``), with ``values``.
 
-    ``xlabel`` and ``ylabel`` are the keys of the texts of the axes.
+    The caption opens with what the chart ``says``. ``options`` are those of the chart, ``xlabel``
+    and ``ylabel`` the keys of their texts.
     """
-    for name in {"xlabel", "ylabel"} & options.keys():
-        options[name] = str(page.writer.t(options[name]))
+    caption = page.writer.t(f"{key}.caption", **values)
+    instead = page.writer.t(alt or f"{key}.alt", **values)
+    axes = {"xlabel", "ylabel"} & options.keys()
+    options |= {name: str(page.writer.t(options[name])) for name in axes}
     png = style.drawn(chart, *data, **options)
-    return Figure(png, page.captioned(says, caption), str(alt.striptags()))
+    return Figure(png, page.captioned(says, caption), str(instead.striptags()))
 
 
 def dots(
-    page: Context, rows: pd.DataFrame, column: str, reference: float | None, **texts: Any
+    page: Context,
+    key: str,
+    rows: pd.DataFrame,
+    column: str,
+    reference: float | None,
+    **options: Any,
 ) -> Figure:
     """Values of regions with their intervals, highest first, beside the nation's value.
 
     ``rows`` has ``region_code``, ``low``, ``high`` and the values in ``column``; the region of a
-    regional report stands out. ``texts`` are those of :func:`picture`.
+    regional report stands out. ``options`` are those of :func:`picture`.
     """
     short = page.writer.short
     frame = pd.DataFrame(
@@ -593,19 +603,14 @@ def dots(
         }
     )
     beside = None if reference is None else (reference, short(NATION))
-    return picture(page, charts.ranking, frame, reference=beside, **texts)
+    return picture(page, key, charts.ranking, frame, reference=beside, **options)
 
 
 def rate_dots(
-    page: Context,
-    rows: pd.DataFrame,
-    wave: int,
-    caption: Markup,
-    alt: Markup,
-    says: Markup | None = None,
+    page: Context, alt: str, rows: pd.DataFrame, wave: int, says: Markup | None = None
 ) -> Figure:
-    """Rates of one wave as :func:`dots`."""
-    nation = page.rate(NATION, wave)
+    """Rates of one wave as :func:`dots`, with the text ``alt`` for who cannot see them."""
+    nation, values = page.rate(NATION, wave), {"region": page.name, "year": page.writer.year(wave)}
     reference = None if nation is None else nation["rate"]
-    texts = {"xlabel": "axis.rate", "caption": caption, "alt": alt, "says": says}
-    return dots(page, rows, "rate", reference, **texts)
+    options = {"xlabel": "axis.rate", "alt": alt, "says": says, "values": values}
+    return dots(page, "level.ranking", rows, "rate", reference, **options)

@@ -214,12 +214,12 @@ def _needed_figure(context: Context, needs: list[tuple[Goal, Required]], best: F
     frame["note"] = [plain(value, w.language, 2) for value in frame["estimate"]]
     return picture(
         context,
+        "needed",
         charts.forest,
         frame,
         xlabel="axis.gain",
         says=_required_sentence(context, needs),
-        caption=w.t("needed.caption", region=context.name),
-        alt=w.t("needed.alt"),
+        values={"region": context.name},
     )
 
 
@@ -300,6 +300,7 @@ def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figur
     )
     return picture(
         context,
+        "outlook.fan",
         charts.fan,
         published[["year", "value", "low", "high"]],
         found.fan(code, range(start, end + 1)),
@@ -308,8 +309,7 @@ def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figur
         ylabel="axis.rate",
         names={"median": str(w.t("figure.median"))} | {str(n): f"{n}%" for n in LEVELS},
         says=_fan_sentence(context, found, code, goals, rates.iloc[-1]),
-        caption=w.t("outlook.fan.caption", region=w.name(code)),
-        alt=w.t("outlook.fan.alt", region=w.name(code)),
+        values={"region": w.name(code)},
     )
 
 
