@@ -35,10 +35,7 @@ from evaluation.figures.labels import (
     year_ticks,
 )
 
-# ------------------------------------------------------------------------------------------
 # Observed gains against what the other regions lead one to expect.
-
-
 COLUMNS = ("label", "observed", "expected", "low", "high")
 EXPECTED = {"marker": "|", "color": style.DARK, "ms": 11, "mew": 1.6, "ls": "none"}
 OBSERVED = {"marker": "o", "color": style.ACCENT, "ms": 8, "mec": "white", "ls": "none"}
@@ -80,10 +77,7 @@ def expected(frame: pd.DataFrame, *, xlabel: str, names: Mapping[str, str]) -> F
     return fig
 
 
-# ------------------------------------------------------------------------------------------
 # Figures with one row a region, an estimate or an input: ranking, forest, profile.
-
-
 INTERVAL = ("name", "value", "low", "high", "highlight")
 DOTS = {
     "others": {"marker": "|", "color": style.LIGHT, "ms": 9, "mew": 1.0, "zorder": 2},
@@ -243,9 +237,7 @@ def profile(
     return fig
 
 
-# ------------------------------------------------------------------------------------------
 # The fan chart of a target: what was published, where the share is heading, what is aimed at.
-
 
 # Shades of the bands, widest first: the darker, the more likely.
 SHADES = {95: "#FBEFE6", 80: style.ACCENT_PALE, 50: "#E9B48F"}
@@ -325,9 +317,7 @@ def _draw(ax: Axes, published: pd.DataFrame, rows: pd.DataFrame, goals: pd.DataF
                 zorder=6, gid=f"target-{'own' if own else 'other'}")  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------
 # Figures with time on an axis: trend and small multiples.
-
 
 # Colour of line, colour of text, marker, width; drawn in this order, the region on top.
 ROLES = {
@@ -484,10 +474,7 @@ def _panel(ax: Axes, title: str, rows: pd.DataFrame) -> list[Label]:
     return labels
 
 
-# ------------------------------------------------------------------------------------------
 # Figures of a report: they take data and texts, and return a figure.
-
-
 DOT = 7.5  # diameter of a peer's dot with its rim, points
 # Line style and colours of a marked value by its kind.
 MARKS = {

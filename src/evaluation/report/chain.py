@@ -36,10 +36,7 @@ from evaluation.targets.gains import track
 from evaluation.targets.outlook import Outlook
 from evaluation.value.scenario import Change, Projection, assess, scenario
 
-# ------------------------------------------------------------------------------------------
 # Section: key findings, five sentences that answer before anything is explained.
-
-
 ANSWERS = ("level", "change", "target", "effect", "next")
 
 
@@ -145,9 +142,7 @@ def next_step(context: Context) -> Markup:
     return w.t("findings.next.inputs", region=context.name)
 
 
-# ------------------------------------------------------------------------------------------
 # The links of the chain that are published figures: money, inputs, literacy.
-
 
 # What a document must print for a plan: money obtained, facilities it opened, all there are.
 MONEY = "central_fund_free_museum_opening"
@@ -235,10 +230,7 @@ def literacy_text(context: Context) -> Markup:
     return _with_break(context, gain, text)
 
 
-# ------------------------------------------------------------------------------------------
 # Section: from money to target on one page, on figures the region has published.
-
-
 LINKS = ("money", "inputs", "literacy", "cost", "evidence", "target", "next")
 # A projection and the facts it rests on: money, museums funded, all museums.
 Plan = tuple[Projection, pd.Series, pd.Series, pd.Series]

@@ -20,10 +20,7 @@ from evaluation.report.effect import DIGITS, MAIN, estimable
 from evaluation.report.page import DASH, Context, View, show, table
 from evaluation.study import Study
 
-# ------------------------------------------------------------------------------------------
 # Where the data are in doubt: contradictions, assumptions, changes of the survey, gaps.
-
-
 LEVELS = ("nation", "province", "prefecture")
 
 
@@ -113,7 +110,6 @@ def unknown(page: Context, name: str, count: int) -> View:
     return show(page, Items(tuple(w.t(f"view.unknown.{name}.{i}") for i in range(1, count + 1))))
 
 
-# ------------------------------------------------------------------------------------------
 # Two cautions: what the noisy opening level does, and what the method does with a known truth.
 
 
@@ -181,10 +177,7 @@ def _cell(page: Context, key: str, result: Result) -> Markup:
     return page.writer.estimate(key, result.estimate, ends, digits=(DIGITS, DIGITS))
 
 
-# ------------------------------------------------------------------------------------------
 # Simulated panels drawn again and again: what a noisy opening level does to an estimate.
-
-
 DOSE = "facility"
 CONTROLS = {"none": (), "true": ("true_opening",), "observed": ("opening",)}
 DRAWS = 99  # only the estimates are kept, so the bootstrap may be short

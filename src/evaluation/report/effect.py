@@ -28,7 +28,6 @@ from evaluation.report.page import (
 )
 from evaluation.study import Estimate
 
-# ------------------------------------------------------------------------------------------
 # Blocks on a region's gains against what the other provinces lead one to expect.
 
 
@@ -98,9 +97,7 @@ def _against(context: Context, row: pd.Series) -> dict[str, Markup]:
     return numbers | {"interval": w.interval(key, row["low"], row["high"], "", 2)}
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks on the specification curve: every reasonable specification of the headline, drawn.
-
 
 # Choices of the specification curve that are drawn, each with its values.
 CHOICES = {
@@ -150,7 +147,6 @@ def curve(context: Context, found: Headline, check: Check) -> Figure:
     )
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks of the effect section: the composite on the ladder, its locks, its checks, this region.
 
 
@@ -316,7 +312,6 @@ def _value(context: Context, key: str, name: str, value: float) -> Markup:
     return w.number(key, value, "", 3 if abs(value) < 1 else 1)
 
 
-# ------------------------------------------------------------------------------------------
 # Section: what the evaluation can and cannot say about the effect of investment.
 
 
@@ -478,10 +473,7 @@ def _here(context: Context) -> list:
     return [Paragraph(w.t("effect.here.text", region=context.name, used=used))]
 
 
-# ------------------------------------------------------------------------------------------
 # What goes with gains in literacy: scatter, estimates, words and power.
-
-
 MAIN = "gain_regression"
 DIGITS = 3
 
@@ -554,9 +546,7 @@ def estimable(estimates: tuple[Estimate, ...]) -> list[Estimate]:
     return [item for item in estimates if item.model == MAIN and item.result is not None]
 
 
-# ------------------------------------------------------------------------------------------
 # Views of the robustness notebook: the composite's ladder, checks, locks and specifications.
-
 
 # What each view shows of the report's blocks on strength.
 PARTS = {

@@ -21,7 +21,6 @@ from evaluation.value.analysis import LEVERS, MONEY
 from evaluation.value.costs import declared
 from evaluation.value.scenario import LEAST_LOCKS, STEP, Plan, Plans, plans
 
-# ------------------------------------------------------------------------------------------
 # Views of the notebook on scenarios: inputs today, common plans, and one plan in words.
 
 
@@ -135,10 +134,7 @@ def spread(w: Writer, key: str, values: tuple[float, float, float]) -> Markup:
     return w.joined(w.number(key, mean, "percent", 1), w.interval(key, *ends, "percent", 1))
 
 
-# ------------------------------------------------------------------------------------------
 # The scenario explorer: sliders for the inputs of a province, and what a plan would go with.
-
-
 LABEL = {"description_width": "27em"}
 BAR = (
     '<svg viewBox="0 0 300 14" width="300" height="14" role="img" aria-hidden="true">'

@@ -10,7 +10,6 @@ from evaluation.data.rules import RATE
 from evaluation.report.blocks import Heading, Paragraph, Section, Table
 from evaluation.report.page import NATION, Context, figure_table, table
 
-# ------------------------------------------------------------------------------------------
 # Section: policy measures and who answers for them.
 
 
@@ -106,10 +105,7 @@ def _organisation(context: Context) -> list:
     return [Heading(w.t("governance.figures")), body]
 
 
-# ------------------------------------------------------------------------------------------
 # Section: the five key groups with their measures, lead units, due years and figures.
-
-
 GROUPS = ("youth", "farmers", "industrial_workers", "elderly", "officials")
 # National rates by group that bear on a key group: group value in the facts -> key group.
 RELATED = {

@@ -27,10 +27,7 @@ from evaluation.report.page import (
 )
 from evaluation.study import BANDS
 
-# ------------------------------------------------------------------------------------------
 # Can the proxies be told apart from each other, from income and from education?
-
-
 CONTROLS = ("log2_gdp_per_capita", "college_share")
 
 
@@ -104,9 +101,7 @@ def factors(page: Context) -> View:
     return show(page, Paragraph(lead), body)
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks: norms the region is held to, and what is known against them.
-
 
 # Indicators that count science museums at county level, by order of preference.
 MUSEUMS = ("science_museums_banner_level_and_above", "science_museums_association")
@@ -171,7 +166,6 @@ def _staffing(context: Context) -> list[Paragraph]:
     return [Paragraph(w.joined(sentence, gap))]
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks of the input section: proxies per head, against all provinces, the band and the past.
 
 
@@ -314,10 +308,7 @@ def _history(context: Context, found: list[Standing]) -> Figure:
     return picture(context, "inputs.history", charts.small_multiples, frame, columns=2, **options)
 
 
-# ------------------------------------------------------------------------------------------
 # Section: inputs by domain — proxies per head, the region's own published figures, norms.
-
-
 DOMAINS = (
     "facility", "personnel", "volunteer", "activity", "fund", "digital", "reach", "training",
 )  # fmt: skip
@@ -351,10 +342,7 @@ def _published(context: Context) -> list:
     return blocks
 
 
-# ------------------------------------------------------------------------------------------
 # The proxies the comparison rests on: what they are not, how they moved, how they differ.
-
-
 PUBLISHED = 0.9  # share of the regions a year needs before a median of it is drawn
 
 

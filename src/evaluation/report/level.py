@@ -31,9 +31,7 @@ from evaluation.report.page import (
 )
 from evaluation.study import BANDS
 
-# ------------------------------------------------------------------------------------------
 # Blocks of the level section for leagues: the place among cities of other provinces.
-
 
 # Fewer cities than this are no distribution to stand in.
 MINIMUM_CITIES = 10
@@ -120,7 +118,6 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
     )
 
 
-# ------------------------------------------------------------------------------------------
 # Literacy: rates with intervals, trend and gains of the nation and the bands, peers.
 
 
@@ -224,9 +221,7 @@ def peers(page: Context, region: str) -> View:
     return show(page, lead, body, Paragraph(w.t("view.peers.note"), "note"))
 
 
-# ------------------------------------------------------------------------------------------
 # Statistics of science popularisation itself: the nation by year, one region's documents.
-
 
 # National series and the divisor of their axis; the texts view.national.<series> name its unit.
 SCALES = {
@@ -308,10 +303,7 @@ def documents(page: Context, region: str) -> View:
     return show(page, Paragraph(lead), body)
 
 
-# ------------------------------------------------------------------------------------------
 # Who can be told apart: rank intervals, and how much hangs on the assumed sampling error.
-
-
 TOP = 10
 DESIGN_EFFECTS = (1.5, 2.0, 3.0)
 SAMPLE_FACTORS = (0.5, 1.0, 2.0)
@@ -397,7 +389,6 @@ def sensitivity(page: Context) -> View:
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.sensitivity.note"), "note"))
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks of the level section: gains, rank among provinces, peers.
 
 
@@ -543,7 +534,6 @@ def _peer_table(context: Context, wave: int) -> list:
     ]
 
 
-# ------------------------------------------------------------------------------------------
 # Section: literacy level, trend and gain, against nation, band and peers.
 
 

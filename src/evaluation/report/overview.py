@@ -25,7 +25,6 @@ from evaluation.report.inputs import Standing, standings
 from evaluation.report.page import DASH, NATION, Context, dots, picture, rate_dots, side, table
 from evaluation.report.targets import assessments, targets
 
-# ------------------------------------------------------------------------------------------
 # What the figures of the overview show, in a sentence each, from the rates and gains they draw.
 
 
@@ -70,9 +69,7 @@ def _ranking_sentence(context: Context, rows: pd.DataFrame, wave: int) -> Markup
     )
 
 
-# ------------------------------------------------------------------------------------------
 # The overview: all regions of a set on one page, with what the data say of investment.
-
 
 # Targets beyond this year are left to the regional reports.
 NEAR = 2030
@@ -249,10 +246,7 @@ OVERVIEW: dict[str, Callable[[Context], Section]] = {
 }
 
 
-# ------------------------------------------------------------------------------------------
 # The summary of a regional report: the few results a list of many regions shows of one.
-
-
 FORMAT = 1  # of the summary; raised when a key changes its meaning
 
 

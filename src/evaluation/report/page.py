@@ -21,10 +21,7 @@ from evaluation.panel.survey import normal_quantile
 from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table
 from evaluation.study import Study
 
-# ------------------------------------------------------------------------------------------
 # Write numbers, names and sources in one language, each number with what it comes from.
-
-
 LEVEL = 95.0
 DASH = Markup("—")  # a cell that has nothing to say
 _COMPARATORS = {
@@ -230,10 +227,7 @@ class Writer:
         return Markup('<span data-row="{}:{}">{}</span>').format(table, identifier, text)
 
 
-# ------------------------------------------------------------------------------------------
 # What every section of a report is given: the study, the region and the writer.
-
-
 NATION = slices.NATION
 
 
@@ -397,7 +391,6 @@ class Context:
         return Paragraph(text, "missing")
 
 
-# ------------------------------------------------------------------------------------------
 # A table of published figures: indicator, value, period, source with grade, flags.
 
 
@@ -429,7 +422,6 @@ def figure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table
     return table(context, caption, columns, cells, (1,))
 
 
-# ------------------------------------------------------------------------------------------
 # Sums of money and chances in words: in 万 or millions of yuan, and never a chance of nought.
 
 
@@ -466,9 +458,7 @@ def chance(w: Writer, key: str, p: float) -> Markup:
     return w.number(key, 100 * p, "percent", 0)
 
 
-# ------------------------------------------------------------------------------------------
 # Views of the notebooks: tables, figures and sentences in one language, computed from a study.
-
 
 # JupyterLab right-aligns and stripes every table: columns of words read better from the left.
 STYLE = Markup(

@@ -16,10 +16,7 @@ from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table, 
 from evaluation.report.overview import coverage_figure, element
 from evaluation.report.page import DASH, Context, View, Writer, show, table
 
-# ------------------------------------------------------------------------------------------
 # Section: data quality — coverage, contradictions, assumptions.
-
-
 _TOKEN = re.compile(r"\{(?:(sum|diff):)?([F0-9;]+)\}|(?<!\d)((?:19|20)\d\d)(?!\d)")
 
 
@@ -153,10 +150,7 @@ def _breaks(context: Context) -> Items:
     )
 
 
-# ------------------------------------------------------------------------------------------
 # What is published, who published it and which figures are barred from estimates.
-
-
 GRADES = ("A", "B", "C")
 
 
@@ -260,10 +254,7 @@ def coverage(page: Context) -> View:
     return show(page, coverage_figure(page), Paragraph(w.t("view.coverage", total=total, **counts)))
 
 
-# ------------------------------------------------------------------------------------------
 # Section: the technical terms of a report in everyday words.
-
-
 TERMS = (
     "share", "point", "error", "interval", "gain", "instrument", "percentile", "median", "band",
     "league", "proxy", "composite", "association", "told", "p", "detectable", "locks", "check",
@@ -279,7 +270,6 @@ def glossary_section(context: Context) -> Section:
     return Section("glossary", w.t("glossary.title"), blocks)
 
 
-# ------------------------------------------------------------------------------------------
 # Sections: the sources cited, and how the report was made.
 
 
@@ -341,10 +331,7 @@ def record(context: Context) -> Markup:
     return results if context.codes else Markup("{}\n{}").format(results, element(context))
 
 
-# ------------------------------------------------------------------------------------------
 # State of the data: which series are fresh, old, flagged or missing, by number of regions.
-
-
 KINDS = ("fresh", "older", "in_doubt", "absent")
 
 

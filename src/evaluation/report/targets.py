@@ -27,7 +27,6 @@ from evaluation.targets.gains import (
 )
 from evaluation.targets.outlook import BENCHMARKS, LEVELS, Outlook, scores, word
 
-# ------------------------------------------------------------------------------------------
 # The targets that no survey has decided yet, as the blocks on the future take them up.
 
 
@@ -67,7 +66,6 @@ def mark(context: Context, goal: Goal) -> str:
     return str(w.t("figure.goal", name=name, value=f"{plain(goal.value, w.language)}%"))
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks on what a gain is made of: composition of the population, programme inputs, the rest.
 
 
@@ -159,7 +157,6 @@ def nation_sentence(context: Context) -> Markup:
     )
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks on the yearly gain a target still needs, against the fastest comparable gain.
 
 
@@ -259,10 +256,7 @@ def _needed_sentence(context: Context, goal: Goal, need: Required) -> Markup:
     return text
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks on the future: fan chart, chance of each target, back-test, gain still needed.
-
-
 SHOWN = 80  # coverage of the interval printed beside a median, percent
 CHANCE_COLUMNS = ("due", "target", "median", "interval80", "chance", "word")
 BAND = (0.7, 0.9)  # share of held-out rates an interval of 80 percent should hold
@@ -454,7 +448,6 @@ def backtest(context: Context, found: Outlook) -> list:
     ]
 
 
-# ------------------------------------------------------------------------------------------
 # Section of the overview: the nation's outlook, and the chance of each region's nearest target.
 
 
@@ -498,7 +491,6 @@ def _nearest(context: Context, code: str) -> Goal | None:
     return next((goal for goal in goals_of(context, code) if goal.own), None)
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks on quantified targets other than the literacy share.
 
 
@@ -532,7 +524,6 @@ def _tracked_row(context: Context, item: Tracked) -> tuple[Markup, ...]:
     )
 
 
-# ------------------------------------------------------------------------------------------
 # Section: progress to targets, outlook, other quantified targets, what the gain is made of.
 
 
@@ -632,7 +623,6 @@ def _table(context: Context, found: list[Progress]) -> Table:
     return table(context, caption, columns, rows, (1, 2, 4, 5))
 
 
-# ------------------------------------------------------------------------------------------
 # Views of the targets notebook: outlook, back-test, needed gains, tracker, decomposition.
 
 

@@ -37,10 +37,7 @@ from evaluation.value.costs import price_level
 from evaluation.value.reallocate import RULE, Reallocation, trial
 from evaluation.value.scenario import Assessment, Projection, assess, parse, scenario
 
-# ------------------------------------------------------------------------------------------
 # Section: what was spent and what it bought.
-
-
 SEED = 20250101
 
 
@@ -244,7 +241,6 @@ def _labels(w: Writer, *names: str) -> dict[str, str]:
     return {name: str(w.t(f"axis.value.{name}")) for name in names}
 
 
-# ------------------------------------------------------------------------------------------
 # A plan in words: what the estimates permit to say of it, and the text of ``kepu scenario``.
 
 
@@ -306,7 +302,6 @@ def lines(study: Any, found: Projection, language: str) -> list[str]:
     return [str(Markup(row).striptags()) for row in (*rows, *judged(w, "outlook", found))]
 
 
-# ------------------------------------------------------------------------------------------
 # Section: what could be moved: reallocation, response curves, efficiency.
 
 
@@ -442,10 +437,7 @@ def _efficiency(context: Context) -> Paragraph:
     return Paragraph(w.joined(text, w.t("value.efficiency.inputs")))
 
 
-# ------------------------------------------------------------------------------------------
 # What was spent, what it is worth, what could be moved: the views of the notebook on value.
-
-
 SHOWN = (1e3, 1e4, 1e5, 1e6)  # willingness to pay, yuan, of the table
 TRUTHS = {"none": (0.0, 0.0, 0.0), "known": (0.02, 0.25, 0.1)}
 
