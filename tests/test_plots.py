@@ -21,7 +21,7 @@ from evaluation.figures.labels import stack, wrap
 
 NAMES = ["鄂尔多斯", "呼和浩特", "巴彦淖尔", "亳州", "儋州", "黔南", "磴口"]
 STATES = {"published": "已公布", "flagged": "口径有变", "missing": "未公布"}
-PARTS = {"region": "儋州", "band": "西部中位数", "others": "其他省份"}
+PARTS = {"region": "儋州", "band": "西部中位数"}
 
 
 def series() -> pd.DataFrame:
@@ -70,8 +70,8 @@ def estimates() -> pd.DataFrame:
     )
 
 
-def standing() -> tuple[pd.DataFrame, pd.DataFrame]:
-    frame = pd.DataFrame(
+def standing() -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "label": [
                 "每万人科普专职人员",
@@ -82,8 +82,6 @@ def standing() -> tuple[pd.DataFrame, pd.DataFrame]:
             "band_percentile": [50.0, np.nan],
         }
     )
-    others = pd.DataFrame({"label": frame["label"].repeat(3), "percentile": [0, 50, 100] * 2})
-    return frame, others
 
 
 def peers() -> pd.DataFrame:
@@ -125,7 +123,7 @@ def _expected(frame: pd.DataFrame):
 
 
 def _profile(frame: pd.DataFrame):
-    return charts.profile(frame, xlabel="百分位", names=PARTS, others=standing()[1])
+    return charts.profile(frame, xlabel="百分位", names=PARTS)
 
 
 # Name → (function of its first frame, that frame): every figure the reports use.
@@ -133,13 +131,13 @@ FIGURES = {
     "trend": (lambda f: charts.trend(f, targets(), BREAKS, ylabel="比例(%)"), series),
     "ranking": (lambda f: charts.ranking(f, xlabel="%", reference=(0.6, "全国 0.6")), intervals),
     "forest": (lambda f: charts.forest(f, xlabel="百分点"), estimates),
-    "profile": (_profile, lambda: standing()[0]),
+    "profile": (_profile, standing),
     "strip": (lambda f: charts.strip(f, marks(), xlabel="%", label_names=NAMES), peers),
     "scatter": (
         lambda f: charts.scatter(f, xlabel="元", ylabel="点", label_names=NAMES, log2=True),
         points,
     ),
-    "coverage": (lambda f: charts.coverage(f, states=STATES, highlight="亳州"), waves),
+    "coverage": (lambda f: charts.coverage(f, states=STATES), waves),
     "expected": (_expected, gains),
     "small_multiples": (lambda f: charts.small_multiples(f, ylabel="水平"), inputs),
 }  # fmt: skip
@@ -202,7 +200,7 @@ def test_wrong_values_are_named():
     with pytest.raises(ValueError, match="goal unknown"):
         charts.strip(peers(), marks().assign(kind="goal"), xlabel="%")
     with pytest.raises(ValueError, match="between 0 and 100"):
-        _profile(standing()[0].assign(percentile=101.0))
+        _profile(standing().assign(percentile=101.0))
     with pytest.raises(ValueError, match="x above zero"):
         charts.scatter(points().assign(x=0.0), xlabel="", ylabel="", log2=True)
     with pytest.raises(ValueError, match="more than one row for region, 鄂尔多斯市, 2015"):
@@ -301,11 +299,10 @@ def test_forest_draws_open_ends_as_arrows():
 
 
 def test_profile_marks_stand_at_their_percentiles():
-    ax = _profile(standing()[0]).axes[0]
+    ax = _profile(standing()).axes[0]
     marks_of = {line.get_gid(): line.get_xydata() for line in ax.lines}
     np.testing.assert_allclose(marks_of["region"], [[88, 0], [12.5, 1]])
     np.testing.assert_allclose(marks_of["band"][0], [50, 0])
-    assert len(marks_of["others"]) == 6
 
 
 def test_expected_bar_spans_its_interval_and_rows_without_one_are_left_out():
@@ -347,13 +344,6 @@ def test_scatter_whiskers_and_doubling_ticks():
     np.testing.assert_allclose(drawn[drawn[:, 0].argsort()], wanted)
     ticks = [t.get_text() for t in fig.axes[0].get_xticklabels()]
     assert ticks == ["0.5", "1", "2", "4", "8"]
-
-
-def test_scatter_line_has_its_interval():
-    fit = pd.DataFrame({"x": [1, 9], "y": [0.8, 1.2], "low": [0.6, 0.7], "high": [1.0, 1.7]})
-    ax = charts.scatter(points(), xlabel="", ylabel="", line=fit).axes[0]
-    corners = {tuple(v) for v in ax.collections[-1].get_paths()[0].vertices.tolist()}
-    assert {(1, 0.6), (1, 1.0), (9, 0.7), (9, 1.7)} <= corners
 
 
 def test_coverage_counts_a_pair_without_a_row_as_missing():

@@ -35,10 +35,7 @@ from evaluation.figures.labels import (
     year_ticks,
 )
 
-# ------------------------------------------------------------------------------------------
 # Observed gains against what the other regions lead one to expect.
-
-
 COLUMNS = ("label", "observed", "expected", "low", "high")
 EXPECTED = {"marker": "|", "color": style.DARK, "ms": 11, "mew": 1.6, "ls": "none"}
 OBSERVED = {"marker": "o", "color": style.ACCENT, "ms": 8, "mec": "white", "ls": "none"}
@@ -80,13 +77,9 @@ def expected(frame: pd.DataFrame, *, xlabel: str, names: Mapping[str, str]) -> F
     return fig
 
 
-# ------------------------------------------------------------------------------------------
 # Figures with one row a region, an estimate or an input: ranking, forest, profile.
-
-
 INTERVAL = ("name", "value", "low", "high", "highlight")
 DOTS = {
-    "others": {"marker": "|", "color": style.LIGHT, "ms": 9, "mew": 1.0, "zorder": 2},
     "band": {"marker": "o", "color": style.QUIET, "mfc": "white", "ms": 7, "mew": 1.4, "zorder": 3},
     "region": {"marker": "o", "color": style.ACCENT, "ms": 8, "mec": "white", "zorder": 4},
 }
@@ -199,21 +192,14 @@ def _intervals(
             ax.plot(value, y, "o", color=colour, ms=6, mec="white", mew=0.8, zorder=5, gid="value")
 
 
-def profile(
-    frame: pd.DataFrame,
-    *,
-    xlabel: str,
-    names: Mapping[str, str],
-    others: pd.DataFrame | None = None,
-) -> Figure:
+def profile(frame: pd.DataFrame, *, xlabel: str, names: Mapping[str, str]) -> Figure:
     """Where a region stands among the provinces on each input, as percentiles.
 
     Parameters
     ----------
     frame : columns ``label, percentile, value_text, band_percentile``; percentiles 0 to 100,
         missing ones are not drawn.
-    names : texts of the key: ``region``, ``band`` and, with ``others``, ``others``.
-    others : columns ``label, percentile``: the other regions, drawn light.
+    names : texts of the key: ``region``, ``band``.
 
     Raises
     ------
@@ -221,31 +207,23 @@ def profile(
         If a column or name is missing, a percentile is outside 0 to 100, or none is given.
     """
     require(frame, ("label", "percentile", "value_text", "band_percentile"), "profile")
-    rug = pd.DataFrame(columns=["label", "percentile"]) if others is None else others
-    require(rug, ("label", "percentile"), "profile others")
-    drawn = [("others", rug), ("band", frame), ("region", frame)][others is None :]
-    if lacking := [part for part, _ in drawn if part not in names]:
+    if lacking := [part for part in DOTS if part not in names]:
         raise ValueError(f"profile: names lacks {', '.join(lacking)}")
-    given = pd.concat([frame["percentile"], frame["band_percentile"], rug["percentile"]]).dropna()
+    given = pd.concat([frame["percentile"], frame["band_percentile"]]).dropna()
     if frame["percentile"].notna().sum() == 0 or not given.between(0, 100).all():
         raise ValueError("profile: needs percentiles, all of them between 0 and 100")
-    rows = {label: y for y, label in enumerate(frame["label"])}
     with style.figure(0.85 + 0.36 * max(len(frame), 2)) as fig:
         ax = fig.add_subplot(xlabel=xlabel, xlim=(-2, 102), xticks=range(0, 101, 25))
         row_names(ax, frame["label"], 36)
-        for part, data in drawn:
-            column = "band_percentile" if part == "band" else "percentile"
-            ax.plot(data[column], data["label"].map(rows), ls="none", gid=part, **DOTS[part])
+        for part, column in (("band", "band_percentile"), ("region", "percentile")):
+            ax.plot(frame[column], range(len(frame)), ls="none", gid=part, **DOTS[part])
         right_texts(ax, frame["value_text"])
-        key(
-            fig, [(names[part], Line2D([], [], ls="none", **DOTS[part])) for part, _ in drawn[::-1]]
-        )
+        marks = {part: Line2D([], [], ls="none", **look) for part, look in DOTS.items()}
+        key(fig, [(names[part], marks[part]) for part in ("region", "band")])
     return fig
 
 
-# ------------------------------------------------------------------------------------------
 # The fan chart of a target: what was published, where the share is heading, what is aimed at.
-
 
 # Shades of the bands, widest first: the darker, the more likely.
 SHADES = {95: "#FBEFE6", 80: style.ACCENT_PALE, 50: "#E9B48F"}
@@ -325,9 +303,7 @@ def _draw(ax: Axes, published: pd.DataFrame, rows: pd.DataFrame, goals: pd.DataF
                 zorder=6, gid=f"target-{'own' if own else 'other'}")  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------
 # Figures with time on an axis: trend and small multiples.
-
 
 # Colour of line, colour of text, marker, width; drawn in this order, the region on top.
 ROLES = {
@@ -484,10 +460,7 @@ def _panel(ax: Axes, title: str, rows: pd.DataFrame) -> list[Label]:
     return labels
 
 
-# ------------------------------------------------------------------------------------------
 # Figures of a report: they take data and texts, and return a figure.
-
-
 DOT = 7.5  # diameter of a peer's dot with its rim, points
 # Line style and colours of a marked value by its kind.
 MARKS = {
@@ -550,7 +523,6 @@ def scatter(
     *,
     xlabel: str,
     ylabel: str,
-    line: pd.DataFrame | None = None,
     label_names: Sequence[str] = (),
     log2: bool = False,
 ) -> Figure:
@@ -559,7 +531,6 @@ def scatter(
     Parameters
     ----------
     frame : columns ``name, x, y, y_low, y_high, highlight``.
-    line : columns ``x, y, low, high``: a fitted line and its interval.
     label_names : names to label beside the highlighted ones.
     log2 : draw x on a scale where each doubling is one step.
 
@@ -578,10 +549,6 @@ def scatter(
         whiskers = np.where(rows["highlight"], style.ACCENT, style.LIGHT)
         ax.vlines(rows["x"], rows["y_low"], rows["y_high"], colors=whiskers, lw=1, zorder=2)
         ax.scatter(rows["x"], rows["y"], s=30, c=colours, edgecolors="white", lw=0.7, zorder=4)
-        if line is not None:
-            fit = require(line, ("x", "y", "low", "high"), "scatter line").sort_values("x")
-            ax.fill_between(fit["x"], fit["low"], fit["high"], color=style.PALE, lw=0, zorder=1)
-            ax.plot(fit["x"], fit["y"], color=style.DARK, lw=1.4, zorder=3)
         if log2:
             doubling_axis(ax, rows["x"])
         else:
@@ -602,9 +569,7 @@ def _chosen(rows: pd.DataFrame, names: Sequence[str]) -> list[Label]:
     ]
 
 
-def coverage(
-    frame: pd.DataFrame, *, states: Mapping[str, str], highlight: str | None = None
-) -> Figure:
+def coverage(frame: pd.DataFrame, *, states: Mapping[str, str]) -> Figure:
     """Which regions have a published rate in which survey wave, as a matrix of tiles.
 
     Parameters
@@ -612,7 +577,6 @@ def coverage(
     frame : columns ``region, year, state``; state is one of ``published, flagged, missing``.
         Regions keep their order; a pair without a row is missing.
     states : the text of each state in the report's language; its keys are the three states.
-    highlight : name of the region to set off.
 
     Raises
     ------
@@ -640,6 +604,6 @@ def coverage(
         ax.tick_params(length=0)
         ax.grid(visible=False)
         ax.spines[:].set_visible(False)
-        row_names(ax, regions, 26, [name == highlight for name in regions])
+        row_names(ax, regions, 26)
         key(fig, [(states[state], Patch(lw=0.7, **TILES[state])) for state in TILES])
     return fig

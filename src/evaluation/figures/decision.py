@@ -14,10 +14,7 @@ from evaluation.figures import style
 from evaluation.figures.labels import plain, require, wrap
 from evaluation.figures.style import slim
 
-# ------------------------------------------------------------------------------------------
 # Figure of a decision by willingness to pay: net benefit, frontier, value of information.
-
-
 COLUMNS = ("wtp", "benefit", "low", "high", "frontier", "information")
 LABELS = ("wtp", "benefit", "frontier", "information")
 
@@ -66,10 +63,7 @@ def _money_axis(ax: Axes, values: pd.Series) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
 
 
-# ------------------------------------------------------------------------------------------
 # The specification curve: sorted estimates above, the choices that made each below.
-
-
 NAME_COLUMNS = 30
 # Height of the curve and of one row of choices, inches.
 CURVE, CHOICE = 1.9, 0.24
@@ -157,7 +151,6 @@ def _choices(ax: Axes, ticks: np.ndarray, names: Sequence[str], heights: Sequenc
     ax.spines["bottom"].set_visible(False)
 
 
-# ------------------------------------------------------------------------------------------
 # Figures of cost and effect: plane, acceptability, response curves.
 
 

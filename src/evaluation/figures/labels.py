@@ -21,10 +21,7 @@ from matplotlib.transforms import Bbox
 
 from evaluation.figures.style import ACCENT_TEXT, DARK, INK, QUIET, SMALL, TINY, settle, slim
 
-# ------------------------------------------------------------------------------------------
 # Place text in a figure so that no two labels overlap.
-
-
 DISTINCT = 8  # pixels between two points below which their labels may swap
 NEAR = 15  # points; a label further off gets a leader
 HALO = [withStroke(linewidth=2.2, foreground="white")]
@@ -194,7 +191,6 @@ def pixels(fig: Figure, points: float | np.ndarray) -> float | np.ndarray:
     return points * fig.dpi / 72
 
 
-# ------------------------------------------------------------------------------------------
 # Texts of figures: numbers, line breaks, row names, keys; and the checks of what was given.
 
 
@@ -304,10 +300,7 @@ def right_texts(ax: Axes, texts: Sequence[str]) -> None:
         )  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------
 # Axes of the figures: flags on vertical lines, year ticks, doubling scale, stacked dots.
-
-
 ROW = 13  # height of a row of labels above the axes, points
 
 

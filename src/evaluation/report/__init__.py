@@ -53,9 +53,7 @@ def open_report(
         raise KepuError(f"Region '{region}' is not in regions.csv; 'kepu list regions' shows all.")
     if codes[region] == "nation":
         raise KepuError("The nation has no regional report; use the overview notebook.")
-    if language not in LANGUAGES:
-        raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
-    writer = Writer(study.dataset, language)
+    writer = _writer(study, language)
     return Context(study, region, writer, date, first_year, provenance or {})
 
 
@@ -79,10 +77,14 @@ def open_overview(
     if not codes:
         known = ", ".join(sorted(sets["set"].unique()))
         raise KepuError(f"Region set '{region_set}' is not in region_sets.csv; known: {known}.")
+    writer = _writer(study, language)
+    return Context(study, NATION, writer, date, first_year, provenance or {}, codes)
+
+
+def _writer(study: Study, language: str) -> Writer:
     if language not in LANGUAGES:
         raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
-    writer = Writer(study.dataset, language)
-    return Context(study, NATION, writer, date, first_year, provenance or {}, codes)
+    return Writer(study.dataset, language)
 
 
 def title(context: Context) -> Title:

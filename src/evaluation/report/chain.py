@@ -7,8 +7,8 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.report.blocks import Items, Locks, Paragraph, Section
-from evaluation.report.effect import drawn_locks, overall, quotable
-from evaluation.report.page import NATION, Context, money
+from evaluation.report.effect import locks_with, overall, quotable
+from evaluation.report.page import NATION, Context, money, side
 from evaluation.report.targets import (
     SHOWN,
     Goal,
@@ -16,11 +16,15 @@ from evaluation.report.targets import (
     chance_text,
     chance_word,
     cover_text,
+    forecast,
     goals_of,
+    is_met,
+    shown,
     told,
 )
 from evaluation.report.value import (
     SEED,
+    gained,
     judged,
     lead,
     nation_funds,
@@ -32,10 +36,7 @@ from evaluation.targets.gains import track
 from evaluation.targets.outlook import Outlook
 from evaluation.value.scenario import Change, Projection, assess, scenario
 
-# ------------------------------------------------------------------------------------------
 # Section: key findings, five sentences that answer before anything is explained.
-
-
 ANSWERS = ("level", "change", "target", "effect", "next")
 
 
@@ -56,13 +57,12 @@ def labelled(context: Context, names: tuple[str, ...], items: tuple[Markup, ...]
 
 def locks(context: Context) -> tuple[Locks, ...]:
     """The strength of the evidence on investment, where there is anything to grade."""
-    return tuple(drawn_locks(context, "findings.locks"))
+    return tuple(locks_with(context, "findings.locks"))
 
 
 def level(context: Context) -> Markup:
     """The latest surveyed rate against the nation's of the same wave."""
-    w, own = context.writer, context.rates_of(context.code)
-    known = own[own["variance"].notna()]
+    w, known = context.writer, context.surveyed(context.code)
     if known.empty:
         code = context.surveyed_above
         above = context.rates_of(code).iloc[-1]
@@ -83,37 +83,38 @@ def level(context: Context) -> Markup:
     if nation is None:
         return w.t("findings.level.alone", **values)
     low, high, gap = context.difference(f"gap.{context.code}.{row['wave']}", row, nation)
-    side = "above" if low > 0 else "below" if high < 0 else "near"
-    if side != "near":  # "above" and "below" say the sign
-        gap = _distance(context, f"distance.{context.code}.{row['wave']}", low, high)
-    return w.t(f"findings.level.{side}", gap=gap, nation=context.fact(nation["fact_id"]), **values)
-
-
-def _distance(context: Context, key: str, low: float, high: float) -> Markup:
-    """How far two rates lie apart, without a sign, from the ends of their difference."""
-    w, (near, far) = context.writer, sorted((abs(low), abs(high)))
-    value = w.number(key, (near + far) / 2, "percentage_point", 2)
-    return w.joined(value, w.interval(key, near, far, "", 1))
+    where = side(low, high)
+    if where != "near":  # "above" and "below" say the sign
+        key, ends = f"distance.{context.code}.{row['wave']}", sorted((abs(low), abs(high)))
+        gap = w.estimate(key, sum(ends) / 2, ends, "percentage_point", signed=False)
+    return w.t(f"findings.level.{where}", gap=gap, nation=context.fact(nation["fact_id"]), **values)
 
 
 def _change(context: Context) -> Markup:
-    w, gains = context.writer, context.study.gains
-    own = gains[gains["region_code"] == context.code]
+    w, own = context.writer, context.gains_of(context.code)
     if own.empty:
         return w.t("findings.change.missing", region=context.name)
     gain = own.iloc[-1]
-    key = f"gain.{context.code}.{gain['interval']}"
-    side = "up" if gain["low"] > 0 else "down" if gain["high"] < 0 else "unclear"
-    text = w.t(
-        f"findings.change.{side}",
-        first=w.year(gain["wave_from"]),
-        last=w.year(gain["wave_to"]),
-        gain=w.number(key, gain["gain"], "percentage_point", 2, signed=side != "up"),
-        interval=w.interval(key, gain["low"], gain["high"], "", 1),
-    )
-    if not gain["crosses_break"]:
-        return text
-    return w.joined(text, w.t("findings.change.break"))
+    way = {"above": "up", "below": "down", "near": "unclear"}[side(gain["low"], gain["high"])]
+    text = w.t(f"findings.change.{way}", **_gain(context, gain, signed=way != "up"))
+    return _with_break(context, gain, text)
+
+
+def _gain(context: Context, gain: pd.Series, signed: bool = False) -> dict[str, Markup]:
+    """A gain with its interval and period."""
+    w, key = context.writer, f"gain.{context.code}.{gain['interval']}"
+    return {
+        "first": w.year(gain["wave_from"]),
+        "last": w.year(gain["wave_to"]),
+        "gain": w.number(key, gain["gain"], "percentage_point", 2, signed=signed),
+        "interval": w.interval(key, gain["low"], gain["high"], "", 1),
+    }
+
+
+def _with_break(context: Context, gain: pd.Series, text: Markup) -> Markup:
+    """A sentence on a gain, and that the instrument changed within its period."""
+    w = context.writer
+    return w.joined(text, w.t("findings.change.break")) if gain["crosses_break"] else text
 
 
 def target(context: Context) -> Markup:
@@ -141,9 +142,7 @@ def next_step(context: Context) -> Markup:
     return w.t("findings.next.inputs", region=context.name)
 
 
-# ------------------------------------------------------------------------------------------
 # The links of the chain that are published figures: money, inputs, literacy.
-
 
 # What a document must print for a plan: money obtained, facilities it opened, all there are.
 MONEY = "central_fund_free_museum_opening"
@@ -202,48 +201,36 @@ def _paid(context: Context, paid: pd.Series, funded: pd.Series, row: pd.Series) 
 def inputs_text(context: Context) -> Markup:
     """Published facilities, staff and activities, each with its period, and their sources."""
     w = context.writer
-    found = [row for row in (last(context, name) for name in INPUTS) if row is not None]
-    found = found[:SHOWN_INPUTS]
-    if not found:
+    rows = [row for row in (last(context, name) for name in INPUTS) if row is not None]
+    rows = rows[:SHOWN_INPUTS]
+    if not rows:
         return w.t("chain.inputs.none", region=context.name)
-    told = [
+    parts = [
         w.t(
             "chain.input",
             what=w.recorded("indicators", row["indicator"], str(w.indicator(row["indicator"]))),
             value=context.fact(row["fact_id"]),
             period=w.period(row["period_start"], row["period_end"]),
         )
-        for row in found
+        for row in rows
     ]
-    listed = Markup("；" if w.language == "zh" else "; ").join(told)
-    sources = dict.fromkeys(name for row in found for name in row["source_id"].split(";"))
+    sources = dict.fromkeys(name for row in rows for name in row["source_id"].split(";"))
+    listed = w.series(parts, "；", "; ")
     return w.t("chain.inputs", listed=listed, sources=w.cite(";".join(sources)))
 
 
 def literacy_text(context: Context) -> Markup:
     """The latest gain with its ends and error; without one the latest rate, or that none is."""
-    w, gains = context.writer, context.study.gains
-    own = gains[gains["region_code"] == context.code]
+    own = context.gains_of(context.code)
     if own.empty:
         return level(context)
     gain = own.iloc[-1]
-    name = f"gain.{context.code}.{gain['interval']}"
-    text = w.t(
-        "chain.gain",
-        first=w.year(gain["wave_from"]),
-        last=w.year(gain["wave_to"]),
-        before=context.fact(gain["fact_from"]),
-        after=context.fact(gain["fact_to"]),
-        gain=w.number(name, gain["gain"], "percentage_point", 2),
-        interval=w.interval(name, gain["low"], gain["high"], "", 1),
-    )
-    return w.joined(text, w.t("findings.change.break")) if gain["crosses_break"] else text
+    ends = {"before": context.fact(gain["fact_from"]), "after": context.fact(gain["fact_to"])}
+    text = context.writer.t("chain.gain", **ends, **_gain(context, gain))
+    return _with_break(context, gain, text)
 
 
-# ------------------------------------------------------------------------------------------
 # Section: from money to target on one page, on figures the region has published.
-
-
 LINKS = ("money", "inputs", "literacy", "cost", "evidence", "target", "next")
 # A projection and the facts it rests on: money, museums funded, all museums.
 Plan = tuple[Projection, pd.Series, pd.Series, pd.Series]
@@ -304,7 +291,7 @@ def _key(context: Context) -> str:
 
 def _planned(context: Context, plan: Plan) -> Markup:
     found, paid, funded, every = plan
-    w, key, told = context.writer, _key(context), found.result.summary()
+    w, key = context.writer, _key(context)
     factor = every["value"] / funded["value"]
     return w.t(
         "chain.plan",
@@ -312,10 +299,7 @@ def _planned(context: Context, plan: Plan) -> Markup:
         every=context.fact(every["fact_id"]),
         rise=w.number(f"{key}.rise", 100 * (factor - 1), "percent", 0),
         money=context.fact(paid["fact_id"]),
-        low=w.number(f"{key}.points.low", told["points.low"], "", 3, signed=True),
-        high=w.number(f"{key}.points.high", told["points.high"], "", 3, signed=True),
-        fewest=w.number(f"{key}.adults.low", told["adults.low"], "", 0),
-        most=w.number(f"{key}.adults.high", told["adults.high"], "", 0),
+        **gained(w, key, found.result.summary()),
     )
 
 
@@ -337,15 +321,10 @@ def _target(context: Context) -> Markup:
         parts.append(w.t("chain.target.none", region=context.name))
     others = track(context.study.dataset.facts, context.code)
     if others:
-        unknown = sum(item.status == "unknown" for item in others)
+        unknown, stem = sum(item.status == "unknown" for item in others), f"tracked.{context.code}"
         key = "chain.tracked.none" if unknown == len(others) else "chain.tracked"
-        parts.append(
-            w.t(
-                key,
-                count=w.number(f"tracked.{context.code}", len(others), "", 0),
-                unknown=w.number(f"tracked.{context.code}.unknown", unknown, "", 0),
-            )
-        )
+        count = w.number(stem, len(others), "", 0)
+        parts.append(w.t(key, count=count, **w.numbers(stem, unknown=unknown)))
     return w.joined(*parts)
 
 
@@ -356,30 +335,28 @@ def _tested(context: Context, found: Outlook) -> Markup:
         "chain.tested",
         rates=w.number("backtest.rates", best["rates"], "", 0),
         mae=w.number(f"backtest.{name}.mae", best["mae"], "percentage_point", 2),
-        cover=w.number("outlook.shown", SHOWN, "percent", 0),
+        cover=shown(context),
         held=cover_text(context, name, SHOWN, best),
     )
 
 
 def _goal(context: Context, found: Outlook, goal: Goal) -> Markup:
     w, code = context.writer, context.code
-    key, row = f"outlook.{code}.{goal.year}", found.fan(code, [goal.year]).iloc[0]
-    latest = context.rates_of(code).dropna(subset="variance").iloc[-1]
     values = {
         "whose": w.t("outlook.own") if goal.own else w.name(goal.fact["region_code"]),
         "year": w.year(goal.year),
         "target": context.fact(goal.fact["fact_id"]),
     }
-    if latest["low"] >= goal.value:
+    if is_met(context, code, goal):
         return w.t("needed.met", **values)
-    p = found.chance(code, goal.year, goal.value)
+    median, interval = forecast(context, found, code, goal.year)
     return w.t(
         "chain.goal",
-        median=w.number(key, row["median"], "percent", 1),
-        interval=w.interval(key, row[f"low_{SHOWN}"], row[f"high_{SHOWN}"], "percent", 1),
-        cover=w.number("outlook.shown", SHOWN, "percent", 0),
+        median=median,
+        interval=interval,
+        cover=shown(context),
         chance=chance_text(context, found, code, goal),
-        word=chance_word(context, found, p, goal, latest),
+        word=chance_word(context, found, code, goal),
         **values,
     )
 

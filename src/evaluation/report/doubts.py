@@ -17,26 +17,22 @@ from evaluation.models.panels import ROLES, fit_doses
 from evaluation.panel.panel import design_effect
 from evaluation.report.blocks import Items, Paragraph
 from evaluation.report.effect import DIGITS, MAIN, estimable
-from evaluation.report.page import Context, View, show, table
+from evaluation.report.page import DASH, Context, View, show, table
 from evaluation.study import Study
 
-# ------------------------------------------------------------------------------------------
 # Where the data are in doubt: contradictions, assumptions, changes of the survey, gaps.
-
-
 LEVELS = ("nation", "province", "prefecture")
 
 
 def _figures(page: Context, facts: pd.DataFrame) -> Markup:
     """Facts as printed, each with its period, in one phrase."""
     w = page.writer
-    return Markup("；" if w.language == "zh" else "; ").join(
-        w.joined(
-            w.fact(row),
-            w.t("period.bracket", period=w.period(row["period_start"], row["period_end"])),
-        )
-        for _, row in facts.iterrows()
-    )
+    periods = facts[["period_start", "period_end"]].to_numpy()
+    parts = [
+        w.joined(w.fact(row), w.t("period.bracket", period=w.period(*period)))
+        for (_, row), period in zip(facts.iterrows(), periods, strict=True)
+    ]
+    return w.series(parts, "；", "; ")
 
 
 def contradictions(page: Context, *regions: str) -> View:
@@ -80,7 +76,7 @@ def assumptions(page: Context) -> View:
         cells = [
             w.number(f"n.{level}.{wave}", sizes[str(wave), level], "", 0)
             if (str(wave), level) in sizes.index
-            else Markup("—")
+            else DASH
             for level in LEVELS
         ]
         assumed = int((part["n_assumed"] & part["n"].notna()).sum())
@@ -89,8 +85,7 @@ def assumptions(page: Context) -> View:
     lead = w.t(
         "view.assumptions",
         deff=w.number("design_effect", design_effect(data), "", 1),
-        rates=w.number("n.rates", len(rates), "", 0),
-        known=w.number("n.known", int((~rates["n_assumed"]).sum()), "", 0),
+        **w.numbers("n", rates=len(rates), known=(~rates["n_assumed"]).sum()),
     )
     columns = ("wave", "nation_n", "province_n", "prefecture_n", "rates_assumed", "rates_all")
     body = table(page, w.t("view.assumptions.table"), columns, rows, range(1, 6))
@@ -115,7 +110,6 @@ def unknown(page: Context, name: str, count: int) -> View:
     return show(page, Items(tuple(w.t(f"view.unknown.{name}.{i}") for i in range(1, count + 1))))
 
 
-# ------------------------------------------------------------------------------------------
 # Two cautions: what the noisy opening level does, and what the method does with a known truth.
 
 
@@ -142,11 +136,7 @@ def opening(page: Context, draws: int, seed: int) -> View:
             w.number(f"opening.{item.dose}", level, "", DIGITS, signed=True),
         ]
         rows.append((w.t(f"dose.{item.dose}"), *cells))
-    lead = w.t(
-        "view.opening",
-        doses=w.number("opening.doses", len(held), "", 0),
-        changed=w.number("opening.changed", changed, "", 0),
-    )
+    lead = w.t("view.opening", **w.numbers("opening", doses=len(held), changed=changed))
     columns = ("dose", "with_opening", "without_opening", "shift", "opening_coefficient")
     body = table(page, w.t("view.opening.table"), columns, rows, range(1, 5))
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.opening.note"), "note"))
@@ -170,30 +160,24 @@ def recovered(page: Context, truth: Mapping[str, float]) -> View:
                 w.number(f"simulated.{item.dose}.mde", result.details["mde"], "", 2),
             )
         )
-    lead = w.t(
-        "view.recovered",
-        doses=w.number("simulated.doses", len(items), "", 0),
-        held=w.number("simulated.held", held, "", 0),
-        told=w.number("simulated.told", sum(i.verdict != "unknown" for i in items), "", 0),
-        real=w.number("simulated.real", sum(truth[i.dose] != 0 for i in items), "", 0),
-    )
+    counts = {
+        "doses": len(items),
+        "held": held,
+        "told": sum(item.verdict != "unknown" for item in items),
+        "real": sum(truth[item.dose] != 0 for item in items),
+    }
+    lead = w.t("view.recovered", **w.numbers("simulated", **counts))
     columns = ("domain", "truth", "estimate", "holds_truth", "reading", "mde")
     body = table(page, w.t("view.recovered.table"), columns, rows, (1, 2, 5))
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.recovered.note"), "note"))
 
 
 def _cell(page: Context, key: str, result: Result) -> Markup:
-    w = page.writer
-    return w.joined(
-        w.number(key, result.estimate, "", DIGITS, signed=True),
-        w.interval(key, result.low, result.high, "", DIGITS),
-    )
+    ends = (result.low, result.high)
+    return page.writer.estimate(key, result.estimate, ends, digits=(DIGITS, DIGITS))
 
 
-# ------------------------------------------------------------------------------------------
 # Simulated panels drawn again and again: what a noisy opening level does to an estimate.
-
-
 DOSE = "facility"
 CONTROLS = {"none": (), "true": ("true_opening",), "observed": ("opening",)}
 DRAWS = 99  # only the estimates are kept, so the bootstrap may be short

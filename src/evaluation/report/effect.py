@@ -7,36 +7,54 @@ import math
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation.base.results import CHANCES, COUNTS, SHARES, Check, Result
+from evaluation.base.results import CHANCES, COUNTS, MOST_LOCKS, SHARES, Check, Result
 from evaluation.evidence.grade import Component, permitted
 from evaluation.evidence.headline import Headline
-from evaluation.figures import charts, style
+from evaluation.figures import charts
 from evaluation.figures.decision import specification_curve
 from evaluation.report.blocks import Figure, Heading, Items, Locks, Paragraph, Section, Table
-from evaluation.report.page import Context, Parts, View, named, plain, show, table, titled
+from evaluation.report.page import (
+    DASH,
+    Context,
+    Parts,
+    View,
+    named,
+    picture,
+    plain,
+    show,
+    side,
+    table,
+    titled,
+)
 from evaluation.study import Estimate
 
-# ------------------------------------------------------------------------------------------
 # Blocks on a region's gains against what the other provinces lead one to expect.
+
+
+def expected_gains(context: Context) -> pd.DataFrame:
+    """The region's gains, by period, beside what the other provinces lead one to expect."""
+    found = context.study.headline
+    if not isinstance(found, Headline):
+        return pd.DataFrame()
+    rows = found.expected[found.expected["region_code"] == context.code]
+    return rows.dropna(subset="expected").sort_values("wave_to")
 
 
 def here(context: Context) -> list:
     """The region's latest gain against what the other provinces lead one to expect."""
-    found = context.study.headline
-    if not isinstance(found, Headline):
+    if not isinstance(context.study.headline, Headline):
         return []
-    own = found.expected[found.expected["region_code"] == context.code]
-    own = own[own["expected"].notna()]
-    if own.empty:
+    rows = expected_gains(context)
+    if rows.empty:
         return [context.missing("expected.missing")]
-    row = own.sort_values("wave_to").iloc[-1]
-    side = "above" if row["low"] > 0 else "below" if row["high"] < 0 else "near"
-    return [Paragraph(_expected(context, row, side)), _drawn_expected(context, own, side)]
+    row = rows.iloc[-1]
+    where = side(row["low"], row["high"])
+    return [Paragraph(_expected(context, row, where)), _expected_figure(context, rows, where)]
 
 
-def _drawn_expected(context: Context, own: pd.DataFrame, side: str) -> Figure:
+def _expected_figure(context: Context, rows: pd.DataFrame, where: str) -> Figure:
     """Every period of the region: the gain on the bar within which it was to be expected."""
-    w, rows = context.writer, own.sort_values("wave_to")
+    w = context.writer
     spans = zip(rows["wave_from"], rows["wave_to"], strict=True)
     frame = pd.DataFrame(
         {
@@ -48,32 +66,38 @@ def _drawn_expected(context: Context, own: pd.DataFrame, side: str) -> Figure:
             "high": (rows["observed"] - rows["low"]).to_numpy(),
         }
     )
-    names = {part: str(w.t(f"figure.{part}")) for part in ("observed", "expected")}
-    figure = style.drawn(charts.expected, frame, xlabel=str(w.t("axis.gain")), names=names)
-    alt = w.t("expected.alt", region=context.name).striptags()
-    caption = w.t("expected.caption", region=context.name)
-    caption = context.captioned(w.t(f"figure.expected.{side}"), caption)
-    return Figure(figure, caption, str(alt))
-
-
-def _expected(context: Context, row: pd.Series, side: str) -> Markup:
-    w = context.writer
-    key = f"expected.{context.code}.{row['interval']}"
-    return w.t(
-        f"expected.{side}",
-        region=context.name,
-        first=w.year(row["wave_from"]),
-        last=w.year(row["wave_to"]),
-        observed=w.number(f"{key}.observed", row["observed"], "", 2, signed=True),
-        expected=w.number(f"{key}.expected", row["expected"], "", 2, signed=True),
-        residual=w.number(f"{key}.residual", row["residual"], "", 2, signed=True),
-        interval=w.interval(key, row["low"], row["high"], "", 2),
+    return picture(
+        context,
+        "expected",
+        charts.expected,
+        frame,
+        xlabel="axis.gain",
+        names={part: str(w.t(f"figure.{part}")) for part in ("observed", "expected")},
+        says=w.t(f"figure.expected.{where}"),
+        values={"region": context.name},
     )
 
 
-# ------------------------------------------------------------------------------------------
-# Blocks on the specification curve: every reasonable specification of the headline, drawn.
+def _expected(context: Context, row: pd.Series, where: str) -> Markup:
+    w = context.writer
+    return w.t(
+        f"expected.{where}",
+        region=context.name,
+        first=w.year(row["wave_from"]),
+        last=w.year(row["wave_to"]),
+        **_against(context, row),
+    )
 
+
+def _against(context: Context, row: pd.Series) -> dict[str, Markup]:
+    """A gain, what was to be expected, and their difference with its interval."""
+    w, key = context.writer, f"expected.{row['region_code']}.{row['interval']}"
+    names = ("observed", "expected", "residual")
+    numbers = {name: w.number(f"{key}.{name}", row[name], "", 2, signed=True) for name in names}
+    return numbers | {"interval": w.interval(key, row["low"], row["high"], "", 2)}
+
+
+# Blocks on the specification curve: every reasonable specification of the headline, drawn.
 
 # Choices of the specification curve that are drawn, each with its values.
 CHOICES = {
@@ -83,26 +107,16 @@ CHOICES = {
 }
 
 
-def specification_blocks(
-    context: Context, found: Headline
-) -> tuple[Heading | Paragraph | Figure, ...]:
-    """Heading, sentence and figure; nothing where no curve could be made."""
-    check = next((c for c in found.checks if c.name == "specification_curve"), None)
+def appendix(context: Context) -> tuple[Heading | Paragraph | Figure, ...]:
+    """The specification curve, for readers who want every estimate; nothing without one."""
+    w, found = context.writer, context.study.headline
+    checks = found.checks if isinstance(found, Headline) else ()
+    check = next((c for c in checks if c.name == "specification_curve"), None)
     if check is None or not check.rows:
         return ()
-    title = context.writer.t("specification.title")
-    return (Heading(title), Paragraph(_sentence(context, check)), curve(context, found, check))
-
-
-def _sentence(context: Context, check: Check) -> Markup:
-    w, values = context.writer, check.values
-    key = f"check.{check.name}"
-    return w.t(
-        "specification.text",
-        low=w.number(f"{key}.low", values["low"], "", 3),
-        high=w.number(f"{key}.high", values["high"], "", 3),
-        **_shares(context, check),
-    )
+    ends = w.numbers(f"check.{check.name}", 3, low=check.values["low"], high=check.values["high"])
+    text = w.t("specification.text", **ends, **_shares(context, check))
+    return (Heading(w.t("specification.title")), Paragraph(text), curve(context, found, check))
 
 
 def _shares(context: Context, check: Check) -> dict[str, Markup]:
@@ -121,23 +135,19 @@ def curve(context: Context, found: Headline, check: Check) -> Figure:
         column: {value: str(w.t(f"specification.{column}.{value}")) for value in known}
         for column, known in CHOICES.items()
     }
-    drawn = style.drawn(
+    return picture(
+        context,
+        "specification",
         specification_curve,
         pd.DataFrame(list(check.rows)),
-        ylabel=str(w.t("axis.specification")),
+        ylabel="axis.specification",
         choices=choices,
         headline_sign=1 if found.result.estimate >= 0 else -1,
+        says=w.t("figure.specification", **_shares(context, check)),
     )
-    says = w.t("figure.specification", **_shares(context, check))
-    caption = context.captioned(says, w.t("specification.caption"))
-    return Figure(drawn, caption, str(w.t("specification.alt")))
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks of the effect section: the composite on the ladder, its locks, its checks, this region.
-
-
-LOCKS = 5
 
 
 def quotable(context: Context) -> Markup:
@@ -159,21 +169,15 @@ def strength(context: Context) -> Parts:
     return {
         "composite.title": [Heading(w.t("composite.title"))],
         "composite": [Paragraph(w.t("composite.what", parts=_parts(context, found.parts)))],
-        "ladder.figures": _drawn_ladder(context, found),
+        "ladder.figures": _ladder_figures(context, found),
         "ladder": [_ladder(context, found)],
         "ladder.note": [Paragraph(note, "note")],
         "locks.title": [Heading(w.t("locks.title"))],
-        "locks": drawn_locks(context, "locks.count"),
+        "locks": locks_with(context, "locks.count"),
         "components": [components],
         "checks.title": [Heading(w.t("checks.title"))],
         "checks": [_checks(context, found)],
     }
-
-
-def appendix(context: Context) -> tuple:
-    """The specification curve, for readers who want every estimate."""
-    found = context.study.headline
-    return specification_blocks(context, found) if isinstance(found, Headline) else ()
 
 
 def _parts(context: Context, doses: tuple[str, ...]) -> str:
@@ -185,31 +189,42 @@ def digits(error: float) -> int:
     return max(1, min(4, 1 - math.floor(math.log10(error))))
 
 
-def _drawn_ladder(context: Context, found: Headline) -> list[Figure]:
-    """The rungs with their intervals, one figure a unit: gains and levels share no axis."""
+def _intervals(context: Context, results: dict[str, Result], signed: bool = False) -> pd.DataFrame:
+    """What a forest draws of results by their label: estimate, interval, the number as a note."""
+    rows = [
+        (
+            label,
+            result.estimate,
+            result.low,
+            result.high,
+            plain(result.estimate, context.writer.language, digits(result.se), signed),
+        )
+        for label, result in results.items()
+    ]
+    return pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
+
+
+LADDERS = {
+    "composite.gains": "percentage_point_per_year",
+    "composite.levels": "percentage_point",
+}
+
+
+def _ladder_figures(context: Context, found: Headline) -> list[Figure]:
+    """The models with their intervals, one figure a unit: gains and levels share no axis."""
     w, figures = context.writer, []
-    for unit in ("percentage_point_per_year", "percentage_point"):
+    for key, unit in LADDERS.items():
         rungs = [rung for rung in found.ladder if rung.result and rung.result.unit == unit]
-        rows = [
-            (
-                str(w.t(f"rung.{rung.model}")),
-                rung.result.estimate,
-                rung.result.low,
-                rung.result.high,
-                plain(rung.result.estimate, w.language, digits(rung.result.se)),
-            )
-            for rung in rungs
-        ]
-        if rows:
-            frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
-            drawn = style.drawn(charts.forest, frame, xlabel=str(w.t(f"axis.{unit}")))
-            caption, alt = w.t(f"composite.caption.{unit}"), str(w.t("composite.alt"))
-            if any(rung.result is found.result for rung in rungs):
-                says = w.t(f"figure.headline.{found.result.verdict}")
-            else:
-                says = _levels(context, rungs)
-            caption = context.captioned(says, caption)
-            figures.append(Figure(drawn, caption, alt))
+        if not rungs:
+            continue
+        headline = any(rung.result is found.result for rung in rungs)
+        results = {str(w.t(f"rung.{rung.model}")): rung.result for rung in rungs}
+        says = (
+            w.t(f"figure.headline.{found.result.verdict}") if headline else _levels(context, rungs)
+        )
+        frame = _intervals(context, results)
+        options = {"xlabel": f"axis.{unit}", "alt": "composite.alt", "says": says}
+        figures.append(picture(context, key, charts.forest, frame, **options))
     return figures
 
 
@@ -223,19 +238,18 @@ def _levels(context: Context, rungs: list) -> Markup:
 
 def _ladder(context: Context, found: Headline) -> Table:
     w = context.writer
-    rows = tuple(
+    rows = [
         (w.t(f"rung.{rung.model}"), *_rung(context, rung.model, rung.result))
         for rung in found.ladder
-    )
+    ]
     names = ("model", "estimate", "interval95", "unit", "p", "used", "verdict")
-    columns = tuple(w.t(f"column.{name}") for name in names)
-    return Table(w.t("composite.table"), columns, rows, frozenset({1, 2, 4, 5}))
+    return table(context, w.t("composite.table"), names, rows, (1, 2, 4, 5))
 
 
 def _rung(context: Context, model: str, result: Result | None) -> tuple[Markup, ...]:
     w = context.writer
     if result is None:
-        return (*[Markup("—")] * 5, w.t("rung.refused"))
+        return (*[DASH] * 5, w.t("rung.refused"))
     key, places = f"ladder.{model}", digits(result.se)
     return (
         w.number(key, result.estimate, "", places, signed=True),
@@ -247,17 +261,14 @@ def _rung(context: Context, model: str, result: Result | None) -> tuple[Markup, 
     )
 
 
-def drawn_locks(context: Context, key: str) -> list[Locks]:
-    """The locks drawn, with the text ``key`` beside them; none where nothing was graded."""
+def locks_with(context: Context, key: str) -> list[Locks]:
+    """The locks with the text ``key`` beside them; none where nothing was graded."""
     w, found = context.writer, context.study.headline
     if not isinstance(found, Headline):
         return []
-    text = w.t(
-        key,
-        locks=w.number("evidence.locks", found.grade.locks, "", 0),
-        most=w.number("evidence.most", LOCKS, "", 0),
-    )
-    return [Locks(found.grade.locks, LOCKS, text)]
+    locks = found.grade.locks
+    text = w.t(key, **w.numbers("evidence", locks=locks, most=MOST_LOCKS))
+    return [Locks(locks, MOST_LOCKS, text)]
 
 
 def _component(context: Context, item: Component) -> Markup:
@@ -281,17 +292,13 @@ def _checks(context: Context, found: Headline) -> Table:
     rows = []
     for check in found.checks:
         kind = "impossible" if check.key == "check.impossible" else state[check.passed]
-        words = w.t(check.key, **_values(context, check))
+        values = {
+            name: _value(context, f"check.{check.name}.{name}", name, value)
+            for name, value in check.values.items()
+        }
+        words = w.t(check.key, **values)
         rows.append((w.t(f"check.name.{check.name}"), w.t(f"check.state.{kind}"), words))
-    columns = tuple(w.t(f"column.{name}") for name in ("check", "verdict", "meaning"))
-    return Table(w.t("checks.table"), columns, tuple(rows))
-
-
-def _values(context: Context, check: Check) -> dict[str, Markup]:
-    return {
-        name: _value(context, f"check.{check.name}.{name}", name, value)
-        for name, value in check.values.items()
-    }
+    return table(context, w.t("checks.table"), ("check", "verdict", "meaning"), rows)
 
 
 def _value(context: Context, key: str, name: str, value: float) -> Markup:
@@ -305,7 +312,6 @@ def _value(context: Context, key: str, name: str, value: float) -> Markup:
     return w.number(key, value, "", 3 if abs(value) < 1 else 1)
 
 
-# ------------------------------------------------------------------------------------------
 # Section: what the evaluation can and cannot say about the effect of investment.
 
 
@@ -355,14 +361,9 @@ def overall(context: Context, stem: str = "effect") -> Markup:
     if not estimable:
         return w.t("effect.none")
     told, other = _told(main), _told([i for i in context.study.estimates if i.model != MAIN])
-    values = {
-        "tried": w.number("doses.tried", len(estimable), "", 0),
-        "told": w.number("doses.told", len(told), "", 0),
-    }
-    short = stem != "effect"
-    text = w.t(
-        f"{stem}.some" if told else f"{stem}.unknown", names=_names(context, told, short), **values
-    )
+    short, names = stem != "effect", _names(context, told, stem != "effect")
+    counts = w.numbers("doses", tried=len(estimable), told=len(told))
+    text = w.t(f"{stem}.some" if told else f"{stem}.unknown", names=names, **counts)
     if {item.dose for item in other} == {item.dose for item in told}:
         return text
     if not other:
@@ -421,43 +422,35 @@ def _design(context: Context) -> Markup:
 
 
 def _forest(context: Context) -> Figure:
-    w = context.writer
-    rows = []
-    for item in context.study.estimates:
-        if item.model != MAIN or item.result is None:
-            continue
-        result, places = item.result, digits(item.result.se)
-        note = plain(result.estimate, w.language, places, signed=True)
-        rows.append((str(w.t(f"dose.{item.dose}")), result.estimate, result.low, result.high, note))
-    frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
-    figure = style.drawn(charts.forest, frame, xlabel=str(w.t("axis.effect")))
-    told = len(_told(_main(context)))
-    says = w.t(
-        "figure.forest" if told else "figure.forest.none",
-        tried=w.number("doses.tried", len(rows), "", 0),
-        told=w.number("doses.told", told, "", 0),
+    w, items = context.writer, estimable(context.study.estimates)
+    results = {str(w.t(f"dose.{item.dose}")): item.result for item in items}
+    told = len(_told(items))
+    counts = w.numbers("doses", tried=len(items), told=told)
+    return picture(
+        context,
+        "effect.forest",
+        charts.forest,
+        _intervals(context, results, signed=True),
+        xlabel="axis.effect",
+        says=w.t("figure.forest" if told else "figure.forest.none", **counts),
     )
-    caption = context.captioned(says, w.t("effect.forest.caption"))
-    return Figure(figure, caption, str(w.t("effect.forest.alt")))
 
 
 def _tables(context: Context) -> list[Table]:
     """One table a model: estimate, interval, adjusted p, detectable difference, counts."""
-    w, estimates = context.writer, context.study.estimates
+    estimates, tables = context.study.estimates, []
     names = ("dose", "estimate", "interval95", "p_holm", "mde", "used", "effective")
-    columns = tuple(w.t(f"column.{name}") for name in names)
-    tables = []
     for model in dict.fromkeys(item.model for item in estimates):
-        rows = tuple(_row(context, item) for item in estimates if item.model == model)
-        caption = w.t(f"effect.table.{model}")
-        tables.append(Table(caption, columns, rows, frozenset(range(1, 7))))
+        rows = [_row(context, item) for item in estimates if item.model == model]
+        caption = context.writer.t(f"effect.table.{model}")
+        tables.append(table(context, caption, names, rows, range(1, 7)))
     return tables
 
 
 def _row(context: Context, item: Estimate) -> tuple[Markup, ...]:
     w, label = context.writer, context.writer.t(f"dose.{item.dose}")
     if item.result is None:
-        return (label, w.t("effect.cannot"), *[Markup("—")] * 5)
+        return (label, w.t("effect.cannot"), *[DASH] * 5)
     key, places, result = _key(item), digits(item.result.se), item.result
     return (
         label,
@@ -480,10 +473,7 @@ def _here(context: Context) -> list:
     return [Paragraph(w.t("effect.here.text", region=context.name, used=used))]
 
 
-# ------------------------------------------------------------------------------------------
 # What goes with gains in literacy: scatter, estimates, words and power.
-
-
 MAIN = "gain_regression"
 DIGITS = 3
 
@@ -521,12 +511,11 @@ def scatter(page: Context, dose: str) -> View:
             "highlight": False,
         }
     ).dropna()
-    name = w.t(f"dose.{dose}")
-    figure = charts.scatter(frame, xlabel=str(name), ylabel=str(w.t("axis.gain")), log2=True)
-    caption = w.t(
-        "view.scatter.caption", dose=name, gains=w.number(f"scatter.{dose}", len(frame), "", 0)
-    )
-    return show(page, Figure(style.figure_png(figure), caption, str(w.t("view.scatter.alt"))))
+    gains = w.number(f"scatter.{dose}", len(frame), "", 0)
+    values = {"dose": w.t(f"dose.{dose}"), "gains": gains}
+    options = {"xlabel": f"dose.{dose}", "ylabel": "axis.gain", "log2": True}
+    figure = picture(page, "view.scatter", charts.scatter, frame, values=values, **options)
+    return show(page, figure)
 
 
 def power(page: Context) -> View:
@@ -557,9 +546,7 @@ def estimable(estimates: tuple[Estimate, ...]) -> list[Estimate]:
     return [item for item in estimates if item.model == MAIN and item.result is not None]
 
 
-# ------------------------------------------------------------------------------------------
 # Views of the robustness notebook: the composite's ladder, checks, locks and specifications.
-
 
 # What each view shows of the report's blocks on strength.
 PARTS = {
@@ -597,19 +584,13 @@ def expected(page: Context) -> View:
         return show(page, Paragraph(quotable(page)))
     rows = found.expected.dropna(subset="expected").sort_values("wave_to")
     rows = rows.groupby("region_code").tail(1).sort_values("residual", ascending=False)
-    cells = []
-    for _, row in rows.iterrows():
-        key = f"expected.{row['region_code']}.{row['interval']}"
-        cells.append(
-            (
-                w.name(row["region_code"]),
-                w.span(row["wave_from"], row["wave_to"]),
-                w.number(f"{key}.observed", row["observed"], "", 2, signed=True),
-                w.number(f"{key}.expected", row["expected"], "", 2, signed=True),
-                w.number(f"{key}.residual", row["residual"], "", 2, signed=True),
-                w.interval(key, row["low"], row["high"], "", 2),
-            )
+    cells = [
+        (
+            w.name(row["region_code"]),
+            w.span(row["wave_from"], row["wave_to"]),
+            *_against(page, row).values(),
         )
+        for _, row in rows.iterrows()
+    ]
     names = ("region", "interval", "observed_gain", "expected_gain", "residual", "interval95")
-    columns = tuple(w.t(f"column.{name}") for name in names)
-    return show(page, Table(w.t("expected.table"), columns, tuple(cells), frozenset({2, 3, 4, 5})))
+    return show(page, table(page, w.t("expected.table"), names, cells, (2, 3, 4, 5)))

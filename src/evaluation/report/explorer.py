@@ -10,21 +10,18 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation import report
+from evaluation.base.results import MOST_LOCKS
 from evaluation.evidence.grade import gate
-from evaluation.figures import charts, style
+from evaluation.figures import charts
 from evaluation.report import page as page_module
-from evaluation.report.blocks import Figure, Paragraph
-from evaluation.report.page import STYLE, Context, View, Writer, show, table
+from evaluation.report.blocks import Paragraph
+from evaluation.report.page import DASH, STYLE, Context, View, Writer, picture, show, table
 from evaluation.study import Study
 from evaluation.value.analysis import LEVERS, MONEY
 from evaluation.value.costs import declared
 from evaluation.value.scenario import LEAST_LOCKS, STEP, Plan, Plans, plans
 
-# ------------------------------------------------------------------------------------------
 # Views of the notebook on scenarios: inputs today, common plans, and one plan in words.
-
-
-MOST = 5  # locks
 
 
 def levels(page: Context, plans: Plans) -> View:
@@ -60,7 +57,7 @@ def presets(plans: Plans) -> list[dict[str, int]]:
 def named(w: Writer, plan: Plan, key: str) -> Markup:
     """The changes of a plan in a phrase."""
     columns = {f"log2_{name}": name for name in plan.changes}
-    return Markup("、" if w.language == "zh" else ", ").join(
+    return w.series(
         w.t(
             "explore.change",
             dose=w.t(f"short.{column}"),
@@ -72,12 +69,11 @@ def named(w: Writer, plan: Plan, key: str) -> Markup:
 
 def common(page: Context, plans: Plans, year: int) -> View:
     """Common plans: difference of the yearly gain, the share in ``year``, support."""
-    w, dash = page.writer, Markup("—")
-    rows = []
+    w, rows = page.writer, []
     for i, plan in enumerate([plans.plan({}, year), *_plans(plans, year)]):
         share = spread(w, f"plan.{i}.share", plan.share)
         if not plan.changes:
-            rows.append((w.t("explore.unchanged"), dash, dash, share, dash))
+            rows.append((w.t("explore.unchanged"), DASH, DASH, share, DASH))
             continue
         gain = spread(w, f"plan.{i}.gain", plan.gain)
         told = _gated(w, w.t(f"outlook.{plan.verdict}"), plan.locks)
@@ -103,9 +99,8 @@ def forest(page: Context, plans: Plans, year: int) -> View:
             "note": "",
         }
     )
-    drawn = charts.forest(frame, xlabel=str(w.t("axis.explore")))
-    alt = str(w.t("explore.forest.alt"))
-    return show(page, Figure(style.figure_png(drawn), w.t("explore.forest"), alt))
+    options = {"xlabel": "axis.explore"}
+    return show(page, picture(page, "explore.forest", charts.forest, frame, **options))
 
 
 def judged(w: Writer, verdict: str, plans: Plans) -> Markup:
@@ -117,10 +112,7 @@ def judged(w: Writer, verdict: str, plans: Plans) -> Markup:
 def strength(w: Writer, plans: Plans) -> Markup:
     """How strong the evidence behind every plan is."""
     locks = plans.study.headline.grade.locks
-    counts = {
-        "locks": w.number("evidence.locks", locks, "", 0),
-        "most": w.number("evidence.most", MOST, "", 0),
-    }
+    counts = w.numbers("evidence", locks=locks, most=MOST_LOCKS)
     kind = "none" if locks < LEAST_LOCKS else "some"
     return _gated(w, w.t(f"outlook.locks.{kind}", **counts), locks)
 
@@ -136,16 +128,13 @@ def _plans(plans: Plans, year: int) -> list[Plan]:
 
 def spread(w: Writer, key: str, values: tuple[float, float, float]) -> Markup:
     """A mean with its interval: a share in per cent, a difference of gains with its sign."""
-    mean, low, high = values
+    mean, *ends = values
     if key.endswith("gain"):
-        return w.joined(w.number(key, mean, "", 3, signed=True), w.interval(key, low, high, "", 3))
-    return w.joined(w.number(key, mean, "percent", 1), w.interval(key, low, high, "percent", 1))
+        return w.estimate(key, mean, ends, digits=(3, 3))
+    return w.joined(w.number(key, mean, "percent", 1), w.interval(key, *ends, "percent", 1))
 
 
-# ------------------------------------------------------------------------------------------
 # The scenario explorer: sliders for the inputs of a province, and what a plan would go with.
-
-
 LABEL = {"description_width": "27em"}
 BAR = (
     '<svg viewBox="0 0 300 14" width="300" height="14" role="img" aria-hidden="true">'
@@ -252,7 +241,7 @@ def _table(w: Writer, found: Plans, plan: Plan) -> Markup:
              spread(w, f"{name}.share", values))
         for name, values in (("unchanged", plan.unchanged), ("planned", plan.share))
     ]  # fmt: skip
-    gain = Markup("—")
+    gain = DASH
     if plan.changes:
         unit = w.unit("percentage_point").strip()
         gain = w.joined(spread(w, "gain", plan.gain), unit)
@@ -283,13 +272,10 @@ def _bar(plan: Plan, values: tuple[float, float, float], colour: str) -> Markup:
 def _sentences(w: Writer, found: Plans, plan: Plan) -> list[Markup]:
     if not plan.changes:
         return [w.t("explore.nothing")]
-    counts = {
-        "support": w.number("support", plan.support, "", 0),
-        "rows": w.number("rows", plan.rows, "", 0),
-    }
+    support, rows = w.number("support", plan.support, "", 0), w.number("rows", plan.rows, "", 0)
     unseen = [w.t("explore.unseen")] if plan.support == 0 else []
     told = judged(w, plan.verdict, found)
-    return [told, w.joined(w.t("explore.support", **counts), *unseen)]
+    return [told, w.joined(w.t("explore.support", support=support, rows=rows), *unseen)]
 
 
 class _Panel:

@@ -8,9 +8,8 @@ from markupsafe import Markup
 from evaluation.data.facts import usable
 from evaluation.data.rules import RATE
 from evaluation.report.blocks import Heading, Paragraph, Section, Table
-from evaluation.report.page import NATION, Context, figure_table
+from evaluation.report.page import NATION, Context, figure_table, table
 
-# ------------------------------------------------------------------------------------------
 # Section: policy measures and who answers for them.
 
 
@@ -49,10 +48,8 @@ def _table(context: Context, rows: pd.DataFrame, caption: Markup, *notes: Markup
     if notes:
         caption = Markup('{}<span class="bodies">{}</span>').format(caption, w.joined(*notes))
     names = ["item", "measure", *(name for name, known in said.items() if known)]
-    cells = tuple(
-        tuple(_measure(context, row)[name] for name in names) for _, row in rows.iterrows()
-    )
-    return Table(caption, tuple(w.t(f"column.{name}") for name in names), cells)
+    measures = [_measure(context, row) for _, row in rows.iterrows()]
+    return table(context, caption, names, [tuple(map(each.get, names)) for each in measures])
 
 
 def _measure(context: Context, row: pd.Series) -> dict[str, Markup]:
@@ -104,16 +101,11 @@ def _organisation(context: Context) -> list:
     rows = pd.concat([rows, extra]).drop_duplicates("fact_id")
     if rows.empty:
         return []
-    return [
-        Heading(w.t("governance.figures")),
-        figure_table(context, rows, w.t("domain.organisation")),
-    ]
+    body = figure_table(context, rows, w.t("domain.organisation"))
+    return [Heading(w.t("governance.figures")), body]
 
 
-# ------------------------------------------------------------------------------------------
 # Section: the five key groups with their measures, lead units, due years and figures.
-
-
 GROUPS = ("youth", "farmers", "industrial_workers", "elderly", "officials")
 # National rates by group that bear on a key group: group value in the facts -> key group.
 RELATED = {
@@ -142,20 +134,16 @@ def groups_section(context: Context) -> Section:
 
 
 def _group(context: Context, group: str, measures: pd.DataFrame) -> list:
-    w = context.writer
-    blocks: list = []
-    own = context.facts[context.facts["group"] == f"key_group={group}"]
-    own = own[own["kind"] == "statistic"]
-    if len(own):
-        blocks.append(
-            figure_table(context, own, w.t("groups.figures", group=w.t(f"group.{group}")))
-        )
+    w, facts, name = context.writer, context.facts, context.writer.t(f"group.{group}")
+    own = facts[(facts["group"] == f"key_group={group}") & (facts["kind"] == "statistic")]
     rows = measures[measures["target_group"] == group]
-    if len(rows):
-        caption = w.t("groups.measures", group=w.t(f"group.{group}"))
-        blocks += measure_tables(context, rows, caption)
     if own.empty and rows.empty:
-        blocks.append(context.missing("groups.missing", group=w.t(f"group.{group}")))
+        return [context.missing("groups.missing", group=name)]
+    blocks: list = []
+    if len(own):
+        blocks.append(figure_table(context, own, w.t("groups.figures", group=name)))
+    if len(rows):
+        blocks += measure_tables(context, rows, w.t("groups.measures", group=name))
     return blocks
 
 
@@ -172,7 +160,5 @@ def _bearing(context: Context) -> pd.DataFrame:
 def _national(context: Context, row: pd.Series) -> Markup:
     w = context.writer
     who = w.t(f"related.{row['group'].replace('=', '.').replace(' ', '_')}")
-    cited = w.cite(row["source_id"])
-    return w.t(
-        "groups.national", who=who, year=w.year(row["year"]), value=w.fact(row), source=cited
-    )
+    values = {"value": w.fact(row), "year": w.year(row["year"])}
+    return w.t("groups.national", who=who, source=w.cite(row["source_id"]), **values)

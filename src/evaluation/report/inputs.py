@@ -15,13 +15,19 @@ from evaluation.figures import charts, style
 from evaluation.panel.panel import per_capita
 from evaluation.panel.position import growth, latest_common_year, percentile
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
-from evaluation.report.page import Context, View, existing, figure_table, plain, show, table
+from evaluation.report.page import (
+    Context,
+    View,
+    existing,
+    figure_table,
+    picture,
+    plain,
+    show,
+    table,
+)
 from evaluation.study import BANDS
 
-# ------------------------------------------------------------------------------------------
 # Can the proxies be told apart from each other, from income and from education?
-
-
 CONTROLS = ("log2_gdp_per_capita", "college_share")
 
 
@@ -95,9 +101,7 @@ def factors(page: Context) -> View:
     return show(page, Paragraph(lead), body)
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks: norms the region is held to, and what is known against them.
-
 
 # Indicators that count science museums at county level, by order of preference.
 MUSEUMS = ("science_museums_banner_level_and_above", "science_museums_association")
@@ -162,7 +166,6 @@ def _staffing(context: Context) -> list[Paragraph]:
     return [Paragraph(w.joined(sentence, gap))]
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks of the input section: proxies per head, against all provinces, the band and the past.
 
 
@@ -182,12 +185,10 @@ class Standing:
 @lru_cache(maxsize=1)  # the section and the summary of one report
 def standings(context: Context) -> list[Standing]:
     """Each dose of the region where at least nine in ten provinces have the same year."""
-    regions = context.study.dataset.regions.set_index("code")
-    provinces = regions.index[regions["level"] == "province"]
-    found = []
+    regions, found = context.study.dataset.regions.set_index("code"), []
     for _, dose in context.study.dataset.doses.iterrows():
         values = per_capita(context.study.dataset, dose)
-        values = values[values["region_code"].isin(provinces)]
+        values = values[values["region_code"].isin(context.provinces)]
         year = latest_common_year(values, context.code)
         if year is None:
             continue
@@ -221,14 +222,6 @@ def proxy_blocks(context: Context) -> list:
     ]
 
 
-def _label(context: Context, dose: pd.Series) -> str:
-    return context.writer.column(dose, "label")
-
-
-def _value_key(context: Context, item: Standing) -> str:
-    return f"dose.{context.code}.{item.dose['dose']}.{item.year}"
-
-
 def _digits(value: float) -> int:
     return 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
 
@@ -247,16 +240,12 @@ def _profile(context: Context, found: list[Standing]) -> Figure:
         }
     )
     names = {part: str(w.t(f"figure.{part}")) for part in ("region", "band")}
-    figure = style.drawn(charts.profile, frame, names=names, xlabel=str(w.t("axis.percentile")))
-    band = w.t(f"band.{context.region['band']}")
-    caption = w.t("inputs.profile.caption", region=context.name, band=band)
+    values = {"region": context.name, "band": w.t(f"band.{context.region['band']}")}
     signs = {str(item.dose["dose"]): item.value - item.band_median for item in found}
-    key, names = _sides(context, signs)
-    if key:
-        says = w.t(f"figure.profile.{key}", region=context.name, band=band, **names)
-        caption = context.captioned(says, caption)
-    alt = str(w.t("inputs.profile.alt", region=context.name).striptags())
-    return Figure(figure, caption, alt)
+    key, sides = _sides(context, signs)
+    says = w.t(f"figure.profile.{key}", **values, **sides) if key else None
+    options = {"says": says, "values": values, "names": names, "xlabel": "axis.percentile"}
+    return picture(context, "inputs.profile", charts.profile, frame, **options)
 
 
 def _sides(context: Context, signs: dict[str, float]) -> tuple[str, dict[str, str]]:
@@ -264,9 +253,9 @@ def _sides(context: Context, signs: dict[str, float]) -> tuple[str, dict[str, st
     w = context.writer
     more, less = (
         context.listed(
-            w.t(f"dose.short.{dose}") for dose, value in signs.items() if side * value > 0
+            w.t(f"dose.short.{dose}") for dose, value in signs.items() if sign * value > 0
         )
-        for side in (1, -1)
+        for sign in (1, -1)
     )
     key = "both" if more and less else "above" if more else "below" if less else ""
     return key, {"more": more, "less": less}
@@ -276,7 +265,8 @@ def _table(context: Context, found: list[Standing]) -> Table:
     w = context.writer
     rows = []
     for item in found:
-        key, digits = _value_key(context, item), _digits(item.value)
+        name, digits = f"{item.dose['dose']}.{item.year}", _digits(item.value)
+        key, median = f"dose.{context.code}.{name}", f"dose.{context.region['band']}.{name}"
         change = w.t("missing.series")
         if item.change:
             change = w.t(
@@ -287,24 +277,16 @@ def _table(context: Context, found: list[Standing]) -> Table:
             )
         rows.append(
             (
-                Markup("{}").format(_label(context, item.dose)),
+                w.column(item.dose, "label"),
                 w.year(item.year),
                 w.number(key, item.value, item.dose["unit"], digits),
                 w.number(f"{key}.percentile", item.percentile, "", 0),
-                w.number(
-                    f"dose.{context.region['band']}.{item.dose['dose']}.{item.year}",
-                    item.band_median,
-                    "",
-                    digits,
-                ),
+                w.number(median, item.band_median, "", digits),
                 change,
             )
         )
-    columns = tuple(
-        w.t(f"column.{name}")
-        for name in ("dose", "year", "value", "percentile", "band_median", "growth")
-    )
-    return Table(w.t("inputs.proxies.table"), columns, tuple(rows), frozenset({2, 3, 4}))
+    columns = ("dose", "year", "value", "percentile", "band_median", "growth")
+    return table(context, w.t("inputs.proxies.table"), columns, rows, (2, 3, 4))
 
 
 def _history(context: Context, found: list[Standing]) -> Figure:
@@ -318,21 +300,15 @@ def _history(context: Context, found: list[Standing]) -> Figure:
         parts.append(own.assign(panel=panel)[["panel", "year", "value", "series"]])
     frame = pd.concat(parts, ignore_index=True)
     frame["year"] = frame["year"].astype(int)
-    figure = style.drawn(charts.small_multiples, frame, columns=2)
-    caption = w.t("inputs.history.caption", region=context.name)
     signs = {str(item.dose["dose"]): item.change["rate"] for item in found if item.change}
-    key, names = _sides(context, signs)
-    if key:
-        says = w.t(f"figure.history.{key}", region=context.name, **names)
-        caption = context.captioned(says, caption)
-    alt = str(w.t("inputs.history.alt", region=context.name).striptags())
-    return Figure(figure, caption, alt)
+    values = {"region": context.name}
+    key, sides = _sides(context, signs)
+    says = w.t(f"figure.history.{key}", **values, **sides) if key else None
+    options = {"says": says, "values": values}
+    return picture(context, "inputs.history", charts.small_multiples, frame, columns=2, **options)
 
 
-# ------------------------------------------------------------------------------------------
 # Section: inputs by domain — proxies per head, the region's own published figures, norms.
-
-
 DOMAINS = (
     "facility", "personnel", "volunteer", "activity", "fund", "digital", "reach", "training",
 )  # fmt: skip
@@ -361,16 +337,12 @@ def _published(context: Context) -> list:
         else:
             blocks.append(figure_table(context, rows, w.t(f"domain.{key}")))
     if empty:
-        names = ("、" if w.language == "zh" else ", ").join(empty)
-        blocks.append(context.missing("inputs.missing", domains=names))
+        blocks.append(context.missing("inputs.missing", domains=w.series(empty)))
     blocks.append(Paragraph(w.t("inputs.published.note"), "note"))
     return blocks
 
 
-# ------------------------------------------------------------------------------------------
 # The proxies the comparison rests on: what they are not, how they moved, how they differ.
-
-
 PUBLISHED = 0.9  # share of the regions a year needs before a median of it is drawn
 
 
@@ -426,10 +398,8 @@ def history(page: Context) -> View:
         parts.append(line.reset_index().assign(panel=str(name)))
     frame = pd.concat(parts, ignore_index=True)
     frame["label"] = frame["series"].map({key: str(w.t(f"band.{key}")) for key in BANDS})
-    figure = charts.small_multiples(frame, columns=2)
-    regions = Markup("、" if w.language == "zh" else ", ").join(counts)
-    caption, alt = w.t("view.history.caption", regions=regions), str(w.t("view.history.alt"))
-    return show(page, Figure(style.figure_png(figure), caption, alt))
+    options = {"columns": 2, "values": {"regions": w.series(counts)}}
+    return show(page, picture(page, "view.history", charts.small_multiples, frame, **options))
 
 
 def spread(page: Context, region: str) -> View:

@@ -7,18 +7,31 @@ from markupsafe import Markup
 
 from evaluation.data.facts import by_year, surveyed_rates
 from evaluation.data.rules import GAIN, RATE
-from evaluation.figures import charts, style
+from evaluation.figures import charts
 from evaluation.panel import panel
 from evaluation.panel.position import growth, nearest, profile_of
-from evaluation.panel.survey import rank_interval
+from evaluation.panel.survey import normal_quantile, rank_interval
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.overview import gains_figure
-from evaluation.report.page import NATION, Context, View, existing, figure_table, flags, show, table
+from evaluation.report.page import (
+    DASH,
+    LEVEL,
+    NATION,
+    Context,
+    View,
+    dots,
+    existing,
+    figure_table,
+    flags,
+    picture,
+    rate_dots,
+    show,
+    side,
+    table,
+)
 from evaluation.study import BANDS
 
-# ------------------------------------------------------------------------------------------
 # Blocks of the level section for leagues: the place among cities of other provinces.
-
 
 # Fewer cities than this are no distribution to stand in.
 MINIMUM_CITIES = 10
@@ -38,21 +51,22 @@ def city_blocks(context: Context) -> list:
     waves = [wave for wave in sorted(counts.index) if counts[wave] >= MINIMUM_CITIES]
     if not waves:
         return []
-    blocks: list = [Heading(w.t("level.cities"))]
     own = context.rates_of(context.code)
     wave = own["wave"].iloc[-1] if len(own) and own["wave"].iloc[-1] in waves else waves[-1]
     rows = cities[cities["wave"] == wave]
-    for mark in marks:
-        told = _told(context, rows, mark, wave)
-        blocks.append(Paragraph(w.t(f"level.cities.{mark[0]}", year=w.year(wave), **told)))
+    sentences = [
+        w.t(f"level.cities.{mark[0]}", year=w.year(wave), **_place(context, rows, mark, wave))
+        for mark in marks
+    ]
     return [
-        *blocks,
+        Heading(w.t("level.cities")),
+        *map(Paragraph, sentences),
         _strip(context, rows, marks, wave),
         Paragraph(w.t("level.cities.note"), "note"),
     ]
 
 
-def _told(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict[str, object]:
+def _place(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict[str, object]:
     """How many cities lie below the region's value or target."""
     w, (kind, value, shown) = context.writer, mark
     below = int((rows["rate"] < value).sum())
@@ -66,8 +80,7 @@ def _told(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict[
 
 def _marks(context: Context) -> list[tuple[str, float, Markup]]:
     """The region's last rate and its last target, where there are any."""
-    own, goals = context.rates_of(context.code), context.study.targets
-    goals = goals[goals["region_code"] == context.code]
+    own, goals = context.rates_of(context.code), context.targets_of(context.code)
     marks = []
     if len(own):
         marks.append(("rate", own["rate"].iloc[-1], context.fact(own["fact_id"].iloc[-1])))
@@ -88,38 +101,36 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
         if row is not None:
             lines.append((w.short(code), row["rate"], "nation" if code == NATION else "other"))
     frame = pd.DataFrame(lines, columns=["label", "value", "kind"])
-    figure = style.drawn(charts.strip, values, frame, xlabel=str(w.t("axis.rate")))
-    caption = w.t("level.cities.caption", year=w.year(wave))
     if marks:
-        told = _told(context, rows, marks[0], wave)
-        says = w.t(f"figure.cities.{marks[0][0]}", **told)
+        says = w.t(f"figure.cities.{marks[0][0]}", **_place(context, rows, marks[0], wave))
     else:
         count = w.number(f"cities.{wave}", len(rows), "", 0)
         says = w.t("figure.cities.none", region=context.name, count=count)
-    caption = context.captioned(says, caption)
-    return Figure(figure, caption, str(w.t("level.cities.alt", year=wave)))
+    return picture(
+        context,
+        "level.cities",
+        charts.strip,
+        values,
+        frame,
+        xlabel="axis.rate",
+        says=says,
+        values={"year": w.year(wave)},
+    )
 
 
-# ------------------------------------------------------------------------------------------
 # Literacy: rates with intervals, trend and gains of the nation and the bands, peers.
-
-
-NONE = Markup("—")
 
 
 def nation(page: Context) -> View:
     """Rate, interval and sample of the nation in each wave, with the gain since the last one."""
-    w = page.writer
-    gains = page.study.gains
-    gains = gains[gains["region_code"] == NATION].set_index("wave_to")
-    rows = []
+    w, gains, rows = page.writer, page.gains_of(NATION).set_index("wave_to"), []
     for _, row in page.rates_of(NATION).iterrows():
         if row["wave"] < page.first_year:
             continue
         wave = row["wave"]
         size = w.number(f"n.{wave}", row["n"], "", 0)
         size = w.t("level.assumed", n=size) if row["n_assumed"] else size
-        change = _gain(page, gains.loc[wave]) if wave in gains.index else (NONE,) * 3
+        change = _gain(page, gains.loc[wave]) if wave in gains.index else (DASH,) * 3
         rows.append((w.year(wave), page.rate_text(row), size, *change))
     columns = ("year", "rate", "sample", "gain", "annual", "break")
     body = table(page, w.t("view.nation.table"), columns, rows, (1, 2, 3, 4))
@@ -136,12 +147,15 @@ def nation(page: Context) -> View:
 
 def _gain(page: Context, row: pd.Series) -> tuple[Markup, Markup, Markup]:
     w, key = page.writer, f"gain.{row['region_code']}.{row['interval']}"
-    change = w.joined(
-        w.number(key, row["gain"], "", 2, signed=True),
-        w.interval(key, row["low"], row["high"], "", 2),
-    )
-    annual = w.number(f"{key}.annual", row["annual"], "", 2, signed=True)
-    return change, annual, w.t("flag.break") if row["crosses_break"] else NONE
+    change = w.estimate(key, row["gain"], (row["low"], row["high"]), digits=(2, 2))
+    return change, *_annual(page, key, row)
+
+
+def _annual(page: Context, key: str, row: pd.Series) -> tuple[Markup, Markup]:
+    """The yearly gain, and a flag where the instrument changed within its period."""
+    w = page.writer
+    flag = w.t("flag.break") if row["crosses_break"] else DASH
+    return w.number(f"{key}.annual", row["annual"], "", 2, signed=True), flag
 
 
 def trend(page: Context) -> View:
@@ -152,12 +166,8 @@ def trend(page: Context) -> View:
     bands["name"] = bands["band"].map(lambda band: str(w.t(f"band.{band}")))
     series = pd.concat([whole, bands]).rename(columns={"wave": "year", "rate": "value"})
     series = series[series["year"] >= page.first_year]
-    waves = study.dataset.waves
-    changed = waves.loc[waves["break_before"], "wave"]
-    breaks = [(int(year), str(w.t("figure.break"))) for year in changed]
-    figure = charts.trend(series, None, breaks, ylabel=str(w.t("axis.rate")))
-    caption, alt = w.t("view.trend.caption"), str(w.t("view.trend.alt"))
-    return show(page, Figure(style.figure_png(figure), caption, alt))
+    data = (series, None, page.breaks)
+    return show(page, picture(page, "view.trend", charts.trend, *data, ylabel="axis.rate"))
 
 
 def bands(page: Context) -> View:
@@ -211,9 +221,7 @@ def peers(page: Context, region: str) -> View:
     return show(page, lead, body, Paragraph(w.t("view.peers.note"), "note"))
 
 
-# ------------------------------------------------------------------------------------------
 # Statistics of science popularisation itself: the nation by year, one region's documents.
-
 
 # National series and the divisor of their axis; the texts view.national.<series> name its unit.
 SCALES = {
@@ -269,10 +277,9 @@ def national(page: Context) -> View:
     rows = [_row(page, key, values) for key, values in found.items()]
     columns = ("indicator", "first_year", "first_value", "year", "value", "growth", "gaps")
     body = table(page, w.t("view.national.table"), columns, rows, (2, 4, 5, 6))
-    frame = pd.concat([_official_line(page, key, values) for key, values in found.items()])
-    figure = charts.small_multiples(frame.reset_index(drop=True))
-    caption, alt = w.t("view.national.caption"), str(w.t("view.national.alt"))
-    return show(page, Figure(style.figure_png(figure), caption, alt), body)
+    lines = [_official_line(page, key, values) for key, values in found.items()]
+    frame = pd.concat(lines, ignore_index=True)
+    return show(page, picture(page, "view.national", charts.small_multiples, frame), body)
 
 
 def documents(page: Context, region: str) -> View:
@@ -296,10 +303,7 @@ def documents(page: Context, region: str) -> View:
     return show(page, Paragraph(lead), body)
 
 
-# ------------------------------------------------------------------------------------------
 # Who can be told apart: rank intervals, and how much hangs on the assumed sampling error.
-
-
 TOP = 10
 DESIGN_EFFECTS = (1.5, 2.0, 3.0)
 SAMPLE_FACTORS = (0.5, 1.0, 2.0)
@@ -316,16 +320,8 @@ def fullest_wave(page: Context, rates: pd.DataFrame) -> pd.DataFrame:
 
 def ranking(page: Context) -> View:
     """Rates with intervals in the wave with most regions published."""
-    w, rows = page.writer, fullest_wave(page, page.study.rates)
-    frame = rows.rename(columns={"rate": "value"}).assign(highlight=False)
-    frame["name"] = [w.short(code) for code in rows.index]
-    wave = int(rows["wave"].iloc[0])
-    whole = page.rate(NATION, wave)
-    reference = None if whole is None else (whole["rate"], w.short(NATION))
-    figure = charts.ranking(frame, xlabel=str(w.t("axis.rate")), reference=reference)
-    caption = w.t("level.ranking.caption", year=w.year(wave))
-    alt = str(w.t("overview.ranking.alt", year=wave))
-    return show(page, Figure(style.figure_png(figure), caption, alt))
+    rows = fullest_wave(page, page.study.rates).reset_index()
+    return show(page, rate_dots(page, "overview.ranking.alt", rows, int(rows["wave"].iloc[0])))
 
 
 def ranks(page: Context) -> View:
@@ -334,20 +330,19 @@ def ranks(page: Context) -> View:
     wave, width = frame["wave"].iloc[0], frame["rank_high"] - frame["rank_low"] + 1
     rows = []
     for place, (code, row) in enumerate(frame.iterrows(), start=1):
-        ends = (w.number(f"rank.{code}.{e}", row[f"rank_{e}"], "", 0) for e in ("low", "high"))
-        low, high = ends
-        cells = (w.number(f"rank.{code}", place, "", 0), w.t("view.ranks.span", low=low, high=high))
+        ends = w.numbers(f"rank.{code}", low=row["rank_low"], high=row["rank_high"])
+        cells = (w.number(f"rank.{code}", place, "", 0), w.t("view.ranks.span", **ends))
         full = row.to_dict() | {"region_code": code}
         rows.append((w.name(code), page.rate_text(pd.Series(full)), *cells))
-    lead = w.t(
-        "view.ranks",
-        year=w.year(wave),
-        count=w.number("ranks.count", len(frame), "", 0),
-        median=w.number("ranks.median", width.median(), "", 0),
-        top=w.number("ranks.top", TOP, "", 0),
-        possible=w.number("ranks.possible", int((frame["rank_low"] <= TOP).sum()), "", 0),
-        certain=w.number("ranks.certain", int((frame["rank_high"] <= TOP).sum()), "", 0),
+    counts = w.numbers(
+        "ranks",
+        count=len(frame),
+        median=width.median(),
+        top=TOP,
+        possible=(frame["rank_low"] <= TOP).sum(),
+        certain=(frame["rank_high"] <= TOP).sum(),
     )
+    lead = w.t("view.ranks", year=w.year(wave), **counts)
     columns = ("region", "rate", "printed_rank", "rank_interval")
     body = table(page, w.t("view.ranks.table", year=w.year(wave)), columns, rows, (1, 2, 3))
     return show(page, Paragraph(lead), body)
@@ -360,10 +355,10 @@ def gains(page: Context) -> View:
     lead = w.t(
         "view.gains",
         gains=w.number("gains", len(own), "", 0),
-        told=w.number("gains.told", int((own["low"] > 0).sum()), "", 0),
-        breaks=w.number("gains.breaks", int(own["crosses_break"].sum()), "", 0),
-        error=w.number("gains.error", own["se"].median(), "percentage_point", 2),
-        gain=w.number("gains.gain", own["gain"].median(), "percentage_point", 2),
+        **w.numbers("gains", told=(own["low"] > 0).sum(), breaks=own["crosses_break"].sum()),
+        **w.numbers(
+            "gains", 2, "percentage_point", error=own["se"].median(), gain=own["gain"].median()
+        ),
     )
     figure = gains_figure(page) or [page.missing("overview.ranking.missing")]
     return show(page, Paragraph(lead), *figure)
@@ -371,8 +366,7 @@ def gains(page: Context) -> View:
 
 def sensitivity(page: Context) -> View:
     """Intervals, ranks and gains under other design effects and sample sizes."""
-    w, data, rows = page.writer, page.study.dataset, []
-    told = []
+    w, data, rows, above = page.writer, page.study.dataset, [], []
     for deff in DESIGN_EFFECTS:
         for factor in SAMPLE_FACTORS:
             rates = panel.rates(data, panel.Assumed(deff, factor))
@@ -382,28 +376,24 @@ def sensitivity(page: Context) -> View:
             key = f"assumed.{deff:g}.{factor:g}"
             half = ((wave["high"] - wave["low"]) / 2).median()
             width = (wave["rank_high"] - wave["rank_low"] + 1).median()
-            told.append(int((own["low"] > 0).sum()))
-            numbers = (deff, 1), (factor, 1), (half, 2), (width, 0), (told[-1], 0)
+            above.append(int((own["low"] > 0).sum()))
+            numbers = (deff, 1), (factor, 1), (half, 2), (width, 0), (above[-1], 0)
             rows.append(tuple(w.number(f"{key}.{i}", v, "", d) for i, (v, d) in enumerate(numbers)))
     columns = ("design_effect", "sample_factor", "half_width", "rank_width", "gains_told")
     body = table(page, w.t("view.sensitivity.table"), columns, rows, range(5))
     lead = w.t(
         "view.sensitivity",
-        fewest=w.number("sensitivity.fewest", min(told), "", 0),
-        most=w.number("sensitivity.most", max(told), "", 0),
+        **w.numbers("sensitivity", fewest=min(above), most=max(above)),
         gains=w.number("gains", len(own), "", 0),
     )
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.sensitivity.note"), "note"))
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks of the level section: gains, rank among provinces, peers.
 
 
 def gain_blocks(context: Context) -> list:
-    w = context.writer
-    gains = context.study.gains
-    own = gains[gains["region_code"] == context.code]
+    w, own = context.writer, context.gains_of(context.code)
     if own.empty:
         missing = context.missing("level.gains.missing")
         return [Heading(w.t("level.gains")), missing, *_printed(context)]
@@ -415,24 +405,25 @@ def gain_blocks(context: Context) -> list:
         if {gain["wave_from"], gain["wave_to"]} <= set(nation.index):
             change = nation.at[gain["wave_to"], "rate"] - nation.at[gain["wave_from"], "rate"]
             reference = w.number(f"gain.{NATION}.{gain['interval']}", change, "", 2, signed=True)
+        annual, flag = _annual(context, key, gain)
         rows.append(
             (
                 w.span(gain["wave_from"], gain["wave_to"]),
                 w.number(key, gain["gain"], "", 2, signed=True),
                 w.interval(key, gain["low"], gain["high"], "", 1),
-                w.number(f"{key}.annual", gain["annual"], "", 2, signed=True),
+                annual,
                 reference,
-                w.t("flag.break") if gain["crosses_break"] else Markup("—"),
+                flag,
             )
         )
-    columns = tuple(
-        w.t(f"column.{name}")
-        for name in ("interval", "gain", "gain_interval", "annual", "nation_gain", "break")
-    )
-    table = Table(w.t("level.gains.table"), columns, tuple(rows), frozenset(range(1, 5)))
-    note = Paragraph(w.t("level.gains.note"), "note")
-    drawn = _gain_ranking(context, own.iloc[-1]) if context.is_province else []
-    return [Heading(w.t("level.gains")), table, note, *drawn, *_printed(context)]
+    columns = ("interval", "gain", "gain_interval", "annual", "nation_gain", "break")
+    return [
+        Heading(w.t("level.gains")),
+        table(context, w.t("level.gains.table"), columns, rows, range(1, 5)),
+        Paragraph(w.t("level.gains.note"), "note"),
+        *(_gain_ranking(context, own.iloc[-1]) if context.is_province else []),
+        *_printed(context),
+    ]
 
 
 def _gain_ranking(context: Context, own: pd.Series) -> list[Figure]:
@@ -441,39 +432,29 @@ def _gain_ranking(context: Context, own: pd.Series) -> list[Figure]:
     Only gains over the very same period stand together: others cross other instruments.
     """
     w, gains = context.writer, context.study.gains
-    provinces = context.study.dataset.regions.set_index("code")["level"] == "province"
-    rows = gains[(gains["interval"] == own["interval"]) & gains["region_code"].map(provinces)]
+    rows = gains[
+        (gains["interval"] == own["interval"]) & gains["region_code"].isin(context.provinces)
+    ]
     if len(rows) < 3:  # one or two intervals are read in the table
         return []
-    frame = pd.DataFrame(
-        {
-            "name": [w.short(code) for code in rows["region_code"]],
-            "value": rows["annual"],
-            "low": rows["low"] / rows["years"],
-            "high": rows["high"] / rows["years"],
-            "highlight": rows["region_code"] == context.code,
-        }
-    )
+    rows = rows.assign(low=rows["low"] / rows["years"], high=rows["high"] / rows["years"])
     first, last = (context.rate(NATION, own[end]) for end in ("wave_from", "wave_to"))
-    reference = None
-    if first is not None and last is not None:
-        reference = ((last["rate"] - first["rate"]) / own["years"], w.short(NATION))
-    figure = style.drawn(charts.ranking, frame, xlabel=str(w.t("axis.gain")), reference=reference)
     years = {"first": w.year(own["wave_from"]), "last": w.year(own["wave_to"])}
-    alt = w.t("level.gains.alt", region=context.name, **years).striptags()
-    caption = w.t("level.gains.caption", **years)
-    if reference is not None:
+    reference = says = None
+    if first is not None and last is not None:
+        reference = (last["rate"] - first["rate"]) / own["years"]
         apart = _apart(own, first, last)
         says = w.t(f"figure.gains.{apart}", region=context.name, **years)
-        caption = context.captioned(says, caption)
-    return [Figure(figure, caption, str(alt))]
+    options = {"xlabel": "axis.gain", "says": says, "values": {"region": context.name, **years}}
+    return [dots(context, "level.gains", rows, "annual", reference, **options)]
 
 
 def _apart(own: pd.Series, first: pd.Series, last: pd.Series) -> str:
     """Whether a gain can be told from the nation's over the same period, by its 95% interval."""
     gap = own["gain"] - (last["rate"] - first["rate"])
-    half = 1.959963984540054 * (own["se"] ** 2 + first["variance"] + last["variance"]) ** 0.5
-    return "above" if gap > half else "below" if gap < -half else "near"
+    variance = own["se"] ** 2 + first["variance"] + last["variance"]
+    half = normal_quantile(LEVEL / 100) * variance**0.5
+    return side(gap - half, gap + half)
 
 
 def _printed(context: Context) -> list:
@@ -482,7 +463,7 @@ def _printed(context: Context) -> list:
     rows = facts[facts["indicator"] == GAIN].sort_values("period_end")
     if rows.empty:
         return []
-    cells = tuple(
+    cells = [
         (
             w.period(row["period_start"], row["period_end"]),
             w.fact(row),
@@ -490,9 +471,9 @@ def _printed(context: Context) -> list:
             flags(context, row),
         )
         for _, row in rows.iterrows()
-    )
-    columns = tuple(w.t(f"column.{name}") for name in ("interval", "gain", "source", "flags"))
-    return [Table(w.t("level.printed"), columns, cells, frozenset({1}))]
+    ]
+    columns = ("interval", "gain", "source", "flags")
+    return [table(context, w.t("level.printed"), columns, cells, (1,))]
 
 
 def position_blocks(context: Context, own: pd.DataFrame) -> list:
@@ -501,14 +482,12 @@ def position_blocks(context: Context, own: pd.DataFrame) -> list:
     if own.empty:
         return []
     wave = own["wave"].iloc[-1]
-    blocks = [Heading(w.t("level.position", year=w.year(wave)))]
-    provinces = context.study.dataset.regions.set_index("code")["level"] == "province"
     rates = context.study.rates
-    rows = rates[(rates["wave"] == wave) & rates["region_code"].map(provinces)]
+    rows = rates[(rates["wave"] == wave) & rates["region_code"].isin(context.provinces)]
     rows = rows[rows["variance"].notna()].reset_index(drop=True)
-    if len(rows) > 1:
-        blocks += _ranking(context, rows, wave)
-    return blocks + _peer_table(context, wave)
+    ranking = _ranking(context, rows, wave) if len(rows) > 1 else []
+    heading = Heading(w.t("level.position", year=w.year(wave)))
+    return [heading, *ranking, *_peer_table(context, wave)]
 
 
 def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
@@ -516,37 +495,18 @@ def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
     ranks = rank_interval(rows["rate"].to_numpy(), rows["se"].to_numpy())
     own = ranks[(rows["region_code"] == context.code).to_numpy()].iloc[0]
     key = f"rank.{context.code}.{wave}"
-    exact = own["rank_low"] == own["rank_high"]
+    exact = ".exact" if own["rank_low"] == own["rank_high"] else ""
+    ends = w.numbers(key, low=own["rank_low"], high=own["rank_high"])
     sentence = w.t(
-        "level.rank.exact" if exact else "level.rank",
+        f"level.rank{exact}",
         region=context.name,
-        low=w.number(f"{key}.low", own["rank_low"], "", 0),
-        high=w.number(f"{key}.high", own["rank_high"], "", 0),
         count=w.number(f"rank.count.{wave}", len(rows), "", 0),
-        all=w.number("provinces", context.province_count, "", 0),
+        all=w.number("provinces", len(context.provinces), "", 0),
         year=w.year(wave),
+        **ends,
     )
-    frame = pd.DataFrame(
-        {
-            "name": [w.short(code) for code in rows["region_code"]],
-            "value": rows["rate"],
-            "low": rows["low"],
-            "high": rows["high"],
-            "highlight": rows["region_code"] == context.code,
-        }
-    )
-    nation = context.rate(NATION, wave)
-    reference = None if nation is None else (nation["rate"], w.short(NATION))
-    figure = style.drawn(charts.ranking, frame, xlabel=str(w.t("axis.rate")), reference=reference)
-    says = w.t(
-        "figure.rank.exact" if exact else "figure.rank",
-        region=context.name,
-        low=w.number(f"{key}.low", own["rank_low"], "", 0),
-        high=w.number(f"{key}.high", own["rank_high"], "", 0),
-    )
-    caption = context.captioned(says, w.t("level.ranking.caption", year=w.year(wave)))
-    alt = str(w.t("level.ranking.alt", year=wave, region=context.name))
-    return [Paragraph(sentence), Figure(figure, caption, alt)]
+    says = w.t(f"figure.rank{exact}", region=context.name, **ends)
+    return [Paragraph(sentence), rate_dots(context, "level.ranking.alt", rows, wave, says)]
 
 
 def _peer_table(context: Context, wave: int) -> list:
@@ -560,39 +520,30 @@ def _peer_table(context: Context, wave: int) -> list:
         last = known.iloc[-1] if len(known) else None
         rows.append(
             (
-                Markup("{}").format(w.name(code)),
+                w.name(code),
                 context.rate_text(context.rate(code, wave)),
-                w.t("missing.value") if last is None else context.rate_text(last),
+                context.rate_text(last),
                 w.t("missing.value") if last is None else w.year(last["wave"]),
             )
         )
-    columns = (
-        w.t("column.region"),
-        w.t("column.rate_in", year=w.year(wave)),
-        w.t("column.latest"),
-        w.t("column.year"),
-    )
+    columns = ("region", "rate_in", "latest", "year")
     return [
         Heading(w.t("level.peers")),
         Paragraph(w.t("level.peers.note"), "note"),
-        Table(w.t("level.peers.table"), columns, tuple(rows), frozenset({1, 2})),
+        table(context, w.t("level.peers.table"), columns, rows, (1, 2), year=w.year(wave)),
     ]
 
 
-# ------------------------------------------------------------------------------------------
 # Section: literacy level, trend and gain, against nation, band and peers.
 
 
 def section(context: Context) -> Section:
     w = context.writer
-    own = context.rates_of(context.code)
-    blocks: list = []
+    own, trend = context.rates_of(context.code), _trend(context)
     if own.empty:
-        blocks.append(context.missing("level.missing"))
-    blocks.append(_trend(context))
-    if len(own):
-        blocks.append(_rate_table(context, own))
-        blocks.append(Paragraph(w.t("level.note"), "note"))
+        blocks = [context.missing("level.missing"), trend]
+    else:
+        blocks = [trend, _rate_table(context, own), Paragraph(w.t("level.note"), "note")]
     blocks += gain_blocks(context)
     blocks += position_blocks(context, own) if context.is_province else city_blocks(context)
     blocks += _flagged(context)
@@ -626,37 +577,34 @@ def _lines(context: Context) -> pd.DataFrame:
 
 
 def _trend(context: Context) -> Figure:
-    w, goals = context.writer, context.study.targets
-    goals = goals[(goals["region_code"] == context.code) & (goals["year"] >= context.first_year)]
+    w, goals = context.writer, context.targets_of(context.code)
+    goals = goals[goals["year"] >= context.first_year]
     marks = goals[["year", "value"]].astype({"year": int})
-    marks = marks.assign(label=str(w.t("figure.target")))
-    waves = context.study.dataset.waves
-    changed = waves.loc[waves["break_before"], "wave"]
-    breaks = [(int(year), str(w.t("figure.break"))) for year in changed]
-    figure = style.drawn(charts.trend, _lines(context), marks, breaks, ylabel=str(w.t("axis.rate")))
-    return Figure(
-        figure,
-        _says(context, w.t("level.trend.caption", region=context.name)),
-        str(w.t("level.trend.alt", region=context.name).striptags()),
+    return picture(
+        context,
+        "level.trend",
+        charts.trend,
+        _lines(context),
+        marks.assign(label=str(w.t("figure.target"))),
+        context.breaks,
+        ylabel="axis.rate",
+        says=_trend_sentence(context),
+        values={"region": context.name},
     )
 
 
-def _says(context: Context, caption: Markup) -> Markup:
-    """The caption of the trend under what the latest survey tells of region and nation."""
-    own = context.rates_of(context.code)
-    own = own[own["variance"].notna()]
+def _trend_sentence(context: Context) -> Markup | None:
+    """What the latest survey says of region and nation; none without a national rate."""
+    w, own = context.writer, context.surveyed(context.code)
     if own.empty:
-        says = context.writer.t("figure.level.missing", region=context.name)
-        return context.captioned(says, caption)
+        return w.t("figure.level.missing", region=context.name)
     last = own.iloc[-1]
     nation = context.rate(NATION, last["wave"])
     if nation is None or pd.isna(nation["variance"]):
-        return caption
+        return None
     low, high, _ = context.difference(f"gap.{context.code}.{last['wave']}", last, nation)
-    side = "above" if low > 0 else "below" if high < 0 else "near"
-    w = context.writer
-    says = w.t(f"figure.level.{side}", region=context.name, year=w.year(last["wave"]))
-    return context.captioned(says, caption)
+    year = w.year(last["wave"])
+    return w.t(f"figure.level.{side(low, high)}", region=context.name, year=year)
 
 
 def _rate_table(context: Context, own: pd.DataFrame) -> Table:
@@ -684,13 +632,8 @@ def _rate_table(context: Context, own: pd.DataFrame) -> Table:
         rows.append(tuple(cells))
     names = ["year", "rate", "nation"] + (["band"] if context.is_province else [])
     names += ["gap", "sample", "source"]
-    columns = tuple(w.t(f"column.{name}") for name in names)
-    return Table(
-        w.t("level.table", region=context.name),
-        columns,
-        tuple(rows),
-        frozenset(range(1, len(names) - 1)),
-    )
+    caption = w.t("level.table", region=context.name)
+    return table(context, caption, names, rows, range(1, len(names) - 1))
 
 
 def _sample(context: Context, row: pd.Series) -> Markup:
@@ -706,19 +649,17 @@ def _flagged(context: Context) -> list:
     rows = surveyed_rates(context.facts, context.study.dataset.sources, flagged=True)
     if rows.empty:
         return []
-    cells = tuple(
+    cells = [
         (
             w.period(row["period_start"], row["period_end"]),
             w.fact(row),
-            Markup("、" if w.language == "zh" else ", ").join(
-                w.t(f"caveat.{flag}") for flag in row["caveats"].split(";")
-            ),
+            w.series(w.t(f"caveat.{flag}") for flag in row["caveats"].split(";")),
             w.cite(row["source_id"]),
         )
         for _, row in rows.sort_values("period_end").iterrows()
-    )
-    columns = tuple(w.t(f"column.{name}") for name in ("year", "value", "why", "source"))
+    ]
+    columns = ("year", "value", "why", "source")
     return [
         Heading(w.t("level.flagged")),
-        Table(w.t("level.flagged.table"), columns, cells, frozenset({1})),
+        table(context, w.t("level.flagged.table"), columns, cells, (1,)),
     ]

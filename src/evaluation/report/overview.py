@@ -11,84 +11,65 @@ from urllib.parse import quote
 import pandas as pd
 from markupsafe import Markup
 
+from evaluation.base.results import MOST_LOCKS
 from evaluation.base.text import LANGUAGES, t
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Headline
-from evaluation.figures import charts, style
+from evaluation.figures import charts
 from evaluation.panel.position import Progress, assess
 from evaluation.panel.survey import normal_quantile
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.chain import labelled, locks, target
-from evaluation.report.effect import LOCKS, appendix, association, limits, overall
+from evaluation.report.effect import appendix, association, expected_gains, limits, overall
 from evaluation.report.inputs import Standing, standings
-from evaluation.report.page import NATION, Context
+from evaluation.report.page import DASH, NATION, Context, dots, picture, rate_dots, side, table
 from evaluation.report.targets import assessments, targets
 
-# ------------------------------------------------------------------------------------------
 # What the figures of the overview show, in a sentence each, from the rates and gains they draw.
 
 
-def counted(context: Context) -> dict[int, Markup]:
+def _published_counts(context: Context) -> dict[int, int]:
     """How many regions published a usable value, by survey."""
-    w = context.writer
-    return {
-        wave: w.number(f"overview.published.{wave}", count, "", 0)
-        for wave, count in _counts(context).items()
-    }
-
-
-def _counts(context: Context) -> dict[int, int]:
     rates = context.study.rates
     counts = rates[rates["region_code"].isin(context.codes)]["wave"].value_counts().sort_index()
     return {int(wave): int(n) for wave, n in counts.items() if wave >= context.first_year}
 
 
-def coverage(context: Context, caption: Markup) -> Markup:
+def _published_number(context: Context, wave: int, count: int) -> Markup:
+    return context.writer.number(f"overview.published.{wave}", count, "", 0)
+
+
+def _coverage_sentence(context: Context) -> Markup | None:
     """The survey with most regions, and how many the latest has."""
-    w, counts, shown = context.writer, _counts(context), counted(context)
+    w, counts = context.writer, _published_counts(context)
     if not counts:
-        return caption
+        return None
     most, last = max(counts, key=lambda wave: (counts[wave], wave)), max(counts)
-    says = w.t(
+    return w.t(
         "figure.coverage",
         most=w.year(most),
-        most_count=shown[most],
+        most_count=_published_number(context, most, counts[most]),
         last=w.year(last),
-        last_count=shown[last],
+        last_count=_published_number(context, last, counts[last]),
     )
-    return context.captioned(says, caption)
 
 
-def ranking_caption(context: Context, rows: pd.DataFrame, wave: int, caption: Markup) -> Markup:
+def _ranking_sentence(context: Context, rows: pd.DataFrame, wave: int) -> Markup | None:
     """How many regions the 95% interval of the difference puts above the nation, and below."""
     w, nation = context.writer, context.rate(NATION, wave)
     if nation is None or pd.isna(nation["variance"]):
-        return caption
+        return None
     gap = rows["rate"] - nation["rate"]
     half = normal_quantile(0.95) * (rows["variance"] + nation["variance"]) ** 0.5
-    says = w.t(
+    return w.t(
         "figure.ranking",
         year=w.year(wave),
         above=w.number(f"overview.above.{wave}", int((gap > half).sum()), "", 0),
         below=w.number(f"overview.below.{wave}", int((gap < -half).sum()), "", 0),
     )
-    return context.captioned(says, caption)
 
 
-def gains_caption(context: Context, rows: pd.DataFrame, caption: Markup) -> Markup:
-    """In how many regions the interval of the latest gain lies above zero."""
-    w = context.writer
-    says = w.t(
-        "figure.rises",
-        rising=w.number("overview.rising", int((rows["low"] > 0).sum()), "", 0),
-        count=w.number("overview.gains", len(rows), "", 0),
-    )
-    return context.captioned(says, caption)
-
-
-# ------------------------------------------------------------------------------------------
 # The overview: all regions of a set on one page, with what the data say of investment.
-
 
 # Targets beyond this year are left to the regional reports.
 NEAR = 2030
@@ -97,8 +78,7 @@ NEAR = 2030
 def findings(context: Context) -> Section:
     """Where the nation stands and its target, how much is published, what investment goes with."""
     w = context.writer
-    nation = context.rates_of(NATION)
-    nation = nation[nation["variance"].notna()]
+    nation = context.surveyed(NATION)
     items: dict[str, Markup] = {}
     if len(nation):
         last = nation.iloc[-1]
@@ -117,12 +97,11 @@ def _published(context: Context) -> Markup:
     """How many regions published a usable value in each survey, in one sentence."""
     w = context.writer
     parts = [
-        w.t("overview.wave", year=w.year(wave), count=count)
-        for wave, count in counted(context).items()
+        w.t("overview.wave", year=w.year(wave), count=_published_number(context, wave, count))
+        for wave, count in _published_counts(context).items()
     ]
     total = w.number("overview.regions", len(context.codes), "", 0)
-    listed = Markup("，" if w.language == "zh" else ", ").join(parts)
-    return w.t("overview.published", total=total, counts=listed)
+    return w.t("overview.published", total=total, counts=w.series(parts, "，"))
 
 
 def regions(context: Context) -> Section:
@@ -153,9 +132,14 @@ def coverage_figure(context: Context) -> Figure:
         for wave in waves
     ]
     frame = pd.DataFrame(rows, columns=["region", "year", "state"])
-    figure = style.drawn(charts.coverage, frame, states=states)
-    caption = coverage(context, w.t("overview.coverage.caption"))
-    return Figure(figure, caption, str(w.t("overview.coverage.alt")))
+    return picture(
+        context,
+        "overview.coverage",
+        charts.coverage,
+        frame,
+        states=states,
+        says=_coverage_sentence(context),
+    )
 
 
 def _state(key: tuple[str, int], used: set, seen: set) -> str:
@@ -163,11 +147,9 @@ def _state(key: tuple[str, int], used: set, seen: set) -> str:
 
 
 def _table(context: Context, codes: list[str], caption: Markup) -> Table:
-    w = context.writer
     names = ("region", "latest", "gain", "target", "status")
-    rows = tuple(_row(context, code) for code in codes)
-    columns = tuple(w.t(f"column.{name}") for name in names)
-    return Table(caption, columns, rows, frozenset({1, 2, 3}))
+    rows = [_row(context, code) for code in codes]
+    return table(context, caption, names, rows, (1, 2, 3))
 
 
 def _row(context: Context, code: str) -> tuple[Markup, ...]:
@@ -181,8 +163,7 @@ def _dated(value: Markup, when: Markup) -> Markup:
 
 
 def _latest(context: Context, code: str) -> Markup:
-    w, own = context.writer, context.rates_of(code)
-    own = own[own["variance"].notna()]
+    w, own = context.writer, context.surveyed(code)
     if own.empty:
         return w.t("missing.value")
     last = own.iloc[-1]
@@ -192,25 +173,22 @@ def _latest(context: Context, code: str) -> Markup:
 
 
 def _gain(context: Context, code: str) -> Markup:
-    w, gains = context.writer, context.study.gains
-    rows = gains[gains["region_code"] == code]
+    w, rows = context.writer, context.gains_of(code)
     if rows.empty:
         return w.t("missing.value")
     last = rows.iloc[-1]
     key = f"gain.{code}.{last['interval']}"
-    number = w.number(key, last["gain"], "", 2, signed=True)
-    interval = w.interval(key, last["low"], last["high"], "", 1)
-    return _dated(w.joined(number, interval), w.span(last["wave_from"], last["wave_to"]))
+    gain = w.estimate(key, last["gain"], (last["low"], last["high"]))
+    return _dated(gain, w.span(last["wave_from"], last["wave_to"]))
 
 
 def _goal(context: Context, code: str) -> tuple[Markup, Markup]:
     """The region's last target within sight, and what can be said of it."""
-    w, goals = context.writer, context.study.targets
-    goals = goals[goals["region_code"] == code]
+    w, goals = context.writer, context.targets_of(code)
     near = goals[goals["year"] <= NEAR]
     goals = near if len(near) else goals
     if goals.empty:
-        return w.t("missing.target"), Markup("—")
+        return w.t("missing.target"), DASH
     goal = goals.iloc[-1]
     status = assess(goal, context.rates_of(code), context.today).status
     when = w.joined(w.year(goal["year"]), w.cite(goal["source_id"].split(";")[0]))
@@ -227,7 +205,7 @@ def ranking(context: Context) -> Section:
 
 def _rates_figure(context: Context) -> list[Figure]:
     """Rates in the latest wave for which at least half of the regions are published."""
-    w, rates = context.writer, context.study.rates
+    rates = context.study.rates
     rates = rates[rates["region_code"].isin(context.codes) & rates["variance"].notna()]
     counts = rates["wave"].value_counts()
     full = counts.index[counts >= len(context.codes) / 2]
@@ -235,12 +213,8 @@ def _rates_figure(context: Context) -> list[Figure]:
         return []
     wave = int(max(full))
     rows = rates[rates["wave"] == wave]
-    caption = w.t("level.ranking.caption", year=w.year(wave))
-    caption = ranking_caption(context, rows, wave, caption)
-    alt = str(w.t("overview.ranking.alt", year=wave))
-    nation = context.rate(NATION, wave)
-    reference = None if nation is None else (nation["rate"], w.short(NATION))
-    return [_dots(context, rows, "rate", "axis.rate", caption, alt, reference)]
+    says = _ranking_sentence(context, rows, wave)
+    return [rate_dots(context, "overview.ranking.alt", rows, wave, says)]
 
 
 def gains_figure(context: Context) -> list[Figure]:
@@ -251,24 +225,10 @@ def gains_figure(context: Context) -> list[Figure]:
     if gains.empty:
         return []
     gains = gains.assign(low=gains["low"] / gains["years"], high=gains["high"] / gains["years"])
-    caption = gains_caption(context, gains, w.t("overview.gains.caption"))
-    alt = str(w.t("overview.gains.alt"))
-    return [_dots(context, gains, "annual", "axis.gain", caption, alt, None)]
-
-
-def _dots(context, rows, column, axis, caption, alt, reference) -> Figure:
-    w = context.writer
-    frame = pd.DataFrame(
-        {
-            "name": [w.short(code) for code in rows["region_code"]],
-            "value": rows[column].to_numpy(),
-            "low": rows["low"].to_numpy(),
-            "high": rows["high"].to_numpy(),
-            "highlight": False,
-        }
-    )
-    figure = style.drawn(charts.ranking, frame, xlabel=str(w.t(axis)), reference=reference)
-    return Figure(figure, caption, alt)
+    rising = w.number("overview.rising", int((gains["low"] > 0).sum()), "", 0)
+    says = w.t("figure.rises", rising=rising, count=w.number("overview.gains", len(gains), "", 0))
+    options = {"xlabel": "axis.gain", "says": says}
+    return [dots(context, "overview.gains", gains, "annual", None, **options)]
 
 
 def effect(context: Context) -> Section:
@@ -286,10 +246,7 @@ OVERVIEW: dict[str, Callable[[Context], Section]] = {
 }
 
 
-# ------------------------------------------------------------------------------------------
 # The summary of a regional report: the few results a list of many regions shows of one.
-
-
 FORMAT = 1  # of the summary; raised when a key changes its meaning
 
 
@@ -365,14 +322,12 @@ def _standing(context: Context, known: pd.DataFrame) -> dict[str, Any]:
         return {"side": "alone", "wave": int(row["wave"])}
     gap = row["rate"] - nation["rate"]
     half = normal_quantile(0.95) * math.sqrt(row["variance"] + nation["variance"])
-    side = "above" if gap - half > 0 else "below" if gap + half < 0 else "near"
     ends = {"gap": _number(gap), "low": _number(gap - half), "high": _number(gap + half)}
-    return {"side": side, "wave": int(row["wave"]), **ends}
+    return {"side": side(gap - half, gap + half), "wave": int(row["wave"]), **ends}
 
 
 def _gain_summary(context: Context) -> dict[str, Any] | None:
-    gains = context.study.gains
-    own = gains[gains["region_code"] == context.code]
+    own = context.gains_of(context.code)
     if own.empty:
         return None
     row = own.iloc[-1]
@@ -391,14 +346,10 @@ def _gain_summary(context: Context) -> dict[str, Any] | None:
 
 def _expected(context: Context) -> dict[str, Any] | None:
     """The latest yearly gain against what the other provinces lead one to expect."""
-    found = context.study.headline
-    if not isinstance(found, Headline):
+    rows = expected_gains(context)
+    if rows.empty:
         return None
-    own = found.expected[found.expected["region_code"] == context.code]
-    own = own[own["expected"].notna()].sort_values("wave_to")
-    if own.empty:
-        return None
-    row = own.iloc[-1]
+    row = rows.iloc[-1]
     ends = {"from": int(row["wave_from"]), "to": int(row["wave_to"]), **_interval(row)}
     return ends | {name: _number(row[name]) for name in ("observed", "expected", "residual")}
 
@@ -435,4 +386,4 @@ def _evidence(context: Context) -> dict[str, Any]:
         said = {lang: t(keys[lang], lang, dose=t("composite.name", lang)) for lang in LANGUAGES}
     statement = {lang: str(said[lang].striptags()) for lang in LANGUAGES}
     gains = int((panel["region_code"] == context.code).sum())
-    return {"locks": locks, "most": LOCKS, "gains": gains, "statement": statement}
+    return {"locks": locks, "most": MOST_LOCKS, "gains": gains, "statement": statement}

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup, escape
@@ -14,14 +16,14 @@ from evaluation.base.errors import KepuError
 from evaluation.base.text import fixed, t
 from evaluation.data import slices
 from evaluation.data.package import Dataset
-from evaluation.report.blocks import Block, Heading, Paragraph, Table
+from evaluation.figures import charts, style
+from evaluation.panel.survey import normal_quantile
+from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table
 from evaluation.study import Study
 
-# ------------------------------------------------------------------------------------------
 # Write numbers, names and sources in one language, each number with what it comes from.
-
-
 LEVEL = 95.0
+DASH = Markup("—")  # a cell that has nothing to say
 _COMPARATORS = {
     "=": "",
     ">": "number.more_than",
@@ -88,7 +90,7 @@ class Writer:
         parts = [part for part in names.split(";") if part]
         if self.language == "en":
             parts = [self._organisations[part] for part in parts]
-        return ("、" if self.language == "zh" else "; ").join(parts)
+        return self.series(parts, "、", "; ")
 
     def column(self, row: Mapping[str, object], stem: str) -> str:
         """The cell ``<stem>_<language>`` of a row of a bilingual table."""
@@ -140,9 +142,13 @@ class Writer:
         )
         return self.t(key, value=element)
 
+    def series(self, parts: Iterable[object], zh: str = "、", en: str = ", ") -> Markup:
+        """Parts of a list with the mark of the language between them."""
+        return Markup(zh if self.language == "zh" else en).join(parts)
+
     def joined(self, *parts: object) -> Markup:
         """Parts of a phrase: apart in English, close together in Chinese."""
-        return Markup("" if self.language == "zh" else " ").join(parts)
+        return self.series(parts, "", " ")
 
     def number(
         self, key: str, value: float, unit: str = "", digits: int = 2, signed: bool = False
@@ -158,6 +164,28 @@ class Writer:
         text = plain(value, self.language, digits, signed)
         return Markup('<data value="{}" data-result="{}">{}</data>').format(
             f"{value:.10g}", key, text + (self.unit(unit) if unit else "")
+        )
+
+    def numbers(self, stem: str, digits: int = 0, unit: str = "", **values: float) -> dict:
+        """Computed numbers ``<stem>.<name>`` by name, counts unless ``digits`` says otherwise."""
+        return {
+            name: self.number(f"{stem}.{name}", value, unit, digits)
+            for name, value in values.items()
+        }
+
+    def estimate(
+        self,
+        key: str,
+        value: float,
+        ends: tuple[float, float],
+        unit: str = "",
+        digits: tuple[int, int] = (2, 1),
+        signed: bool = True,
+    ) -> Markup:
+        """A number and its interval; ``digits`` are those of the two."""
+        return self.joined(
+            self.number(key, value, unit, digits[0], signed=signed),
+            self.interval(key, *ends, "", digits[1]),
         )
 
     def interval(self, key: str, low: float, high: float, unit: str = "", digits: int = 2):
@@ -199,11 +227,17 @@ class Writer:
         return Markup('<span data-row="{}:{}">{}</span>').format(table, identifier, text)
 
 
-# ------------------------------------------------------------------------------------------
 # What every section of a report is given: the study, the region and the writer.
+NATION = slices.NATION
 
 
-NATION = "100000"
+def side(low: float, high: float) -> str:
+    """On which side of zero an interval lies: ``above``, ``below`` or, with zero in it, ``near``.
+
+    >>> side(0.2, 1.4), side(-0.2, 1.4)
+    ('above', 'near')
+    """
+    return "above" if low > 0 else "below" if high < 0 else "near"
 
 
 @dataclass(eq=False)
@@ -240,8 +274,16 @@ class Context:
         return [code for code in listed if code not in self.codes]
 
     @cached_property
-    def province_count(self) -> int:
-        return int((self.study.dataset.regions["level"] == "province").sum())
+    def provinces(self) -> set[str]:
+        regions = self.study.dataset.regions
+        return set(regions.loc[regions["level"] == "province", "code"])
+
+    @cached_property
+    def breaks(self) -> list[tuple[int, str]]:
+        """First years of a new survey instrument, each with its short text for a figure."""
+        waves = self.study.dataset.waves
+        text = str(self.writer.t("figure.break"))
+        return [(int(year), text) for year in waves.loc[waves["break_before"], "wave"]]
 
     @property
     def today(self) -> int:
@@ -290,6 +332,18 @@ class Context:
         ordered, places = self._rates
         return ordered.take(places.get(code, []))
 
+    def surveyed(self, code: str) -> pd.DataFrame:
+        """Rates of a region with a sampling error, by wave."""
+        return self.rates_of(code).dropna(subset="variance")
+
+    def gains_of(self, code: str) -> pd.DataFrame:
+        gains = self.study.gains
+        return gains[gains["region_code"] == code]
+
+    def targets_of(self, code: str) -> pd.DataFrame:
+        targets = self.study.targets
+        return targets[targets["region_code"] == code]
+
     def rate(self, code: str, wave: int) -> pd.Series | None:
         rows = self.rates_of(code)
         rows = rows[rows["wave"] == wave]
@@ -312,14 +366,10 @@ class Context:
         self, key: str, a: pd.Series, b: pd.Series, unit: str = "percentage_point"
     ) -> tuple[float, float, Markup]:
         """Ends and text of the difference of two surveyed rates, in percentage points."""
-        w = self.writer
         value = a["rate"] - b["rate"]
-        half = 1.959963984540054 * (a["variance"] + b["variance"]) ** 0.5
-        text = w.joined(
-            w.number(key, value, unit, 2, signed=True),
-            w.interval(key, value - half, value + half, "", 1),
-        )
-        return value - half, value + half, text
+        half = normal_quantile(LEVEL / 100) * (a["variance"] + b["variance"]) ** 0.5
+        ends = (value - half, value + half)
+        return *ends, self.writer.estimate(key, value, ends, unit)
 
     def listed(self, names: Iterable[object]) -> str:
         """Names in a row: with 、 in Chinese, with commas and a last "and" in English."""
@@ -328,8 +378,10 @@ class Context:
             return "、".join(words)
         return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
 
-    def captioned(self, says: Markup, caption: Markup) -> Markup:
-        """A caption that opens with what the figure shows."""
+    def captioned(self, says: Markup | None, caption: Markup) -> Markup:
+        """A caption that opens with what the figure shows, where there is anything to say."""
+        if not says:
+            return caption
         return self.writer.joined(Markup("<strong>{}</strong>").format(says), caption)
 
     def missing(self, key: str, **values: object) -> Paragraph:
@@ -339,7 +391,6 @@ class Context:
         return Paragraph(text, "missing")
 
 
-# ------------------------------------------------------------------------------------------
 # A table of published figures: indicator, value, period, source with grade, flags.
 
 
@@ -349,7 +400,7 @@ def flags(context: Context, row: pd.Series) -> Markup:
     marks = [w.t(f"caveat.{name}") for name in row["caveats"].split(";") if name]
     link = Markup('<a class="flag" href="#{0}"><cite>{0}</cite></a>')
     marks += [link.format(name) for name in context.contradicted.get(row["fact_id"], ())]
-    return Markup("、" if w.language == "zh" else ", ").join(marks)
+    return w.series(marks)
 
 
 def figure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table:
@@ -357,7 +408,7 @@ def figure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table
     w = context.writer
     label = rows["indicator"].map(lambda key: str(w.indicator(key)))
     ordered = rows.assign(label=label).sort_values(["label", "period_end", "fact_id"])
-    cells = tuple(
+    cells = [
         (
             w.indicator(row["indicator"]),
             w.fact(row),
@@ -366,14 +417,11 @@ def figure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table
             flags(context, row),
         )
         for _, row in ordered.iterrows()
-    )
-    columns = tuple(
-        w.t(f"column.{name}") for name in ("indicator", "value", "period", "source", "flags")
-    )
-    return Table(caption, columns, cells, frozenset({1}))
+    ]
+    columns = ("indicator", "value", "period", "source", "flags")
+    return table(context, caption, columns, cells, (1,))
 
 
-# ------------------------------------------------------------------------------------------
 # Sums of money and chances in words: in 万 or millions of yuan, and never a chance of nought.
 
 
@@ -410,9 +458,7 @@ def chance(w: Writer, key: str, p: float) -> Markup:
     return w.number(key, 100 * p, "percent", 0)
 
 
-# ------------------------------------------------------------------------------------------
 # Views of the notebooks: tables, figures and sentences in one language, computed from a study.
-
 
 # JupyterLab right-aligns and stripes every table: columns of words read better from the left.
 STYLE = Markup(
@@ -493,7 +539,68 @@ def table(
     columns: Iterable[str],
     rows: Iterable[tuple[object, ...]],
     numeric: Iterable[int] = (),
+    **values: object,
 ) -> Table:
-    """A table whose head is taken from the texts ``column.<name>``."""
-    head = tuple(page.writer.t(f"column.{name}") for name in columns)
+    """A table whose head is taken from the texts ``column.<name>``, filled with ``values``."""
+    head = tuple(page.writer.t(f"column.{name}", **values) for name in columns)
     return Table(caption, head, tuple(rows), frozenset(numeric))
+
+
+def picture(
+    page: Context,
+    key: str,
+    chart: Callable[..., Any],
+    *data: Any,
+    alt: str = "",
+    says: Markup | None = None,
+    values: Mapping[str, object] = MappingProxyType({}),
+    **options: Any,
+) -> Figure:
+    """A chart with the texts ``<key>.caption`` and ``<key>.alt`` (or ``alt``), with ``values``.
+
+    The caption opens with what the chart ``says``. ``options`` are those of the chart, ``xlabel``
+    and ``ylabel`` the keys of their texts.
+    """
+    caption = page.writer.t(f"{key}.caption", **values)
+    instead = page.writer.t(alt or f"{key}.alt", **values)
+    axes = {"xlabel", "ylabel"} & options.keys()
+    options |= {name: str(page.writer.t(options[name])) for name in axes}
+    png = style.drawn(chart, *data, **options)
+    return Figure(png, page.captioned(says, caption), str(instead.striptags()))
+
+
+def dots(
+    page: Context,
+    key: str,
+    rows: pd.DataFrame,
+    column: str,
+    reference: float | None,
+    **options: Any,
+) -> Figure:
+    """Values of regions with their intervals, highest first, beside the nation's value.
+
+    ``rows`` has ``region_code``, ``low``, ``high`` and the values in ``column``; the region of a
+    regional report stands out. ``options`` are those of :func:`picture`.
+    """
+    short = page.writer.short
+    frame = pd.DataFrame(
+        {
+            "name": [short(code) for code in rows["region_code"]],
+            "value": rows[column].to_numpy(),
+            "low": rows["low"].to_numpy(),
+            "high": rows["high"].to_numpy(),
+            "highlight": (rows["region_code"] == page.code).to_numpy(),
+        }
+    )
+    beside = None if reference is None else (reference, short(NATION))
+    return picture(page, key, charts.ranking, frame, reference=beside, **options)
+
+
+def rate_dots(
+    page: Context, alt: str, rows: pd.DataFrame, wave: int, says: Markup | None = None
+) -> Figure:
+    """Rates of one wave as :func:`dots`, with the text ``alt`` for who cannot see them."""
+    nation, values = page.rate(NATION, wave), {"region": page.name, "year": page.writer.year(wave)}
+    reference = None if nation is None else nation["rate"]
+    options = {"xlabel": "axis.rate", "alt": alt, "says": says, "values": values}
+    return dots(page, "level.ranking", rows, "rate", reference, **options)

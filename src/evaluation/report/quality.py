@@ -14,12 +14,9 @@ from evaluation.data.facts import COVARIATES, grade_of, has_caveat
 from evaluation.data.rules import BARRED, RATE
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table, Terms
 from evaluation.report.overview import coverage_figure, element
-from evaluation.report.page import Context, View, Writer, show, table
+from evaluation.report.page import DASH, Context, View, Writer, show, table
 
-# ------------------------------------------------------------------------------------------
 # Section: data quality — coverage, contradictions, assumptions.
-
-
 _TOKEN = re.compile(r"\{(?:(sum|diff):)?([F0-9;]+)\}|(?<!\d)((?:19|20)\d\d)(?!\d)")
 
 
@@ -44,17 +41,12 @@ def _summary(context: Context) -> Markup:
     grades = grade_of(facts, context.study.dataset.sources).value_counts()
     key = f"facts.{context.code}"
     counts = {
-        grade: w.number(f"{key}.{grade}", int(grades.get(grade, 0)), "", 0) for grade in "ABC"
+        **{grade: grades.get(grade, 0) for grade in GRADES},
+        "flagged": facts["caveats"].ne("").sum(),
+        "barred": has_caveat(facts).sum(),
     }
-    flagged = facts["caveats"].ne("").sum()
-    return w.t(
-        "quality.summary",
-        region=context.name,
-        total=w.number(key, len(facts), "", 0),
-        flagged=w.number(f"{key}.flagged", int(flagged), "", 0),
-        barred=w.number(f"{key}.barred", int(has_caveat(facts).sum()), "", 0),
-        **counts,
-    )
+    total = w.number(key, len(facts), "", 0)
+    return w.t("quality.summary", region=context.name, total=total, **w.numbers(key, **counts))
 
 
 def _coverage(context: Context) -> Table:
@@ -62,7 +54,7 @@ def _coverage(context: Context) -> Table:
     w, study = context.writer, context.study
     own = set(context.rates_of(context.code)["wave"])
     facts = context.facts
-    surveys = facts[(facts["indicator"] == "science_literacy_rate") & (facts["kind"] == "survey")]
+    surveys = facts[(facts["indicator"] == RATE) & (facts["kind"] == "survey")]
     seen = set(surveys["year"].dropna().astype(int))
     cells = []
     for wave in study.dataset.waves["wave"]:
@@ -70,8 +62,7 @@ def _coverage(context: Context) -> Table:
             continue
         state = "published" if wave in own else "flagged" if wave in seen else "missing"
         cells.append((w.year(wave), w.t(f"coverage.{state}")))
-    columns = (w.t("column.wave"), w.t("column.state"))
-    return Table(w.t("quality.coverage", region=context.name), columns, tuple(cells))
+    return table(context, w.t("quality.coverage", region=context.name), ("wave", "state"), cells)
 
 
 def _fill(context: Context, identifier: str, text: str) -> Markup:
@@ -97,8 +88,8 @@ def _token(context: Context, identifier: str, kind: str | None, ids: list[str]) 
 
 
 def _contradictions(context: Context) -> list:
-    w, table = context.writer, context.study.dataset.contradictions
-    relevant = table[table["region_code"] == context.code]
+    w, known = context.writer, context.study.dataset.contradictions
+    relevant = known[known["region_code"] == context.code]
     if relevant.empty:
         return [context.missing("quality.contradictions.none")]
     alike = relevant["blocks_estimates"].nunique() == 1  # what holds for all is said once
@@ -122,10 +113,10 @@ def _state(w: Writer, row: pd.Series) -> Markup:
 
 
 def _assumptions(context: Context) -> Table:
-    w, table = context.writer, context.study.dataset.assumptions
+    w, made = context.writer, context.study.dataset.assumptions
     level = "province" if context.is_province else "prefecture"
-    rows = table[table["level"].isin(["all", level, "nation"])]
-    cells = tuple(
+    rows = made[made["level"].isin(["all", level, "nation"])]
+    cells = [
         (
             Markup("<cite>{}</cite>").format(row["assumption_id"]),
             w.t(f"parameter.{row['parameter']}"),
@@ -140,10 +131,9 @@ def _assumptions(context: Context) -> Table:
             w.recorded("assumptions", row["assumption_id"], w.column(row, "reason")),
         )
         for _, row in rows.iterrows()
-    )
+    ]
     names = ("item", "parameter", "level", "wave", "value", "reason")
-    columns = tuple(w.t(f"column.{name}") for name in names)
-    return Table(w.t("quality.assumptions.table"), columns, cells, frozenset({4}))
+    return table(context, w.t("quality.assumptions.table"), names, cells, (4,))
 
 
 def _breaks(context: Context) -> Items:
@@ -160,10 +150,7 @@ def _breaks(context: Context) -> Items:
     )
 
 
-# ------------------------------------------------------------------------------------------
 # What is published, who published it and which figures are barred from estimates.
-
-
 GRADES = ("A", "B", "C")
 
 
@@ -181,20 +168,21 @@ def contents(page: Context) -> View:
     rows = []
     for domain, part in sorted(facts.groupby("domain"), key=lambda item: -len(item[1])):
         years = part["year"].dropna()
-        counts = {
-            "facts": len(part),
-            "regions": part["region_code"].nunique(),
-            "proxies": int(part["proxy"].sum()),
-        }
-        cells = [w.number(f"contents.{domain}.{k}", v, "", 0) for k, v in counts.items()]
+        cells = w.numbers(
+            f"contents.{domain}",
+            facts=len(part),
+            regions=part["region_code"].nunique(),
+            proxies=part["proxy"].sum(),
+        ).values()
         rows.append((w.t(f"domain.{domain}"), *cells, w.period(str(years.min()), str(years.max()))))
-    lead = w.t(
-        "view.contents",
-        facts=w.number("contents.facts", len(data.facts), "", 0),
-        regions=w.number("contents.regions", data.facts["region_code"].nunique(), "", 0),
-        sources=w.number("contents.sources", len(data.sources), "", 0),
-        rates=w.number("contents.rates", len(surveyed(page)), "", 0),
+    counts = w.numbers(
+        "contents",
+        facts=len(data.facts),
+        regions=data.facts["region_code"].nunique(),
+        sources=len(data.sources),
+        rates=len(surveyed(page)),
     )
+    lead = w.t("view.contents", **counts)
     columns = ("domain", "facts", "regions", "proxy_facts", "period")
     body = table(page, w.t("view.contents.table"), columns, rows, (1, 2, 3))
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.contents.note"), "note"))
@@ -215,7 +203,7 @@ def grades(page: Context) -> View:
         (
             grade,
             w.t(f"grade.{grade}"),
-            *(w.number(f"grades.{grade}.{k}", v, "", 0) for k, v in frame.loc[grade].items()),
+            *w.numbers(f"grades.{grade}", **frame.loc[grade]).values(),
         )
         for grade in GRADES
     ]
@@ -239,11 +227,11 @@ def flags(page: Context) -> View:
     rows = []
     for flag, count in marks.value_counts().items():
         use = "barred" if flag in BARRED else "used"
-        cells = (
+        counts = (
             w.number(f"flags.{flag}", int(count), "", 0),
             w.number(f"flags.{flag}.rates", int(on_rates.get(flag, 0)), "", 0),
         )
-        rows.append((w.t(f"caveat.{flag}"), *cells, w.t(f"view.flags.{use}")))
+        rows.append((w.t(f"caveat.{flag}"), *counts, w.t(f"view.flags.{use}")))
     lead = w.t(
         "view.flags",
         rates=w.number("contents.rates", len(rates), "", 0),
@@ -260,16 +248,13 @@ def coverage(page: Context) -> View:
     own = rates[rates["region_code"].isin(page.codes) & (rates["wave"] >= page.first_year)]
     waves = own.groupby("region_code")["wave"].size()
     waves = waves.reindex(page.codes).fillna(0)
-    counts = {"never": waves == 0, "once": waves == 1, "twice": waves == 2, "often": waves >= 3}
-    values = {k: w.number(f"coverage.{k}", int(v.sum()), "", 0) for k, v in counts.items()}
+    times = {"never": waves == 0, "once": waves == 1, "twice": waves == 2, "often": waves >= 3}
+    counts = w.numbers("coverage", **{name: chosen.sum() for name, chosen in times.items()})
     total = w.number("overview.regions", len(page.codes), "", 0)
-    return show(page, coverage_figure(page), Paragraph(w.t("view.coverage", total=total, **values)))
+    return show(page, coverage_figure(page), Paragraph(w.t("view.coverage", total=total, **counts)))
 
 
-# ------------------------------------------------------------------------------------------
 # Section: the technical terms of a report in everyday words.
-
-
 TERMS = (
     "share", "point", "error", "interval", "gain", "instrument", "percentile", "median", "band",
     "league", "proxy", "composite", "association", "told", "p", "detectable", "locks", "check",
@@ -285,17 +270,15 @@ def glossary_section(context: Context) -> Section:
     return Section("glossary", w.t("glossary.title"), blocks)
 
 
-# ------------------------------------------------------------------------------------------
 # Sections: the sources cited, and how the report was made.
 
 
 def sources(context: Context) -> Section:
     """Sources cited so far, in the order of first citation; to be called after other sections."""
-    w = context.writer
-    table = context.study.dataset.sources.set_index("source_id")
-    rows = []
+    w, rows = context.writer, []
+    known = context.study.dataset.sources.set_index("source_id")
     for identifier in w.cited:
-        row = table.loc[identifier]
+        row = known.loc[identifier]
         title = Markup("<cite>{}</cite>").format(row["title"])
         if address := link(row["url"]):
             title = Markup('<a href="{}">{}</a>').format(address, title)
@@ -310,42 +293,32 @@ def sources(context: Context) -> Section:
             )
         )
     names = ("id", "grade", "title", "publisher", "date")
-    columns = tuple(w.t(f"column.{name}") for name in names)
-    return Section(
-        "sources",
-        w.t("sources.title"),
-        (
-            Paragraph(w.t("sources.grades"), "note"),
-            Table(w.t("sources.table"), columns, tuple(rows)),
-        ),
-    )
+    body = table(context, w.t("sources.table"), names, rows)
+    note = Paragraph(w.t("sources.grades"), "note")
+    return Section("sources", w.t("sources.title"), (note, body))
 
 
 def _cited(text: str) -> Markup:
     """What a source says of itself, a dash where nothing was recorded."""
-    return Markup("<cite>{}</cite>").format(text) if text else Markup("—")
+    return Markup("<cite>{}</cite>").format(text) if text else DASH
 
 
 def method(context: Context) -> Section:
     """How the numbers were made, and everything needed to make them again."""
     w, details = context.writer, context.provenance
     keys = ("rates", "gains", "doses", "regression", "bootstrap", "words")
-    rows = tuple(
+    rows = [
         (w.t(f"provenance.{key}"), Markup("<code>{}</code>").format(value))
         for key, value in details.items()
         if value
+    ]
+    blocks = (
+        Items(tuple(w.t(f"method.{key}") for key in keys)),
+        Paragraph(w.t("method.trace"), "note"),
+        Heading(w.t("method.provenance")),
+        table(context, w.t("method.provenance.table"), ("what", "value"), rows),
     )
-    columns = (w.t("column.what"), w.t("column.value"))
-    return Section(
-        "method",
-        w.t("method.title"),
-        (
-            Items(tuple(w.t(f"method.{key}") for key in keys)),
-            Paragraph(w.t("method.trace"), "note"),
-            Heading(w.t("method.provenance")),
-            Table(w.t("method.provenance.table"), columns, rows),
-        ),
-    )
+    return Section("method", w.t("method.title"), blocks)
 
 
 def record(context: Context) -> Markup:
@@ -358,10 +331,7 @@ def record(context: Context) -> Markup:
     return results if context.codes else Markup("{}\n{}").format(results, element(context))
 
 
-# ------------------------------------------------------------------------------------------
 # State of the data: which series are fresh, old, flagged or missing, by number of regions.
-
-
 KINDS = ("fresh", "older", "in_doubt", "absent")
 
 
@@ -401,21 +371,21 @@ def overview(page: Context, years: int) -> View:
         own = whole[(whole["indicator"] == name) & whole["region_code"].isin(page.codes)]
         if own.empty:
             continue
-        found = states(own, page.codes, day - years + 1).value_counts()
-        rates = found if name == RATE else rates
-        cells = [w.number(f"state.{name}.{kind}", found.get(kind, 0), "", 0) for kind in KINDS]
+        counts = states(own, page.codes, day - years + 1).value_counts()
+        counts = counts.reindex(KINDS, fill_value=0)
+        rates = counts if name == RATE else rates
+        cells = w.numbers(f"state.{name}", **counts).values()
         newest = own.loc[~has_caveat(own), "year"].max()
         rows.append((w.indicator(name), w.year(newest), *cells))
-    given = {"years": w.number("state.years", years, "", 0)}
+    span = w.numbers("state", years=years)
+    unusable = rates.get("absent", 0) + rates.get("in_doubt", 0)
     lead = w.t(
         "view.state",
         region_count=w.number("state.regions", len(page.codes), "", 0),
         fresh=w.number(f"state.{RATE}.fresh", rates.get("fresh", 0), "", 0),
-        missing=w.number(
-            "state.unusable", rates.get("absent", 0) + rates.get("in_doubt", 0), "", 0
-        ),
-        **given,
+        missing=w.number("state.unusable", unusable, "", 0),
+        **span,
     )
     body = table(page, w.t("view.state.table"), ("indicator", "newest", *KINDS), rows, range(2, 6))
-    note = w.t("view.state.note", day=w.year(day), **given)
+    note = w.t("view.state.note", day=w.year(day), **span)
     return show(page, Paragraph(lead, "lead"), body, Paragraph(note, "note"))

@@ -8,11 +8,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
-from evaluation.figures import charts, style
+from evaluation.base.results import MOST_LOCKS
+from evaluation.figures import charts
 from evaluation.panel.position import Progress, assess
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
-from evaluation.report.effect import LOCKS
-from evaluation.report.page import NATION, Context, View, plain, show, table, titled
+from evaluation.report.page import DASH, NATION, Context, View, picture, plain, show, table, titled
 from evaluation.targets.gains import (
     Decomposition,
     Fastest,
@@ -27,7 +27,6 @@ from evaluation.targets.gains import (
 )
 from evaluation.targets.outlook import BENCHMARKS, LEVELS, Outlook, scores, word
 
-# ------------------------------------------------------------------------------------------
 # The targets that no survey has decided yet, as the blocks on the future take them up.
 
 
@@ -50,15 +49,14 @@ class Goal:
 def goals_of(context: Context, code: str) -> list[Goal]:
     """Targets no survey of the region (or, without one, of what lies above it) has decided yet:
     its own, then the nation's, by year."""
-    goals, rates = context.study.targets, context.rates_of(code)
-    if rates["variance"].notna().sum() == 0:
-        rates = context.rates_of(context.parent)
-    first = int(rates.loc[rates["variance"].notna(), "wave"].max()) + 1
-    found = []
-    for holder in dict.fromkeys([code, NATION]):
-        rows = goals[(goals["region_code"] == holder) & (goals["year"] >= first)]
-        found += [Goal(row, holder == code) for _, row in rows.iterrows()]
-    return found
+    rates = context.surveyed(code)
+    last = (context.surveyed(context.parent) if rates.empty else rates)["wave"].max()
+    return [
+        Goal(row, holder == code)
+        for holder in dict.fromkeys([code, NATION])
+        for _, row in context.targets_of(holder).iterrows()
+        if row["year"] > last
+    ]
 
 
 def mark(context: Context, goal: Goal) -> str:
@@ -68,7 +66,6 @@ def mark(context: Context, goal: Goal) -> str:
     return str(w.t("figure.goal", name=name, value=f"{plain(goal.value, w.language)}%"))
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks on what a gain is made of: composition of the population, programme inputs, the rest.
 
 
@@ -79,19 +76,17 @@ def makeup_blocks(context: Context) -> list:
     if found is None:
         return [context.missing("makeup.missing")]
     names = ("characteristic", "before", "after", "points")
-    columns = tuple(w.t(f"column.{name}") for name in names)
-    rows = tuple(_part_row(context, found, part) for part in found.parts)
-    rows = (*rows, _joint_row(context, found))
+    lead = _lead(context, found)
+    rows = [_part_row(context, found, part) for part in found.parts]
+    joint = _range(context, f"makeup.{found.region}.joint", *found.joint)
+    rows.append((w.t("makeup.joint"), DASH, DASH, joint))
+    absent = (w.t(f"makeup.absent.{name}") for name in found.absent)
     return [
-        Paragraph(_lead(context, found)),
-        Table(w.t("makeup.table"), columns, rows, frozenset({1, 2, 3})),
+        Paragraph(lead),
+        table(context, w.t("makeup.table"), names, rows, (1, 2, 3)),
         Paragraph(inputs_sentence(context)),
-        Paragraph(w.joined(w.t("makeup.note"), *_absent(context, found)), "note"),
+        Paragraph(w.joined(w.t("makeup.note"), *absent), "note"),
     ]
-
-
-def _absent(context: Context, found: Decomposition) -> list[Markup]:
-    return [context.writer.t(f"makeup.absent.{name}") for name in found.absent]
 
 
 def _range(context: Context, key: str, low: float, high: float) -> Markup:
@@ -99,17 +94,15 @@ def _range(context: Context, key: str, low: float, high: float) -> Markup:
     w = context.writer
     if low == high:
         return w.number(key, low, "percentage_point", 2, signed=True)
-    ends = {"low": w.number(f"{key}.low", low, "", 1), "high": w.number(f"{key}.high", high, "", 1)}
+    ends = w.numbers(key, 1, low=low, high=high)
     return w.t("makeup.range", unit=w.unit("percentage_point"), **ends)
 
 
 def gain_text(context: Context, found: Decomposition) -> Markup:
     """The gain with its interval."""
-    w, key = context.writer, f"gain.{found.region}.{found.first}-{found.last}"
-    return w.joined(
-        w.number(key, found.gain, "percentage_point", 2, signed=True),
-        w.interval(key, found.low, found.high, "", 1),
-    )
+    key = f"gain.{found.region}.{found.first}-{found.last}"
+    ends = (found.low, found.high)
+    return context.writer.estimate(key, found.gain, ends, "percentage_point")
 
 
 def _lead(context: Context, found: Decomposition) -> Markup:
@@ -128,16 +121,9 @@ def _part_row(context: Context, found: Decomposition, part: Part) -> tuple[Marku
     w, key = context.writer, f"makeup.{found.region}.{part.name}"
     return (
         w.t(f"makeup.{part.name}"),
-        w.number(f"{key}.before", part.before, "percent", 1),
-        w.number(f"{key}.after", part.after, "percent", 1),
+        *w.numbers(key, 1, "percent", before=part.before, after=part.after).values(),
         _range(context, key, part.low, part.high),
     )
-
-
-def _joint_row(context: Context, found: Decomposition) -> tuple[Markup, ...]:
-    w, none = context.writer, Markup("—")
-    joint = _range(context, f"makeup.{found.region}.joint", *found.joint)
-    return (w.t("makeup.joint"), none, none, joint)
 
 
 def inputs_sentence(context: Context) -> Markup:
@@ -148,9 +134,8 @@ def inputs_sentence(context: Context) -> Markup:
         most = w.number(f"inputs.{context.code}.most", found.most, "percentage_point", 1)
         return w.t("makeup.inputs.bounded", most=most, period=w.span(found.first, found.last))
     if found.status == "silent":
-        locks = w.number("evidence.locks", study.headline.grade.locks, "", 0)
-        most = w.number("evidence.most", LOCKS, "", 0)
-        return w.t("makeup.inputs.silent", locks=locks, most=most)
+        counts = w.numbers("evidence", locks=study.headline.grade.locks, most=MOST_LOCKS)
+        return w.t("makeup.inputs.silent", **counts)
     return w.t(f"makeup.inputs.{found.status}")
 
 
@@ -166,37 +151,32 @@ def nation_sentence(context: Context) -> Markup:
         "makeup.nation",
         period=w.span(found.first, found.last),
         gain=gain_text(context, found),
-        before=w.number(f"{key}.before", part.before, "percent", 1),
-        after=w.number(f"{key}.after", part.after, "percent", 1),
+        **w.numbers(key, 1, "percent", before=part.before, after=part.after),
         part=w.number(key, part.low, "percentage_point", 2),
         rest=w.number(f"makeup.{NATION}.rest", found.rest[0], "percentage_point", 2),
     )
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks on the yearly gain a target still needs, against the fastest comparable gain.
 
 
 def needed(context: Context, goals: list[Goal]) -> list:
     """The yearly gain each target still needs against the fastest comparable gain."""
-    w, rates = context.writer, context.rates_of(context.code)
-    last = rates[rates["variance"].notna()].iloc[-1]
-    regions = context.study.dataset.regions
-    codes = set(regions.loc[regions["level"] == "province", "code"])
-    told = [(g, required(g.value, g.year, last, context.study.gains, codes)) for g in goals]
-    if not told:
-        return []
-    open_ = [(g, need) for g, need in told if need.verdict != "met"]
-    blocks: list = [_needed_figure(context, open_)] if any(n.fastest for _, n in open_) else []
-    blocks += [Paragraph(_needed_sentence(context, goal, need)) for goal, need in told]
-    best = next((need.fastest for _, need in open_ if need.fastest), None)
+    w, last = context.writer, context.surveyed(context.code).iloc[-1]
+    gains = context.study.gains
+    needs = [(g, required(g.value, g.year, last, gains, context.provinces)) for g in goals]
+    ahead = [(g, need) for g, need in needs if need.verdict != "met"]
+    best = next((need.fastest for _, need in ahead if need.fastest), None)
+    sentences = [Paragraph(_needed_sentence(context, goal, need)) for goal, need in needs]
     if best is None:
-        return blocks
-    blocks += _implied(context, open_[-1][0], last, best)
-    count = w.number(f"fastest.{context.code}.count", best.count, "", 0)
-    number = w.number(f"fastest.{context.code}.regions", best.regions, "", 0)
-    note = w.t("needed.note", region=context.name, count=count, regions=number)
-    return [*blocks, Paragraph(note, "note")]
+        return sentences
+    counts = w.numbers(f"fastest.{context.code}", count=best.count, regions=best.regions)
+    return [
+        _needed_figure(context, ahead, best),
+        *sentences,
+        *_implied(context, ahead[-1][0], last, best),
+        Paragraph(w.t("needed.note", region=context.name, **counts), "note"),
+    ]
 
 
 def _implied(context: Context, goal: Goal, last: pd.Series, best: Fastest) -> list[Paragraph]:
@@ -218,36 +198,36 @@ def _implied(context: Context, goal: Goal, last: pd.Series, best: Fastest) -> li
     return [Paragraph(text)]
 
 
-def _needed_figure(context: Context, told: list[tuple[Goal, Required]]) -> Figure:
+def _needed_figure(context: Context, needs: list[tuple[Goal, Required]], best: Fastest) -> Figure:
     w, rows = context.writer, []
-    for goal, need in told:
+    for goal, need in needs:
         label = str(w.t("figure.needed", goal=mark(context, goal), year=goal.year).striptags())
         rows.append((label, need.value, need.low, need.high, True))
-    best = next(need.fastest for _, need in told if need.fastest)
     name = {"name": w.short(best.region), "first": best.wave_from, "last": best.wave_to}
     label = str(w.t("figure.fastest", **name))
     rows.append((label, best.value, best.low, best.high, False))
     rows.append((str(w.t("figure.shrunk")), best.shrunk, best.shrunk, best.shrunk, False))
     frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "highlight"])
     frame["note"] = [plain(value, w.language, 2) for value in frame["estimate"]]
-    drawn = style.drawn(charts.forest, frame, xlabel=str(w.t("axis.gain")))
-    caption, alt = w.t("needed.caption", region=context.name), str(w.t("needed.alt"))
-    return Figure(drawn, context.captioned(_required_sentence(context, told), caption), alt)
+    return picture(
+        context,
+        "needed",
+        charts.forest,
+        frame,
+        xlabel="axis.gain",
+        says=_required_sentence(context, needs),
+        values={"region": context.name},
+    )
 
 
-def _required_sentence(context: Context, told: list[tuple[Goal, Required]]) -> Markup:
+def _required_sentence(context: Context, needs: list[tuple[Goal, Required]]) -> Markup:
     """Whether a comparable province has been as fast, the targets of one answer together."""
     w, years = context.writer, {}
-    for goal, need in told:
+    for goal, need in needs:
         years.setdefault(need.verdict, []).append(w.year(goal.year))
     return w.joined(
         *(w.t(f"figure.pace.{key}", years=Markup(context.listed(of))) for key, of in years.items())
     )
-
-
-def _named(context: Context, region: str) -> Markup | str:
-    w = context.writer
-    return w.t("needed.itself") if region == context.code else w.name(region)
 
 
 def _needed_sentence(context: Context, goal: Goal, need: Required) -> Markup:
@@ -264,7 +244,7 @@ def _needed_sentence(context: Context, goal: Goal, need: Required) -> Markup:
     if best is not None:
         stem = f"fastest.{context.code}"
         values |= {
-            "name": _named(context, best.region),
+            "name": w.t("needed.itself") if best.region == context.code else w.name(best.region),
             "period": w.span(best.wave_from, best.wave_to),
             "fastest": w.number(stem, best.value, "percentage_point", 2),
             "range": w.interval(stem, best.low, best.high, "", 2),
@@ -276,11 +256,9 @@ def _needed_sentence(context: Context, goal: Goal, need: Required) -> Markup:
     return text
 
 
-# ------------------------------------------------------------------------------------------
 # Blocks on the future: fan chart, chance of each target, back-test, gain still needed.
-
-
 SHOWN = 80  # coverage of the interval printed beside a median, percent
+CHANCE_COLUMNS = ("due", "target", "median", "interval80", "chance", "word")
 BAND = (0.7, 0.9)  # share of held-out rates an interval of 80 percent should hold
 
 
@@ -305,8 +283,8 @@ def outlook_blocks(context: Context) -> list:
 
 def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figure:
     """Published rates of a region, the fan of its forecast, and the targets ahead."""
-    w, rates = context.writer, context.rates_of(code)
-    rates = rates[rates["variance"].notna() & (rates["wave"] >= context.first_year)]
+    w, rates = context.writer, context.surveyed(code)
+    rates = rates[rates["wave"] >= context.first_year]
     start = int(rates["wave"].max())
     end = max([start + 3, context.today, *(goal.year for goal in goals)])
     published = rates.rename(columns={"wave": "year", "rate": "value"})
@@ -314,21 +292,19 @@ def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figur
         [(g.year, g.value, mark(context, g), g.own) for g in goals],
         columns=["year", "value", "label", "own"],
     )
-    waves = context.study.dataset.waves
-    changed = waves.loc[waves["break_before"], "wave"]
-    figure = style.drawn(
+    return picture(
+        context,
+        "outlook.fan",
         charts.fan,
         published[["year", "value", "low", "high"]],
         found.fan(code, range(start, end + 1)),
         marks,
-        [(int(year), str(w.t("figure.break"))) for year in changed],
-        ylabel=str(w.t("axis.rate")),
+        context.breaks,
+        ylabel="axis.rate",
         names={"median": str(w.t("figure.median"))} | {str(n): f"{n}%" for n in LEVELS},
+        says=_fan_sentence(context, found, code, goals, rates.iloc[-1]),
+        values={"region": w.name(code)},
     )
-    caption = w.t("outlook.fan.caption", region=w.name(code))
-    says = _fan_sentence(context, found, code, goals, rates.iloc[-1])
-    caption = context.captioned(says, caption) if says else caption
-    return Figure(figure, caption, str(w.t("outlook.fan.alt", region=w.name(code))))
 
 
 def _fan_sentence(
@@ -345,9 +321,7 @@ def _fan_sentence(
                 year=w.year(goal.year),
                 whose=_whose(context, goal),
                 target=context.fact(goal.fact["fact_id"]),
-                said=chance_word(
-                    context, found, found.chance(code, goal.year, goal.value), goal, last
-                ),
+                said=chance_word(context, found, code, goal),
             )
             for goal in goals
             if last["low"] < goal.value
@@ -372,10 +346,11 @@ def chance_text(context: Context, found: Outlook, code: str, goal: Goal) -> Mark
     return w.number(f"chance.{code}.{goal.fact['fact_id']}", 100 * p, "percent", 0)
 
 
-def chance_word(context: Context, found: Outlook, p: float, goal: Goal, last: pd.Series) -> Markup:
+def chance_word(context: Context, found: Outlook, code: str, goal: Goal) -> Markup:
     """The word for a chance, marked where no forecast that far ahead could be checked."""
-    w, said = context.writer, context.writer.t(f"chance.{word(p)}")
-    if goal.year - last["wave"] <= found.reach:
+    w = context.writer
+    said = w.t(f"chance.{word(found.chance(code, goal.year, goal.value))}")
+    if goal.year - context.surveyed(code)["wave"].iloc[-1] <= found.reach:
         return said
     years = w.number("backtest.reach", found.reach, "", 0)
     return w.joined(said, w.t("outlook.beyond", years=years))
@@ -386,36 +361,42 @@ def chances(context: Context, found: Outlook, goals: list[Goal]) -> list:
     w, code = context.writer, context.code
     if not goals:
         return [Paragraph(w.t("outlook.no_goal"), "note")]
-    rows = tuple(_own_chance_row(context, found, code, goal) for goal in goals)
-    names = ("due", "whose", "target", "median", "interval80", "chance", "word")
-    columns = tuple(
-        w.t(f"column.{name}", cover=w.number("outlook.shown", SHOWN, "percent", 0))
-        for name in names
-    )
+    rows = []
+    for goal in goals:
+        due, *rest = _chance_row(context, found, code, goal)
+        rows.append((due, _whose(context, goal), *rest))
+    columns = ("due", "whose", *CHANCE_COLUMNS[1:])
     caption = w.t("outlook.table", region=w.name(code))
     return [
-        Table(caption, columns, rows, frozenset({2, 3, 4, 5})),
+        table(context, caption, columns, rows, range(2, 6), cover=shown(context)),
         Paragraph(w.t("outlook.note"), "note"),
     ]
 
 
-def _own_chance_row(context: Context, found: Outlook, code: str, goal: Goal) -> tuple[Markup, ...]:
-    w, key = context.writer, f"outlook.{code}.{goal.year}"
-    row = found.fan(code, [goal.year]).iloc[0]
-    last = context.rates_of(code).dropna(subset="variance").iloc[-1]
-    whose = _whose(context, goal)
-    told: tuple[Markup, ...] = (Markup("—"), w.t("status.met"))
-    if last["low"] < goal.value:
-        p = found.chance(code, goal.year, goal.value)
-        told = (chance_text(context, found, code, goal), chance_word(context, found, p, goal, last))
-    return (
-        w.year(goal.year),
-        whose,
-        context.fact(goal.fact["fact_id"]),
-        w.number(key, row["median"], "percent", 1),
-        w.interval(key, row[f"low_{SHOWN}"], row[f"high_{SHOWN}"], "percent", 1),
-        *told,
-    )
+def shown(context: Context) -> Markup:
+    """Coverage of the interval printed beside a median."""
+    return context.writer.number("outlook.shown", SHOWN, "percent", 0)
+
+
+def forecast(context: Context, found: Outlook, code: str, year: int) -> tuple[Markup, Markup]:
+    """The median of a forecast and its interval."""
+    w, key, row = context.writer, f"outlook.{code}.{year}", found.fan(code, [year]).iloc[0]
+    ends = (row[f"low_{SHOWN}"], row[f"high_{SHOWN}"])
+    return w.number(key, row["median"], "percent", 1), w.interval(key, *ends, "percent", 1)
+
+
+def is_met(context: Context, code: str, goal: Goal) -> bool:
+    """Whether the interval of the region's latest survey lies above a target."""
+    return bool(context.surveyed(code)["low"].iloc[-1] >= goal.value)
+
+
+def _chance_row(context: Context, found: Outlook, code: str, goal: Goal) -> tuple[Markup, ...]:
+    w = context.writer
+    said: tuple[Markup, ...] = (DASH, w.t("status.met"))
+    if not is_met(context, code, goal):
+        said = tuple(each(context, found, code, goal) for each in (chance_text, chance_word))
+    target = context.fact(goal.fact["fact_id"])
+    return (w.year(goal.year), target, *forecast(context, found, code, goal.year), *said)
 
 
 def backtest_sentence(context: Context, found: Outlook) -> Markup:
@@ -423,10 +404,9 @@ def backtest_sentence(context: Context, found: Outlook) -> Markup:
     w, best = context.writer, found.score()
     kind = "beats" if found.beats_benchmarks else "lost"
     values = {
-        "origins": w.number("backtest.origins", found.records["origin"].nunique(), "", 0),
-        "rates": w.number("backtest.rates", best["rates"], "", 0),
-        "regions": w.number("backtest.regions", best["regions"], "", 0),
-        "cover": w.number("outlook.shown", SHOWN, "percent", 0),
+        **w.numbers("backtest", origins=found.records["origin"].nunique()),
+        **w.numbers("backtest", rates=best["rates"], regions=best["regions"]),
+        "cover": shown(context),
         "held": cover_text(context, found.trend.name, SHOWN, best),
         "mae": w.number(f"backtest.{found.trend.name}.mae", best["mae"], "percentage_point", 2),
     }
@@ -450,10 +430,10 @@ def backtest(context: Context, found: Outlook) -> list:
     for _, score in found.scores.iterrows():
         name = score["model"]
         shares = tuple(
-            Markup("—") if pd.isna(score[f"cover_{n}"]) else cover_text(context, name, n, score)
+            DASH if pd.isna(score[f"cover_{n}"]) else cover_text(context, name, n, score)
             for n in LEVELS
         )
-        used = w.t("backtest.used") if name == found.model else Markup("—")
+        used = w.t("backtest.used") if name == found.model else DASH
         mae = w.number(f"backtest.{name}.mae", score["mae"], "", 2)
         rows.append((w.t(f"trend.{name}"), mae, *shares, used))
     columns = [w.t("column.model"), w.t("column.mae")]
@@ -468,7 +448,6 @@ def backtest(context: Context, found: Outlook) -> list:
     ]
 
 
-# ------------------------------------------------------------------------------------------
 # Section of the overview: the nation's outlook, and the chance of each region's nearest target.
 
 
@@ -480,15 +459,26 @@ def targets(context: Context) -> Section:
         return Section("targets", title, (Paragraph(w.t("outlook.none"), "missing"),))
     own = NATION in found.regions
     chosen = [(code, _nearest(context, code)) for code in [NATION, *context.codes]]
-    rows = tuple(
-        _chance_row(context, found, code, goal)
+    rows = [
+        (Markup(w.name(code)), *_chance_row(context, found, code, goal))
         for code, goal in chosen
         if goal is not None and code in found.regions
-    )
+    ]
     note = w.t("overview.targets.note" if rows else "overview.targets.none")
     parts = {
         "outlook": [fan(context, found, NATION, goals_of(context, NATION))] if own else [],
-        "chances": [_chance_table(context, rows)] if rows else [],
+        "chances": [
+            table(
+                context,
+                w.t("overview.targets.table"),
+                ("region", *CHANCE_COLUMNS),
+                rows,
+                range(2, 6),
+                cover=shown(context),
+            )
+        ]
+        if rows
+        else [],
         "chances.note": [Paragraph(note, "note")],
         "backtest": backtest(context, found),
         "gain": [Paragraph(nation_sentence(context))],
@@ -501,35 +491,6 @@ def _nearest(context: Context, code: str) -> Goal | None:
     return next((goal for goal in goals_of(context, code) if goal.own), None)
 
 
-def _chance_table(context: Context, rows: tuple) -> Table:
-    w = context.writer
-    names = ("region", "due", "target", "median", "interval80", "chance", "word")
-    cover = w.number("outlook.shown", SHOWN, "percent", 0)
-    columns = tuple(w.t(f"column.{name}", cover=cover) for name in names)
-    return Table(w.t("overview.targets.table"), columns, rows, frozenset({2, 3, 4, 5}))
-
-
-def _chance_row(context: Context, found: Outlook, code: str, goal: Goal) -> tuple[Markup, ...]:
-    w, row = context.writer, found.fan(code, [goal.year]).iloc[0]
-    key = f"outlook.{code}.{goal.year}"
-    last = context.rates_of(code).dropna(subset="variance").iloc[-1]
-    told: tuple[Markup, ...] = (Markup("—"), w.t("status.met"))
-    if last["low"] < goal.value:
-        p = found.chance(code, goal.year, goal.value)
-        said = chance_word(context, found, p, goal, last)
-        told = (chance_text(context, found, code, goal), said)
-    name = Markup(w.name(code))
-    return (
-        name,
-        w.year(goal.year),
-        context.fact(goal.fact["fact_id"]),
-        w.number(key, row["median"], "percent", 1),
-        w.interval(key, row[f"low_{SHOWN}"], row[f"high_{SHOWN}"], "percent", 1),
-        *told,
-    )
-
-
-# ------------------------------------------------------------------------------------------
 # Blocks on quantified targets other than the literacy share.
 
 
@@ -539,9 +500,8 @@ def tracker_blocks(context: Context) -> list:
     if not found:
         return []
     names = ("indicator", "target", "due", "source", "last_known", "value_source", "status")
-    columns = tuple(w.t(f"column.{name}") for name in names)
-    rows = tuple(_tracked_row(context, item) for item in found)
-    blocks: list = [Table(w.t("targets.quantified.table"), columns, rows, frozenset({1}))]
+    rows = [_tracked_row(context, item) for item in found]
+    blocks: list = [table(context, w.t("targets.quantified.table"), names, rows, (1,))]
     if any(item.status == "unknown" for item in found):
         blocks.append(context.missing("tracker.missing"))
     return [*blocks, Paragraph(w.t("tracker.note"), "note")]
@@ -549,7 +509,7 @@ def tracker_blocks(context: Context) -> list:
 
 def _tracked_row(context: Context, item: Tracked) -> tuple[Markup, ...]:
     w, last = context.writer, item.last
-    value, source = w.t("missing.value"), Markup("—")
+    value, source = w.t("missing.value"), DASH
     if last is not None:
         when = w.t("period.bracket", period=w.period("", last["period_end"]))
         value, source = w.joined(w.fact(last), when), w.cite(last["source_id"])
@@ -564,15 +524,12 @@ def _tracked_row(context: Context, item: Tracked) -> tuple[Markup, ...]:
     )
 
 
-# ------------------------------------------------------------------------------------------
 # Section: progress to targets, outlook, other quantified targets, what the gain is made of.
 
 
 def assessments(context: Context) -> list[Progress]:
     """Every target of the region against its surveys, by due year."""
-    goals = context.study.targets
-    goals = goals[goals["region_code"] == context.code]
-    rates = context.rates_of(context.code)
+    rates, goals = context.rates_of(context.code), context.targets_of(context.code)
     return [assess(row, rates, context.today) for _, row in goals.iterrows()]
 
 
@@ -595,22 +552,17 @@ def section(context: Context) -> Section:
 
 def _above(context: Context) -> list:
     """The targets that hold above the region, for orientation."""
-    w, goals = context.writer, context.study.targets
-    items = []
+    w, items = context.writer, []
     for code in dict.fromkeys([context.parent, NATION]):
-        rows = goals[(goals["region_code"] == code) & (goals["year"] >= 2025)]
-        for _, row in rows.iterrows():
-            items.append(
-                Paragraph(
-                    w.t(
-                        "targets.above",
-                        name=w.name(code),
-                        year=w.year(row["year"]),
-                        value=context.fact(row["fact_id"]),
-                        source=w.cite(row["source_id"]),
-                    )
-                )
+        for _, row in context.targets_of(code).query("year >= 2025").iterrows():
+            text = w.t(
+                "targets.above",
+                name=w.name(code),
+                year=w.year(row["year"]),
+                value=context.fact(row["fact_id"]),
+                source=w.cite(row["source_id"]),
             )
+            items.append(Paragraph(text))
     return items
 
 
@@ -646,38 +598,31 @@ def _observed(context: Context, item: Progress) -> Markup:
     if pd.isna(item.observed):
         return w.t("missing.value")
     key = f"observed.{context.code}.{item.latest['wave']}"
-    return w.joined(
-        w.number(key, item.observed, "", 2, signed=True),
-        w.interval(key, item.observed_low, item.observed_high, "", 1),
-    )
+    return w.estimate(key, item.observed, (item.observed_low, item.observed_high))
 
 
 def _table(context: Context, found: list[Progress]) -> Table:
     w = context.writer
     rows = []
     for item in found:
-        latest = item.latest
+        latest, known = item.latest, not pd.isna(item.required)
         rows.append(
             (
                 w.year(item.target["year"]),
                 context.fact(item.target["fact_id"]),
-                w.t("missing.value") if latest is None else context.rate_text(latest),
+                context.rate_text(latest),
                 w.t("missing.value") if latest is None else w.year(latest["wave"]),
-                _required(context, item, "") if not pd.isna(item.required) else Markup("—"),
-                _observed(context, item) if not pd.isna(item.required) else Markup("—"),
+                _required(context, item, "") if known else DASH,
+                _observed(context, item) if known else DASH,
                 w.t(f"status.{item.status}"),
                 w.cite(item.target["source_id"]),
             )
         )
-    columns = tuple(
-        w.t(f"column.{name}")
-        for name in ("due", "target", "rate", "wave", "required", "observed", "status", "source")
-    )
+    columns = ("due", "target", "rate", "wave", "required", "observed", "status", "source")
     caption = w.t("targets.table", region=context.name)
-    return Table(caption, columns, tuple(rows), frozenset({1, 2, 4, 5}))
+    return table(context, caption, columns, rows, (1, 2, 4, 5))
 
 
-# ------------------------------------------------------------------------------------------
 # Views of the targets notebook: outlook, back-test, needed gains, tracker, decomposition.
 
 
@@ -714,16 +659,14 @@ def by_origin(page: Context) -> View:
     cells = []
     for origin in sorted(found.records["origin"].unique()):
         own, key = rows.loc[(origin, found.trend.name)], f"backtest.{origin}"
-        rivals = [rows.loc[(origin, name), "mae"] for name in BENCHMARKS]
+        errors = {"mae": own["mae"]} | {
+            name: rows.loc[(origin, name), "mae"] for name in BENCHMARKS
+        }
         cells.append(
             (
                 w.year(origin),
                 w.number(f"{key}.rates", own["rates"], "", 0),
-                w.number(f"{key}.mae", own["mae"], "", 2),
-                *(
-                    w.number(f"{key}.{name}", value, "", 2)
-                    for name, value in zip(BENCHMARKS, rivals, strict=True)
-                ),
+                *w.numbers(key, 2, **errors).values(),
                 w.number(f"{key}.cover", 100 * own["cover_80"], "percent", 0),
             )
         )

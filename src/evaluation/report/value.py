@@ -10,13 +10,15 @@ from markupsafe import Markup
 
 from evaluation.base import cache
 from evaluation.base.errors import KepuError, ModelError
+from evaluation.base.results import MOST_LOCKS
 from evaluation.data.facts import INDEX
 from evaluation.data.slices import lineage
 from evaluation.evidence.grade import gate
-from evaluation.figures import charts, style
+from evaluation.figures import charts
 from evaluation.figures import decision as plots_value
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
 from evaluation.report.page import (
+    DASH,
     MILLION,
     NATION,
     Context,
@@ -25,6 +27,7 @@ from evaluation.report.page import (
     chance,
     money,
     money_interval,
+    picture,
     plain,
     show,
     table,
@@ -34,10 +37,7 @@ from evaluation.value.costs import price_level
 from evaluation.value.reallocate import RULE, Reallocation, trial
 from evaluation.value.scenario import Assessment, Projection, assess, parse, scenario
 
-# ------------------------------------------------------------------------------------------
 # Section: what was spent and what it bought.
-
-
 SEED = 20250101
 
 
@@ -59,15 +59,14 @@ def _spent(context: Context) -> list:
     own = value.funds[value.funds["region_code"] == context.code]
     lacking = context.missing("value.spent.missing")
     blocks = [lacking if own.empty else _funds_table(context, own)]
-    if told := _nation(context):
-        blocks.append(Paragraph(told))
-    blocks.append(Paragraph(prices(context), "note"))
-    return blocks
+    if text := _nation(context):
+        blocks.append(Paragraph(text))
+    return [*blocks, Paragraph(prices(context), "note")]
 
 
 def _funds_table(context: Context, rows: pd.DataFrame) -> Table:
     w = context.writer
-    cells = tuple(
+    cells = [
         (
             w.t(f"fund.{row['item']}"),
             context.fact(row["fact_id"]),
@@ -76,16 +75,15 @@ def _funds_table(context: Context, rows: pd.DataFrame) -> Table:
             w.cite(row["source_id"]),
         )
         for _, row in rows.iterrows()
-    )
+    ]
     names = ("fund", "value", "period", "per_head", "source")
-    columns = tuple(w.t(f"column.{name}") for name in names)
-    return Table(w.t("value.spent.table"), columns, cells, frozenset({1, 3}))
+    return table(context, w.t("value.spent.table"), names, cells, (1, 3))
 
 
 def per_head(context: Context, row: pd.Series) -> Markup:
     """Funds per head in constant prices, a dash where they cannot be told."""
     if pd.isna(row["per_head"]):
-        return Markup("—")
+        return DASH
     return context.writer.number(f"funds.{row['fact_id']}.per_head", row["per_head"], "", 2)
 
 
@@ -151,14 +149,27 @@ def _bought(context: Context) -> list:
 
 def lead(context: Context, found: Assessment) -> Markup:
     """The cost of one more literate adult, or why none is given."""
-    w, key = context.writer, f"value.{context.code}"
+    w = context.writer
     if found.ratio is None or context.study.headline.grade.locks < 1:
         return w.t("value.ratio.none")
-    return w.t(
-        "value.ratio",
-        ratio=w.number(f"{key}.ratio", found.ratio.value, "yuan", 0),
-        interval=w.interval(f"{key}.ratio", found.ratio.low, found.ratio.high, "", 0),
-    )
+    return w.t("value.ratio", **_ratio(w, f"value.{context.code}.ratio", found.ratio))
+
+
+def _ratio(w: Writer, key: str, ratio: Any) -> dict[str, Markup]:
+    """A cost per adult with its interval."""
+    interval = w.interval(key, ratio.low, ratio.high, "", 0)
+    return {"ratio": w.number(key, ratio.value, "yuan", 0), "interval": interval}
+
+
+def gained(w: Writer, key: str, summary: dict[str, float]) -> dict[str, Markup]:
+    """Ends of the gain that would be expected, in percentage points and in adults."""
+    ends = ("low", "high")
+    points = {
+        end: w.number(f"{key}.points.{end}", summary[f"points.{end}"], "", 3, signed=True)
+        for end in ends
+    }
+    fewest, most = (w.number(f"{key}.adults.{e}", summary[f"adults.{e}"], "", 0) for e in ends)
+    return points | {"fewest": fewest, "most": most}
 
 
 def step_sentence(context: Context, found: Assessment) -> Markup:
@@ -166,8 +177,6 @@ def step_sentence(context: Context, found: Assessment) -> Markup:
     w, key, told = context.writer, f"value.{context.code}", found.summary()
     basis = "own" if found.programme["own_year"] else "nation"
     own = w.year(int(found.programme["own_year"])) if basis == "own" else ""
-    adults = [w.number(f"{key}.adults.{end}", told[f"adults.{end}"], "", 0)
-              for end in ("low", "high")]  # fmt: skip
     return w.joined(
         w.t(
             "value.step",
@@ -175,10 +184,7 @@ def step_sentence(context: Context, found: Assessment) -> Markup:
             share=w.number("value.step", 100 * found.share, "percent", 0),
             cost=money(w, f"{key}.cost", told["cost"]),
             interval=money_interval(w, f"{key}.cost", told["cost.low"], told["cost.high"]),
-            low=w.number(f"{key}.points.low", told["points.low"], "", 3, signed=True),
-            high=w.number(f"{key}.points.high", told["points.high"], "", 3, signed=True),
-            fewest=adults[0],
-            most=adults[1],
+            **gained(w, key, told),
         ),
         w.t(
             f"value.step.{basis}",
@@ -198,17 +204,14 @@ def _worth(context: Context, found: Assessment) -> list[Markup]:
     w, key, told = context.writer, f"value.{context.code}", found.summary()
     wtp = w.number("value.wtp", found.wtp, "yuan", 0)
     sign = "loss" if told["benefit"] < 0 else "gain"
+    benefit = money(w, f"{key}.benefit", abs(told["benefit"]))
+    information = money(w, f"{key}.information", told["information"], 2)
     return [
         w.t("value.positive", p=chance(w, f"{key}.positive", told["positive"])),
         w.t("value.probability", wtp=wtp, p=chance(w, f"{key}.probability", told["probability"])),
-        w.t(
-            f"value.benefit.{sign}",
-            wtp=wtp,
-            benefit=money(w, f"{key}.benefit", abs(told["benefit"])),
-        ),
-        w.t("value.information", wtp=wtp, value=money(w, f"{key}.information",
-                                                      told["information"], 2)),
-    ]  # fmt: skip
+        w.t(f"value.benefit.{sign}", wtp=wtp, benefit=benefit),
+        w.t("value.information", wtp=wtp, value=information),
+    ]
 
 
 def figure(context: Context, found: Assessment) -> Figure:
@@ -217,22 +220,27 @@ def figure(context: Context, found: Assessment) -> Figure:
     # A quarter of the draws shows the cloud; all of them would only make the file larger.
     draws = pd.DataFrame({"effect": found.gained[::4], "cost": found.spent[::4] / MILLION})
     curve = pd.DataFrame({"wtp": curves["wtp"], "probability": curves["probability"]})
-    labels = {name: str(w.t(f"axis.value.{name}"))
-              for name in ("effect", "cost", "wtp", "probability")}  # fmt: skip
-    drawn = style.drawn(
-        plots_value.plane_and_acceptability, draws, curve, wtp=found.wtp, labels=labels
-    )
     key, told = f"value.{context.code}", found.summary()
-    says = w.t(
-        "figure.value",
-        positive=chance(w, f"{key}.positive", told["positive"]),
-        p=chance(w, f"{key}.probability", told["probability"]),
+    return picture(
+        context,
+        "value.figure",
+        plots_value.plane_and_acceptability,
+        draws,
+        curve,
+        wtp=found.wtp,
+        labels=_labels(w, "effect", "cost", "wtp", "probability"),
+        says=w.t(
+            "figure.value",
+            positive=chance(w, f"{key}.positive", told["positive"]),
+            p=chance(w, f"{key}.probability", told["probability"]),
+        ),
     )
-    caption = context.captioned(says, w.t("value.figure.caption"))
-    return Figure(drawn, caption, str(w.t("value.figure.alt")))
 
 
-# ------------------------------------------------------------------------------------------
+def _labels(w: Writer, *names: str) -> dict[str, str]:
+    return {name: str(w.t(f"axis.value.{name}")) for name in names}
+
+
 # A plan in words: what the estimates permit to say of it, and the text of ``kepu scenario``.
 
 
@@ -243,27 +251,15 @@ def judged(w: Writer, key: str, found: Projection) -> list[Markup]:
         w.t(f"outlook.{found.verdict}"),
         w.t(
             f"outlook.locks.{strength}",
-            locks=w.number("evidence.locks", found.locks, "", 0),
-            most=w.number("evidence.most", 5, "", 0),
+            **w.numbers("evidence", locks=found.locks, most=MOST_LOCKS),
         ),
     ]
     if found.result.ratio is not None and found.budget:
-        ratio = found.result.ratio
-        sentences.append(
-            w.t(
-                "outlook.ratio",
-                ratio=w.number(f"{key}.ratio", ratio.value, "yuan", 0),
-                interval=w.interval(f"{key}.ratio", ratio.low, ratio.high, "", 0),
-            )
-        )
+        sentences.append(w.t("outlook.ratio", **_ratio(w, f"{key}.ratio", found.result.ratio)))
     elif found.budget:
-        sentences.append(
-            w.t(
-                "outlook.worth",
-                wtp=w.number("value.wtp", found.result.wtp, "yuan", 0),
-                p=chance(w, f"{key}.probability", told["probability"]),
-            )
-        )
+        wtp = w.number("value.wtp", found.result.wtp, "yuan", 0)
+        p = chance(w, f"{key}.probability", told["probability"])
+        sentences.append(w.t("outlook.worth", wtp=wtp, p=p))
     for sentence in sentences:
         gate(str(Markup(sentence).striptags()), w.language, found.locks)
     return [w.joined(*sentences)]
@@ -271,20 +267,18 @@ def judged(w: Writer, key: str, found: Projection) -> list[Markup]:
 
 def lines(study: Any, found: Projection, language: str) -> list[str]:
     """The outlook as lines of plain text, for the command line."""
-    w, told = Writer(study.dataset, language), found.result.summary()
-    rows = [
-        w.t(
+    w, told, rows = Writer(study.dataset, language), found.result.summary(), []
+    for item in found.changes:
+        year, level = found.levels[item.lever]
+        rise = 100 * (item.factor - 1)
+        change = w.t(
             "outlook.change",
             dose=w.t(f"dose.{item.lever}"),
-            year=w.year(found.levels[item.lever][0]),
-            today=w.number(f"{item.lever}.today", found.levels[item.lever][1], "", 2),
-            planned=w.number(
-                f"{item.lever}.planned", found.levels[item.lever][1] * item.factor, "", 2
-            ),
-            rise=w.number(f"{item.lever}.rise", 100 * (item.factor - 1), "percent", 0, signed=True),
+            year=w.year(year),
+            **w.numbers(item.lever, 2, today=level, planned=level * item.factor),
+            rise=w.number(f"{item.lever}.rise", rise, "percent", 0, signed=True),
         )
-        for item in found.changes
-    ]
+        rows.append(change)
     rows.append(
         w.t(
             "outlook.gain",
@@ -308,7 +302,6 @@ def lines(study: Any, found: Projection, language: str) -> list[str]:
     return [str(Markup(row).striptags()) for row in (*rows, *judged(w, "outlook", found))]
 
 
-# ------------------------------------------------------------------------------------------
 # Section: what could be moved: reallocation, response curves, efficiency.
 
 
@@ -344,23 +337,24 @@ def _answer(context: Context) -> Paragraph:
 def reallocation_blocks(context: Context) -> list:
     """What may be recommended, mostly nothing, and the numbers that decide it."""
     w, given = context.writer, _given(context)
-    blocks = [_answer(context)]
     if not given:
-        return blocks
-    blocks.append(Paragraph(_rule(context)))
-    blocks.append(_table(context, given))
-    blocks += [Paragraph(_shift(context, part)) for name, part in given if name == "levers"]
-    blocks.append(Paragraph(w.t("value.moves.note"), "note"))
-    return blocks
+        return [_answer(context)]
+    return [
+        _answer(context),
+        Paragraph(_rule(context)),
+        _table(context, given),
+        *(Paragraph(_shift(context, part)) for name, part in given if name == "levers"),
+        Paragraph(w.t("value.moves.note"), "note"),
+    ]
 
 
 def _rule(context: Context) -> Markup:
-    w, table = context.writer, context.study.dataset.assumptions.set_index("parameter")["value"]
+    w, rule = context.writer, context.study.dataset.assumptions.set_index("parameter")["value"]
     return w.t(
         "value.moves.rule",
-        bound=w.number("value.rule.bound", table["reallocation_bound"], "percent", 0),
-        chance=w.number("value.rule.probability", table["recommend_probability"], "percent", 1),
-        locks=w.number("value.rule.locks", table["recommend_locks"], "", 0),
+        bound=w.number("value.rule.bound", rule["reallocation_bound"], "percent", 0),
+        chance=w.number("value.rule.probability", rule["recommend_probability"], "percent", 1),
+        locks=w.number("value.rule.locks", rule["recommend_locks"], "", 0),
         own=w.number("evidence.locks", context.study.headline.grade.locks, "", 0),
     )
 
@@ -382,8 +376,7 @@ def _table(context: Context, given: list[tuple[str, Reallocation]]) -> Table:
             )
         )
     names = ("move", "gain_over", "interval95", "beats", "p_choice", "regret", "unit", "verdict")
-    columns = tuple(w.t(f"column.{name}") for name in names)
-    return Table(w.t("value.moves.table"), columns, tuple(rows), frozenset({1, 2, 3, 4, 5}))
+    return table(context, w.t("value.moves.table"), names, rows, range(1, 6))
 
 
 def _shift(context: Context, part: Reallocation) -> Markup:
@@ -430,14 +423,10 @@ def _efficiency(context: Context) -> Paragraph:
     row, key = own.iloc[0], f"efficiency.{context.code}"
     lower = int((found.table["high"] < row["low"]).sum())
     higher = int((found.table["low"] > row["high"]).sum())
-    counts = {
-        name: w.number(f"{key}.{name}", count, "", 0)
-        for name, count in (("lower", lower), ("higher", higher))
-        if lower or higher
-    }
-    told = "apart" if lower or higher else "alike"
+    apart = bool(lower or higher)
+    counts = w.numbers(key, lower=lower, higher=higher) if apart else {}
     text = w.t(
-        f"value.efficiency.{told}",
+        f"value.efficiency.{'apart' if apart else 'alike'}",
         region=context.name,
         wave=w.year(found.wave),
         score=w.number(key, 100 * row["corrected"], "percent", 0),
@@ -448,10 +437,7 @@ def _efficiency(context: Context) -> Paragraph:
     return Paragraph(w.joined(text, w.t("value.efficiency.inputs")))
 
 
-# ------------------------------------------------------------------------------------------
 # What was spent, what it is worth, what could be moved: the views of the notebook on value.
-
-
 SHOWN = (1e3, 1e4, 1e5, 1e6)  # willingness to pay, yuan, of the table
 TRUTHS = {"none": (0.0, 0.0, 0.0), "known": (0.02, 0.25, 0.1)}
 
@@ -465,7 +451,7 @@ def spending(page: Context) -> View:
     rows = []
     for year, row in wide[wide["raised"].notna()].iterrows():
         parts = [
-            page.fact(row[item], unit=False) if pd.notna(row[item]) else Markup("—")
+            page.fact(row[item], unit=False) if pd.notna(row[item]) else DASH
             for item in ("venues", "exhibits", "activities")
         ]
         per_head = w.number(f"funds.{row['raised']}.per_head", real[row["raised"]], "", 2)
@@ -486,8 +472,7 @@ def step(page: Context, region: str, seed: int) -> View:
         "view.step",
         region=w.name(region),
         cost=money(w, "step.cost", told["cost"]),
-        low=w.number("step.adults.low", told["adults.low"], "", 0),
-        high=w.number("step.adults.high", told["adults.high"], "", 0),
+        **w.numbers("step.adults", low=told["adults.low"], high=told["adults.high"]),
         p=chance(w, "step.positive", told["positive"]),
     )
     return show(page, Paragraph(text))
@@ -512,13 +497,12 @@ def worth(page: Context, region: str, seed: int) -> View:
     rows = [
         (
             w.number(f"worth.{i}", k[i], "", 0),
-            chance(w, f"worth.{i}.p", columns["p"][i]),
-            w.number(f"worth.{i}.benefit", columns["benefit"][i], "", 2, signed=True),
-            *(w.number(f"worth.{i}.{name}", columns[name][i], "", 3)
-              for name in ("all", "effect", "cost")),
+            chance(w, f"worth.{i}.p", row.p),
+            w.number(f"worth.{i}.benefit", row.benefit, "", 2, signed=True),
+            *w.numbers(f"worth.{i}", 3, all=row.all, effect=row.effect, cost=row.cost).values(),
         )
-        for i in range(len(k))
-    ]  # fmt: skip
+        for i, row in enumerate(pd.DataFrame(columns).itertuples())
+    ]
     names = ("wtp", "pays", "net_benefit", "evpi", "evppi_effect", "evppi_cost")
     return show(page, table(page, w.t("view.worth.table"), names, rows, range(6)))
 
@@ -527,10 +511,9 @@ def decision(page: Context, region: str, seed: int) -> View:
     """Expected incremental benefit, acceptability frontier and value of perfect information."""
     w, found = page.writer, _assessed(page, region, seed)
     curves = pd.DataFrame(found.benefits() | found.curves())
-    labels = {name: str(w.t(f"axis.value.{name}")) for name in plots_value.LABELS}
-    drawn = plots_value.decision_curves(curves, wtp=found.wtp, labels=labels)
-    caption, alt = w.t("view.decision.caption"), str(w.t("view.decision.alt"))
-    return show(page, Figure(style.figure_png(drawn), caption, alt))
+    options = {"wtp": found.wtp, "labels": _labels(w, *plots_value.LABELS)}
+    draw = plots_value.decision_curves
+    return show(page, picture(page, "view.decision", draw, curves, **options))
 
 
 def reallocations(page: Context) -> View:
@@ -550,22 +533,22 @@ def tried(page: Context, panels: int, seed: int) -> View:
     w, rows = page.writer, []
     for name, truth in TRUTHS.items():
         found = cache.kept(trial, truth, panels=panels, seed=seed)
-        numbers = {
-            "rule": np.mean([item.found.recommended for item in found]),
-            "naive": np.mean([item.found.probability >= RULE.probability for item in found]),
+        shares = {
+            "rule": 100 * np.mean([item.found.recommended for item in found]),
+            "naive": 100 * np.mean([item.found.probability >= RULE.probability for item in found]),
         }
-        short = float(np.mean([item.shortfall for item in found]))
-        regret = float(np.mean([item.found.regret for item in found]))
+        losses = {
+            "short": np.mean([item.shortfall for item in found]),
+            "regret": np.mean([item.found.regret for item in found]),
+        }
         rows.append(
             (
                 w.t(f"view.tried.{name}"),
                 w.number(f"tried.{name}.panels", panels, "", 0),
-                *(w.number(f"tried.{name}.{key}", 100 * share, "percent", 1)
-                  for key, share in numbers.items()),
-                w.number(f"tried.{name}.short", short, "", 4),
-                w.number(f"tried.{name}.regret", regret, "", 4),
+                *w.numbers(f"tried.{name}", 1, "percent", **shares).values(),
+                *w.numbers(f"tried.{name}", 4, **losses).values(),
             )
-        )  # fmt: skip
+        )
     names = ("truth", "panels", "by_rule", "by_chance", "shortfall", "stated_regret")
     lead = Paragraph(w.t("view.tried"), "simulated")
     return show(page, lead, table(page, w.t("view.tried.table"), names, rows, range(1, 6)))
@@ -574,16 +557,13 @@ def tried(page: Context, panels: int, seed: int) -> View:
 def responses(page: Context) -> View:
     """Response curves with their bands, and what the test of the bend says."""
     w = page.writer
-    drawn = [
+    lines = [
         (str(w.t(f"dose.{item.lever}")), item.curve)
         for item in page.study.value.responses
         if item.curve is not None
     ]
-    figure = plots_value.response_curves(drawn, ylabel=str(w.t("axis.value.response")))
-    picture = Figure(
-        style.figure_png(figure), w.t("view.responses.caption"), str(w.t("view.responses.alt"))
-    )
-    return show(page, picture, *curves(page))
+    draw, axis = plots_value.response_curves, "axis.value.response"
+    return show(page, picture(page, "view.responses", draw, lines, ylabel=axis), *curves(page))
 
 
 def efficiency(page: Context) -> View:
@@ -599,9 +579,9 @@ def efficiency(page: Context) -> View:
             "note": [plain(100 * value, w.language, 0) for value in rows["corrected"]],
         }
     )
-    drawn = charts.forest(frame, xlabel=str(w.t("axis.value.efficiency")), zero=100)
-    caption = w.t("view.efficiency.caption", wave=w.year(found.wave))
-    return show(page, Figure(style.figure_png(drawn), caption, str(w.t("view.efficiency.alt"))))
+    options = {"xlabel": "axis.value.efficiency", "zero": 100}
+    options["values"] = {"wave": w.year(found.wave)}
+    return show(page, picture(page, "view.efficiency", charts.forest, frame, **options))
 
 
 def plan(page: Context, region: str, changes: str, budget: float) -> View:
