@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evaluation.data.facts import COVARIATES
+from evaluation.data.package import COVARIATES
 from evaluation.panel.survey import normal_quantile
 
 # ------------------------------------------------------------------------------------------

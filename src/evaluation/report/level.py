@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation.data.facts import by_year, surveyed_rates
+from evaluation.data.package import by_year, surveyed_rates
 from evaluation.data.rules import GAIN, RATE
 from evaluation.figures import charts, style
 from evaluation.panel import panel

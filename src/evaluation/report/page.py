@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from evaluation.base.errors import KepuError
 from evaluation.base.text import fixed, t
 from evaluation.data import slices
-from evaluation.data.package import Dataset
+from evaluation.data.package import NATION, Dataset
 from evaluation.report.blocks import Block, Heading, Paragraph, Table
 from evaluation.study import Study
 
@@ -201,9 +201,6 @@ class Writer:
 
 # ------------------------------------------------------------------------------------------
 # What every section of a report is given: the study, the region and the writer.
-
-
-NATION = "100000"
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from evaluation.base import cache
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.data.facts import INDEX
+from evaluation.data.package import INDEX
 from evaluation.data.slices import lineage
 from evaluation.evidence.words import gate
 from evaluation.figures import charts, style
