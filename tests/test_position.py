@@ -8,7 +8,7 @@ import pytest
 
 from evaluation.data.package import COVARIATES
 from evaluation.panel.panel import per_capita
-from evaluation.panel.position import growth, latest_common_year, nearest, percentile, profile_of
+from evaluation.panel.survey import growth, latest_common_year, nearest, percentile, profile_of
 
 
 def test_nearest_by_standardised_distance():

@@ -12,7 +12,7 @@ import pandas as pd
 from evaluation.base.errors import DataError
 from evaluation.base.results import Spoken, figures, say, whole
 from evaluation.base.text import t
-from evaluation.data import contract, declared
+from evaluation.data import contract
 from evaluation.data.rules import BARRED, RATE, flagged
 from evaluation.data.tables import TABLES, Files, read_files
 
@@ -194,7 +194,7 @@ def load(path: str | Path | Files = "data", checked_hash: str = "") -> Dataset:
 def _typed(table: str, package: contract.Package) -> pd.DataFrame:
     """One table with the types of its columns; of facts, the line in the file as column ``row``."""
     text = package.tables[table]
-    own = declared.fields(table)
+    own = contract.fields(table)
     known = {field["name"] for field in own}
     added = [field for field in package.schemas[table]["fields"] if field["name"] not in known]
     columns = {field["name"]: _column(text, field) for field in [*own, *added]}
@@ -211,7 +211,7 @@ def _column(table: pd.DataFrame, field: dict[str, Any]) -> pd.Series:
     if kind == "string":
         return text
     if kind == "boolean":
-        return text.isin(field.get("trueValues", declared.TRUE))
+        return text.isin(field.get("trueValues", contract.TRUE))
     numbers = pd.to_numeric(text.where(text != ""))
     if kind == "number":
         return numbers.astype(float)

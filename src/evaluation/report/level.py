@@ -9,8 +9,7 @@ from evaluation.data.package import by_year, surveyed_rates
 from evaluation.data.rules import GAIN, RATE
 from evaluation.figures import charts, style
 from evaluation.panel import panel
-from evaluation.panel.position import growth, nearest, profile_of
-from evaluation.panel.survey import rank_interval
+from evaluation.panel.survey import growth, nearest, profile_of, rank_interval
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.overview import gains_figure
 from evaluation.report.page import NATION, Context, View, existing, figure_table, flags, show, table

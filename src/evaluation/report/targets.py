@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
 from evaluation.figures import charts, style
-from evaluation.panel.position import Progress, assess
+from evaluation.panel.survey import Progress, assess
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.effect import LOCKS
 from evaluation.report.page import NATION, Context, View, plain, show, table, titled
