@@ -10,7 +10,7 @@ from scipy import stats
 from evaluation.base.errors import ModelError
 from evaluation.base.results import Result
 from evaluation.models import fit
-from evaluation.models.mean_gain import random_effects_mean
+from evaluation.models.linear import random_effects_mean
 from evaluation.models.recovery import means
 
 REFERENCE = Path(__file__).parent / "reference"

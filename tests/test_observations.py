@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from evaluation.data import facts as observations
+from evaluation.data import package as observations
 
 BARRED = ("conflict", "weak_source", "suspect", "off_wave", "provincial_survey", "basis_unstated")
 SHOWN_AND_USED = ("", "proxy", "derived", "scope_change", "lower_bound", "proxy;derived")

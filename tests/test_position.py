@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.data.facts import COVARIATES
+from evaluation.data.package import COVARIATES
 from evaluation.panel.panel import per_capita
-from evaluation.panel.position import growth, latest_common_year, nearest, percentile, profile_of
+from evaluation.panel.survey import growth, latest_common_year, nearest, percentile, profile_of
 
 
 def test_nearest_by_standardised_distance():

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from evaluation.panel.position import assess
+from evaluation.panel.survey import assess
 
 TODAY = 2026
 Z = 1.959963984540054

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evaluation.data import declared, rules
+from evaluation.data import contract, rules
 from evaluation.data.contract import check
 from evaluation.data.rules import CAVEATS
 
@@ -118,8 +118,8 @@ def test_real_package_keeps_the_contract():
 def test_the_descriptor_of_the_package_asks_for_all_the_contract_asks():
     descriptor = json.loads((DATA / "datapackage.json").read_text(encoding="utf-8"))
     described = {resource["name"]: resource["schema"] for resource in descriptor["resources"]}
-    assert described.keys() == declared.contract().keys()
-    for table, schema in declared.contract().items():
+    assert described.keys() == contract.own_schemas().keys()
+    for table, schema in contract.own_schemas().items():
         fields = {field["name"]: field for field in described[table]["fields"]}
         for field in schema["fields"]:
             if field.get("optional") and field["name"] not in fields:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES, t, texts
 from evaluation.models import MODELS
-from evaluation.panel.position import Progress
+from evaluation.panel.survey import Progress
 from evaluation.report.governance import GROUPS, RELATED
 from evaluation.report.inputs import DOMAINS
 from evaluation.study import BANDS

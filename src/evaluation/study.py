@@ -15,8 +15,7 @@ from evaluation.base.cache import PICKLE, _libraries, cached, remembered
 from evaluation.base.errors import KepuError
 from evaluation.base.results import MOST_LOCKS, Spoken, figures, say, whole
 from evaluation.base.text import t
-from evaluation.data.facts import SAMPLE, targets, usable
-from evaluation.data.package import Dataset
+from evaluation.data.package import SAMPLE, Dataset, targets, usable
 from evaluation.data.rules import RATE
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Estimate, Headline, attempt, headline

@@ -1,17 +1,18 @@
-"""Read a data package into frames; the only door through which figures enter."""
+"""Read a data package and select from it: the only door through which figures enter."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 
 from evaluation.base.errors import DataError
 from evaluation.base.results import Spoken, figures, say, whole
 from evaluation.base.text import t
-from evaluation.data import contract, declared
+from evaluation.data import contract
 from evaluation.data.rules import BARRED, RATE, flagged
 from evaluation.data.tables import TABLES, Files, read_files
 
@@ -19,8 +20,37 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN_DIGITS = 12
-# A package with fewer provinces than this is a panel of its lower units.
-MINIMUM_PROVINCES = 10
+NATION = "100000"
+# A model needs as many; a package with fewer provinces is a panel of its lower units.
+MIN_REGIONS = 10
+PEOPLE = "population_resident"
+INDEX = "consumer_price_index"
+# Indicator -> (item, lever the money is spent on; empty where the source does not say).
+# An item of the regional statistics is the same item of the national ones.
+ITEMS = {
+    "funds_raised": ("raised", ""),
+    "kepu_fund_raised": ("raised", ""),
+    "funds_government": ("government", ""),
+    "kepu_fund_government": ("government", ""),
+    "funds_special_government": ("earmarked", ""),
+    "kepu_fund_earmarked": ("earmarked", ""),
+    "funds_used": ("used", ""),
+    "special_fund_provincial_level": ("earmarked_provincial", ""),
+    "spend_venue_construction": ("venues", "facility"),
+    "spend_exhibits_facilities": ("exhibits", "facility"),
+    "free_entry_museum_central_subsidy": ("free_opening", "facility"),
+    "central_fund_free_museum_opening": ("free_opening_obtained", "facility"),
+    "kepu_plus_pilot_fund": ("pilots", "facility"),
+    "spend_activities": ("activities", "activity"),
+}
+
+
+SAMPLE = "survey_sample_valid"
+COVARIATES = {
+    "log2_gdp_per_capita": "gdp_per_capita_derived",
+    "college_share": "college_share_6plus",
+    "urban_share": "urbanisation_rate",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +95,7 @@ class Dataset(Spoken):
     def model_regions(self) -> pd.Index:
         """Regions of the panel: the provinces, or the lowest units where there are too few."""
         provinces = self.regions.loc[self.regions["level"] == "province", "code"]
-        if len(provinces) >= MINIMUM_PROVINCES:
+        if len(provinces) >= MIN_REGIONS:
             return pd.Index(provinces)
         lowest = ~self.regions["code"].isin(self.regions["parent_code"])
         return pd.Index(self.regions.loc[lowest, "code"])
@@ -164,7 +194,7 @@ def load(path: str | Path | Files = "data", checked_hash: str = "") -> Dataset:
 def _typed(table: str, package: contract.Package) -> pd.DataFrame:
     """One table with the types of its columns; of facts, the line in the file as column ``row``."""
     text = package.tables[table]
-    own = declared.fields(table)
+    own = contract.fields(table)
     known = {field["name"] for field in own}
     added = [field for field in package.schemas[table]["fields"] if field["name"] not in known]
     columns = {field["name"]: _column(text, field) for field in [*own, *added]}
@@ -181,7 +211,7 @@ def _column(table: pd.DataFrame, field: dict[str, Any]) -> pd.Series:
     if kind == "string":
         return text
     if kind == "boolean":
-        return text.isin(field.get("trueValues", declared.TRUE))
+        return text.isin(field.get("trueValues", contract.TRUE))
     numbers = pd.to_numeric(text.where(text != ""))
     if kind == "number":
         return numbers.astype(float)
@@ -192,3 +222,90 @@ def _column(table: pd.DataFrame, field: dict[str, Any]) -> pd.Series:
 def _dated(facts: pd.DataFrame) -> pd.DataFrame:
     year = facts["period_end"].str[:4]
     return facts.assign(year=pd.to_numeric(year.where(year != "")).astype("Int64"))
+
+
+def has_caveat(facts: pd.DataFrame) -> pd.Series:
+    """True where a fact carries a caveat that bars it from the estimates."""
+    return flagged(facts, *BARRED)
+
+
+def grade_of(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.Series:
+    """Best grade (A before B before C) among the sources of each fact."""
+    grades = dict(zip(sources["source_id"], sources["grade"], strict=True))
+    return facts["source_id"].map(lambda ids: min(grades[i] for i in ids.split(";")))
+
+
+def usable(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
+    """Unflagged facts, one row a (region, series, period, group, kind).
+
+    Where several sources print the same value, the best-graded and best-corroborated row stands
+    for all; ``also_printed_by`` lists the others. Returns the columns of ``facts`` and ``grade``.
+    """
+    kept = facts[~has_caveat(facts)].copy()
+    kept["grade"] = grade_of(kept, sources)
+    keys = ["region_code", "series", "period_start", "period_end", "group", "kind"]
+    kept = kept.sort_values(
+        ["grade", "corroborated", "fact_id"], ascending=[True, False, True], kind="stable"
+    )
+    again = kept.duplicated(keys)
+    first = kept[~again]
+    if not again.any():
+        return first.assign(also_printed_by="").sort_values("fact_id", ignore_index=True)
+    # Few facts have a second source: only those are grouped.
+    others = kept[again].groupby(keys, as_index=False)["fact_id"].agg(";".join)
+    others = others.rename(columns={"fact_id": "also_printed_by"})
+    found = first.merge(others, on=keys, how="left").fillna({"also_printed_by": ""})
+    return found.sort_values("fact_id", ignore_index=True)
+
+
+def surveyed_rates(facts: pd.DataFrame, sources: pd.DataFrame, flagged: bool = False):
+    """Survey rates of whole regions, in percent; ``flagged=True`` returns the barred ones instead.
+
+    Returns the columns of ``facts``; unflagged rows also carry ``grade`` and ``also_printed_by``.
+    """
+    rates = facts[
+        (facts["indicator"] == RATE) & (facts["kind"] == "survey") & (facts["group"] == "")
+    ]
+    return rates[has_caveat(rates)] if flagged else usable(rates, sources)
+
+
+def targets(facts: pd.DataFrame, sources: pd.DataFrame, contradictions: pd.DataFrame):
+    """Literacy targets, one row a (region, year); a target raised later replaces the first.
+
+    Returns columns ``region_code, year, value, comparator, fact_id, source_id, grade``.
+    """
+    rows = facts[(facts["indicator"] == RATE) & (facts["kind"] == "target")]
+    # The contradictions table lists a raised target as "first;later".
+    raised = contradictions.loc[contradictions["kind"] == "target_raised", "fact_ids"]
+    replaced = {ids.split(";")[0] for ids in raised}
+    rows = rows[~rows["fact_id"].isin(replaced)].assign(grade=lambda x: grade_of(x, sources))
+    rows = rows.sort_values(["grade", "fact_id"]).drop_duplicates(["region_code", "year"])
+    columns = ["region_code", "year", "value", "comparator", "fact_id", "source_id", "grade"]
+    return rows[columns].sort_values(["region_code", "year"], ignore_index=True)
+
+
+def by_year(dataset: Dataset, indicator: str) -> pd.DataFrame:
+    """One indicator as ``region_code, year, value, series, fact_id``, unflagged facts only.
+
+    A first print gives way to the revised statistic, which carries the plain series name.
+    """
+    if dataset not in _statistics:
+        rows = _statistic_facts(dataset.facts, dataset.sources)
+        _statistics[dataset] = rows, rows.groupby("indicator").indices
+    rows, places = _statistics[dataset]
+    columns = ["region_code", "year", "value", "series", "fact_id"]
+    return rows.take(places.get(indicator, []))[columns].reset_index(drop=True)
+
+
+# A report asks for the same few indicators again and again; sorting them out is most of its work.
+_statistics: WeakKeyDictionary[Dataset, tuple[pd.DataFrame, dict]] = WeakKeyDictionary()
+
+
+def _statistic_facts(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
+    """One unflagged statistic of the whole region for each indicator, region and year."""
+    rows = facts[(facts["group"] == "") & (facts["kind"] == "statistic") & facts["year"].notna()]
+    rows = usable(rows, sources)
+    rows = rows.assign(plain=rows["series"] != rows["indicator"])
+    rows = rows.sort_values(["plain", "fact_id"])
+    rows = rows.drop_duplicates(["indicator", "region_code", "year"])
+    return rows.sort_values(["region_code", "year"], ignore_index=True)

@@ -15,12 +15,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from evaluation.data.facts import COVARIATES, INDEX, ITEMS, PEOPLE, SAMPLE
-from evaluation.data.package import Dataset
+from evaluation.data.package import COVARIATES, INDEX, ITEMS, NATION, PEOPLE, SAMPLE, Dataset
 from evaluation.data.rules import RATE
 from evaluation.data.tables import TABLES
 
-NATION = "100000"
 RATES = frozenset({RATE, SAMPLE})
 
 

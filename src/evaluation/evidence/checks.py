@@ -14,9 +14,9 @@ from scipy import stats
 
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import Check, Result
-from evaluation.data.package import Dataset
+from evaluation.data.package import MIN_REGIONS, Dataset
 from evaluation.models import named
-from evaluation.models.columns import EFFECTS, MIN_REGIONS, Inference, Roles, equation
+from evaluation.models.columns import EFFECTS, Inference, Roles, equation
 from evaluation.models.linear import minimum_detectable
 from evaluation.panel import panel
 from evaluation.stats.bootstrap import wild_cluster_bootstrap

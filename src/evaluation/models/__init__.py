@@ -14,7 +14,6 @@ from evaluation.models import (
     events,
     fractional,
     linear,
-    mean_gain,
     mixed,
     prediction,
     synthetic,
@@ -44,7 +43,7 @@ class Model:
 MODELS: dict[str, Model] = {
     GAINS: Model(linear.fit_gains, "gain", 2),
     LEVELS: Model(linear.fit_levels, "level", 3),
-    mean_gain.NAME: Model(mean_gain.fit, "gain", 2, doses=False),
+    linear.MEAN: Model(linear.fit_mean, "gain", 2, doses=False),
     fractional.PROBIT: Model(fractional.fit_probit, "level", 2),
     fractional.LOGIT: Model(fractional.fit_logit, "level", 2),
     mixed.NAME: Model(mixed.fit, "level", 2),

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import ModelError
+from evaluation.data.package import MIN_REGIONS
 from evaluation.stats.least_squares import RANK_TOLERANCE, Equation
 
-MIN_REGIONS = 10
 GAINS, LEVELS = "gain_regression", "two_way_fixed_effects"
 # Parts whose values are the fixed effects of each linear model.
 EFFECTS = {GAINS: ("wave",), LEVELS: ("region", "wave")}

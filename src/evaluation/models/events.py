@@ -13,7 +13,8 @@ import pandas as pd
 
 from evaluation.base.errors import ModelError
 from evaluation.base.results import Result
-from evaluation.models.columns import MIN_REGIONS, Inference, Roles, complete
+from evaluation.data.package import MIN_REGIONS
+from evaluation.models.columns import Inference, Roles, complete
 from evaluation.stats.bootstrap import SMALL, cohort_bootstrap, standard_errors
 from evaluation.stats.permutation import POWER, TIE, critical_value, detectable, p_among, rejections
 

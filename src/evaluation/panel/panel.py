@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import ModelError
-from evaluation.data.facts import COVARIATES, SAMPLE, by_year, surveyed_rates
-from evaluation.data.package import Dataset
+from evaluation.data.package import COVARIATES, SAMPLE, Dataset, by_year, surveyed_rates
 from evaluation.panel import survey
 
 # ------------------------------------------------------------------------------------------

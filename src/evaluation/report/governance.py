@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation.data.facts import usable
+from evaluation.data.package import usable
 from evaluation.data.rules import RATE
 from evaluation.report.blocks import Heading, Paragraph, Section, Table
 from evaluation.report.page import NATION, Context, figure_table, table

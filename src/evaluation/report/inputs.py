@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from evaluation.figures import charts, style
 from evaluation.panel.panel import per_capita
-from evaluation.panel.position import growth, latest_common_year, percentile
+from evaluation.panel.survey import growth, latest_common_year, percentile
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.page import (
     Context,

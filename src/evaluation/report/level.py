@@ -5,12 +5,11 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation.data.facts import by_year, surveyed_rates
+from evaluation.data.package import by_year, surveyed_rates
 from evaluation.data.rules import GAIN, RATE
 from evaluation.figures import charts
 from evaluation.panel import panel
-from evaluation.panel.position import growth, nearest, profile_of
-from evaluation.panel.survey import normal_quantile, rank_interval
+from evaluation.panel.survey import growth, nearest, normal_quantile, profile_of, rank_interval
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.overview import gains_figure
 from evaluation.report.page import (

@@ -16,8 +16,7 @@ from evaluation.base.text import LANGUAGES, t
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Headline
 from evaluation.figures import charts
-from evaluation.panel.position import Progress, assess
-from evaluation.panel.survey import normal_quantile
+from evaluation.panel.survey import Progress, assess, normal_quantile
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.chain import labelled, locks, target
 from evaluation.report.effect import appendix, association, expected_gains, limits, overall

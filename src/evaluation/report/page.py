@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from evaluation.base.errors import KepuError
 from evaluation.base.text import fixed, t
 from evaluation.data import slices
-from evaluation.data.package import Dataset
+from evaluation.data.package import NATION, Dataset
 from evaluation.figures import charts, style
 from evaluation.panel.survey import normal_quantile
 from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table
@@ -228,7 +228,6 @@ class Writer:
 
 
 # What every section of a report is given: the study, the region and the writer.
-NATION = slices.NATION
 
 
 def side(low: float, high: float) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
 from evaluation.base.web import link
-from evaluation.data.facts import COVARIATES, grade_of, has_caveat
+from evaluation.data.package import COVARIATES, grade_of, has_caveat
 from evaluation.data.rules import BARRED, RATE
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table, Terms
 from evaluation.report.overview import coverage_figure, element

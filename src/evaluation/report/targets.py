@@ -10,7 +10,7 @@ from markupsafe import Markup
 from evaluation.base.errors import KepuError
 from evaluation.base.results import MOST_LOCKS
 from evaluation.figures import charts
-from evaluation.panel.position import Progress, assess
+from evaluation.panel.survey import Progress, assess
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.page import DASH, NATION, Context, View, picture, plain, show, table, titled
 from evaluation.targets.gains import (

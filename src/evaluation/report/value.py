@@ -11,7 +11,7 @@ from markupsafe import Markup
 from evaluation.base import cache
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import MOST_LOCKS
-from evaluation.data.facts import INDEX
+from evaluation.data.package import INDEX
 from evaluation.data.slices import lineage
 from evaluation.evidence.grade import gate
 from evaluation.figures import charts

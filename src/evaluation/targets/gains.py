@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.data.facts import by_year, has_caveat, usable
-from evaluation.data.package import Dataset
+from evaluation.data.package import Dataset, by_year, has_caveat, usable
 from evaluation.data.rules import GAIN, RATE
 from evaluation.evidence.headline import Headline
 from evaluation.models.columns import LEVELS

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import ModelError
-from evaluation.data.facts import INDEX, ITEMS, PEOPLE, by_year, usable
-from evaluation.data.package import Dataset
+from evaluation.data.package import INDEX, ITEMS, NATION, PEOPLE, Dataset, by_year, usable
 
 
 # What the analysis of value takes as given: the declared assumptions and the rule to recommend.
@@ -94,7 +93,8 @@ def price_level(dataset: Dataset) -> pd.Series:
 
 
 # What was spent: published funds by region and year, per head, in prices of one year.
-NATION = "100000"
+
+
 COLUMNS = [
     "region_code", "start", "end", "years", "item", "lever", "yuan", "a_year", "real",
     "per_head", "fact_id", "source_id",
