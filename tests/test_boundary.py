@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import evaluation.data.package
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError
-from evaluation.base.web import link
+from evaluation.base.text import link
 from evaluation.batch import cli, entry, front, making, plan
 from evaluation.batch.plan import Parameter, check_parameters
 from evaluation.batch.worker import tidy

@@ -18,9 +18,8 @@ import pytest
 from evaluation.base.errors import KepuError
 from evaluation.batch import kernels
 from evaluation.batch.kernels import Server
-from evaluation.batch.keys import PARTS
 from evaluation.batch.plan import Job
-from evaluation.batch.run import Run, Watch, run
+from evaluation.batch.run import PARTS, Run, Watch, run
 from evaluation.batch.state import CACHED, FAILED, MADE, State
 from evaluation.batch.worker import Launcher, Task
 

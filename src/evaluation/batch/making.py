@@ -23,8 +23,8 @@ from rich.table import Table
 from evaluation import study
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError
-from evaluation.batch import keys, run
 from evaluation.batch import plan as project
+from evaluation.batch import run
 from evaluation.batch.front import Boundaries, boundaries
 from evaluation.batch.plan import Job, read_batch
 from evaluation.batch.run import Watch
@@ -319,7 +319,7 @@ def _plan(
     )
     how = run.Run(
         place.out, place.notebooks, place.data, state,
-        key=keys.keyed(dataset, place.notebooks, state.date),
+        key=run.keyed(dataset, place.notebooks, state.date),
         studies=project.studies(jobs, notebooks),
         workers=options.workers,
         timeout=options.timeout,

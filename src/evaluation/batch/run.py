@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
+import json
 import os
 import signal
 import threading
@@ -14,12 +17,100 @@ from typing import Any
 
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError, shown
-from evaluation.batch import keys, state
-from evaluation.batch import state as remote
+from evaluation.batch import state
 from evaluation.batch.front import Boundaries
 from evaluation.batch.plan import Job
 from evaluation.batch.state import Known, Outcome, Record, State
 from evaluation.batch.worker import Launcher, Task, attempt, hidden
+from evaluation.data import slices
+from evaluation.data.package import Dataset
+
+# ------------------------------------------------------------------------------------------
+# What a report rests on, as hashes: while they stay, the report need not be made again.
+
+
+# Modules that turn an executed notebook into the files of a report, whatever the notebook imports.
+MAKERS = ("evaluation.batch.worker",)
+SLICES = "evaluation.data.slices"
+PARTS = ("data", "notebook", "code", "parameters", "environment")
+# Recorded on the page; a report made with other values of these says nothing else.
+RECORDED = frozenset({"data_hash", "commit"})
+
+
+def keyed(dataset: Dataset, notebooks: Path, date: str) -> Callable[[Job], dict[str, str]]:
+    """Give the function that finds the key of a job: one SHA-256 for each of ``PARTS``.
+
+    Parameters
+    ----------
+    dataset : the checked package. A notebook that imports ``evaluation.data.slices`` rests on the
+        slice of its region or region set, any other on the whole package.
+    notebooks : folder of the notebooks.
+    date : day of the run. Of a date that was filled in only the year counts: it decides which
+        targets are due, the day is only printed.
+    """
+    slicer = slices.Slicer(dataset)
+
+    @functools.cache
+    def slice_hash(region: str, region_set: str) -> str:
+        return (slicer.of_region(region) if region else slicer.of_set(region_set)).hash
+
+    def key(job: Job) -> dict[str, str]:
+        text, modules = cache.notebook(notebooks / f"{job.notebook}.ipynb")
+        region_set = job.parameters.get("region_set", "")
+        part = SLICES in modules and (job.region or region_set)
+        return {
+            "data": slice_hash(job.region, region_set) if part else dataset.hash,
+            "notebook": text,
+            "code": cache.code(*modules, *MAKERS),
+            "parameters": _parameters(job, date),
+            "environment": cache.environment(),
+        }
+
+    return key
+
+
+def _parameters(job: Job, date: str) -> str:
+    kept = {k: v for k, v in job.parameters.items() if k not in RECORDED}
+    if kept.get("date") == date:
+        kept["date"] = date[:4]
+    text = json.dumps(kept, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def reason(job: Job, key: Mapping[str, str], entry: Mapping[str, Any] | None, out: Path) -> str:
+    """Say why a report must be made, ``""`` where the one in ``out`` is still true.
+
+    Parameters
+    ----------
+    entry : what the manifest of ``out`` says of the report, if anything.
+    """
+    if entry is None:
+        return "not made yet"
+    if entry["status"] == "failed":
+        return "failed before"
+    changed = [name for name in PARTS if entry.get("key", {}).get(name) != key[name]]
+    if changed:
+        return f"changed: {', '.join(changed)}"
+    files = entry.get("files", {})
+    missing = [kind for kind in (*job.formats, "notebook") if kind not in files]
+    if missing:
+        return f"no {missing[0]} yet"
+    for file in files.values():
+        there = state.there(file) if "url" in file else _whole(out / file["name"], file["sha256"])
+        if not there:
+            return f"{file['name']} is missing or was changed"
+    return ""
+
+
+def _whole(path: Path, sha256: str) -> bool:
+    try:
+        if not path.is_file():  # to open a pipe would wait for its writer
+            return False
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+    except OSError:  # a page that cannot be read is made again
+        return False
+
 
 # ------------------------------------------------------------------------------------------
 # Reports made by this machine: as many at once as asked for, each in a process of its own.
@@ -77,7 +168,7 @@ class Run:
     notebooks : folder of the notebooks, the working directory of their kernels.
     data : folder of the data package.
     state : recorded in the manifest.
-    key : hashes a report rests on, see :func:`evaluation.batch.keys.keyed`.
+    key : hashes a report rests on, see :func:`keyed`.
     studies : draws and seed of each study to have ready, see :func:`evaluation.batch.plan.studies`.
     workers : reports made at once; half as many again as processors where ``None``.
     timeout : seconds one report may take.
@@ -118,9 +209,7 @@ def reasons(plan: Sequence[Job], run: Run) -> dict[str, str]:
 def _reasons(plan: Sequence[Job], run: Run, known: Known) -> dict[str, str]:
     if run.fresh:
         return {job.id: "asked for by --fresh" for job in plan}
-    return {
-        job.id: keys.reason(job, run.key(job), known.entries.get(job.stem), run.out) for job in plan
-    }
+    return {job.id: reason(job, run.key(job), known.entries.get(job.stem), run.out) for job in plan}
 
 
 def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outcome]:
@@ -144,12 +233,12 @@ def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outco
     """
     watch = watch or Watch()
     if how.store:
-        remote.check(how.store)
-    with _ended_by_signals(), remote.locked(how.out), _told(how.out):
-        known = remote.read(how.out)
+        state.check(how.store)
+    with _ended_by_signals(), state.locked(how.out), _told(how.out):
+        known = state.read(how.out)
         why = _reasons(plan, how, known)
         due = [job for job in plan if why[job.id]]
-        with remote.opened(how.out, known, due, watch.noted) as folder:
+        with state.opened(how.out, known, due, watch.noted) as folder:
             record = Record(folder, how.state, known)
             with contextlib.closing(record.log), _kept(record, how):
                 for job in plan:
@@ -213,7 +302,7 @@ def _kept(record: Record, how: Run) -> Iterator[None]:
     finally:
         texts = record.finish(how.boundaries)
         for name, text in texts.items() if how.store else ():
-            remote.put_text(how.store, name, text)
+            state.put_text(how.store, name, text)
 
 
 @contextlib.contextmanager
