@@ -1,4 +1,4 @@
-"""One run: which reports of a plan are made, here or on workers, and what is told of it."""
+"""One run, from a batch on checked data to its reports: which are made, where, and what is told."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from evaluation import study
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError, shown
+from evaluation.batch import plan as plans
 from evaluation.batch import state
 from evaluation.batch.front import Boundaries
 from evaluation.batch.plan import Job
@@ -155,7 +158,7 @@ def outcomes(
 
 
 # ------------------------------------------------------------------------------------------
-# Run a plan: make what is not there yet, file it whole, and leave a true record of the folder.
+# How a plan is to be run, and what is told as it goes.
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,69 @@ class Watch:
     begun: Callable[[str], None] = lambda job: None
     ended: Callable[[Outcome], None] = lambda outcome: None
     noted: Callable[[str], None] = lambda text: None
+
+
+Plan = tuple[Sequence[Job], Run]
+
+
+# ------------------------------------------------------------------------------------------
+# From what a person asked for to a plan and how to run it.
+
+
+def planned(raw: Any, choice: plans.Choice, place: Mapping[str, Path], **settings: Any) -> Plan:
+    """Plan against the checked data and the notebooks as they are now; nothing is written.
+
+    Parameters
+    ----------
+    raw : the mapping a batch file holds.
+    choice : what a person chose of it.
+    place : the folders ``out``, ``notebooks`` and ``data``.
+    settings : what else a :class:`Run` is to have.
+
+    Raises
+    ------
+    KepuError : the data break their contract, or the batch cannot be run on them.
+    """
+    dataset, root = study.load(place["data"]), place["notebooks"].resolve().parent
+    state = State(
+        data=plans.data_label(place["data"], place["notebooks"], root),
+        data_hash=dataset.hash,
+        commit=plans.commit(root),
+        date=today().isoformat(),
+        simulated=dataset.simulated,
+        implausible=_implausible(dataset),
+    )
+    filled = {key: getattr(state, key) for key in ("data", "data_hash", "commit", "date")}
+    notebooks = plans.read_notebooks(place["notebooks"])
+    jobs = plans.make_plan(
+        raw, dataset, notebooks, choice, filled=filled, simulated=dataset.simulated
+    )
+    key = keyed(dataset, place["notebooks"], state.date)
+    studies = plans.studies(jobs, notebooks)
+    return jobs, Run(**place, state=state, key=key, studies=studies, **settings)
+
+
+def _implausible(dataset: Dataset) -> int:
+    """Count the odd figures nobody has confirmed, once for each state of data and rules."""
+    from evaluation.data import plausible
+
+    counted = functools.partial(plausible.unconfirmed, dataset)
+    return cache.remembered("plausible", dataset.hash, counted, plausible.__name__)
+
+
+def today() -> date:
+    """The day a run tells: that of ``SOURCE_DATE_EPOCH`` where this is set, for equal builds.
+
+    Raises
+    ------
+    KepuError : the variable is no number of seconds.
+    """
+    fixed = files.build_time()
+    return date.today() if fixed is None else fixed.date()
+
+
+# ------------------------------------------------------------------------------------------
+# Run a plan: make what is not there yet, file it whole, and leave a true record of the folder.
 
 
 def reasons(plan: Sequence[Job], run: Run) -> dict[str, str]:
