@@ -69,7 +69,7 @@ def followed(project: Path, monkeypatch) -> list[list[str]]:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     monkeypatch.setenv("KEPU_WAY", str(project / "way.jsonl"))
     here: dict = {}
-    exec(FOLLOW.partition("if hasattr")[0], here)  # noqa: S102 - the same text as in the server
+    exec(FOLLOW.partition("if hasattr")[0], here)
     folders = {"notebooks": project / "notebooks", "out": project / "out", "data": ROOT / "data"}
     options = [text for name, path in folders.items() for text in (f"--{name}", str(path))]
     threading.setprofile(here["note"])
