@@ -24,7 +24,7 @@ from evaluation.batch import state
 from evaluation.batch.front import Boundaries
 from evaluation.batch.plan import Job
 from evaluation.batch.state import Known, Outcome, Record, State
-from evaluation.batch.worker import Launcher, Task, attempt, hidden
+from evaluation.batch.worker import Launcher, Place, attempt, hidden
 from evaluation.data import slices
 from evaluation.data.package import Dataset
 
@@ -120,14 +120,15 @@ def _whole(path: Path, sha256: str) -> bool:
 
 
 def outcomes(
-    tasks: Sequence[Task],
+    jobs: Sequence[Job],
+    place: Place,
     *,
     workers: int,
     prepare: Mapping[str, Any],
     begun: Callable[[str], None],
     noted: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Outcome]:
-    """Yield outcomes as they arrive; the files of each lie in the folder of its task.
+    """Yield outcomes as they arrive; the files of each lie in the folder of its report.
 
     Parameters
     ----------
@@ -139,16 +140,16 @@ def outcomes(
     with (
         files.folder("run-") as jupyter,
         contextlib.closing(Launcher(jupyter, prepare)) as launcher,
-        ThreadPoolExecutor(min(workers, len(tasks))) as pool,
+        ThreadPoolExecutor(min(workers, len(jobs))) as pool,
     ):
         if launcher.notice:
             noted(f"each report starts an interpreter of its own: {launcher.notice}")
 
-        def one(task: Task) -> Outcome:
-            begun(task.job.id)
-            return attempt(task, launcher)
+        def one(job: Job) -> Outcome:
+            begun(job.id)
+            return attempt(job, place, launcher)
 
-        futures = [pool.submit(one, task) for task in tasks]
+        futures = [pool.submit(one, job) for job in jobs]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -317,47 +318,41 @@ def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outco
 def _make(plan: Sequence[Job], how: Run, record: Record, watch: Watch) -> None:
     if not plan:
         return
-    tasks = [_task(job, how, record.folder.work) for job in plan]
-    by_id = {task.job.id: task for task in tasks}
-    with contextlib.closing(_outcomes(tasks, how, watch)) as arriving:
-        for outcome in arriving:
-            task = by_id[outcome.id]
-            record.add(task.job, outcome, how.key(task.job), Path(task.folder))
-            watch.ended(outcome)
-
-
-def _task(job: Job, how: Run, work: Path) -> Task:
-    return Task(
-        job,
+    place = Place(
         str(how.notebooks.resolve()),
         str(how.data.resolve()),
-        str(work / job.stem),
+        str(record.folder.work),
         how.timeout,
         hidden(how.data, how.notebooks),
         how.store,
     )
+    by_id = {job.id: job for job in plan}
+    with contextlib.closing(_outcomes(plan, place, how, watch)) as arriving:
+        for outcome in arriving:
+            job = by_id[outcome.id]
+            record.add(job, outcome, how.key(job), place.of(job))
+            watch.ended(outcome)
 
 
-def _outcomes(tasks: Sequence[Task], how: Run, watch: Watch) -> Iterator[Outcome]:
+def _outcomes(jobs: Sequence[Job], place: Place, how: Run, watch: Watch) -> Iterator[Outcome]:
     """Choose who makes the reports: this machine or the workers of a cluster."""
-    notebooks = {how.notebooks / f"{task.job.notebook}.ipynb" for task in tasks}
+    notebooks = {how.notebooks / f"{job.notebook}.ipynb" for job in jobs}
     prepare = {
-        "data": str(how.data.resolve()),
+        "data": place.data,
         "data_hash": how.state.data_hash,
         "studies": how.studies,
         "modules": sorted({name for path in notebooks for name in cache.modules_of(path)}),
     }
+    told = {"prepare": prepare, "begun": watch.begun, "noted": watch.noted}
     if how.scheduler:
         from evaluation.batch import cluster
 
-        return cluster.outcomes(
-            tasks, address=how.scheduler, prepare=prepare, begun=watch.begun, noted=watch.noted
-        )
+        return cluster.outcomes(jobs, place, address=how.scheduler, **told)
 
     processors = os.cpu_count() or 1
     # Half as many again: a kernel that starts or ends leaves its processor to another report.
     workers = how.workers or processors + max(processors // 2, 1)
-    return outcomes(tasks, workers=workers, prepare=prepare, begun=watch.begun, noted=watch.noted)
+    return outcomes(jobs, place, workers=workers, **told)
 
 
 @contextlib.contextmanager
