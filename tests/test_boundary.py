@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 import evaluation.data.package
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError
-from evaluation.base.web import link
-from evaluation.batch import cli, entry, front, making, plan
+from evaluation.base.text import link
+from evaluation.batch import cli, entry, front, plan, run
 from evaluation.batch.plan import Parameter, check_parameters
 from evaluation.batch.worker import tidy
 from evaluation.report.document import nodes
@@ -383,12 +383,12 @@ def test_settings_that_are_none_are_refused(texts, message):
 def test_a_build_time_that_is_none_is_refused(text, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
     with pytest.raises(KepuError, match=r"SOURCE_DATE_EPOCH is .* — correct or unset it"):
-        making.today()
+        run.today()
 
 
 def test_a_build_time_is_the_day_of_the_run(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    assert making.today().isoformat() == "2023-11-14"
+    assert run.today().isoformat() == "2023-11-14"
 
 
 @pytest.mark.parametrize(
@@ -489,13 +489,13 @@ def test_two_executed_notebooks_are_equal_to_the_byte(tmp_path):
     del old["cells"][0]["id"]
     (tmp_path / "old.ipynb").write_text(json.dumps(old))
     written = []
-    for run in ("one", "two"):
+    for attempt in ("one", "two"):
         book = load_notebook_node(str(tmp_path / "old.ipynb"))
         book = parameterize_notebook(book, {"region": "150000"})
-        nbformat.write(book, tmp_path / f"{run}.ipynb")
-        cells = tidy(tmp_path / f"{run}.ipynb", ()).cells
+        nbformat.write(book, tmp_path / f"{attempt}.ipynb")
+        cells = tidy(tmp_path / f"{attempt}.ipynb", ()).cells
         assert len({cell["id"] for cell in cells}) == 2
-        written.append((tmp_path / f"{run}.ipynb").read_bytes())
+        written.append((tmp_path / f"{attempt}.ipynb").read_bytes())
     assert written[0] == written[1]
 
 

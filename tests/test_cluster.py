@@ -229,7 +229,7 @@ def test_answer_that_is_not_the_one_asked_for_is_refused(project, scheduler, mon
     def forged(request, bundle):
         from dataclasses import replace
 
-        answer, forgery = real(request, bundle), request.task.job.region
+        answer, forgery = real(request, bundle), request.job.region
         if forgery == "run":
             return replace(answer, request=replace(request, run="another"))
         if forgery == "files":

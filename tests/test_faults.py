@@ -18,11 +18,10 @@ import pytest
 from evaluation.base.errors import KepuError
 from evaluation.batch import kernels
 from evaluation.batch.kernels import Server
-from evaluation.batch.keys import PARTS
 from evaluation.batch.plan import Job
-from evaluation.batch.run import Run, Watch, run
+from evaluation.batch.run import PARTS, Run, Watch, run
 from evaluation.batch.state import CACHED, FAILED, MADE, State
-from evaluation.batch.worker import Launcher, Task
+from evaluation.batch.worker import Launcher, Place
 
 pytestmark = pytest.mark.skipif(bool(kernels.unsafe()), reason=kernels.unsafe())
 
@@ -143,7 +142,7 @@ def test_killed_kernel_worker_and_server_are_replaced_and_all_reports_made(proje
 
 def test_server_whose_sockets_are_gone_before_it_is_replaced(tmp_path, monkeypatch):
     prepare = {"data": "", "data_hash": "", "studies": [], "modules": []}
-    task = Task(*jobs("fine"), str(tmp_path), str(tmp_path), str(tmp_path), 60)
+    place = Place(str(tmp_path), str(tmp_path), str(tmp_path), 60)
     with contextlib.closing(Launcher(tmp_path / "jupyter", prepare)) as launcher:
         first = launcher.server()
         os.kill(first.pid, signal.SIGKILL)
@@ -151,7 +150,7 @@ def test_server_whose_sockets_are_gone_before_it_is_replaced(tmp_path, monkeypat
         told = iter([True])  # as the system tells of a process that is just ending
         alive = property(lambda self: next(told, self._process.poll() is None))
         monkeypatch.setattr(Server, "alive", alive)
-        launcher.start(task).kill()
+        launcher.start(*jobs("fine"), place).kill()
         assert launcher.server() is not first
 
 

@@ -176,7 +176,7 @@ def test_check_names_the_figure_and_exits_0(package):
 
 
 def test_a_run_says_how_many_and_keeps_the_count(package, tmp_path, monkeypatch):
-    from evaluation.batch import making, plan, run
+    from evaluation.batch import plan, run
 
     monkeypatch.setenv("KEPU_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(run, "run", lambda *_: [])
@@ -186,9 +186,9 @@ def test_a_run_says_how_many_and_keeps_the_count(package, tmp_path, monkeypatch)
     result = CliRunner().invoke(cli.app, command)
     assert result.exit_code == 0
     assert "look implausible and nobody has confirmed them" in result.stderr
-    place = making.Folders(package, ROOT / "notebooks", tmp_path / "out")
+    place = {"data": package, "notebooks": ROOT / "notebooks", "out": tmp_path / "out"}
     batch = {"notebook": "region_report", "regions": [region], "languages": ["en"]}
-    _, how = making._plan(batch, place, plan.Choice("b"), making.Options())
+    _, how = run.planned(batch, plan.Choice("b"), place)
     assert how.state.implausible == plausible.unconfirmed(load(package)) > 0
 
     def refuse(dataset):

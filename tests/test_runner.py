@@ -15,9 +15,8 @@ from filelock import FileLock
 
 from evaluation.base.errors import KepuError
 from evaluation.batch import front
-from evaluation.batch.keys import PARTS
 from evaluation.batch.plan import Job, read_notebooks
-from evaluation.batch.run import Run, run
+from evaluation.batch.run import PARTS, Run, run
 from evaluation.batch.state import FAILED, MADE, Folder, Outcome, Record, State, index, read, write
 from evaluation.batch.worker import hide
 from evaluation.report.document import ExportError

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import DATE, PROVENANCE, REGIONS, draw, overview_sections
 from evaluation import study
-from evaluation.batch import keys
+from evaluation.batch import run
 from evaluation.batch.plan import Job
 from evaluation.data import slices
 
@@ -71,11 +71,11 @@ def remade(dataset, **change) -> set[str]:
         mask &= facts[column] == value
     facts.loc[facts.index[mask][-1], "value"] += 0.5
     jobs = [job(code) for code in (HOHHOT, BAOTOU, INNER_MONGOLIA, BEIJING)] + [OVERVIEW]
-    before = keys.keyed(dataset, NOTEBOOKS, DATE)
-    after = keys.keyed(replace(dataset, facts=facts, hash="changed"), NOTEBOOKS, DATE)
+    before = run.keyed(dataset, NOTEBOOKS, DATE)
+    after = run.keyed(replace(dataset, facts=facts, hash="changed"), NOTEBOOKS, DATE)
     found = {each.id for each in jobs if before(each) != after(each)}
     for each in jobs:
-        differing = {name for name in keys.PARTS if before(each)[name] != after(each)[name]}
+        differing = {name for name in run.PARTS if before(each)[name] != after(each)[name]}
         assert differing <= {"data"}
     return found
 
@@ -92,39 +92,39 @@ def test_changed_fact_concerns_only_the_reports_that_rest_on_it(dataset):
 
 
 def test_parameters_count_but_for_what_is_only_recorded(dataset):
-    key = keys.keyed(dataset, NOTEBOOKS, "2026-03-01")
+    key = run.keyed(dataset, NOTEBOOKS, "2026-03-01")
     same = key(job(HOHHOT))
     assert key(job(HOHHOT, commit="c", data_hash="d")) == same
-    later = keys.keyed(dataset, NOTEBOOKS, "2026-03-02")
+    later = run.keyed(dataset, NOTEBOOKS, "2026-03-02")
     assert later(job(HOHHOT, date="2026-03-02")) == same  # another day, the same targets due
-    next_year = keys.keyed(dataset, NOTEBOOKS, "2027-01-01")
+    next_year = run.keyed(dataset, NOTEBOOKS, "2027-01-01")
     for other in (
         next_year(job(HOHHOT, date="2027-01-01")),
         key(job(HOHHOT, date="2026-02-01")),  # a day that was asked for
         key(job(HOHHOT, draws=99)),
         key(job(HOHHOT, language="en")),
     ):
-        assert {name for name in keys.PARTS if other[name] != same[name]} == {"parameters"}
+        assert {name for name in run.PARTS if other[name] != same[name]} == {"parameters"}
 
 
 def test_reason_says_what_changed_or_is_missing(dataset, tmp_path):
-    key = dict.fromkeys(keys.PARTS, "0")
+    key = dict.fromkeys(run.PARTS, "0")
     page = tmp_path / "a.html"
     page.write_text("page")
     sha256 = "6b7e0c8bd7bba5d4d2e5f6ba8bd1ce5e"
     files = {kind: {"name": "a.html", "sha256": sha256} for kind in ("html", "notebook")}
     entry = {"status": "made", "key": key, "files": files}
     report = job(HOHHOT)
-    assert keys.reason(report, key, None, tmp_path) == "not made yet"
-    assert keys.reason(report, key, {**entry, "status": "failed"}, tmp_path) == "failed before"
+    assert run.reason(report, key, None, tmp_path) == "not made yet"
+    assert run.reason(report, key, {**entry, "status": "failed"}, tmp_path) == "failed before"
     other = {**key, "data": "1", "code": "1"}
-    assert keys.reason(report, other, entry, tmp_path) == "changed: data, code"
-    assert keys.reason(report, key, {**entry, "files": {}}, tmp_path) == "no html yet"
-    assert keys.reason(report, key, entry, tmp_path) == "a.html is missing or was changed"
+    assert run.reason(report, other, entry, tmp_path) == "changed: data, code"
+    assert run.reason(report, key, {**entry, "files": {}}, tmp_path) == "no html yet"
+    assert run.reason(report, key, entry, tmp_path) == "a.html is missing or was changed"
     import hashlib
 
     for file in files.values():
         file["sha256"] = hashlib.sha256(b"page").hexdigest()
-    assert keys.reason(report, key, entry, tmp_path) == ""
+    assert run.reason(report, key, entry, tmp_path) == ""
     page.unlink()
-    assert keys.reason(report, key, entry, tmp_path) == "a.html is missing or was changed"
+    assert run.reason(report, key, entry, tmp_path) == "a.html is missing or was changed"

@@ -15,9 +15,8 @@ import pytest
 
 from evaluation.base.errors import KepuError
 from evaluation.batch import run, state
-from evaluation.batch.keys import PARTS
 from evaluation.batch.plan import Job
-from evaluation.batch.run import Run, Watch, reasons
+from evaluation.batch.run import PARTS, Run, Watch, reasons
 from evaluation.batch.run import run as runner_run
 from evaluation.batch.state import CACHED, FAILED, MADE, Outcome, State
 from evaluation.batch.worker import _entry

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +22,7 @@ from evaluation.base.errors import FAILED, USAGE, KepuError, interrupted, tell
 # ``kepu estimate``, ``calibrate`` and ``recover``: one estimate, and how far to trust a model.
 
 
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a text.")]
 SEED = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")]
 # Those in parameters.py's notebooks; a seed is part of a published number.
 DRAWS, START = 9999, 20250101
@@ -40,7 +41,7 @@ def estimate(
     from evaluation.models import panels
 
     entry = models.named(model)  # refuses an unknown model before the data are read
-    dataset = _load(data)
+    dataset = _dataset(data)
     doses = _doses(dataset, dose) if dose or entry.doses else []
     frame = panels.panels(dataset).of(model)
     result = panels.fit_doses(model, frame, doses, draws=draws, seed=seed)
@@ -71,7 +72,7 @@ def calibrate(
     from evaluation.models import recovery
 
     if design == "actual":
-        dataset = _load(data)
+        dataset = _dataset(data)
         _doses(dataset, [dose])
         scenario = recovery.actual(model_panels.panels(dataset), dose)
     else:
@@ -122,17 +123,8 @@ def recover(
     _print((head, rows))
 
 
-def _load(data: Path | None) -> Any:
-    from evaluation.batch.plan import find_root
-    from evaluation.data import package
-
-    return package.load(find_root() / "data" if data is None else data)
-
-
 def _doses(dataset: Any, chosen: list[str] | None) -> list[str]:
     """The doses asked for, by default the first; an unknown one is refused."""
-    from evaluation.base.errors import KepuError
-
     known = list(dataset.doses["dose"])
     chosen = chosen or known[:1]
     unknown = [name for name in chosen if name not in known]
@@ -213,9 +205,8 @@ def notebooks(
 ) -> None:
     """Run notebooks whose cells, code or data have changed and store their outputs."""
     from evaluation.batch import notebooks as stored
-    from evaluation.batch.plan import find_root
 
-    root = find_root()
+    root = _root()
     paths = _named(root / "notebooks", names)
     old = stored.stale(paths, root / "data")
     if check:
@@ -230,7 +221,6 @@ def notebooks(
 
 
 def _named(folder: Path, names: list[str] | None) -> list[Path]:
-    from evaluation.base.errors import KepuError
     from evaluation.batch import notebooks as stored
 
     known = {path.stem: path for path in stored.papers(folder)}
@@ -269,16 +259,17 @@ def scenario(
     wtp: Annotated[float | None, _yuan("Yuan per additional literate adult.")] = None,
     language: Annotated[TextLanguage, typer.Option(help="Language of the text.")] = TextLanguage.en,
     draws: Annotated[int, typer.Option(min=99, max=100_000, help="Bootstrap draws.")] = DRAWS,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")] = START,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON in place of a text.")] = False,
+    seed: SEED = START,
+    json_: JSON = False,
     data: DATA = None,
 ) -> None:
     """Say what a planned increase would go with: gain with interval, cost, strength of evidence."""
+    from evaluation.study import load_study
     from evaluation.value.scenario import parse
     from evaluation.value.scenario import scenario as outlook
 
     changes = parse(set_)  # refuses a malformed plan before the data are read
-    study = _study(data, draws, seed)
+    study = load_study(_dataset(data), draws=draws, seed=seed)
     found = outlook(study, region, changes, budget=budget, wtp=wtp)
     if json_:
         typer.echo(json.dumps(found.record(), ensure_ascii=False, allow_nan=False))
@@ -287,15 +278,6 @@ def scenario(
 
     for line in lines(study, found, language.value):
         typer.echo(line)
-
-
-def _study(data: Path | None, draws: int, seed: int) -> Any:
-    from evaluation.batch.plan import find_root
-    from evaluation.data import package
-    from evaluation.study import load_study
-
-    dataset = package.load(find_root() / "data" if data is None else data)
-    return load_study(dataset, draws=draws, seed=seed)
 
 
 # ------------------------------------------------------------------------------------------
@@ -408,17 +390,17 @@ def batch(
     notebooks: NOTEBOOKS = None,
 ) -> None:
     """Make the reports of a batch that are not there yet or no longer true."""
-    from evaluation.batch import making, plan
+    from evaluation.batch import plan, run
 
     file = plan.batch_path(file)
-    chosen = map(plan.parts, (only, language, format_))
-    choice = plan.Choice(file.name, *chosen, plan.pairs(set_))
-    place = making.folders(data, notebooks, out)
-    options = making.Options(
-        workers, timeout, fresh, scheduler, store, boundaries, approval, dry_run, explain, quiet
-    )
-    if not making.make(plan.read_batch(file), place, choice, options):
-        raise typer.Exit(FAILED)
+    choice = plan.Choice(file.name, *map(plan.parts, (only, language, format_)), plan.pairs(set_))
+    settings = {
+        "workers": workers, "timeout": timeout, "fresh": fresh, "scheduler": scheduler,
+        "store": store, "boundaries": _boundaries(boundaries, approval),
+    }  # fmt: skip
+    place = _folders(data, notebooks, out)
+    shown = {"dry_run": dry_run, "explain": explain, "quiet": quiet}
+    _make(run.planned(plan.read_batch(file), choice, place, **settings), **shown)
 
 
 @app.command()
@@ -435,7 +417,7 @@ def report(
     notebooks: NOTEBOOKS = None,
 ) -> None:
     """Make the report of one region, or the overview, unless it is there and still true."""
-    from evaluation.batch import making, plan
+    from evaluation.batch import plan, run
 
     one: dict[str, Any] = {"notebook": "region_report", "regions": [region]}
     if region == "overview":
@@ -444,9 +426,54 @@ def report(
     one["languages"] = ["zh", "en"] if language is Language.both else [language.value]
     formats, overrides = plan.parts(format_), plan.pairs(set_)
     choice = plan.Choice(f"`kepu report {region}`", formats=formats, overrides=overrides)
-    place = making.folders(data, notebooks, out)
-    options = making.Options(timeout=timeout, fresh=fresh, dry_run=dry_run)
-    if not making.make(one, place, choice, options):
+    place = _folders(data, notebooks, out)
+    _make(run.planned(one, choice, place, timeout=timeout, fresh=fresh), dry_run=dry_run)
+
+
+def _folders(data: Path | None, notebooks: Path | None, out: Path | None) -> dict[str, Path]:
+    """Complete the folders a person gave by those of the project found from here."""
+    given = {"data": data, "notebooks": notebooks, "out": out}
+    root = Path() if None not in given.values() else _root()
+    usual = {name: root / name for name in given} | {"out": root / "reports" / "out"}
+    return {name: own or usual[name] for name, own in given.items()}
+
+
+def _boundaries(path: Path | None, approval: str) -> Any:
+    """Read a user's own map; regions are matched by ``adcode``."""
+    from evaluation.base import files
+    from evaluation.batch import front
+
+    if path is None:
+        return None
+    found = files.read_json(path, files.LARGEST["map"], "GeoJSON file")
+    return front.boundaries(found, approval=approval)
+
+
+def _make(
+    planned: Any, *, dry_run: bool = False, explain: bool = False, quiet: bool = False
+) -> None:
+    """Show or make the reports of a plan and say how that ended; exit with 1 where one failed."""
+    from evaluation.batch import making, run
+
+    jobs, how = planned
+    console = making.console()
+    if explain:
+        console.print(making.explanation(jobs, run.reasons(jobs, how)))
+    elif dry_run:
+        console.print(making.plan_table(jobs))
+    if dry_run:
+        return
+    begun = time.monotonic()
+    with making.progress(console, len(jobs), quiet=quiet) as watch:
+        outcomes = run.run(jobs, how, watch)
+    making.summary(console, outcomes, how.out, time.monotonic() - begun, quiet=quiet)
+    if how.state.implausible and not quiet:
+        typer.echo(
+            f"{how.state.implausible:,} figures look implausible and nobody has confirmed them — "
+            "`kepu check` names them",
+            err=True,
+        )
+    if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(FAILED)
 
 

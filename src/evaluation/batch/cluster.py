@@ -28,8 +28,9 @@ from evaluation.base import cache
 from evaluation.base import files as private
 from evaluation.base.errors import KepuError
 from evaluation.batch import state
+from evaluation.batch.plan import Job
 from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome
-from evaluation.batch.worker import GRACE, OTHER_CODE, Launcher, Task, attempt
+from evaluation.batch.worker import GRACE, OTHER_CODE, Launcher, Place, attempt
 from evaluation.data.tables import package_files
 
 CONNECT = 30.0  # seconds a scheduler may take to answer, and a worker to join
@@ -56,12 +57,13 @@ class Request:
 
     run: str
     bundle: str
-    task: Task
+    job: Job
+    place: Place
 
     def key(self, number: int) -> str:
         """Name of the ``number``-th try on the scheduler, which joins what has equal names."""
         content = hashlib.sha256(f"{self!r} {number}".encode()).hexdigest()
-        return f"kepu-{self.task.job.stem}-{content}"
+        return f"kepu-{self.job.stem}-{content}"
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,15 @@ class Response:
 
 
 def outcomes(
-    tasks: Sequence[Task],
+    jobs: Sequence[Job],
+    place: Place,
     *,
     address: str,
     prepare: Mapping[str, Any],
     begun: Callable[[str], None],
     noted: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Outcome]:
-    """Yield outcomes as they arrive; the files of each are put into the folder of its task.
+    """Yield outcomes as they arrive; the files of each are put into the folder of its report.
 
     Parameters
     ----------
@@ -100,7 +103,7 @@ def outcomes(
     client = _connect(address)
     try:
         _check_workers(client, address)
-        yield from _Run(client, address, noted).outcomes(tasks, pack(tasks[0], prepare), begun)
+        yield from _Run(client, address, noted).outcomes(jobs, place, pack(place, prepare), begun)
     finally:
         client.close(timeout=CONNECT)
 
@@ -182,15 +185,15 @@ class _Run:
         self._deserted = 0.0  # when the last worker was missed
 
     def outcomes(
-        self, tasks: Sequence[Task], bundle: Bundle, begun: Callable[[str], None]
+        self, jobs: Sequence[Job], place: Place, bundle: Bundle, begun: Callable[[str], None]
     ) -> Iterator[Outcome]:
         """Ask for every report, again where a worker refuses it, and yield what becomes of it."""
         self._bundle = bundle
         self._send()
-        for task in tasks:
-            begun(task.job.id)
-            task = replace(task, code=cache.whole())
-            self._ask(_Asked(Request(self._token, bundle.hash, task), 1, frozenset()))
+        place = replace(place, code=cache.whole())
+        for job in jobs:
+            begun(job.id)
+            self._ask(_Asked(Request(self._token, bundle.hash, job, place), 1, frozenset()))
         while self._asked:
             future = self._next()
             asked = self._asked.pop(future, None)
@@ -258,11 +261,11 @@ class _Run:
         if future.status not in ("finished", "error"):
             return self._ask_again(asked)
         try:
-            response = future.result(timeout=request.task.timeout + GRACE)
+            response = future.result(timeout=request.place.timeout + GRACE)
         except Exception as error:  # noqa: BLE001 - of the worker, whatever it may be
             told = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             if type(error).__name__ == "KilledWorker":
-                return Outcome(request.task.job.id, FAILED, 0.0, told)
+                return Outcome(request.job.id, FAILED, 0.0, told)
             return self._ask_another(asked, "", told)
         if not isinstance(response, Response):
             return self._ask_another(asked, "", OTHER_CODE)
@@ -271,10 +274,10 @@ class _Run:
         reason = response.refusal or unfit(response)
         if reason:
             return self._ask_another(asked, response.worker, reason)
-        place = Path(request.task.folder)
-        place.mkdir(parents=True)
+        folder = request.place.of(request.job)
+        folder.mkdir(parents=True)
         for name, content in response.files.items():
-            (place / name).write_bytes(content)
+            (folder / name).write_bytes(content)
         return response.outcome
 
     def _ask_again(self, asked: _Asked) -> None:
@@ -293,36 +296,36 @@ class _Run:
         fit = _versions(self._client)[0] - self._refusing
         if not fit or asked.number == TRIES:
             told = f"refused by {asked.number} workers, the last one said: {reason}"
-            return Outcome(asked.request.task.job.id, FAILED, 0.0, told)
+            return Outcome(asked.request.job.id, FAILED, 0.0, told)
         self._ask(_Asked(asked.request, asked.number + 1, frozenset(fit)))
         return None
 
 
 def unfit(response: Response) -> str:
     """Say why the files of an answer cannot be those of the report, ``""`` where they can."""
-    task, outcome = response.request.task, response.outcome
-    if outcome is None or outcome.id != task.job.id:
+    job, place, outcome = response.request.job, response.request.place, response.outcome
+    if outcome is None or outcome.id != job.id:
         return "it answered for another report"
     if outcome.status != MADE:
-        return "" if set(response.files) <= {f"{task.job.stem}.ipynb"} else "it sent other files"
-    names = {kind: f"{task.job.stem}.{kind}" for kind in {"html", *task.job.formats}}
-    names["notebook"] = f"notebooks/{task.job.stem}.ipynb"
+        return "" if set(response.files) <= {f"{job.stem}.ipynb"} else "it sent other files"
+    names = {kind: f"{job.stem}.{kind}" for kind in {"html", *job.formats}}
+    names["notebook"] = f"notebooks/{job.stem}.ipynb"
     if {kind: entry["name"] for kind, entry in outcome.files.items()} != names:
         return "it sent other files"
-    if task.store:
-        root = task.store.rstrip("/")
+    if place.store:
+        root = place.store.rstrip("/")
         urls = all(e["url"] == f"{root}/{e['name']}" for e in outcome.files.values())
-        if not urls or not state.seen(outcome, task.store):
-            return f"what it wrote to {task.store} is not seen here, give an address all reach"
+        if not urls or not state.seen(outcome, place.store):
+            return f"what it wrote to {place.store} is not seen here, give an address all reach"
         return ""
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in response.files.items()}
     told = {Path(entry["name"]).name: entry["sha256"] for entry in outcome.files.values()}
     return "" if hashes == told else "the files it sent are not the ones it made"
 
 
-def pack(task: Task, prepare: Mapping[str, Any]) -> Bundle:
-    """Gather the files a task's notebooks and data consist of."""
-    data, notebooks = Path(task.data), Path(task.notebooks)
+def pack(place: Place, prepare: Mapping[str, Any]) -> Bundle:
+    """Gather the files the notebooks and data of a run consist of."""
+    data, notebooks = Path(place.data), Path(place.notebooks)
     files = {f"data/{p.relative_to(data).as_posix()}": p for p in package_files(data)}
     beside = [p for p in sorted(notebooks.rglob("*")) if p.is_file() and not _private(p, notebooks)]
     files |= {f"notebooks/{p.relative_to(notebooks).as_posix()}": p for p in beside}
@@ -350,13 +353,13 @@ def report(request: Request, bundle: Bundle) -> Response:
     from distributed import get_worker
 
     answer = Response(request, get_worker().address)
-    if request.task.code != cache.whole():
+    if request.place.code != cache.whole():
         return replace(answer, refusal=OTHER_CODE)
     if request.bundle != bundle.hash or digest(bundle.files, bundle.prepare) != bundle.hash:
         return replace(answer, refusal="data and notebooks did not reach it whole")
     try:
         with _site(bundle) as site:
-            outcome, files = _made(request.task, site)
+            outcome, files = _made(request.job, request.place, site)
     except (OSError, KepuError) as error:
         return replace(answer, refusal=f"it cannot make reports ({error})")
     if outcome.status == REFUSED:
@@ -364,18 +367,17 @@ def report(request: Request, bundle: Bundle) -> Response:
     return replace(answer, outcome=outcome, files=files)
 
 
-def _made(task: Task, site: _Site) -> tuple[Outcome, dict[str, bytes]]:
+def _made(job: Job, place: Place, site: _Site) -> tuple[Outcome, dict[str, bytes]]:
     """Make a report; give its outcome and its files by name."""
     root = site.root
     with tempfile.TemporaryDirectory(dir=root) as folder:
-        place = Path(folder, task.job.stem)
         here = replace(
-            task, notebooks=str(root / "notebooks"), data=str(root / "data"), folder=str(place),
-            hidden=(*task.hidden, (str(root), ".")),
+            place, notebooks=str(root / "notebooks"), data=str(root / "data"), folder=folder,
+            hidden=(*place.hidden, (str(root), ".")),
         )  # fmt: skip
-        outcome = attempt(here, site.launcher)
-        stored = task.store and outcome.status == MADE
-        found = [] if stored else place.glob(f"{task.job.stem}.*")
+        outcome = attempt(job, here, site.launcher)
+        stored = place.store and outcome.status == MADE
+        found = [] if stored else here.of(job).glob(f"{job.stem}.*")
         return outcome, {path.name: path.read_bytes() for path in found}
 
 

@@ -15,8 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from evaluation.base import web
 from evaluation.base.errors import KepuError
+from evaluation.base.text import policy
 from evaluation.batch.cells import (
     ABSENT,
     FORMATS,
@@ -432,7 +432,6 @@ def _environment() -> Environment:
     folder = files("evaluation.batch") / "templates"
     # Our own files: no data reaches them, so they stand in the page as they are.
     static = {name: Markup((folder / f"front.{name}").read_text("utf-8")) for name in ("css", "js")}
-    policy = web.policy(script=static["js"], style=static["css"])
     environment.globals |= {
         "both": both,
         "label": label,
@@ -441,7 +440,7 @@ def _environment() -> Environment:
         "format_name": _format_name,
         "tongues": TONGUES,
         "static": static,
-        "policy": policy,
+        "policy": policy(script=static["js"], style=static["css"]),
         "columns": {name: pair(f"front.column.{name}") for name in COLUMNS},
         "measures": {name: pair(f"front.measure.{name}") for name in MEASURES},
     }

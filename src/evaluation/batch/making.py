@@ -1,4 +1,4 @@
-"""What commands that make reports have in common, and what the screen shows."""
+"""What the screen shows: lists, the plan of a run, its progress and its end."""
 
 from __future__ import annotations
 
@@ -8,28 +8,18 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from evaluation import study
-from evaluation.base import cache, files
 from evaluation.base.errors import KepuError
-from evaluation.batch import keys, run
-from evaluation.batch import plan as project
-from evaluation.batch.front import Boundaries, boundaries
 from evaluation.batch.plan import Job, read_batch
 from evaluation.batch.run import Watch
-from evaluation.batch.state import CACHED, FAILED, MADE, Outcome, State
-from evaluation.data import package
+from evaluation.batch.state import CACHED, FAILED, MADE, Outcome
 
 # ------------------------------------------------------------------------------------------
 # What ``kepu list`` shows: rows of regions, sets, indicators and batches.
@@ -224,135 +214,3 @@ def console() -> Console:
     """Give a console that wraps at a terminal only: piped output keeps its columns."""
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=200)
-
-
-# ------------------------------------------------------------------------------------------
-# What the commands that make reports have in common: folders, choices, plan, run, summary.
-
-
-@dataclass(frozen=True)
-class Folders:
-    """The folders of one command."""
-
-    data: Path
-    notebooks: Path
-    out: Path
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a command is to run; see :class:`evaluation.batch.run.Run` for what is not said here.
-
-    ``dry_run`` shows the plan and stops, ``explain`` says of each report why it is made, ``quiet``
-    says only what failed. ``boundaries`` is a GeoJSON file with an approved map, ``approval`` its
-    number.
-    """
-
-    workers: int | None = None
-    timeout: float = 300.0
-    fresh: bool = False
-    scheduler: str = ""
-    store: str = ""
-    boundaries: Path | None = None
-    approval: str = ""
-    dry_run: bool = False
-    explain: bool = False
-    quiet: bool = False
-
-
-def folders(data: Path | None, notebooks: Path | None, out: Path | None) -> Folders:
-    """Complete the folders a person gave by those of the project found from here."""
-    given = (data, notebooks, out)
-    root = Path() if None not in given else project.find_root()
-    defaults = (root / "data", root / "notebooks", root / "reports" / "out")
-    return Folders(*(own or default for own, default in zip(given, defaults, strict=True)))
-
-
-def make(raw: Any, place: Folders, choice: project.Choice, options: Options) -> bool:
-    """Plan and, unless this is a dry run, make the reports; give whether none failed.
-
-    Parameters
-    ----------
-    raw : the mapping a batch file holds.
-    place : where to read and write.
-    choice : what a person chose of the batch.
-    """
-    jobs, how = _plan(raw, place, choice, options)
-    console_ = console()
-    if options.explain:
-        console_.print(explanation(jobs, run.reasons(jobs, how)))
-    elif options.dry_run:
-        console_.print(plan_table(jobs))
-    if options.dry_run:
-        return True
-    begun = time.monotonic()
-    with progress(console_, len(jobs), quiet=options.quiet) as watch:
-        outcomes = run.run(jobs, how, watch)
-    summary(console_, outcomes, place.out, time.monotonic() - begun, quiet=options.quiet)
-    if how.state.implausible and not options.quiet:
-        typer.echo(
-            f"{how.state.implausible:,} figures look implausible and nobody has confirmed them — "
-            "`kepu check` names them",
-            err=True,
-        )
-    return all(outcome.status != FAILED for outcome in outcomes)
-
-
-def _plan(
-    raw: Any, place: Folders, choice: project.Choice, options: Options
-) -> tuple[Sequence[Job], run.Run]:
-    """Plan against the checked data and the notebooks as they are now."""
-    dataset = study.load(place.data)
-    root = place.notebooks.resolve().parent
-    state = State(
-        data=project.data_label(place.data, place.notebooks, root),
-        data_hash=dataset.hash,
-        commit=project.commit(root),
-        date=today().isoformat(),
-        simulated=dataset.simulated,
-        implausible=_implausible(dataset),
-    )
-    filled = {key: getattr(state, key) for key in ("data", "data_hash", "commit", "date")}
-    notebooks = project.read_notebooks(place.notebooks)
-    jobs = project.make_plan(
-        raw, dataset, notebooks, choice, filled=filled, simulated=dataset.simulated
-    )
-    how = run.Run(
-        place.out, place.notebooks, place.data, state,
-        key=keys.keyed(dataset, place.notebooks, state.date),
-        studies=project.studies(jobs, notebooks),
-        workers=options.workers,
-        timeout=options.timeout,
-        fresh=options.fresh,
-        scheduler=options.scheduler,
-        store=options.store,
-        boundaries=_boundaries(options),
-    )  # fmt: skip
-    return jobs, how
-
-
-def _boundaries(options: Options) -> Boundaries | None:
-    """Read a user's own map; regions are matched by ``adcode``."""
-    if options.boundaries is None:
-        return None
-    drawn = files.read_json(options.boundaries, files.LARGEST["map"], "GeoJSON file")
-    return boundaries(drawn, approval=options.approval)
-
-
-def _implausible(dataset: package.Dataset) -> int:
-    """Count the odd figures nobody has confirmed, once for each state of data and rules."""
-    from evaluation.data import plausible
-
-    counted = partial(plausible.unconfirmed, dataset)
-    return cache.remembered("plausible", dataset.hash, counted, plausible.__name__)
-
-
-def today() -> date:
-    """The day a run tells: that of ``SOURCE_DATE_EPOCH`` where this is set, for equal builds.
-
-    Raises
-    ------
-    KepuError : the variable is no number of seconds.
-    """
-    fixed = files.build_time()
-    return date.today() if fixed is None else fixed.date()

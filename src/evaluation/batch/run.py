@@ -1,39 +1,134 @@
-"""One run: which reports of a plan are made, here or on workers, and what is told of it."""
+"""One run, from a batch on checked data to its reports: which are made, where, and what is told."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
+import json
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from evaluation import study
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError, shown
-from evaluation.batch import keys, state
-from evaluation.batch import state as remote
+from evaluation.batch import plan as plans
+from evaluation.batch import state
 from evaluation.batch.front import Boundaries
 from evaluation.batch.plan import Job
 from evaluation.batch.state import Known, Outcome, Record, State
-from evaluation.batch.worker import Launcher, Task, attempt, hidden
+from evaluation.batch.worker import Launcher, Place, attempt, hidden
+from evaluation.data import slices
+from evaluation.data.package import Dataset
+
+# ------------------------------------------------------------------------------------------
+# What a report rests on, as hashes: while they stay, the report need not be made again.
+
+
+# Modules that turn an executed notebook into the files of a report, whatever the notebook imports.
+MAKERS = ("evaluation.batch.worker",)
+SLICES = "evaluation.data.slices"
+PARTS = ("data", "notebook", "code", "parameters", "environment")
+# Recorded on the page; a report made with other values of these says nothing else.
+RECORDED = frozenset({"data_hash", "commit"})
+
+
+def keyed(dataset: Dataset, notebooks: Path, date: str) -> Callable[[Job], dict[str, str]]:
+    """Give the function that finds the key of a job: one SHA-256 for each of ``PARTS``.
+
+    Parameters
+    ----------
+    dataset : the checked package. A notebook that imports ``evaluation.data.slices`` rests on the
+        slice of its region or region set, any other on the whole package.
+    notebooks : folder of the notebooks.
+    date : day of the run. Of a date that was filled in only the year counts: it decides which
+        targets are due, the day is only printed.
+    """
+    slicer = slices.Slicer(dataset)
+
+    @functools.cache
+    def slice_hash(region: str, region_set: str) -> str:
+        return (slicer.of_region(region) if region else slicer.of_set(region_set)).hash
+
+    def key(job: Job) -> dict[str, str]:
+        text, modules = cache.notebook(notebooks / f"{job.notebook}.ipynb")
+        region_set = job.parameters.get("region_set", "")
+        part = SLICES in modules and (job.region or region_set)
+        return {
+            "data": slice_hash(job.region, region_set) if part else dataset.hash,
+            "notebook": text,
+            "code": cache.code(*modules, *MAKERS),
+            "parameters": _parameters(job, date),
+            "environment": cache.environment(),
+        }
+
+    return key
+
+
+def _parameters(job: Job, date: str) -> str:
+    kept = {k: v for k, v in job.parameters.items() if k not in RECORDED}
+    if kept.get("date") == date:
+        kept["date"] = date[:4]
+    text = json.dumps(kept, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def reason(job: Job, key: Mapping[str, str], entry: Mapping[str, Any] | None, out: Path) -> str:
+    """Say why a report must be made, ``""`` where the one in ``out`` is still true.
+
+    Parameters
+    ----------
+    entry : what the manifest of ``out`` says of the report, if anything.
+    """
+    if entry is None:
+        return "not made yet"
+    if entry["status"] == "failed":
+        return "failed before"
+    changed = [name for name in PARTS if entry.get("key", {}).get(name) != key[name]]
+    if changed:
+        return f"changed: {', '.join(changed)}"
+    files = entry.get("files", {})
+    missing = [kind for kind in (*job.formats, "notebook") if kind not in files]
+    if missing:
+        return f"no {missing[0]} yet"
+    for file in files.values():
+        there = state.there(file) if "url" in file else _whole(out / file["name"], file["sha256"])
+        if not there:
+            return f"{file['name']} is missing or was changed"
+    return ""
+
+
+def _whole(path: Path, sha256: str) -> bool:
+    try:
+        if not path.is_file():  # to open a pipe would wait for its writer
+            return False
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+    except OSError:  # a page that cannot be read is made again
+        return False
+
 
 # ------------------------------------------------------------------------------------------
 # Reports made by this machine: as many at once as asked for, each in a process of its own.
 
 
 def outcomes(
-    tasks: Sequence[Task],
+    jobs: Sequence[Job],
+    place: Place,
     *,
     workers: int,
     prepare: Mapping[str, Any],
     begun: Callable[[str], None],
     noted: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Outcome]:
-    """Yield outcomes as they arrive; the files of each lie in the folder of its task.
+    """Yield outcomes as they arrive; the files of each lie in the folder of its report.
 
     Parameters
     ----------
@@ -45,16 +140,16 @@ def outcomes(
     with (
         files.folder("run-") as jupyter,
         contextlib.closing(Launcher(jupyter, prepare)) as launcher,
-        ThreadPoolExecutor(min(workers, len(tasks))) as pool,
+        ThreadPoolExecutor(min(workers, len(jobs))) as pool,
     ):
         if launcher.notice:
             noted(f"each report starts an interpreter of its own: {launcher.notice}")
 
-        def one(task: Task) -> Outcome:
-            begun(task.job.id)
-            return attempt(task, launcher)
+        def one(job: Job) -> Outcome:
+            begun(job.id)
+            return attempt(job, place, launcher)
 
-        futures = [pool.submit(one, task) for task in tasks]
+        futures = [pool.submit(one, job) for job in jobs]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -64,7 +159,7 @@ def outcomes(
 
 
 # ------------------------------------------------------------------------------------------
-# Run a plan: make what is not there yet, file it whole, and leave a true record of the folder.
+# How a plan is to be run, and what is told as it goes.
 
 
 @dataclass(frozen=True)
@@ -77,7 +172,7 @@ class Run:
     notebooks : folder of the notebooks, the working directory of their kernels.
     data : folder of the data package.
     state : recorded in the manifest.
-    key : hashes a report rests on, see :func:`evaluation.batch.keys.keyed`.
+    key : hashes a report rests on, see :func:`keyed`.
     studies : draws and seed of each study to have ready, see :func:`evaluation.batch.plan.studies`.
     workers : reports made at once; half as many again as processors where ``None``.
     timeout : seconds one report may take.
@@ -110,6 +205,69 @@ class Watch:
     noted: Callable[[str], None] = lambda text: None
 
 
+Plan = tuple[Sequence[Job], Run]
+
+
+# ------------------------------------------------------------------------------------------
+# From what a person asked for to a plan and how to run it.
+
+
+def planned(raw: Any, choice: plans.Choice, place: Mapping[str, Path], **settings: Any) -> Plan:
+    """Plan against the checked data and the notebooks as they are now; nothing is written.
+
+    Parameters
+    ----------
+    raw : the mapping a batch file holds.
+    choice : what a person chose of it.
+    place : the folders ``out``, ``notebooks`` and ``data``.
+    settings : what else a :class:`Run` is to have.
+
+    Raises
+    ------
+    KepuError : the data break their contract, or the batch cannot be run on them.
+    """
+    dataset, root = study.load(place["data"]), place["notebooks"].resolve().parent
+    state = State(
+        data=plans.data_label(place["data"], place["notebooks"], root),
+        data_hash=dataset.hash,
+        commit=plans.commit(root),
+        date=today().isoformat(),
+        simulated=dataset.simulated,
+        implausible=_implausible(dataset),
+    )
+    filled = {key: getattr(state, key) for key in ("data", "data_hash", "commit", "date")}
+    notebooks = plans.read_notebooks(place["notebooks"])
+    jobs = plans.make_plan(
+        raw, dataset, notebooks, choice, filled=filled, simulated=dataset.simulated
+    )
+    key = keyed(dataset, place["notebooks"], state.date)
+    studies = plans.studies(jobs, notebooks)
+    return jobs, Run(**place, state=state, key=key, studies=studies, **settings)
+
+
+def _implausible(dataset: Dataset) -> int:
+    """Count the odd figures nobody has confirmed, once for each state of data and rules."""
+    from evaluation.data import plausible
+
+    counted = functools.partial(plausible.unconfirmed, dataset)
+    return cache.remembered("plausible", dataset.hash, counted, plausible.__name__)
+
+
+def today() -> date:
+    """The day a run tells: that of ``SOURCE_DATE_EPOCH`` where this is set, for equal builds.
+
+    Raises
+    ------
+    KepuError : the variable is no number of seconds.
+    """
+    fixed = files.build_time()
+    return date.today() if fixed is None else fixed.date()
+
+
+# ------------------------------------------------------------------------------------------
+# Run a plan: make what is not there yet, file it whole, and leave a true record of the folder.
+
+
 def reasons(plan: Sequence[Job], run: Run) -> dict[str, str]:
     """Say for each job why it must be made, ``""`` where what is in the folder is still true."""
     return _reasons(plan, run, state.read(run.out))
@@ -118,9 +276,7 @@ def reasons(plan: Sequence[Job], run: Run) -> dict[str, str]:
 def _reasons(plan: Sequence[Job], run: Run, known: Known) -> dict[str, str]:
     if run.fresh:
         return {job.id: "asked for by --fresh" for job in plan}
-    return {
-        job.id: keys.reason(job, run.key(job), known.entries.get(job.stem), run.out) for job in plan
-    }
+    return {job.id: reason(job, run.key(job), known.entries.get(job.stem), run.out) for job in plan}
 
 
 def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outcome]:
@@ -144,12 +300,12 @@ def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outco
     """
     watch = watch or Watch()
     if how.store:
-        remote.check(how.store)
-    with _ended_by_signals(), remote.locked(how.out), _told(how.out):
-        known = remote.read(how.out)
+        state.check(how.store)
+    with _ended_by_signals(), state.locked(how.out), _told(how.out):
+        known = state.read(how.out)
         why = _reasons(plan, how, known)
         due = [job for job in plan if why[job.id]]
-        with remote.opened(how.out, known, due, watch.noted) as folder:
+        with state.opened(how.out, known, due, watch.noted) as folder:
             record = Record(folder, how.state, known)
             with contextlib.closing(record.log), _kept(record, how):
                 for job in plan:
@@ -162,47 +318,41 @@ def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outco
 def _make(plan: Sequence[Job], how: Run, record: Record, watch: Watch) -> None:
     if not plan:
         return
-    tasks = [_task(job, how, record.folder.work) for job in plan]
-    by_id = {task.job.id: task for task in tasks}
-    with contextlib.closing(_outcomes(tasks, how, watch)) as arriving:
-        for outcome in arriving:
-            task = by_id[outcome.id]
-            record.add(task.job, outcome, how.key(task.job), Path(task.folder))
-            watch.ended(outcome)
-
-
-def _task(job: Job, how: Run, work: Path) -> Task:
-    return Task(
-        job,
+    place = Place(
         str(how.notebooks.resolve()),
         str(how.data.resolve()),
-        str(work / job.stem),
+        str(record.folder.work),
         how.timeout,
         hidden(how.data, how.notebooks),
         how.store,
     )
+    by_id = {job.id: job for job in plan}
+    with contextlib.closing(_outcomes(plan, place, how, watch)) as arriving:
+        for outcome in arriving:
+            job = by_id[outcome.id]
+            record.add(job, outcome, how.key(job), place.of(job))
+            watch.ended(outcome)
 
 
-def _outcomes(tasks: Sequence[Task], how: Run, watch: Watch) -> Iterator[Outcome]:
+def _outcomes(jobs: Sequence[Job], place: Place, how: Run, watch: Watch) -> Iterator[Outcome]:
     """Choose who makes the reports: this machine or the workers of a cluster."""
-    notebooks = {how.notebooks / f"{task.job.notebook}.ipynb" for task in tasks}
+    notebooks = {how.notebooks / f"{job.notebook}.ipynb" for job in jobs}
     prepare = {
-        "data": str(how.data.resolve()),
+        "data": place.data,
         "data_hash": how.state.data_hash,
         "studies": how.studies,
         "modules": sorted({name for path in notebooks for name in cache.modules_of(path)}),
     }
+    told = {"prepare": prepare, "begun": watch.begun, "noted": watch.noted}
     if how.scheduler:
         from evaluation.batch import cluster
 
-        return cluster.outcomes(
-            tasks, address=how.scheduler, prepare=prepare, begun=watch.begun, noted=watch.noted
-        )
+        return cluster.outcomes(jobs, place, address=how.scheduler, **told)
 
     processors = os.cpu_count() or 1
     # Half as many again: a kernel that starts or ends leaves its processor to another report.
     workers = how.workers or processors + max(processors // 2, 1)
-    return outcomes(tasks, workers=workers, prepare=prepare, begun=watch.begun, noted=watch.noted)
+    return outcomes(jobs, place, workers=workers, **told)
 
 
 @contextlib.contextmanager
@@ -213,7 +363,7 @@ def _kept(record: Record, how: Run) -> Iterator[None]:
     finally:
         texts = record.finish(how.boundaries)
         for name, text in texts.items() if how.store else ():
-            remote.put_text(how.store, name, text)
+            state.put_text(how.store, name, text)
 
 
 @contextlib.contextmanager

@@ -142,14 +142,15 @@ OTHER_CODE = "it has another kepu-evaluation"
 
 
 @dataclass(frozen=True)
-class Task:
-    """One report to make in ``folder``, from notebooks and data, within ``timeout`` seconds.
+class Place:
+    """Where the reports of a run are made: each in a folder of its own below ``folder``.
 
-    ``store`` is an address the files are written to once they are whole, ``""`` for none. ``code``
-    is the :func:`evaluation.base.cache.whole` of the only code that may make it, ``""`` for any.
+    Each is made from ``notebooks`` and ``data`` within ``timeout`` seconds and shows no path of
+    ``hidden``. ``store`` is an address the files are written to once they are whole, ``""`` for
+    none. ``code`` is the :func:`evaluation.base.cache.whole` of the only code that may make it,
+    ``""`` for any.
     """
 
-    job: Job
     notebooks: str
     data: str
     folder: str
@@ -158,41 +159,44 @@ class Task:
     store: str = ""
     code: str = ""
 
-    @property
-    def name(self) -> str:
+    def of(self, job: Job) -> Path:
+        """The folder of a report."""
+        return Path(self.folder, job.stem)
+
+    def name(self, job: Job) -> str:
         """Names its files beside those of other runs, in few bytes: paths of sockets are short."""
-        return hashlib.sha256(self.folder.encode()).hexdigest()[:12]
+        return hashlib.sha256(str(self.of(job)).encode()).hexdigest()[:12]
 
 
-def main(task: dict[str, Any], told: str) -> None:
-    """Do one task, the mapping of a :class:`Task`, and write its outcome into the file ``told``."""
+def main(job: dict[str, Any], place: dict[str, Any], told: str) -> None:
+    """Make a report, of the fields of a job and of its place; write the outcome into ``told``."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     warnings.simplefilter("ignore")
     for name in ("papermill", "nbconvert", "traitlets", "asyncio", "root"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    outcome = make(Task(**{**task, "job": Job(**task["job"])}))
+    outcome = make(Job(**job), Place(**place))
     part = Path(f"{told}.part")
     part.write_text(json.dumps(asdict(outcome), ensure_ascii=False), "utf-8")
     os.replace(part, told)
 
 
-def make(task: Task) -> Outcome:
+def make(job: Job, place: Place) -> Outcome:
     """Execute and write; a failure is an outcome, never an exception."""
     begun = time.monotonic()
-    if task.code and task.code != cache.whole():
-        return Outcome(task.job.id, REFUSED, 0.0, OTHER_CODE)
-    notebook = Path(task.folder, f"{task.job.stem}.ipynb")
-    hidden = tuple((folder, stand_in) for folder, stand_in in task.hidden)
+    if place.code and place.code != cache.whole():
+        return Outcome(job.id, REFUSED, 0.0, OTHER_CODE)
+    notebook = place.of(job) / f"{job.stem}.ipynb"
+    hidden = tuple((folder, stand_in) for folder, stand_in in place.hidden)
     try:
-        executed = _execute(task, notebook, hidden)
-        files, told = _write(task, executed, notebook)
+        executed = _execute(job, place, notebook, hidden)
+        files, told = _write(job, executed, notebook)
         seconds = time.monotonic() - begun
         noise = _complaints(executed)
-        return Outcome(task.job.id, MADE, seconds, warnings=noise, files=files, summary=told)
+        return Outcome(job.id, MADE, seconds, warnings=noise, files=files, summary=told)
     except Exception as error:  # noqa: BLE001 - one region's failure must not stop the others
         _keep_unfinished(notebook, hidden)
-        reason = hide(describe(error, task.timeout), hidden)
-        return Outcome(task.job.id, FAILED, time.monotonic() - begun, reason, passing(error))
+        reason = hide(describe(error, place.timeout), hidden)
+        return Outcome(job.id, FAILED, time.monotonic() - begun, reason, passing(error))
 
 
 def _keep_unfinished(notebook: Path, hidden: tuple[tuple[str, str], ...]) -> None:
@@ -204,42 +208,42 @@ def _keep_unfinished(notebook: Path, hidden: tuple[tuple[str, str], ...]) -> Non
         notebook.unlink()
 
 
-def _execute(task: Task, notebook: Path, hidden: tuple[tuple[str, str], ...]) -> Any:
+def _execute(job: Job, place: Place, notebook: Path, hidden: tuple[tuple[str, str], ...]) -> Any:
     """Run the notebook with papermill; give it back without paths of this machine."""
     import papermill
     from traitlets.config import Config
 
     from evaluation.base import files
 
-    deadline = time.monotonic() + task.timeout
+    deadline = time.monotonic() + place.timeout
     register()
     papermill.execute_notebook(
-        files.literal(Path(task.notebooks, f"{task.job.notebook}.ipynb")),
+        files.literal(Path(place.notebooks, f"{job.notebook}.ipynb")),
         files.literal(notebook),
-        parameters=_parameters(task),
+        parameters=_parameters(job, place),
         engine_name=NAME,
         unfinished=str(notebook),
         request_save_on_cell_execute=False,
         kernel_name=KERNEL,
         language="python",
-        cwd=task.notebooks,
+        cwd=place.notebooks,
         progress_bar=False,
         start_timeout=60,
         timeout_func=lambda cell: max(deadline - time.monotonic(), 0.1),
         shutdown_kernel="immediate",
-        config=Config({"KernelManager": _connection(task)}),
+        config=Config({"KernelManager": _connection(job, place)}),
     )
     return tidy(notebook, hidden)
 
 
 def _write(
-    task: Task, executed: Any, notebook: Path
+    job: Job, executed: Any, notebook: Path
 ) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
     """Write every format; give name and hash of each file, and the summary the page carries."""
     from evaluation.batch import cells
     from evaluation.report.html import write
 
-    job, simulated = task.job, task.job.stem.endswith("_simulated")
+    simulated = job.stem.endswith("_simulated")
     # The page is always made: the front page links it and reads its summary.
     written = write(executed, job.language, ("html", *job.formats), simulated=simulated)
     files = {"notebook": _entry(f"notebooks/{notebook.name}", notebook.read_bytes())}
@@ -264,7 +268,7 @@ def _complaints(executed: Any) -> tuple[str, ...]:
     )
 
 
-def _connection(task: Task) -> dict[str, str]:
+def _connection(job: Job, place: Place) -> dict[str, str]:
     """Say how to reach the kernel: by sockets that are files, named after the report.
 
     Processes that start kernels at once can draw the same free TCP ports, and the later kernel
@@ -273,18 +277,18 @@ def _connection(task: Task) -> dict[str, str]:
     import zmq
 
     if os.name == "posix":
-        file = Path(os.environ["JUPYTER_RUNTIME_DIR"], f"{task.name}.json")
+        file = Path(os.environ["JUPYTER_RUNTIME_DIR"], f"{place.name(job)}.json")
         return {"transport": "ipc", "connection_file": str(file)}
     return {"transport_encryption": "auto" if zmq.has("curve") else "disabled"}
 
 
-def _parameters(task: Task) -> dict[str, Any]:
+def _parameters(job: Job, place: Place) -> dict[str, Any]:
     """Parameters as the kernel needs them: a data folder it can reach from the notebooks."""
-    given = dict(task.job.parameters)
+    given = dict(job.parameters)
     if "data" in given:
-        reached = Path(task.notebooks, given["data"]).resolve()
-        if reached != Path(task.data).resolve():
-            given["data"] = str(Path(task.data).resolve())
+        reached = Path(place.notebooks, given["data"]).resolve()
+        if reached != Path(place.data).resolve():
+            given["data"] = str(Path(place.data).resolve())
     return given
 
 
@@ -353,8 +357,8 @@ class Launcher:
         write_kernel(folder, warm=not self.notice)
         self._runtime = str(self._sockets.enter_context(socket_folder("run-")))
 
-    def start(self, task: Task) -> Any:
-        """Start a process for ``task``; it has ``wait`` and ``kill`` as a ``Popen`` has.
+    def start(self, job: Job, place: Place) -> Any:
+        """Start a process for a report; it has ``wait`` and ``kill`` as a ``Popen`` has.
 
         Raises
         ------
@@ -366,12 +370,16 @@ class Launcher:
             "JUPYTER_PATH": str(self._folder),
             "JUPYTER_RUNTIME_DIR": self._runtime,
         }
-        hidden = (*task.hidden, (self._runtime, "(tmp)"))
-        arguments = {"task": asdict(replace(task, hidden=hidden)), "told": str(self.told(task))}
-        log = str(self.log(task))
+        hidden = (*place.hidden, (self._runtime, "(tmp)"))
+        arguments = {
+            "job": asdict(job),
+            "place": asdict(replace(place, hidden=hidden)),
+            "told": str(self.told(job, place)),
+        }
+        log = str(self.log(job, place))
         if self.notice:
             return self._keep(_fresh(arguments, environment, log))
-        forked = self._forked(arguments, environment | {LOG: log}, log, task.timeout + GRACE)
+        forked = self._forked(arguments, environment | {LOG: log}, log, place.timeout + GRACE)
         return self._keep(forked)
 
     def _forked(
@@ -427,13 +435,13 @@ class Launcher:
             reason = silence or f"the fork server {_ended(code)}"
             self._unprepared = f"the reports could not be prepared: {reason}"
 
-    def told(self, task: Task) -> Path:
+    def told(self, job: Job, place: Place) -> Path:
         """The file a process tells its outcome in; the disk of the reports may be full."""
-        return self._folder / f"{task.name}.json"
+        return self._folder / f"{place.name(job)}.json"
 
-    def log(self, task: Task) -> Path:
-        """What the process of a task wrote to its standard output and error."""
-        return self._folder / f"{task.name}.log"
+    def log(self, job: Job, place: Place) -> Path:
+        """What the process of a report wrote to its standard output and error."""
+        return self._folder / f"{place.name(job)}.log"
 
     def _keep(self, process: Any) -> Any:
         self._running.add(process)
@@ -465,50 +473,50 @@ def _fresh(arguments: dict[str, Any], environment: dict[str, str], log: str) -> 
         )  # fmt: skip
 
 
-def attempt(task: Task, launcher: Launcher, tries: int = 2) -> Outcome:
-    """Make one report in ``task.folder``; try again where the cause of a failure can pass."""
+def attempt(job: Job, place: Place, launcher: Launcher, tries: int = 2) -> Outcome:
+    """Make one report in its folder; try again where the cause of a failure can pass."""
     for number in range(1, tries + 1):
-        shutil.rmtree(task.folder, ignore_errors=True)
-        outcome = replace(_stored(_try(task, launcher), task), attempts=number)
+        shutil.rmtree(place.of(job), ignore_errors=True)
+        outcome = replace(_stored(_try(job, place, launcher), job, place), attempts=number)
         if not outcome.passing or launcher.closed:
             break
     return outcome
 
 
-def _stored(outcome: Outcome, task: Task) -> Outcome:
+def _stored(outcome: Outcome, job: Job, place: Place) -> Outcome:
     """Write a report that was made to the address it is to be kept at."""
-    if not task.store or outcome.status != MADE:
+    if not place.store or outcome.status != MADE:
         return outcome
     try:
-        return state.put(outcome, Path(task.folder), task.store)
+        return state.put(outcome, place.of(job), place.store)
     except KepuError as error:
         return replace(outcome, status=FAILED, error=str(error), passing=True, files={})
 
 
-def _try(task: Task, launcher: Launcher) -> Outcome:
+def _try(job: Job, place: Place, launcher: Launcher) -> Outcome:
     begun = time.monotonic()
 
     def failed(error: str, passing: bool) -> Outcome:
-        return Outcome(task.job.id, FAILED, time.monotonic() - begun, error, passing)
+        return Outcome(job.id, FAILED, time.monotonic() - begun, error, passing)
 
     try:
-        Path(task.folder).mkdir(parents=True)
-        process = launcher.start(task)
+        place.of(job).mkdir(parents=True)
+        process = launcher.start(job, place)
     except OSError as error:
         return failed(f"could not be started ({error.strerror or error})", True)
     try:
-        code = process.wait(task.timeout + GRACE)
+        code = process.wait(place.timeout + GRACE)
     except subprocess.TimeoutExpired:
-        return failed(f"took longer than {task.timeout:g} s (--timeout allows more)", False)
+        return failed(f"took longer than {place.timeout:g} s (--timeout allows more)", False)
     finally:
         process.kill()
         launcher.done(process)
     try:
-        return _read(launcher.told(task), launcher.log(task))
+        return _read(launcher.told(job, place), launcher.log(job, place))
     except FileNotFoundError:
-        return failed(_death(code, launcher.log(task)), True)
+        return failed(_death(code, launcher.log(job, place)), True)
     finally:
-        for path in (launcher.told(task), launcher.log(task)):
+        for path in (launcher.told(job, place), launcher.log(job, place)):
             path.unlink(missing_ok=True)
 
 

@@ -20,8 +20,7 @@ from nbformat import NotebookNode
 
 from evaluation.base.errors import KepuError
 from evaluation.base.files import build_time
-from evaluation.base.text import t
-from evaluation.base.web import link
+from evaluation.base.text import link, t
 from evaluation.report.blocks import Section, Title, stored, to_json
 
 Node = str | dict[str, Any]

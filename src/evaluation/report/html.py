@@ -27,7 +27,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from evaluation.base import web
+from evaluation.base import text as web
 from evaluation.base.errors import KepuError
 from evaluation.base.text import t
 from evaluation.report.blocks import Block, Figure, Part, Table, stored

@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
-from evaluation.base.web import link
+from evaluation.base.text import link
 from evaluation.data.package import COVARIATES, grade_of, has_caveat
 from evaluation.data.rules import BARRED, RATE
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table, Terms
