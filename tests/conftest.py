@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,14 +63,30 @@ def dataset() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def study(dataset) -> Study:
-    return build(dataset, draws=499, seed=1)
+def shared(request, tmp_path_factory) -> Path:
+    """A folder that all processes of a run see."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if hasattr(request.config, "workerinput") else folder
 
 
 @pytest.fixture(scope="session")
-def simulated() -> Study:
+def study(dataset, shared) -> Study:
+    return _once(shared / "study.pickle", lambda: build(dataset, draws=499, seed=1))
+
+
+@pytest.fixture(scope="session")
+def simulated(shared) -> Study:
     folder = DATA / "simulated"
-    return build(load(folder, checked_hash=package_hash(folder)), draws=199, seed=1)
+    data = load(folder, checked_hash=package_hash(folder))
+    return _once(shared / "simulated.pickle", lambda: build(data, draws=199, seed=1))
+
+
+def _once(file: Path, compute: Callable[[], Study]) -> Study:
+    """Compute in the process that comes first; the others read what it kept."""
+    with FileLock(f"{file}.lock"):
+        if not file.exists():
+            file.write_bytes(pickle.dumps(compute()))
+    return pickle.loads(file.read_bytes())
 
 
 def overview_sections() -> dict:
@@ -92,11 +109,8 @@ def draw(context: Context, sections: dict) -> str:
 
 
 @pytest.fixture(scope="session")
-def pages(request, tmp_path_factory) -> Callable[[str, str], Page]:
+def pages(request, shared) -> Callable[[str, str], Page]:
     """The report of a region, or the overview of a region set, drawn once for all processes."""
-    folder = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):  # pytest-xdist: the folder above is shared
-        folder = folder.parent
     known: dict[tuple[str, str], Page] = {}
 
     def make(code: str, language: str) -> str:
@@ -112,7 +126,7 @@ def pages(request, tmp_path_factory) -> Callable[[str, str], Page]:
 
     def page(code: str, language: str) -> Page:
         if (code, language) not in known:
-            file = folder / f"page-{code}-{language}.html"
+            file = shared / f"page-{code}-{language}.html"
             with FileLock(f"{file}.lock"):
                 if not file.exists():
                     file.write_text(make(code, language), encoding="utf-8")

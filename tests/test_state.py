@@ -38,20 +38,20 @@ def quick(monkeypatch, tmp_path_factory) -> set[str]:
     Path("notebooks").mkdir()
     nbformat.write(nbformat.v4.new_notebook(), "notebooks/page.ipynb")
 
-    def outcomes(tasks, **_):
-        for task in tasks:
-            folder = Path(task.folder)
+    def outcomes(jobs, place, **_):
+        for job in jobs:
+            folder = place.of(job)
             folder.mkdir(parents=True)
-            stem = task.job.stem
+            stem = job.stem
             (folder / f"{stem}.ipynb").write_text("{}", "utf-8")
-            if task.job.region in failing:
-                yield Outcome(task.job.id, FAILED, 1.0, "ValueError: odd")
+            if job.region in failing:
+                yield Outcome(job.id, FAILED, 1.0, "ValueError: odd")
                 continue
             files = {"notebook": _entry(f"notebooks/{stem}.ipynb", b"{}")}
-            for kind in ("html", *task.job.formats):
+            for kind in ("html", *job.formats):
                 (folder / f"{stem}.{kind}").write_bytes(b"<h1>new</h1>")
                 files[kind] = _entry(f"{stem}.{kind}", b"<h1>new</h1>")
-            yield Outcome(task.job.id, MADE, 1.0, files=files)
+            yield Outcome(job.id, MADE, 1.0, files=files)
 
     monkeypatch.setattr(run, "outcomes", outcomes)
     return failing

@@ -12,7 +12,6 @@ from scipy import optimize
 from typer.testing import CliRunner
 
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.batch import cli
 from evaluation.batch.cli import app
 from evaluation.evidence.headline import TERM
 from evaluation.models.columns import Inference
@@ -299,7 +298,7 @@ def test_money_and_what_it_pays_for_are_not_changed_together(study):
 
 
 def test_the_command_prints_text_and_json(study, monkeypatch):
-    monkeypatch.setattr(cli, "_study", lambda *_: study)
+    monkeypatch.setattr("evaluation.study.load_study", lambda *_, **__: study)
     plan = ["scenario", "150000", "--set", "facility=+40%", "--budget", "118000000"]
     said = CliRunner().invoke(app, plan)
     assert said.exit_code == 0, said.output
