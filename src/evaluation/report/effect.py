@@ -341,9 +341,16 @@ def association(context: Context) -> Parts:
 
 def limits(context: Context) -> tuple:
     """Blocks on what stands between these data and a judgement."""
-    w = context.writer
-    items = tuple(w.t(f"effect.limit.{key}") for key in ("proxy", "order", "survey", "power"))
-    return (Heading(w.t("effect.limits")), Items(items))
+    w, data = context.writer, context.study.dataset
+    proxies = data.doses["indicator"].map(data.indicators.set_index("indicator")["proxy"])
+    items = [w.t("effect.limit.order"), w.t("effect.limit.power")]
+    rates = context.study.rates
+    if rates.loc[rates["region_code"].isin(data.model_regions), "n_assumed"].mean() > FEW:
+        items.insert(1, w.t("effect.limit.survey"))
+    if proxies.any():
+        names = context.listed(w.dose(dose, short=True) for dose in data.doses["dose"][proxies])
+        items.insert(0, w.t("effect.limit.proxy", doses=names))
+    return (Heading(w.t("effect.limits")), Items(tuple(items)))
 
 
 def _main(context: Context) -> list[Estimate]:
@@ -474,6 +481,7 @@ def _here(context: Context) -> list:
 
 # What goes with gains in literacy: scatter, estimates, words and power.
 MAIN = "gain_regression"
+FEW = 0.5  # share of rates whose sample is assumed, above which few are known
 DIGITS = 3
 
 

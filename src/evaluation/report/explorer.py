@@ -60,7 +60,7 @@ def named(w: Writer, plan: Plan, key: str) -> Markup:
     return w.series(
         w.t(
             "explore.change",
-            dose=w.t(f"short.{column}"),
+            dose=w.term(column),
             rise=w.number(f"{key}.{name}", plan.changes[name], "percent", 0, signed=True),
         )
         for column, name in columns.items()
@@ -288,8 +288,7 @@ class _Panel:
         self._explorer, self._moving = explorer, False
         self._money = w.dataset.money
         labels = {
-            name: str(w.t("explore.slider", dose=w.dose(name)))
-            for name in explorer.plans.levers
+            name: str(w.t("explore.slider", dose=w.dose(name))) for name in explorer.plans.levers
         }
         self.sliders = {
             name: widgets.IntSlider(

@@ -51,7 +51,7 @@ def condition_number(frame: pd.DataFrame) -> float:
 
 
 def _names(page: Context, columns: pd.Index) -> list[str]:
-    return [str(page.writer.t(f"short.{column}")) for column in columns]
+    return [page.writer.term(column) for column in columns]
 
 
 def heat_map(page: Context) -> View:
@@ -91,7 +91,7 @@ def factors(page: Context) -> View:
     worst = vif[doses].idxmax()
     lead = w.t(
         "view.factors",
-        worst=w.t(f"short.{worst}"),
+        worst=w.term(worst),
         vif=w.number(f"vif.{worst}", vif[worst], "", 1),
         error=w.number(f"vif.{worst}.error", np.sqrt(vif[worst]), "", 1),
         condition=w.number("condition", condition_number(frame), "", 1),

@@ -77,6 +77,12 @@ class Writer:
         """What the package calls a dose."""
         return self.dataset.dose_label(name, self.language, short)
 
+    def term(self, column: str) -> str:
+        """Short name of a column of the panel: a dose's, else that of the table of texts."""
+        name = column.removeprefix("log2_")
+        known = set(self.dataset.doses["dose"])
+        return self.dose(name, short=True) if name in known else str(self.t(f"short.{column}"))
+
     def name(self, code: str) -> str:
         return self._regions.at[code, f"name_{self.language}"]
 

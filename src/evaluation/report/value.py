@@ -434,7 +434,8 @@ def _efficiency(context: Context) -> Paragraph:
         regions=w.number("efficiency.regions", len(found.table), "", 0),
         **counts,
     )
-    return Paragraph(w.joined(text, w.t("value.efficiency.inputs")))
+    inputs = context.listed(w.dose(name, short=True) for name in found.inputs)
+    return Paragraph(w.joined(text, w.t("value.efficiency.inputs", inputs=inputs)))
 
 
 # What was spent, what it is worth, what could be moved: the views of the notebook on value.
