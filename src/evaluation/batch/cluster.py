@@ -27,7 +27,7 @@ from typing import Any
 from evaluation.base import cache
 from evaluation.base import files as private
 from evaluation.base.errors import KepuError
-from evaluation.batch import state
+from evaluation.batch import store
 from evaluation.batch.plan import Job
 from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome
 from evaluation.batch.worker import GRACE, OTHER_CODE, Launcher, Place, attempt
@@ -315,7 +315,7 @@ def unfit(response: Response) -> str:
     if place.store:
         root = place.store.rstrip("/")
         urls = all(e["url"] == f"{root}/{e['name']}" for e in outcome.files.values())
-        if not urls or not state.seen(outcome, place.store):
+        if not urls or not store.seen(outcome, place.store):
             return f"what it wrote to {place.store} is not seen here, give an address all reach"
         return ""
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in response.files.items()}

@@ -26,7 +26,7 @@ from papermill.iorw import write_ipynb
 
 from evaluation.base import cache
 from evaluation.base.errors import KepuError
-from evaluation.batch import state
+from evaluation.batch import store
 from evaluation.batch.kernels import (
     ADDRESS,
     LOG,
@@ -488,7 +488,7 @@ def _stored(outcome: Outcome, job: Job, place: Place) -> Outcome:
     if not place.store or outcome.status != MADE:
         return outcome
     try:
-        return state.put(outcome, place.of(job), place.store)
+        return store.put(outcome, place.of(job), place.store)
     except KepuError as error:
         return replace(outcome, status=FAILED, error=str(error), passing=True, files={})
 
