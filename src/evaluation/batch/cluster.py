@@ -29,7 +29,7 @@ from evaluation.base import files as private
 from evaluation.base.errors import KepuError
 from evaluation.batch import store
 from evaluation.batch.plan import Job
-from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome
+from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome, expected
 from evaluation.batch.worker import GRACE, OTHER_CODE, Launcher, Place, attempt
 from evaluation.data.tables import package_files
 
@@ -308,9 +308,7 @@ def unfit(response: Response) -> str:
         return "it answered for another report"
     if outcome.status != MADE:
         return "" if set(response.files) <= {f"{job.stem}.ipynb"} else "it sent other files"
-    names = {kind: f"{job.stem}.{kind}" for kind in {"html", *job.formats}}
-    names["notebook"] = f"notebooks/{job.stem}.ipynb"
-    if {kind: entry["name"] for kind, entry in outcome.files.items()} != names:
+    if {kind: entry["name"] for kind, entry in outcome.files.items()} != expected(job):
         return "it sent other files"
     if place.store:
         root = place.store.rstrip("/")
@@ -319,8 +317,8 @@ def unfit(response: Response) -> str:
             return f"what it wrote to {place.store} is not seen here, give an address all reach"
         return ""
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in response.files.items()}
-    told = {Path(entry["name"]).name: entry["sha256"] for entry in outcome.files.values()}
-    return "" if hashes == told else "the files it sent are not the ones it made"
+    stated = {Path(entry["name"]).name: entry["sha256"] for entry in outcome.files.values()}
+    return "" if hashes == stated else "the files it sent are not the ones it made"
 
 
 def pack(place: Place, prepare: Mapping[str, Any]) -> Bundle:

@@ -66,6 +66,12 @@ def kinds(stem: str) -> dict[str, str]:
     return {kind: f"{stem}.{kind}" for kind in FORMATS} | {"notebook": f"{NOTEBOOKS}/{stem}.ipynb"}
 
 
+def expected(job: Job) -> dict[str, str]:
+    """The files of a report that is made; always a page, which the front page links and reads."""
+    wanted = {"html", *job.formats, "notebook"}
+    return {kind: name for kind, name in kinds(job.stem).items() if kind in wanted}
+
+
 def unfinished(stem: str) -> str:
     """Where the notebook of a report that failed is kept."""
     return f"{FAILED_NOTEBOOKS}/{stem}.ipynb"
@@ -110,7 +116,8 @@ def read(out: Path) -> Known:
         late = {e["entry"]["stem"]: e["entry"] for e in events if e["event"] == "report"}
         begun = [e["stem"] for e in events if e["event"] == "filing"]
     entries |= late
-    files = [_named(entry) for entry in entries.values()] + [_every(stem) for stem in begun]
+    files = [_named(entry) for entry in entries.values()]
+    files += [{*kinds(stem).values(), unfinished(stem)} for stem in begun]
     return Known(
         entries, manifest["run"], manifest["front"], texts[PAGE],
         files=frozenset(manifest["files"]).union(*files),
@@ -118,10 +125,6 @@ def read(out: Path) -> Known:
         ours=bool(manifest["run"] or events or os.path.isdir(out / OWN)),
         unreadable=unreadable,
     )  # fmt: skip
-
-
-def _every(stem: str) -> set[str]:
-    return {*kinds(stem).values(), unfinished(stem)}
 
 
 def _named(entry: Mapping[str, Any]) -> set[str]:
@@ -204,6 +207,8 @@ def _json(text: str) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+# What an entry says of its report as the plan does.
+IDENTITY = ("id", "stem", "notebook", "region", "level", "names", "language", "parameters")
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "id": str, "stem": str, "notebook": str, "region": str, "level": str, "names": dict,
     "language": str, "parameters": dict, "status": str, "seconds": (int, float), "attempts": int,
@@ -403,9 +408,7 @@ def in_the_way(out: Path, known: Known, jobs: Sequence[Job]) -> list[str]:
     places = {name: private.inside(out, name) for name in (NOTEBOOKS, FAILED_NOTEBOOKS)}
     found = [n for n, path in places.items() if os.path.lexists(path) and not path.is_dir()]
     for job in jobs:
-        written = kinds(job.stem)
-        wanted = [written[kind] for kind in dict.fromkeys(("html", *job.formats, "notebook"))]
-        for name in (*wanted, unfinished(job.stem)):
+        for name in (*expected(job).values(), unfinished(job.stem)):
             path = private.inside(out, name)
             folder = path.is_dir() and not path.is_symlink()
             if folder or (os.path.lexists(path) and name not in known.files):
@@ -482,10 +485,10 @@ class Record:
 
     def left(self, job: Job) -> Outcome:
         """Note a report that is still true; give its outcome."""
-        found = Outcome(job.id, CACHED, 0.0, files=dict(self.entries[job.stem]["files"]))
-        self.outcomes[job.id] = found
+        outcome = Outcome(job.id, CACHED, 0.0, files=dict(self.entries[job.stem]["files"]))
+        self.outcomes[job.id] = outcome
         self.log.write("cached", id=job.id)
-        return found
+        return outcome
 
     def add(self, job: Job, outcome: Outcome, key: Mapping[str, str], made: Path) -> None:
         """Take an outcome with its files in ``made``; ``key``: the hashes the report rests on."""
@@ -496,7 +499,7 @@ class Record:
         self.entries[job.stem] = entry(job, outcome, self.state, key, before, self.folder.out)
         self.log.write("report", entry=self.entries[job.stem])
 
-    def told(self) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """What the manifest tells of the run: start, duration, counts, versions, data."""
         counts = [outcome.status for outcome in self.outcomes.values()]
         return {
@@ -511,7 +514,7 @@ class Record:
 
     def finish(self, own: front.Boundaries | None = None) -> dict[str, str]:
         """Write manifest and front page, end the log; give their texts by name."""
-        texts = write(self.folder, self.known, self.entries, self.told(), own)
+        texts = write(self.folder, self.known, self.entries, self.run(), own)
         self.log.write("finished")
         return texts
 
@@ -535,15 +538,8 @@ def entry(
     earlier = {}
     if not made and before and (out / f"{job.stem}.html").is_file():
         earlier = before.get("earlier") or {n: before[n] for n in ("file", "date", "data_hash")}
-    found = {
-        "id": job.id,
-        "stem": job.stem,
-        "notebook": job.notebook,
-        "region": job.region,
-        "level": job.level,
-        "names": job.names,
-        "language": job.language,
-        "parameters": job.parameters,
+    fields = {
+        **{name: getattr(job, name) for name in IDENTITY},
         "status": outcome.status,
         "seconds": round(outcome.seconds, 1),
         "attempts": outcome.attempts,
@@ -558,7 +554,7 @@ def entry(
         "data_hash": state.data_hash,
         "simulated": state.simulated,
     }
-    return {**found, "sum": _sum(found)}
+    return {**fields, "sum": _sum(fields)}
 
 
 def write(
@@ -587,17 +583,17 @@ def write(
     key = _front_key(run, listed, own)
     same = known.front == {"key": key, "sha256": _hash(known.page)}
     page = known.page if same else index(run, listed, own)
-    drawn = {"key": key, "sha256": _hash(page)}
-    texts = {MANIFEST: _dump(run, listed, drawn, folder), PAGE: page}
+    shown_as = {"key": key, "sha256": _hash(page)}
+    texts = {MANIFEST: _dump(run, listed, shown_as, folder), PAGE: page}
     for name, text in texts.items():
         folder.write(name, text)
     return texts
 
 
-def _dump(run: Any, reports: Any, drawn: Any, folder: Folder) -> str:
+def _dump(run: Any, reports: Any, page: Any, folder: Folder) -> str:
     """The text of a manifest."""
     files = [name for name in sorted(folder.files) if os.path.lexists(folder.out / name)]
-    manifest = {"run": run, "reports": reports, "front": drawn, "files": files}
+    manifest = {"run": run, "reports": reports, "front": page, "files": files}
     return json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
 
 
