@@ -512,22 +512,21 @@ def _paint(row: Row, measure: str, edges: Sequence[float]) -> Paint:
         return Paint(NONE, False, "", cell.text)
     kind = f"q{sum(value >= edge for edge in edges[1:-1])}"
     mark = f"{fixed(value, 1)}%" if measure == "rate" else signed(value)
-    return Paint(kind, _untold(row.summary, measure), mark, _told(row.summary, measure))
+    return Paint(kind, _uncertain(row.summary, measure), mark, _words(row.summary, measure))
 
 
-def _told(summary: Mapping[str, Any], measure: str) -> Pair:
+def _words(summary: Mapping[str, Any], measure: str) -> Pair:
     """A coloured figure in words: with unit, interval, date and what bears on reading it."""
-    found = cells(summary)
-    cell = found[MEASURED_COLUMNS[measure]]
     if measure == "gain":
+        cell = _gain(summary)
         return Cell(pair("front.points.year", value=cell.main), cell.beside).text
-    beside = found["standing"]
-    if beside.beside:
-        beside = Cell(beside.main, pair("front.points", value=beside.beside))
-    return Cell(cell.text, beside.text).text
+    standing = _standing(summary)
+    if standing.beside:
+        standing = Cell(standing.main, pair("front.points", value=standing.beside))
+    return Cell(_latest(summary).text, standing.text).text
 
 
-def _untold(summary: Mapping[str, Any], measure: str) -> bool:
+def _uncertain(summary: Mapping[str, Any], measure: str) -> bool:
     """Whether the interval leaves open what the colour seems to say."""
     if measure == "rate":
         return summary["standing"]["side"] in ("near", "alone")

@@ -103,7 +103,7 @@ def outcomes(
     client = _connect(address)
     try:
         _check_workers(client, address)
-        yield from _Run(client, address, noted).outcomes(jobs, place, pack(place, prepare), begun)
+        yield from _Run(client, address, pack(place, prepare), noted).outcomes(jobs, place, begun)
     finally:
         client.close(timeout=CONNECT)
 
@@ -167,33 +167,31 @@ class _Asked:
     """A request under way: which try it is, and the workers it may run on, all where empty."""
 
     request: Request
-    number: int
-    workers: frozenset[str]
+    number: int = 1
+    workers: frozenset[str] = frozenset()
 
 
 class _Run:
     """The reports of one run on a scheduler."""
 
-    def __init__(self, client: Any, address: str, noted: Callable[[str], None]):
-        self._client, self._address, self._noted = client, address, noted
+    def __init__(self, client: Any, address: str, bundle: Bundle, noted: Callable[[str], None]):
+        self._client, self._address, self._bundle, self._noted = client, address, bundle, noted
         self._token = secrets.token_hex(16)
         self._arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._asked: dict[Any, _Asked] = {}
         self._refusing: set[str] = set()
-        self._bundle: Bundle | None = None
         self._sent: Any = None
         self._deserted = 0.0  # when the last worker was missed
 
     def outcomes(
-        self, jobs: Sequence[Job], place: Place, bundle: Bundle, begun: Callable[[str], None]
+        self, jobs: Sequence[Job], place: Place, begun: Callable[[str], None]
     ) -> Iterator[Outcome]:
         """Ask for every report, again where a worker refuses it, and yield what becomes of it."""
-        self._bundle = bundle
         self._send()
         place = replace(place, code=cache.whole())
         for job in jobs:
             begun(job.id)
-            self._ask(_Asked(Request(self._token, bundle.hash, job, place), 1, frozenset()))
+            self._ask(_Asked(Request(self._token, self._bundle.hash, job, place)))
         while self._asked:
             future = self._next()
             asked = self._asked.pop(future, None)
@@ -247,7 +245,7 @@ class _Run:
             if workers and asked.workers and not asked.workers & workers:
                 del self._asked[future]
                 future.release()
-                self._ask(replace(asked, number=asked.number + 1, workers=frozenset()))
+                self._ask(_Asked(asked.request, asked.number + 1))
 
     def _lost(self) -> KepuError:
         return KepuError(
@@ -286,7 +284,7 @@ class _Run:
             raise self._lost()
         if self._sent.status != "finished":
             self._send()
-        self._ask(_Asked(asked.request, asked.number + 1, frozenset()))
+        self._ask(_Asked(asked.request, asked.number + 1))
 
     def _ask_another(self, asked: _Asked, worker: str, reason: str) -> Outcome | None:
         """Ask a worker that has our package and has refused nothing, if there is one."""
@@ -420,7 +418,7 @@ def _site(bundle: Bundle) -> Iterator[_Site]:
         _sites[bundle.hash] = site  # the last one used is the last
         site.users += 1
         idle = [name for name, each in _sites.items() if not each.users]
-        for name in idle[: len(idle) - IDLE_SITES if len(idle) > IDLE_SITES else 0]:
+        for name in idle[: max(len(idle) - IDLE_SITES, 0)]:
             _sites.pop(name).close()
         if site.users == 1:  # no report is reading them
             site.unpack(bundle.files)

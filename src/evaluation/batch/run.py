@@ -268,15 +268,15 @@ def today() -> date:
 # Run a plan: make what is not there yet, file it whole, and leave a true record of the folder.
 
 
-def reasons(plan: Sequence[Job], run: Run) -> dict[str, str]:
-    """Say for each job why it must be made, ``""`` where what is in the folder is still true."""
-    return _reasons(plan, run, state.read(run.out))
+def reasons(plan: Sequence[Job], run: Run, known: Known | None = None) -> dict[str, str]:
+    """Say for each job why it must be made, ``""`` where what is in the folder is still true.
 
-
-def _reasons(plan: Sequence[Job], run: Run, known: Known) -> dict[str, str]:
+    ``known`` is the state of the folder, read where it is not given.
+    """
     if run.fresh:
         return {job.id: "asked for by --fresh" for job in plan}
-    return {job.id: reason(job, run.key(job), known.entries.get(job.stem), run.out) for job in plan}
+    entries = (known or state.read(run.out)).entries
+    return {job.id: reason(job, run.key(job), entries.get(job.stem), run.out) for job in plan}
 
 
 def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outcome]:
@@ -303,7 +303,7 @@ def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outco
         store.check(how.store)
     with _ended_by_signals(), state.locked(how.out), _told(how.out):
         known = state.read(how.out)
-        why = _reasons(plan, how, known)
+        why = reasons(plan, how, known)
         due = [job for job in plan if why[job.id]]
         with state.opened(how.out, known, due, watch.noted) as folder:
             record = Record(folder, how.state, known)
