@@ -177,8 +177,8 @@ def test_malformed_files_are_violations_not_tracebacks(tmp_path):
     places = {(v.file, v.row, v.column): v.rule for v in check(root)}
     assert places[("waves.csv", None, "")] == "file is missing"
     assert "not UTF-8" in places[("sources.csv", None, "")]
-    assert "more than 7 cells" in places[("regions.csv", 4, "")]
-    assert "fewer than 7 cells" in places[("regions.csv", 6, "name_en")]
+    assert "more than 8 cells" in places[("regions.csv", 4, "")]
+    assert "fewer than 8 cells" in places[("regions.csv", 6, "name_en")]
     assert places[("regions.csv", 8, "")] == "line is empty"
     assert places[("units.csv", 1, "factor")] == "column is missing"
     assert places[("units.csv", 1, "multiple")] == "column 'multiple' is not described"

@@ -19,7 +19,8 @@ DOSES = ("facility", "personnel", "activity", "fund")
 
 def estimates_of(study, draws: int = 99, seed: int = 1, provinces=None, doses=DOSES):
     panel = study.provinces if provinces is None else provinces
-    return studies.estimate(panel, study.levels, pd.Series(doses), draws=draws, seed=seed)
+    named = pd.DataFrame({"dose": doses, "label_zh": doses, "label_en": doses})
+    return studies.estimate(panel, study.levels, named, draws=draws, seed=seed)
 
 
 def result(low: float, high: float) -> Result:

@@ -211,7 +211,6 @@ def test_every_family_of_keys_covers_its_vocabulary(dataset):
         "band.": BANDS,
         "group.": GROUPS,
         "domain.": {*DOMAINS, *dataset.indicators["domain"], *dataset.measures["domain"]},
-        "dose.": dataset.doses["dose"],
         "effect.table.": MODELS,
         "caveat.": caveats,
         "parameter.": dataset.assumptions["parameter"],

@@ -171,7 +171,8 @@ class Study(Spoken):
         items = [e for e in self.estimates if e.model == MAIN_MODELS[0] and e.result is not None]
         if not items:
             raise KepuError("No figure: no dose can be estimated from these data.")
-        rows = [vars(e.result) | {"label": str(t(f"dose.{e.dose}", language))} for e in items]
+        label = self.dataset.dose_label
+        rows = [vars(e.result) | {"label": label(e.dose, language)} for e in items]
         return figures().estimates(pd.DataFrame(rows), str(t("axis.effect", language)))
 
     def __repr__(self) -> str:
@@ -201,7 +202,7 @@ def band_rates(dataset: Dataset) -> pd.DataFrame:
 
 
 def estimate(
-    provinces: pd.DataFrame, levels: pd.DataFrame, doses: pd.Series, *, draws: int, seed: int
+    provinces: pd.DataFrame, levels: pd.DataFrame, doses: pd.DataFrame, *, draws: int, seed: int
 ) -> tuple[Estimate, ...]:
     """Gain regression and two-way fixed effects for each dose, Holm over doses by model.
 
@@ -209,11 +210,14 @@ def estimate(
     level in the fixed effects.
     """
     run, rows = Inference(draws, seed), []
+    labels = doses[["label_zh", "label_en"]].rename(columns=lambda name: name[-2:])
+    names = labels.to_dict("records")
     for model, frame in zip(MAIN_MODELS, (provinces, levels), strict=True):
-        tried = [attempt(dose, model, frame, f"log2_{dose}", run) for dose in doses]
+        tried = [attempt(dose, model, frame, f"log2_{dose}", run) for dose in doses["dose"]]
         known = [e.result.p for e in tried if e.result]
         adjusted = iter(holm(known) if known else ())
-        rows += [replace(e, p_holm=float(next(adjusted))) if e.result else e for e in tried]
+        tried = [replace(e, p_holm=float(next(adjusted))) if e.result else e for e in tried]
+        rows += [replace(e, names=own) for e, own in zip(tried, names, strict=True)]
     return tuple(rows)
 
 
@@ -235,7 +239,7 @@ def build(
         targets=targets(dataset.facts, dataset.sources, dataset.contradictions),
         provinces=frames.provinces,
         levels=frames.levels,
-        estimates=estimate(frames.provinces, frames.levels, dataset.doses["dose"], **run),
+        estimates=estimate(frames.provinces, frames.levels, dataset.doses, **run),
         headline=composite,
         outlook=outlook(dataset, frames.rates),
         value=assemble(dataset, frames, composite, **run),

@@ -61,7 +61,7 @@ def calibrate(
     panels: Annotated[int, typer.Option(min=1, max=1_000_000, help="Simulated panels.")] = 2000,
     draws: Annotated[int, typer.Option(min=99, max=100_000, help="Bootstrap draws in each.")] = 999,
     treated: Annotated[int, typer.Option(min=0, help="Regions with a 0/1 dose.")] = 0,
-    dose: Annotated[str, typer.Option(help="Dose of the actual panel.")] = "facility",
+    dose: Annotated[str, typer.Option(help="Dose of the actual panel.  [default: the first]")] = "",
     workers: Annotated[int | None, typer.Option(min=1, max=256, help="Processes.")] = None,
     seed: SEED = START,
     json_: JSON = False,
@@ -73,6 +73,7 @@ def calibrate(
 
     if design == "actual":
         dataset = _dataset(data)
+        dose = dose or dataset.doses["dose"].iloc[0]
         _doses(dataset, [dose])
         scenario = recovery.actual(model_panels.panels(dataset), dose)
     else:

@@ -100,6 +100,21 @@ class Dataset(Spoken):
         lowest = ~self.regions["code"].isin(self.regions["parent_code"])
         return pd.Index(self.regions.loc[lowest, "code"])
 
+    @property
+    def levers(self) -> tuple[str, ...]:
+        """Doses that a programme sets directly: all but those of money."""
+        return tuple(self.doses.loc[self.doses["domain"] != "fund", "dose"])
+
+    @property
+    def money(self) -> str:
+        """The first dose of money, which pays for the others; ``""`` where none is declared."""
+        return next(iter(self.doses.loc[self.doses["domain"] == "fund", "dose"]), "")
+
+    def dose_label(self, dose: str, language: str, short: bool = False) -> str:
+        """What the package calls a dose; its ``short`` name where it declares one."""
+        row = self.doses.loc[self.doses["dose"] == dose].iloc[0]
+        return str((short and row[f"short_{language}"]) or row[f"label_{language}"])
+
     def counts(self) -> dict[str, int]:
         """Number of rows of each table."""
         return {name: len(getattr(self, name)) for name in TABLES}

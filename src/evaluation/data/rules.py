@@ -257,6 +257,18 @@ def tables_are_filled(tables: Tables) -> list[Violation]:
     return [Violation(f"{name}.csv", None, "", "no rows", "add at least one row") for name in empty]
 
 
+@needs(assumptions="parameter level wave")
+def a_design_effect_holds_for_all(tables: Tables) -> list[Violation]:
+    """Every rate has a design effect: there is one for all levels and waves."""
+    table = tables["assumptions"]
+    general = (table["level"] == "all") & (table["wave"] == "")
+    if (general & (table["parameter"] == "design_effect")).any():
+        return []
+    rule = "no design_effect holds for all levels and waves"
+    remedy = "add a row with level all and no wave; rows of a level or wave go before it"
+    return [Violation("assumptions.csv", None, "parameter", rule, remedy)]
+
+
 # A gain is the difference of two levels, each printed with two decimals.
 GAIN_TOLERANCE = 0.011
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -477,6 +489,7 @@ RULES: tuple[Rule, ...] = (
     languages_are_paired,
     cells_are_trimmed,
     tables_are_filled,
+    a_design_effect_holds_for_all,
     factors_are_positive,
     no_region_is_its_own_parent,
     one_wave_has_one_rate,

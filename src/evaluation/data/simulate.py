@@ -446,6 +446,7 @@ def _labels(facts: pd.DataFrame, main: Mapping[str, pd.DataFrame]) -> dict[str, 
     doses["domain"], doses["indicator"] = doses["dose"], [INDICATORS[k][0] for k in DOSE_ROWS]
     for language, mark in MARK.items():
         doses[f"label_{language}"] += mark
+        doses[f"short_{language}"] = ""
     return {"indicators": indicators, "units": pd.concat([main["units"], units]), "doses": doses}
 
 

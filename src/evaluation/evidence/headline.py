@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -119,7 +119,8 @@ class Estimate:
     """What one model says of one dose or of the composite, or why it can say nothing.
 
     ``result`` is ``None`` exactly when ``reason`` is not empty. ``p_holm`` adjusts the p-value for
-    the doses tried together with the same model.
+    the doses tried together with the same model; ``names`` are the package's of the dose, by
+    language.
     """
 
     dose: str
@@ -127,6 +128,7 @@ class Estimate:
     result: Result | None
     reason: str = ""
     p_holm: float = float("nan")
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
@@ -138,7 +140,8 @@ class Estimate:
         if self.result is not None:
             return self.result.summary(language)
         model = t(f"rung.{self.model}", language)
-        dose = t("composite.name" if self.dose == TERM else f"dose.{self.dose}", language)
+        own = self.names.get(language, self.dose)
+        dose = t("composite.name", language) if self.dose == TERM else own
         return say("speak.estimate.absent", language, dose=dose, model=model, reason=self.reason)
 
 

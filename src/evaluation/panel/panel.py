@@ -222,8 +222,9 @@ def rates(dataset: Dataset, assumed: Assumed | None = None) -> pd.DataFrame:
         wave=lambda x: x["year"].astype(int)
     )
     frame = frame.join(sample_sizes(dataset, frame, assumed))
-    deff = assumed.design_effect or design_effect(dataset)
+    deff = _design_effects(dataset, frame, assumed)
     p, known = frame["rate"].to_numpy() / 100, frame["n"].notna().to_numpy()
+    deff = deff[known]
     for column in ("variance", "low", "high"):
         frame[column] = np.nan
     n = frame.loc[known, "n"].to_numpy()
@@ -236,10 +237,30 @@ def rates(dataset: Dataset, assumed: Assumed | None = None) -> pd.DataFrame:
     return frame[columns].sort_values(["region_code", "wave"], ignore_index=True)
 
 
+def _design_effects(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> np.ndarray:
+    """The design effect of each rate: of its level and wave, its level, its wave, else of all."""
+    table = dataset.assumptions[dataset.assumptions["parameter"] == "design_effect"]
+    declared = table.set_index(["level", "wave"])["value"].to_dict()
+    if assumed.design_effect:
+        return np.full(len(rates), assumed.design_effect)
+    levels, waves = rates["region_code"].map(_level(dataset.regions)), rates["wave"].astype(str)
+    return np.array(
+        [
+            next(
+                declared[key]
+                for key in ((level, wave), (level, ""), ("all", wave), ("all", ""))
+                if key in declared
+            )
+            for level, wave in zip(levels, waves, strict=True)
+        ],
+        dtype=float,
+    )
+
+
 def design_effect(dataset: Dataset) -> float:
-    """The declared design effect of the survey."""
-    table = dataset.assumptions
-    return float(table.loc[table["parameter"] == "design_effect", "value"].iloc[0])
+    """The declared design effect of surveys without one of their own level or wave."""
+    table = dataset.assumptions[dataset.assumptions["parameter"] == "design_effect"]
+    return float(table.loc[(table["level"] == "all") & (table["wave"] == ""), "value"].iloc[0])
 
 
 def gains(rate_table: pd.DataFrame, waves: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:

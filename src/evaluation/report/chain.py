@@ -263,7 +263,11 @@ def _plan(context: Context) -> Plan | None:
     if paid is None or funded is None or every is None or every["value"] <= funded["value"]:
         return None
     factor = float(every["value"] / funded["value"])
-    changes = [Change("facility", factor)]
+    doses = context.study.dataset.doses
+    facilities = doses.loc[doses["domain"] == "facility", "dose"]
+    if facilities.empty:
+        return None
+    changes = [Change(facilities.iloc[0], factor)]
     try:
         found = scenario(context.study, context.code, changes, budget=float(paid["value"]))
     except KepuError:

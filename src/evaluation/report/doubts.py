@@ -135,7 +135,7 @@ def opening(page: Context, draws: int, seed: int) -> View:
             w.number(f"shift.{item.dose}", shift, "", DIGITS, signed=True),
             w.number(f"opening.{item.dose}", level, "", DIGITS, signed=True),
         ]
-        rows.append((w.t(f"dose.{item.dose}"), *cells))
+        rows.append((w.dose(item.dose), *cells))
     lead = w.t("view.opening", **w.numbers("opening", doses=len(held), changed=changed))
     columns = ("dose", "with_opening", "without_opening", "shift", "opening_coefficient")
     body = table(page, w.t("view.opening.table"), columns, rows, range(1, 5))

@@ -181,7 +181,7 @@ def strength(context: Context) -> Parts:
 
 
 def _parts(context: Context, doses: tuple[str, ...]) -> str:
-    return context.listed(context.writer.t(f"dose.short.{dose}") for dose in doses)
+    return context.listed(context.writer.dose(dose, short=True) for dose in doses)
 
 
 def digits(error: float) -> int:
@@ -341,9 +341,16 @@ def association(context: Context) -> Parts:
 
 def limits(context: Context) -> tuple:
     """Blocks on what stands between these data and a judgement."""
-    w = context.writer
-    items = tuple(w.t(f"effect.limit.{key}") for key in ("proxy", "order", "survey", "power"))
-    return (Heading(w.t("effect.limits")), Items(items))
+    w, data = context.writer, context.study.dataset
+    proxies = data.doses["indicator"].map(data.indicators.set_index("indicator")["proxy"])
+    items = [w.t("effect.limit.order"), w.t("effect.limit.power")]
+    rates = context.study.rates
+    if rates.loc[rates["region_code"].isin(data.model_regions), "n_assumed"].mean() > FEW:
+        items.insert(1, w.t("effect.limit.survey"))
+    if proxies.any():
+        names = context.listed(w.dose(dose, short=True) for dose in data.doses["dose"][proxies])
+        items.insert(0, w.t("effect.limit.proxy", doses=names))
+    return (Heading(w.t("effect.limits")), Items(tuple(items)))
 
 
 def _main(context: Context) -> list[Estimate]:
@@ -377,8 +384,7 @@ def _told(estimates: list[Estimate]) -> list[Estimate]:
 
 
 def _names(context: Context, estimates: list[Estimate], short: bool = False) -> str:
-    w, stem = context.writer, "dose.short" if short else "dose"
-    return context.listed([w.t(f"{stem}.{item.dose}") for item in estimates])
+    return context.listed([context.writer.dose(item.dose, short) for item in estimates])
 
 
 def _key(item: Estimate) -> str:
@@ -392,7 +398,7 @@ def _unit(item: Estimate) -> str:
 def estimate_sentence(context: Context, item: Estimate) -> Markup:
     """What one estimate permits to be said."""
     w = context.writer
-    name = w.t(f"dose.{item.dose}")
+    name = w.dose(item.dose)
     if item.result is None:
         return w.t("effect.not_estimable", dose=name)
     places, key = digits(item.result.se), _key(item)
@@ -423,7 +429,7 @@ def _design(context: Context) -> Markup:
 
 def _forest(context: Context) -> Figure:
     w, items = context.writer, estimable(context.study.estimates)
-    results = {str(w.t(f"dose.{item.dose}")): item.result for item in items}
+    results = {str(w.dose(item.dose)): item.result for item in items}
     told = len(_told(items))
     counts = w.numbers("doses", tried=len(items), told=told)
     return picture(
@@ -448,7 +454,7 @@ def _tables(context: Context) -> list[Table]:
 
 
 def _row(context: Context, item: Estimate) -> tuple[Markup, ...]:
-    w, label = context.writer, context.writer.t(f"dose.{item.dose}")
+    w, label = context.writer, context.writer.dose(item.dose)
     if item.result is None:
         return (label, w.t("effect.cannot"), *[DASH] * 5)
     key, places, result = _key(item), digits(item.result.se), item.result
@@ -475,6 +481,7 @@ def _here(context: Context) -> list:
 
 # What goes with gains in literacy: scatter, estimates, words and power.
 MAIN = "gain_regression"
+FEW = 0.5  # share of rates whose sample is assumed, above which few are known
 DIGITS = 3
 
 
@@ -512,8 +519,8 @@ def scatter(page: Context, dose: str) -> View:
         }
     ).dropna()
     gains = w.number(f"scatter.{dose}", len(frame), "", 0)
-    values = {"dose": w.t(f"dose.{dose}"), "gains": gains}
-    options = {"xlabel": f"dose.{dose}", "ylabel": "axis.gain", "log2": True}
+    values = {"dose": w.dose(dose), "gains": gains}
+    options = {"xlabel": "axis.dose", "ylabel": "axis.gain", "log2": True}
     figure = picture(page, "view.scatter", charts.scatter, frame, values=values, **options)
     return show(page, figure)
 
@@ -528,7 +535,7 @@ def power(page: Context) -> View:
         mde = details["mde"]
         rows.append(
             (
-                w.t(f"dose.{item.dose}"),
+                w.dose(item.dose),
                 w.number(f"{key}.mde", mde, "", DIGITS),
                 w.number(f"{key}.mde.share", 100 * mde / typical, "percent", 0),
                 w.number(f"{key}.clusters", item.result.clusters, "", 0),

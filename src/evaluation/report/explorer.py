@@ -17,7 +17,6 @@ from evaluation.report import page as page_module
 from evaluation.report.blocks import Paragraph
 from evaluation.report.page import DASH, STYLE, Context, View, Writer, picture, show, table
 from evaluation.study import Study
-from evaluation.value.analysis import LEVERS, MONEY
 from evaluation.value.costs import declared
 from evaluation.value.scenario import LEAST_LOCKS, STEP, Plan, Plans, plans
 
@@ -29,7 +28,7 @@ def levels(page: Context, plans: Plans) -> View:
     w = page.writer
     rows = [
         (
-            w.t(f"dose.{item.name}"),
+            w.dose(item.name),
             w.year(item.year),
             w.number(f"{item.name}.today", item.level, "", 2),
             w.interval(f"{item.name}.seen", *item.seen, "", 2),
@@ -48,10 +47,11 @@ def presets(plans: Plans) -> list[dict[str, int]]:
     bound = int(declared(plans.study.dataset, "reallocation_bound"))
     bound -= bound % STEP
     rise = {name: min(bound, item.high) for name, item in plans.levers.items()}
-    inputs = {name: rise[name] for name in LEVERS if rise.get(name)}
+    data = plans.study.dataset
+    inputs = {name: rise[name] for name in data.levers if rise.get(name)}
     single = [{name: value} for name, value in inputs.items()]
     every = [inputs] if len(inputs) > 1 and plans.study.value.levers is not None else []
-    return [*single, *every, *([{MONEY: rise[MONEY]}] if rise.get(MONEY) else [])]
+    return [*single, *every, *([{data.money: rise[data.money]}] if rise.get(data.money) else [])]
 
 
 def named(w: Writer, plan: Plan, key: str) -> Markup:
@@ -60,7 +60,7 @@ def named(w: Writer, plan: Plan, key: str) -> Markup:
     return w.series(
         w.t(
             "explore.change",
-            dose=w.t(f"short.{column}"),
+            dose=w.term(column),
             rise=w.number(f"{key}.{name}", plan.changes[name], "percent", 0, signed=True),
         )
         for column, name in columns.items()
@@ -286,9 +286,9 @@ class _Panel:
 
         w = Writer(explorer.plans.study.dataset, explorer.language)
         self._explorer, self._moving = explorer, False
+        self._money = w.dataset.money
         labels = {
-            name: str(w.t("explore.slider", dose=w.t(f"dose.{name}")))
-            for name in explorer.plans.levers
+            name: str(w.t("explore.slider", dose=w.dose(name))) for name in explorer.plans.levers
         }
         self.sliders = {
             name: widgets.IntSlider(
@@ -319,7 +319,7 @@ class _Panel:
         """Follow a slider; funds and what they pay for are never changed together."""
         if self._moving:
             return
-        others = [key for key in self.sliders if (key == MONEY) != (name == MONEY)]
+        others = [key for key in self.sliders if (key == self._money) != (name == self._money)]
         self._set(dict.fromkeys(others, 0) if value else {})
 
     def _set(self, values: Mapping[str, int]) -> None:

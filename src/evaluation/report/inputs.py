@@ -51,7 +51,7 @@ def condition_number(frame: pd.DataFrame) -> float:
 
 
 def _names(page: Context, columns: pd.Index) -> list[str]:
-    return [str(page.writer.t(f"short.{column}")) for column in columns]
+    return [page.writer.term(column) for column in columns]
 
 
 def heat_map(page: Context) -> View:
@@ -91,7 +91,7 @@ def factors(page: Context) -> View:
     worst = vif[doses].idxmax()
     lead = w.t(
         "view.factors",
-        worst=w.t(f"short.{worst}"),
+        worst=w.term(worst),
         vif=w.number(f"vif.{worst}", vif[worst], "", 1),
         error=w.number(f"vif.{worst}.error", np.sqrt(vif[worst]), "", 1),
         condition=w.number("condition", condition_number(frame), "", 1),
@@ -230,7 +230,7 @@ def _profile(context: Context, found: list[Standing]) -> Figure:
     w = context.writer
     frame = pd.DataFrame(
         {
-            "label": [str(w.t(f"dose.{item.dose['dose']}")) for item in found],
+            "label": [str(w.dose(item.dose["dose"])) for item in found],
             "percentile": [item.percentile for item in found],
             "value_text": [
                 plain(item.value, w.language, _digits(item.value)) + w.unit(item.dose["unit"])
@@ -253,7 +253,7 @@ def _sides(context: Context, signs: dict[str, float]) -> tuple[str, dict[str, st
     w = context.writer
     more, less = (
         context.listed(
-            w.t(f"dose.short.{dose}") for dose, value in signs.items() if sign * value > 0
+            w.dose(dose, short=True) for dose, value in signs.items() if sign * value > 0
         )
         for sign in (1, -1)
     )
@@ -296,7 +296,7 @@ def _history(context: Context, found: list[Standing]) -> Figure:
         own = values[
             (values["region_code"] == context.code) & (values["year"] >= context.first_year)
         ]
-        panel = str(w.t(f"dose.{dose['dose']}"))
+        panel = str(w.dose(dose["dose"]))
         parts.append(own.assign(panel=panel)[["panel", "year", "value", "series"]])
     frame = pd.concat(parts, ignore_index=True)
     frame["year"] = frame["year"].astype(int)
@@ -362,7 +362,7 @@ def proxies(page: Context) -> View:
         rows.append(
             (
                 w.t(f"domain.{dose['domain']}"),
-                w.t(f"dose.{dose['dose']}"),
+                w.dose(dose["dose"]),
                 w.column(kinds.loc[dose["indicator"]], "definition"),
                 w.t(f"timing.{dose['timing']}"),
                 w.number(f"{key}.regions", values["region_code"].nunique(), "", 0),
@@ -392,7 +392,7 @@ def history(page: Context) -> View:
         medians = rows.groupby(["series", "year"])["value"].median().unstack()
         years = range(rows["year"].min(), rows["year"].max() + 1)
         medians = medians.reindex(index=pd.Index(BANDS, name="series"), columns=years)
-        name, count = w.t(f"dose.{dose['dose']}"), values["region_code"].nunique()
+        name, count = w.dose(dose["dose"]), values["region_code"].nunique()
         counts.append(w.number(f"steady.{dose['dose']}", count, "", 0))
         line = medians.rename_axis(columns="year").stack(future_stack=True).rename("value")
         parts.append(line.reset_index().assign(panel=str(name)))
@@ -410,7 +410,7 @@ def spread(page: Context, region: str) -> View:
         values = _values(page, dose)
         year = latest_common_year(values, region, PUBLISHED)
         if year is None:
-            rows.append((w.t(f"dose.{dose['dose']}"), *[Markup("—")] * 7))
+            rows.append((w.dose(dose["dose"]), *[Markup("—")] * 7))
             continue
         column = values[values["year"] == year].set_index("region_code")["value"]
         key = f"dose.{dose['dose']}.{year}"
@@ -419,7 +419,7 @@ def spread(page: Context, region: str) -> View:
         cells = [w.number(f"{key}.{k}", v, "", _digits(column.median())) for k, v in found.items()]
         cells.append(w.number(f"{key}.rank", percentile(column, region), "", 0))
         cells.append(w.number(f"{key}.ratio", found["high"] / found["low"], "", 0))
-        rows.append((w.t(f"dose.{dose['dose']}"), w.year(year), *cells))
+        rows.append((w.dose(dose["dose"]), w.year(year), *cells))
     columns = ("dose", "year", "lowest", "median", "highest", "own", "percentile", "ratio")
     body = table(page, w.t("view.spread.table", region=w.name(region)), columns, rows, range(2, 8))
     return show(page, body, Paragraph(w.t("view.spread.note", region=w.name(region)), "note"))

@@ -259,6 +259,7 @@ def summarise(context: Context) -> dict[str, Any]:
     ``evidence.gains`` counts the region's gains in the comparison that the locks grade.
     """
     region, study = context.region, context.study
+    inputs = standings(context) if context.is_province else []
     rates = context.rates_of(context.code)
     rates = rates[rates["wave"] >= context.first_year]
     known = rates[rates["variance"].notna()]
@@ -281,7 +282,7 @@ def summarise(context: Context) -> dict[str, Any]:
         "gain": _gain_summary(context),
         "expected": _expected(context),
         "targets": [_target(item) for item in assessments(context)],
-        "inputs": [_input(item) for item in (standings(context) if context.is_province else [])],
+        "inputs": [_input(context, item) for item in inputs],
         "evidence": _evidence(context),
     }
 
@@ -363,10 +364,11 @@ def _target(item: Progress) -> dict[str, Any]:
     }
 
 
-def _input(item: Standing) -> dict[str, Any]:
+def _input(context: Context, item: Standing) -> dict[str, Any]:
+    dose, label = str(item.dose["dose"]), context.study.dataset.dose_label
     return {
-        "dose": str(item.dose["dose"]),
-        "names": {lang: str(t(f"dose.{item.dose['dose']}", lang)) for lang in LANGUAGES},
+        "dose": dose,
+        "names": {language: label(dose, language) for language in LANGUAGES},
         "year": int(item.year),
         "value": _number(item.value),
         "percentile": _number(item.percentile),

@@ -59,7 +59,7 @@ class Writer:
     """
 
     def __init__(self, dataset: Dataset, language: str):
-        self.language = language
+        self.dataset, self.language = dataset, language
         self.computed: dict[str, float] = {}
         self.cited: dict[str, None] = {}
         self._regions = dataset.regions.set_index("code")
@@ -72,6 +72,16 @@ class Writer:
         """A text of the table; every text may say ``{level}``, the coverage of the intervals."""
         level = self.number("interval.level", LEVEL, "percent", 0)
         return t(key, self.language, **{"level": level, **values})
+
+    def dose(self, name: str, short: bool = False) -> str:
+        """What the package calls a dose."""
+        return self.dataset.dose_label(name, self.language, short)
+
+    def term(self, column: str) -> str:
+        """Short name of a column of the panel: a dose's, else that of the table of texts."""
+        name = column.removeprefix("log2_")
+        known = set(self.dataset.doses["dose"])
+        return self.dose(name, short=True) if name in known else str(self.t(f"short.{column}"))
 
     def name(self, code: str) -> str:
         return self._regions.at[code, f"name_{self.language}"]
@@ -563,7 +573,7 @@ def picture(
     caption = page.writer.t(f"{key}.caption", **values)
     instead = page.writer.t(alt or f"{key}.alt", **values)
     axes = {"xlabel", "ylabel"} & options.keys()
-    options |= {name: str(page.writer.t(options[name])) for name in axes}
+    options |= {name: page.writer.t(options[name], **values).unescape() for name in axes}
     png = style.drawn(chart, *data, **options)
     return Figure(png, page.captioned(says, caption), str(instead.striptags()))
 

@@ -273,7 +273,7 @@ def lines(study: Any, found: Projection, language: str) -> list[str]:
         rise = 100 * (item.factor - 1)
         change = w.t(
             "outlook.change",
-            dose=w.t(f"dose.{item.lever}"),
+            dose=w.dose(item.lever),
             year=w.year(year),
             **w.numbers(item.lever, 2, today=level, planned=level * item.factor),
             rise=w.number(f"{item.lever}.rise", rise, "percent", 0, signed=True),
@@ -395,7 +395,7 @@ def curves(context: Context) -> list:
     w = context.writer
     items = []
     for found in context.study.value.responses:
-        name, key = w.t(f"dose.{found.lever}"), f"curve.{found.lever}"
+        name, key = w.dose(found.lever), f"curve.{found.lever}"
         if found.reason:
             items.append(w.t("value.curve.none", dose=name))
             continue
@@ -434,7 +434,8 @@ def _efficiency(context: Context) -> Paragraph:
         regions=w.number("efficiency.regions", len(found.table), "", 0),
         **counts,
     )
-    return Paragraph(w.joined(text, w.t("value.efficiency.inputs")))
+    inputs = context.listed(w.dose(name, short=True) for name in found.inputs)
+    return Paragraph(w.joined(text, w.t("value.efficiency.inputs", inputs=inputs)))
 
 
 # What was spent, what it is worth, what could be moved: the views of the notebook on value.
@@ -558,7 +559,7 @@ def responses(page: Context) -> View:
     """Response curves with their bands, and what the test of the bend says."""
     w = page.writer
     lines = [
-        (str(w.t(f"dose.{item.lever}")), item.curve)
+        (str(w.dose(item.lever)), item.curve)
         for item in page.study.value.responses
         if item.curve is not None
     ]

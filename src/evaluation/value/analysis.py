@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import pandas as pd
 
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import Spoken, figures, say, whole
-from evaluation.base.text import t
+from evaluation.base.text import LANGUAGES, t
 from evaluation.data.package import Dataset
 from evaluation.evidence.checks import MAXIMUM_CONDITION, MAXIMUM_VIF
 from evaluation.evidence.error import draw_rates
@@ -36,9 +36,6 @@ from evaluation.value.reallocate import Reallocation, bounds, reallocate
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEVERS = ("facility", "personnel", "activity")
-INPUTS = ("facility", "personnel", "fund")
-MONEY = "fund"
 DRAWS = 2000
 LEAST_REGIONS = 20
 
@@ -55,7 +52,8 @@ class Value(Spoken):
         index, each dose for a doubling. slope : units of the composite when every input doubles.
     levers : the levers in one equation. support : lowest and highest level of each dose seen.
     responses : one a lever. between_levers, between_regions, efficiency : see their classes.
-    reasons : why a part is absent, by its name.
+    reasons : why a part is absent, by its name. names : the package's names of its doses, by
+        language and dose.
     """
 
     funds: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=costs.COLUMNS))
@@ -71,6 +69,7 @@ class Value(Spoken):
     between_regions: Reallocation | None = None
     efficiency: Efficiency | None = None
     reasons: dict[str, str] = field(default_factory=dict)
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
         """Draws of each effect: ``effect, mean, low, high`` in percentage points a year, 95 %."""
@@ -92,7 +91,7 @@ class Value(Spoken):
     def plot(self, language: str = "en") -> Figure:
         """Response curves of the levers with their bands."""
         curves = [
-            (str(t(f"dose.{item.lever}", language)), item.curve)
+            (self.names[language][item.lever], item.curve)
             for item in self.responses
             if item.curve is not None
         ]
@@ -129,11 +128,16 @@ def _between_levers(
     dataset: Dataset, panel: pd.DataFrame, levers: Joint, shares: pd.Series, locks: int
 ) -> Reallocation:
     """National funds between the levers, each at the median level of the panel."""
-    seen = panel[[f"dose_{name}" for name in LEVERS]].dropna()
+    names = dataset.levers
+    domains = dataset.doses.set_index("dose")["domain"][list(names)]
+    if sorted(domains) != sorted(shares.index):
+        known = ", ".join(shares.index)
+        raise ModelError(f"Funds are known by {known}; the inputs are not one of each.")
+    seen = panel[[f"dose_{name}" for name in names]].dropna()
     limits = bounds(seen.median(), seen.min(), seen.max(), rule(dataset))
     apart = levers.vif <= MAXIMUM_VIF and levers.condition <= MAXIMUM_CONDITION
     return reallocate(
-        LEVERS, levers, np.eye(len(LEVERS)), shares[list(LEVERS)], limits,
+        names, levers, np.eye(len(names)), shares[domains].set_axis(names), limits,
         rule=rule(dataset), locks=locks, told_apart=apart,
     )  # fmt: skip
 
@@ -146,20 +150,26 @@ def latest_levels(dataset: Dataset, name: str) -> pd.DataFrame:
 
 
 def _between_regions(
-    dataset: Dataset, panel: pd.DataFrame, draws: np.ndarray, seed: int, locks: int
+    dataset: Dataset,
+    panel: pd.DataFrame,
+    effects: Mapping[str, np.ndarray],
+    seed: int,
+    locks: int,
 ) -> Reallocation:
-    """The money proxy between the provinces: literate adults for a doubling, by region."""
-    regions = dataset.regions.set_index("code")
-    levels = latest_levels(dataset, MONEY)
-    levels = levels[levels.index.map(regions["level"]) == "province"]
+    """Money between the regions of the panel: literate adults for a doubling, by region."""
+    money = dataset.money
+    if money not in effects:
+        raise ModelError("The package has no dose of money whose effect can be estimated.")
+    levels = latest_levels(dataset, money)
+    levels = levels[levels.index.isin(dataset.model_regions)]
     newest = costs.population(dataset).groupby(level=0).last()
     levels = levels[levels.index.isin(newest.index)]
     people = newest.reindex(levels.index).to_numpy()
     adults = people * declared(dataset, "adult_share") / 100
-    seen = panel[f"dose_{MONEY}"].dropna()
-    single = joint(panel, _roles([MONEY]), seed=seed)
+    seen = panel[f"dose_{money}"].dropna()
+    single = joint(panel, _roles([money]), seed=seed)
     # The draws that agree with the printed interval of this effect.
-    single = replace(single, draws=draws[:, None])
+    single = replace(single, draws=effects[money][:, None])
     limits = bounds(levels["value"], seen.min(), seen.max(), rule(dataset))
     return reallocate(
         levels.index.tolist(), single, adults[:, None] / 100,
@@ -167,9 +177,10 @@ def _between_regions(
     )  # fmt: skip
 
 
-def _efficiency(levels: pd.DataFrame, seed: int) -> Efficiency:
-    """The last wave with enough regions whose inputs are all known."""
-    columns = [f"dose_{name}" for name in INPUTS]
+def _efficiency(dataset: Dataset, levels: pd.DataFrame, seed: int) -> Efficiency:
+    """The last wave with enough regions whose inputs are all known; activities are no inputs."""
+    names = tuple(dataset.doses.loc[dataset.doses["domain"] != "activity", "dose"])
+    columns = [f"dose_{name}" for name in names]
     complete = levels.dropna(subset=[*columns, "rate", "variance"])
     counts = complete.groupby("wave").size()
     enough = counts[counts >= LEAST_REGIONS]
@@ -179,7 +190,7 @@ def _efficiency(levels: pd.DataFrame, seed: int) -> Efficiency:
     rows = complete[complete["wave"] == wave].reset_index(drop=True)
     draws = draw_rates(rows, 400, seed)
     scores = bootstrap_scores(rows[columns], rows["rate"], drawn_output=draws, seed=seed)
-    return Efficiency(wave, INPUTS, rows[["region_code", "rate"]].join(scores))
+    return Efficiency(wave, names, rows[["region_code", "rate"]].join(scores))
 
 
 class _Parts(dict):
@@ -209,28 +220,32 @@ def assemble(
     dataset: Dataset, panels: Panels, headline: Headline | str, *, draws: int, seed: int
 ) -> Value:
     """Compute the value analysis; a part the data do not allow is left out with its reason."""
-    if isinstance(headline, str):
-        return Value(reasons={"effects": headline})
     names, panel, made = list(dataset.doses["dose"]), panels.provinces, _Parts()
-    inference, locks = Inference(draws, seed), headline.grade.locks
     made.make("funds", lambda: costs.funds(dataset))
     made.make("people", lambda: costs.population(dataset))
     made.make("shares", lambda: costs.lever_shares(made["funds"]), "share_year", "shares")
+    if isinstance(headline, str):
+        return Value(**made, reasons=made.reasons | {"effects": headline})
+    inference, locks = Inference(draws, seed), headline.grade.locks
     made.make("effects", lambda: _effects(panel, headline, names, inference), "effects", "slope")
-    made.make("levers", lambda: joint(panel, _roles(LEVERS), seed=seed))
+    made.make("levers", lambda: joint(panel, _roles(dataset.levers), seed=seed))
     made.make(
         "between_levers",
         lambda: _between_levers(dataset, panel, made["levers"], made["shares"], locks),
     )
     made.make(
         "between_regions",
-        lambda: _between_regions(dataset, panel, made["effects"][MONEY], seed, locks),
+        lambda: _between_regions(dataset, panel, made["effects"], seed, locks),
     )
-    made.make("efficiency", lambda: _efficiency(panels.levels, seed))
+    made.make("efficiency", lambda: _efficiency(dataset, panels.levels, seed))
     doses = panel.filter(regex="^dose_").dropna(axis="columns", how="all")
     support = {
         name.removeprefix("dose_"): (float(values.min()), float(values.max()))
         for name, values in doses.items()
     }
-    curves = tuple(response(panel, name, _roles(()), inference) for name in LEVERS)
-    return Value(**made, support=support, responses=curves, reasons=made.reasons)
+    curves = tuple(response(panel, name, _roles(()), inference) for name in dataset.levers)
+    labels = {
+        language: {name: dataset.dose_label(name, language) for name in names}
+        for language in LANGUAGES
+    }
+    return Value(**made, support=support, responses=curves, reasons=made.reasons, names=labels)

@@ -123,18 +123,24 @@ def _windows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def population(dataset: Dataset) -> pd.Series:
-    """Residents by region and year, persons; the nation's as the sum of its provinces'."""
+    """Residents by region and year, persons.
+
+    A region without a figure of its own has the sum of its parts where ``regions.csv`` says how
+    many there are and all of them have one.
+    """
     table = by_year(dataset, PEOPLE)
     units = dataset.units.set_index("unit")["factor"]
     factor = units[dataset.indicators.set_index("indicator").at["population_resident", "unit"]]
     keys = [table["region_code"], table["year"].astype(int)]
     people = pd.Series(table["value"].to_numpy() * factor, index=pd.MultiIndex.from_arrays(keys))
-    provinces = dataset.regions.loc[dataset.regions["level"] == "province", "code"]
-    own = people[people.index.get_level_values(0).isin(provinces)]
-    complete = own.groupby(level=1).filter(lambda part: len(part) == len(provinces))
-    nation = complete.groupby(level=1).sum()
-    nation.index = pd.MultiIndex.from_product([[NATION], nation.index])
-    return people.combine_first(nation)
+    regions = dataset.regions
+    for code, count in regions[["code", "parts"]].dropna().itertuples(index=False):
+        inside = regions.loc[regions["parent_code"] == code, "code"]
+        own = people[people.index.get_level_values(0).isin(inside)].groupby(level=1)
+        total = own.sum()[own.size() == count]
+        total.index = pd.MultiIndex.from_product([[code], total.index])
+        people = people.combine_first(total)
+    return people
 
 
 def latest(people: pd.Series, region: str) -> tuple[int, float]:
@@ -225,7 +231,10 @@ def programme(dataset: Dataset, table: pd.DataFrame, region: str) -> dict[str, f
     nation = table[(table["region_code"] == NATION) & (table["item"] == "raised")]
     nation = nation.set_index("end")["per_head"].dropna()
     if nation.empty:
-        raise ModelError("National science popularisation funds are not among the facts.")
+        raise ModelError(
+            "No national science popularisation funds per resident: the facts lack the funds, "
+            "the residents or a price index."
+        )
     own = table[(table["region_code"] == region) & (table["item"] == "raised")]
     own = own[own["per_head"].notna() & own["end"].isin(nation.index)]
     base = float(nation.iloc[-1])

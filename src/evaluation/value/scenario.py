@@ -20,7 +20,7 @@ from evaluation.evidence.headline import MAIN, TERM, Headline
 from evaluation.targets.outlook import Outlook
 from evaluation.value import costs
 from evaluation.value import effects as cea
-from evaluation.value.analysis import LEVERS, MONEY, Value, latest_levels
+from evaluation.value.analysis import Value, latest_levels
 from evaluation.value.costs import declared
 
 # One region: a year of more programme funds, what it costs, and what draws say it buys.
@@ -263,9 +263,9 @@ def _ready(study: Any, region: str, needed: dict[str, type]) -> None:
             raise KepuError(f"Nothing can be expected of a plan: {part}")
 
 
-def _paid_apart(names: Collection[str]) -> None:
-    if MONEY in names and len(names) > 1:
-        raise KepuError(f"'{MONEY}' pays for the other inputs; change it alone or change them.")
+def _paid_apart(names: Collection[str], money: str) -> None:
+    if money in names and len(names) > 1:
+        raise KepuError(f"'{money}' pays for the other inputs; change it alone or change them.")
 
 
 def _level(study: Any, region: str, lever: str) -> tuple[int, float] | None:
@@ -302,7 +302,7 @@ def drawn_gain(study: Any, changes: tuple[Change, ...]) -> np.ndarray:
         return value.effects[lever] * logs[lever]
     if value.levers is None:
         raise KepuError(f"The levers cannot be told apart here: {value.reasons['levers']}")
-    steps = np.array([logs.get(lever, 0.0) for lever in LEVERS])
+    steps = np.array([logs.get(lever, 0.0) for lever in study.dataset.levers])
     return value.levers.draws @ steps
 
 
@@ -335,7 +335,7 @@ def scenario(
     for item in changes:
         if item.lever not in doses:
             raise KepuError(f"Unknown lever '{item.lever}'; known: {', '.join(doses)}.")
-    _paid_apart({item.lever for item in changes})
+    _paid_apart({item.lever for item in changes}, study.dataset.money)
     levels = {item.lever: _supported(study, region, item) for item in changes}
     points = drawn_gain(study, changes)
     residents = costs.latest(study.value.people, region)
@@ -461,7 +461,7 @@ class Plans:
                     f"A change of '{name}' by {value:g} % is outside {lever.low} % to "
                     f"{lever.high} %, what provinces have shown; choose one inside."
                 )
-        _paid_apart(chosen)
+        _paid_apart(chosen, self.study.dataset.money)
         if year not in self.years:
             raise KepuError(
                 f"Year {year} cannot be worked out; the last survey of {self.region} is of "
@@ -497,7 +497,8 @@ def plans(study: Any, region: str, *, seed: int, draws: int = DRAWS) -> Plans:
     if pd.isna(start):
         raise KepuError(f"No plan for {region}: it has no survey with a sampling error.")
     years = range(int(start) + 1, int(start) + 1 + study.outlook.reach)
-    levers = {name: lever for name in (*LEVERS, MONEY) if (lever := _lever(study, region, name))}
+    doses = study.dataset.doses["dose"]
+    levers = {name: lever for name in doses if (lever := _lever(study, region, name))}
     if not levers:
         raise KepuError(f"No level of any input is published for {region}; nothing to change.")
     forecasts = study.outlook.draws(region, years, draws, seed)
