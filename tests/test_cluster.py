@@ -24,7 +24,8 @@ import pytest
 import evaluation
 from evaluation.base import files
 from evaluation.base.errors import KepuError
-from evaluation.batch import cluster, kernels, state
+from evaluation.batch import cluster, kernels
+from evaluation.batch import store as addresses
 from evaluation.batch.run import Watch, run
 from evaluation.batch.state import CACHED, FAILED, MADE
 from test_faults import how, jobs, project, statuses, whole  # noqa: F401 - project is a fixture
@@ -83,10 +84,10 @@ def test_reports_can_be_kept_at_another_address(project, scheduler):  # noqa: F8
     kept = project / "kept"
     assert {path.name for path in kept.glob("*.html")} == {"a_en.html", "b_en.html", "index.html"}
     assert not list(out.glob("?_en.html"))
-    state._sizes.cache_clear()
+    addresses._sizes.cache_clear()
     assert [o.status for o in run(jobs("a", "b"), how(project, out, **options))] == [CACHED] * 2
     (kept / "a_en.html").unlink()
-    state._sizes.cache_clear()
+    addresses._sizes.cache_clear()
     again = run(jobs("a", "b"), how(project, out, store=store, workers=1))
     assert [o.status for o in again] == [MADE, CACHED]
 

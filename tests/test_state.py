@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -19,7 +20,6 @@ from evaluation.batch.plan import Job
 from evaluation.batch.run import PARTS, Run, Watch, reasons
 from evaluation.batch.run import run as runner_run
 from evaluation.batch.state import CACHED, FAILED, MADE, Outcome, State
-from evaluation.batch.worker import _entry
 
 STATE = State(data="../data", data_hash="f00d" * 16, commit="1a2b3c4", date="2026-01-31")
 
@@ -47,10 +47,11 @@ def quick(monkeypatch, tmp_path_factory) -> set[str]:
             if job.region in failing:
                 yield Outcome(job.id, FAILED, 1.0, "ValueError: odd")
                 continue
-            files = {"notebook": _entry(f"notebooks/{stem}.ipynb", b"{}")}
-            for kind in ("html", *job.formats):
-                (folder / f"{stem}.{kind}").write_bytes(b"<h1>new</h1>")
-                files[kind] = _entry(f"{stem}.{kind}", b"<h1>new</h1>")
+            files = {}
+            for kind, name in state.expected(job).items():
+                content = b"{}" if kind == "notebook" else b"<h1>new</h1>"
+                (folder / Path(name).name).write_bytes(content)
+                files[kind] = {"name": name, "sha256": hashlib.sha256(content).hexdigest()}
             yield Outcome(job.id, MADE, 1.0, files=files)
 
     monkeypatch.setattr(run, "outcomes", outcomes)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from evaluation.base.errors import KepuError
-from evaluation.base.text import LANGUAGES, fixed, t
+from evaluation.base.text import FORMATS, LANGUAGES, fixed, t
 
 # ------------------------------------------------------------------------------------------
 # Take the summary of a report out of its page, and make any text fit to be shown.
@@ -93,6 +93,8 @@ def clean(text: object) -> str:
 Pair = dict[str, str]
 TAGS = {"zh": "zh-CN", "en": "en"}
 LEVEL = "95%"
+SPACES, COMMAS = {"zh": "", "en": " "}, {"zh": "，", "en": ", "}
+SEMICOLONS = {"zh": "；", "en": "; "}
 
 
 def pair(key: str, **values: Any) -> Pair:
@@ -127,9 +129,8 @@ def label(text: Mapping[str, str] | str, **values: Any) -> Markup:
     )
 
 
-def joined(*parts: Mapping[str, str] | str) -> Pair:
-    """Parts of a phrase: apart in English, close together in Chinese."""
-    gaps = {"zh": "", "en": " "}
+def joined(*parts: Mapping[str, str] | str, gaps: Mapping[str, str] = SPACES) -> Pair:
+    """Parts of a phrase with ``gaps`` between: apart in English, close together in Chinese."""
     return {
         language: gaps[language].join(
             part if isinstance(part, str) else part[language] for part in parts
@@ -185,10 +186,7 @@ class Cell:
     @property
     def text(self) -> Pair:
         """Both parts as one phrase."""
-        if self.beside is None:
-            return self.main
-        commas = {"zh": "，", "en": ", "}
-        return {name: f"{self.main[name]}{commas[name]}{self.beside[name]}" for name in self.main}
+        return joined(*filter(None, (self.main, self.beside)), gaps=COMMAS)
 
 
 def cells(summary: Mapping[str, Any]) -> dict[str, Cell]:
@@ -204,7 +202,7 @@ def cells(summary: Mapping[str, Any]) -> dict[str, Cell]:
 
 def rate(row: Mapping[str, Any]) -> Pair:
     """A surveyed share with its interval, where it has one."""
-    value = {"zh": percent(row["value"]), "en": percent(row["value"])}
+    value = percent(row["value"])
     if row.get("low") is None or row.get("high") is None:
         return joined(value, pair("missing.interval"))
     return joined(value, interval(row["low"], row["high"], "%"))
@@ -212,7 +210,7 @@ def rate(row: Mapping[str, Any]) -> Pair:
 
 def bounded(value: float, low: float, high: float) -> Pair:
     """A difference with its sign and interval."""
-    return joined({"zh": signed(value), "en": signed(value)}, interval(low, high))
+    return joined(signed(value), interval(low, high))
 
 
 def _latest(summary: Mapping[str, Any]) -> Cell:
@@ -225,7 +223,7 @@ def _latest(summary: Mapping[str, Any]) -> Cell:
 def _standing(summary: Mapping[str, Any]) -> Cell:
     found = summary.get("standing") or {"side": "none"}
     side = found["side"]
-    words = pair("front.standing.alone" if side == "alone" else f"front.standing.{side}")
+    words = pair(f"front.standing.{side}")
     if "gap" not in found:
         return Cell(words)
     return Cell(words, bounded(found["gap"], found["low"], found["high"]), SIDES[side])
@@ -285,7 +283,6 @@ def inputs(summary: Mapping[str, Any]) -> dict[str, tuple[Pair, Pair]]:
 # From the manifest of a folder to the rows of its front page: regions, overviews, failures.
 
 
-FORMATS = ("html", "pdf", "docx")
 OVERVIEW = "overview"
 LEVELS = {
     OVERVIEW: OVERVIEW,
@@ -390,11 +387,6 @@ def _beside(name: str) -> str:
     return quote(name.lstrip("/"))
 
 
-def failures(listed: Sequence[Row]) -> list[Failure]:
-    """Every failed report of some rows."""
-    return [failure for row in listed for failure in row.failures]
-
-
 # ------------------------------------------------------------------------------------------
 # The colours of the maps: each region's class by the chosen measure, and the legend.
 
@@ -412,17 +404,7 @@ MEASURED_COLUMNS = {"rate": "latest", "gain": "gain", "target": "target", "locks
 
 @dataclass(frozen=True)
 class Paint:
-    """How a region is drawn: class, hatched or not, what its tile says, the whole in words."""
-
-    kind: str
-    hatched: bool
-    mark: str
-    words: Pair
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of a legend."""
+    """How a region or a line of a legend is drawn: class, hatching, mark, the whole in words."""
 
     kind: str
     hatched: bool
@@ -439,14 +421,14 @@ def paints(listed: Sequence[Row]) -> dict[str, dict[str, Paint]]:
     }
 
 
-def legend(listed: Sequence[Row], measure: str) -> list[Entry]:
+def legend(listed: Sequence[Row], measure: str) -> list[Paint]:
     """What each colour, sign and hatching of a measure means, as far as it is drawn."""
     edges = _edges(_values(listed, measure))
     drawn = [_paint(row, measure, edges) for row in listed]
     kinds = {paint.kind for paint in drawn}
     if measure == "target":
         found = [
-            Entry(status, status == "undecided", MARKS[status], pair(f"status.{status}"))
+            Paint(status, status == "undecided", MARKS[status], pair(f"status.{status}"))
             for status in STATUSES
             if status in kinds
         ]
@@ -455,27 +437,27 @@ def legend(listed: Sequence[Row], measure: str) -> list[Entry]:
     else:
         found = _classes(edges, max(_values(listed, measure), default=0.0))
         if any(paint.hatched for paint in drawn):
-            found.append(Entry("", True, "", pair(f"front.hatch.{measure}")))
+            found.append(Paint("", True, "", pair(f"front.hatch.{measure}")))
     if NONE in kinds:
-        found.append(Entry(NONE, False, "", pair(f"front.none.{measure}")))
+        found.append(Paint(NONE, False, "", pair(f"front.none.{measure}")))
     return found
 
 
-def _classes(edges: Sequence[float], top: float) -> list[Entry]:
+def _classes(edges: Sequence[float], top: float) -> list[Paint]:
     """One entry a class; the last is open where a value lies above it."""
     found = []
     for i, (low, high) in enumerate(pairwise(edges)):
         words = pair("front.class", low=_edge(low), high=_edge(high))
         if i == STEPS - 1 and top >= high:
             words = pair("front.class.open", low=_edge(low))
-        found.append(Entry(f"q{i}", False, "", words))
+        found.append(Paint(f"q{i}", False, "", words))
     return found
 
 
-def _lock_entries(listed: Sequence[Row], kinds: set[str]) -> list[Entry]:
+def _lock_entries(listed: Sequence[Row], kinds: set[str]) -> list[Paint]:
     most = max((row.summary.get("evidence") or {}).get("most", 0) for row in listed)
     return [
-        Entry(f"l{n}", False, fixed(n, 0), pair("front.locks", locks=n, most=most))
+        Paint(f"l{n}", False, fixed(n, 0), pair("front.locks", locks=n, most=most))
         for n in range(most + 1)
         if f"l{n}" in kinds
     ]
@@ -530,22 +512,21 @@ def _paint(row: Row, measure: str, edges: Sequence[float]) -> Paint:
         return Paint(NONE, False, "", cell.text)
     kind = f"q{sum(value >= edge for edge in edges[1:-1])}"
     mark = f"{fixed(value, 1)}%" if measure == "rate" else signed(value)
-    return Paint(kind, _untold(row.summary, measure), mark, _told(row.summary, measure))
+    return Paint(kind, _uncertain(row.summary, measure), mark, _words(row.summary, measure))
 
 
-def _told(summary: Mapping[str, Any], measure: str) -> Pair:
+def _words(summary: Mapping[str, Any], measure: str) -> Pair:
     """A coloured figure in words: with unit, interval, date and what bears on reading it."""
-    found = cells(summary)
-    cell = found[MEASURED_COLUMNS[measure]]
     if measure == "gain":
+        cell = _gain(summary)
         return Cell(pair("front.points.year", value=cell.main), cell.beside).text
-    beside = found["standing"]
-    if beside.beside:
-        beside = Cell(beside.main, pair("front.points", value=beside.beside))
-    return Cell(cell.text, beside.text).text
+    standing = _standing(summary)
+    if standing.beside:
+        standing = Cell(standing.main, pair("front.points", value=standing.beside))
+    return Cell(_latest(summary).text, standing.text).text
 
 
-def _untold(summary: Mapping[str, Any], measure: str) -> bool:
+def _uncertain(summary: Mapping[str, Any], measure: str) -> bool:
     """Whether the interval leaves open what the colour seems to say."""
     if measure == "rate":
         return summary["standing"]["side"] in ("near", "alone")

@@ -104,11 +104,10 @@ def recover(
     import joblib
 
     from evaluation.models import recovery
-    from evaluation.models import recovery as recovery_panels
 
     jobs = [
         joblib.delayed(recovery.recover)(name, panels, seed, draws=draws)
-        for name in model or recovery_panels.RUNGS
+        for name in model or recovery.RUNGS
     ]
     found = joblib.Parallel(n_jobs=workers or -1)(jobs)
     head = ["model", "panels", "refused", "bias", "its error", "coverage", "95 % interval"]
@@ -487,14 +486,11 @@ def list_(kind: Annotated[Kind, typer.Argument()] = Kind.regions, data: DATA = N
         rows = making.batches(_root() / "reports" / "batches")
     else:
         rows = getattr(making, kind.value)(_dataset(data))
-    making.console().print(making.table(*rows))
+    _print(rows)
 
 
-app.command()(estimate)
-app.command()(calibrate)
-app.command()(recover)
-app.command()(scenario)
-app.command()(notebooks)
+for command in (estimate, calibrate, recover, scenario, notebooks):
+    app.command()(command)
 
 
 def _dataset(data: Path | None) -> Any:

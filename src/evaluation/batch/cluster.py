@@ -27,9 +27,9 @@ from typing import Any
 from evaluation.base import cache
 from evaluation.base import files as private
 from evaluation.base.errors import KepuError
-from evaluation.batch import state
+from evaluation.batch import store
 from evaluation.batch.plan import Job
-from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome
+from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome, expected
 from evaluation.batch.worker import GRACE, OTHER_CODE, Launcher, Place, attempt
 from evaluation.data.tables import package_files
 
@@ -103,7 +103,7 @@ def outcomes(
     client = _connect(address)
     try:
         _check_workers(client, address)
-        yield from _Run(client, address, noted).outcomes(jobs, place, pack(place, prepare), begun)
+        yield from _Run(client, address, pack(place, prepare), noted).outcomes(jobs, place, begun)
     finally:
         client.close(timeout=CONNECT)
 
@@ -167,33 +167,31 @@ class _Asked:
     """A request under way: which try it is, and the workers it may run on, all where empty."""
 
     request: Request
-    number: int
-    workers: frozenset[str]
+    number: int = 1
+    workers: frozenset[str] = frozenset()
 
 
 class _Run:
     """The reports of one run on a scheduler."""
 
-    def __init__(self, client: Any, address: str, noted: Callable[[str], None]):
-        self._client, self._address, self._noted = client, address, noted
+    def __init__(self, client: Any, address: str, bundle: Bundle, noted: Callable[[str], None]):
+        self._client, self._address, self._bundle, self._noted = client, address, bundle, noted
         self._token = secrets.token_hex(16)
         self._arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._asked: dict[Any, _Asked] = {}
         self._refusing: set[str] = set()
-        self._bundle: Bundle | None = None
         self._sent: Any = None
         self._deserted = 0.0  # when the last worker was missed
 
     def outcomes(
-        self, jobs: Sequence[Job], place: Place, bundle: Bundle, begun: Callable[[str], None]
+        self, jobs: Sequence[Job], place: Place, begun: Callable[[str], None]
     ) -> Iterator[Outcome]:
         """Ask for every report, again where a worker refuses it, and yield what becomes of it."""
-        self._bundle = bundle
         self._send()
         place = replace(place, code=cache.whole())
         for job in jobs:
             begun(job.id)
-            self._ask(_Asked(Request(self._token, bundle.hash, job, place), 1, frozenset()))
+            self._ask(_Asked(Request(self._token, self._bundle.hash, job, place)))
         while self._asked:
             future = self._next()
             asked = self._asked.pop(future, None)
@@ -247,7 +245,7 @@ class _Run:
             if workers and asked.workers and not asked.workers & workers:
                 del self._asked[future]
                 future.release()
-                self._ask(replace(asked, number=asked.number + 1, workers=frozenset()))
+                self._ask(_Asked(asked.request, asked.number + 1))
 
     def _lost(self) -> KepuError:
         return KepuError(
@@ -286,7 +284,7 @@ class _Run:
             raise self._lost()
         if self._sent.status != "finished":
             self._send()
-        self._ask(_Asked(asked.request, asked.number + 1, frozenset()))
+        self._ask(_Asked(asked.request, asked.number + 1))
 
     def _ask_another(self, asked: _Asked, worker: str, reason: str) -> Outcome | None:
         """Ask a worker that has our package and has refused nothing, if there is one."""
@@ -308,19 +306,17 @@ def unfit(response: Response) -> str:
         return "it answered for another report"
     if outcome.status != MADE:
         return "" if set(response.files) <= {f"{job.stem}.ipynb"} else "it sent other files"
-    names = {kind: f"{job.stem}.{kind}" for kind in {"html", *job.formats}}
-    names["notebook"] = f"notebooks/{job.stem}.ipynb"
-    if {kind: entry["name"] for kind, entry in outcome.files.items()} != names:
+    if {kind: entry["name"] for kind, entry in outcome.files.items()} != expected(job):
         return "it sent other files"
     if place.store:
         root = place.store.rstrip("/")
         urls = all(e["url"] == f"{root}/{e['name']}" for e in outcome.files.values())
-        if not urls or not state.seen(outcome, place.store):
+        if not urls or not store.seen(outcome, place.store):
             return f"what it wrote to {place.store} is not seen here, give an address all reach"
         return ""
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in response.files.items()}
-    told = {Path(entry["name"]).name: entry["sha256"] for entry in outcome.files.values()}
-    return "" if hashes == told else "the files it sent are not the ones it made"
+    stated = {Path(entry["name"]).name: entry["sha256"] for entry in outcome.files.values()}
+    return "" if hashes == stated else "the files it sent are not the ones it made"
 
 
 def pack(place: Place, prepare: Mapping[str, Any]) -> Bundle:
@@ -422,7 +418,7 @@ def _site(bundle: Bundle) -> Iterator[_Site]:
         _sites[bundle.hash] = site  # the last one used is the last
         site.users += 1
         idle = [name for name, each in _sites.items() if not each.users]
-        for name in idle[: len(idle) - IDLE_SITES if len(idle) > IDLE_SITES else 0]:
+        for name in idle[: max(len(idle) - IDLE_SITES, 0)]:
             _sites.pop(name).close()
         if site.users == 1:  # no report is reading them
             site.unpack(bundle.files)

@@ -16,20 +16,20 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
-from evaluation.base.text import policy
+from evaluation.base.text import FORMATS, policy
 from evaluation.batch.cells import (
     ABSENT,
-    FORMATS,
     MEASURES,
     OUTSIDE,
+    SEMICOLONS,
     Paint,
     Pair,
     Row,
     both,
     cells,
     clean,
-    failures,
     inputs,
+    joined,
     label,
     legend,
     paints,
@@ -222,15 +222,11 @@ def sparkline(summary: Mapping[str, Any], names: Mapping[str, str], box: tuple) 
         x, y = _x(row, box), _y(row["value"], box)
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{2.6 if row is rates[-1] else 1.6}"/>')
     listed = [pair("front.spark.rate", year=row["wave"], rate=rate(row)) for row in rates]
-    words = {
-        "zh": "；".join(item["zh"] for item in listed),
-        "en": "; ".join(item["en"] for item in listed),
-    }
-    stands_for = label(pair("front.spark", region=names, rates=words))
+    words = pair("front.spark", region=names, rates=joined(*listed, gaps=SEMICOLONS))
     return Markup(
         '<svg class="spark" role="img" viewBox="0 0 {:g} {:g}" width="{:g}" '
         'height="{:g}" {}>{}</svg>'
-    ).format(SPARK_WIDTH, HEIGHT, SPARK_WIDTH, HEIGHT, stands_for, Markup("".join(parts)))
+    ).format(SPARK_WIDTH, HEIGHT, SPARK_WIDTH, HEIGHT, label(words), Markup("".join(parts)))
 
 
 def _x(row: Mapping[str, Any], box: tuple) -> float:
@@ -319,8 +315,7 @@ class Drawing:
 
 def draw_map(regions: Sequence[Row], own: Boundaries | None = None) -> list[Drawing]:
     """Every map that shows at least one region of the table."""
-    real = [row for row in regions if not row.simulated]
-    known = {row.code: row for row in (real or regions)}
+    known = {row.code: row for row in _mapped(regions)}
     painted = paints(list(known.values()))[FIRST]
     found = []
     for name, title in SETS.items():
@@ -406,11 +401,12 @@ def page(
     regions, overviews = rows(manifest, summaries)
     every = [*regions, *overviews]
     simulated = [row.simulated for row in every]
+    box = bounds([row.summary for row in regions])
     return _environment().get_template("page.html.j2").render(
         run=manifest["run"],
         made=sum(entry["status"] == "made" for entry in manifest["reports"]),
-        failed=failures(every),
-        regions=[_shown(row, _box(regions)) for row in regions],
+        failed=[failure for row in every for failure in row.failures],
+        regions=[_shown(row, box) for row in regions],
         overviews=overviews,
         levels={row.level: pair(f"front.level.{row.level}") for row in regions},
         permitted=_permitted(regions),
@@ -451,10 +447,6 @@ def _format_name(kind: str) -> Pair:
     if kind == "html":
         return pair("front.format.html")
     return NAMES.get(kind, {"zh": kind, "en": kind})
-
-
-def _box(regions: Sequence[Row]) -> tuple[float, float, float]:
-    return bounds([row.summary for row in regions])
 
 
 def _shown(row: Row, box: tuple) -> dict[str, Any]:

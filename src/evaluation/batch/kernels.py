@@ -19,10 +19,9 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from evaluation.base import cache, files
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
-def run(resolve: Callable[[str], Callable[..., Any]], request: dict[str, Any], parent: int) -> None:
+def run(request: dict[str, Any], parent: int) -> None:
     """Become the process a request asks for, forked by ``parent``; does not return.
 
     Ends without tearing the interpreter down, which would copy every page shared with the server.
@@ -100,12 +99,16 @@ def kernel(argv: list[str]) -> None:
 
 ADDRESS = "KEPU_WARM_SERVER"
 LOG = "KEPU_WARM_LOG"  # file that kernels add what they say outside their cells to
-# Read when Matplotlib is imported, which a forked process no longer does itself.
-BACKEND = "module://matplotlib_inline.backend_inline"
 FILES = 256  # a report opens about 80 files at once, its kernel as many
 SHORT = 64  # bytes of a folder sockets lie in the folders of: a whole path has at most 103
 START = 300.0  # seconds a fork server may take until it forks
+# Of servers and kernels alike. A fork takes no threads along; the backend is read when Matplotlib
+# is imported, which a forked process no longer does itself.
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
+ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in THREADS} | {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
 
 
 def unsafe() -> str:
@@ -142,6 +145,8 @@ def socket_folder(prefix: str) -> Iterator[Path]:
 def _short_folder(prefix: str, stack: contextlib.ExitStack) -> Path:
     reason = ""
     for base in _short_bases():
+        if len(os.fsencode(base)) > SHORT:
+            continue
         try:
             return stack.enter_context(files.folder(prefix, base))
         except (OSError, KepuError) as error:
@@ -155,16 +160,11 @@ def _short_folder(prefix: str, stack: contextlib.ExitStack) -> Path:
 def _short_bases() -> Iterator[Path]:
     user = os.getuid() if hasattr(os, "getuid") else ""
     with contextlib.suppress(FileNotFoundError):  # none can be written: the next ones may
-        yield from _fitting(Path(tempfile.gettempdir(), f"kepu-{user}").resolve())
+        yield Path(tempfile.gettempdir(), f"kepu-{user}").resolve()
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
     if runtime.is_absolute():
-        yield from _fitting(runtime / "kepu")
-    yield from _fitting(Path("/tmp").resolve() / f"kepu-{user}")
-
-
-def _fitting(base: Path) -> Iterator[Path]:
-    if len(os.fsencode(base)) <= SHORT:
-        yield base
+        yield runtime / "kepu"
+    yield Path("/tmp").resolve() / f"kepu-{user}"
 
 
 def allow_files() -> None:
@@ -197,8 +197,7 @@ class Server:
     target : ``module:function`` that prepares the server: imports and loads what its processes
         will need. It runs once, before the first process is forked.
     arguments : of ``target``.
-    environment : of the server, beside this process's own; threads of numerical libraries are
-        limited to one, because a fork takes no threads along.
+    environment : of the server, beside this process's own and ``ENVIRONMENT``.
     """
 
     def __init__(
@@ -210,8 +209,6 @@ class Server:
         self._folder = contextlib.ExitStack()
         self.address = str(self._folder.enter_context(socket_folder("warm-")) / "socket")
         prepare = {"target": target, "arguments": dict(arguments or {})}
-        own = {f"{name}_NUM_THREADS": "1" for name in THREADS}
-        own |= {"MPLBACKEND": BACKEND, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(self.address)
             listener.listen(128)
@@ -221,7 +218,7 @@ class Server:
                 stdin=subprocess.PIPE,
                 pass_fds=[listener.fileno()],
                 start_new_session=True,
-                env={**os.environ, **own, **(environment or {})},
+                env={**os.environ, **ENVIRONMENT, **(environment or {})},
             )  # fmt: skip
 
     @property
@@ -254,10 +251,7 @@ class Server:
     def __enter__(self) -> Server:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -420,7 +414,6 @@ REPORTS = (
     "evaluation.batch.worker",
     "evaluation.report.html",
     "evaluation.batch.cells",
-    "evaluation.batch.worker",
 )
 # Compiles the grammar of addresses for a second when jsonschema finds it, which does without; no
 # part of a notebook is checked by it.
@@ -452,7 +445,6 @@ def reports(data: str, data_hash: str, studies: list[list[int]], modules: list[s
     if not studies:
         return
     from evaluation import study
-    from evaluation.base.errors import KepuError
     from evaluation.data import package
 
     dataset = package.load(data, data_hash)
@@ -508,7 +500,6 @@ class _Connection:
     socket: socket.socket
     buffer: bytes = b""
     pid: int = 0
-    after: list[dict[str, Any]] = field(default_factory=list)
 
 
 class ForkLoop:
@@ -643,7 +634,7 @@ def main() -> None:
     address, own = listener.getsockname(), os.getpid()
     request = ForkLoop(listener, sys.stdin.fileno(), unprepared).serve()
     if request is not None:
-        run(resolve, request, own)
+        run(request, own)
     shutil.rmtree(os.path.dirname(address), ignore_errors=True)
 
 

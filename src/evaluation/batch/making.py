@@ -8,6 +8,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,7 @@ def explanation(plan: Sequence[Job], reasons: Mapping[str, str]) -> Table:
 @contextlib.contextmanager
 def progress(console: Console, total: int, *, quiet: bool = False) -> Iterator[Watch]:
     """Show a live line on a terminal, a line a report elsewhere; when quiet what was noted only."""
-
-    def noted(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
+    noted = partial(_say, console)
     if quiet:
         yield Watch(noted=noted)
     elif console.is_terminal:
@@ -114,12 +112,17 @@ def progress(console: Console, total: int, *, quiet: bool = False) -> Iterator[W
         yield Watch(ended=_lines(console, total), noted=noted)
 
 
+def _say(console: Console, text: str) -> None:
+    """Print a line as it is: what stands in brackets is no markup."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def _lines(console: Console, total: int) -> Callable[[Outcome], None]:
     counter = itertools.count(1)
 
     def line(outcome: Outcome) -> None:
         number = f"[{next(counter):>{len(str(total))}}/{total}]"
-        console.print(f"{number} {told(outcome)}", markup=False, highlight=False, soft_wrap=True)
+        _say(console, f"{number} {told(outcome)}")
 
     return line
 
@@ -166,7 +169,7 @@ class Live:
         self._counts[outcome.status] += 1
         self._bar.advance(self._task)
         if outcome.status == FAILED:
-            self._bar.console.print(told(outcome), markup=False, highlight=False, soft_wrap=True)
+            _say(self._bar.console, told(outcome))
         self._show()
 
     def _show(self) -> None:
@@ -183,10 +186,7 @@ def summary(
     """Say how a run ended, what failed and why, and what to open; when quiet only what failed."""
     counts = Counter(outcome.status for outcome in outcomes)
     noisy = sum(bool(outcome.warnings) for outcome in outcomes)
-
-    def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
+    say = partial(_say, console)
     kept = f", {counts[CACHED]} up to date" if counts[CACHED] else ""
     if not quiet:
         say(f"{counts[MADE]} of {len(outcomes)} reports made in {seconds:.1f} s{kept}")

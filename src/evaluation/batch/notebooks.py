@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import tempfile
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -133,8 +132,6 @@ def refresh(notebooks: Iterable[Path], data: Path, *, kernel: str = WARM, worker
     ------
     KepuError : a cell fails; the notebook keeps what it had, the others are stored.
     """
-    from evaluation.batch.kernels import ADDRESS, Server, unsafe
-
     paths = list(notebooks)
     if kernel == WARM and not os.environ.get(ADDRESS) and not unsafe():
         with Server() as server:
@@ -163,21 +160,13 @@ def _refreshed(path: Path, data: Path, kernel: str) -> str:
         return f"{path.name} was not stored, a cell failed: {last}"
     cleaned(notebook)
     notebook.metadata[NOTE] = {MADE_FROM: made_from}
-    _replace(path, nbformat.writes(notebook))
-    return ""
-
-
-def _replace(path: Path, text: str) -> None:
-    """Put a new file in the place of another, whole; no link in its way is followed."""
-    number, part = tempfile.mkstemp(".part", f".{path.stem}-", path.parent)
     try:
-        with open(number, "w", encoding="utf-8") as stream:
-            stream.write(text if text.endswith("\n") else f"{text}\n")
-        os.chmod(part, path.stat().st_mode)
-        os.replace(part, path)
+        mode = path.stat().st_mode
+        files.replace(path, nbformat.writes(notebook).rstrip("\n") + "\n")
+        path.chmod(mode)
     except OSError as error:
-        os.unlink(part)
         raise KepuError(f"{path} cannot be written ({error.strerror}) — free space") from None
+    return ""
 
 
 def run(notebook: Any, folder: Path, kernel: str = WARM, timeout: float = 300.0) -> None:

@@ -20,7 +20,7 @@ from evaluation import study
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError, shown
 from evaluation.batch import plan as plans
-from evaluation.batch import state
+from evaluation.batch import state, store
 from evaluation.batch.front import Boundaries
 from evaluation.batch.plan import Job
 from evaluation.batch.state import Known, Outcome, Record, State
@@ -99,7 +99,7 @@ def reason(job: Job, key: Mapping[str, str], entry: Mapping[str, Any] | None, ou
     if missing:
         return f"no {missing[0]} yet"
     for file in files.values():
-        there = state.there(file) if "url" in file else _whole(out / file["name"], file["sha256"])
+        there = store.there(file) if "url" in file else _whole(out / file["name"], file["sha256"])
         if not there:
             return f"{file['name']} is missing or was changed"
     return ""
@@ -268,15 +268,15 @@ def today() -> date:
 # Run a plan: make what is not there yet, file it whole, and leave a true record of the folder.
 
 
-def reasons(plan: Sequence[Job], run: Run) -> dict[str, str]:
-    """Say for each job why it must be made, ``""`` where what is in the folder is still true."""
-    return _reasons(plan, run, state.read(run.out))
+def reasons(plan: Sequence[Job], run: Run, known: Known | None = None) -> dict[str, str]:
+    """Say for each job why it must be made, ``""`` where what is in the folder is still true.
 
-
-def _reasons(plan: Sequence[Job], run: Run, known: Known) -> dict[str, str]:
+    ``known`` is the state of the folder, read where it is not given.
+    """
     if run.fresh:
         return {job.id: "asked for by --fresh" for job in plan}
-    return {job.id: reason(job, run.key(job), known.entries.get(job.stem), run.out) for job in plan}
+    entries = (known or state.read(run.out)).entries
+    return {job.id: reason(job, run.key(job), entries.get(job.stem), run.out) for job in plan}
 
 
 def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outcome]:
@@ -300,10 +300,10 @@ def run(plan: Sequence[Job], how: Run, watch: Watch | None = None) -> list[Outco
     """
     watch = watch or Watch()
     if how.store:
-        state.check(how.store)
+        store.check(how.store)
     with _ended_by_signals(), state.locked(how.out), _told(how.out):
         known = state.read(how.out)
-        why = _reasons(plan, how, known)
+        why = reasons(plan, how, known)
         due = [job for job in plan if why[job.id]]
         with state.opened(how.out, known, due, watch.noted) as folder:
             record = Record(folder, how.state, known)
@@ -363,7 +363,7 @@ def _kept(record: Record, how: Run) -> Iterator[None]:
     finally:
         texts = record.finish(how.boundaries)
         for name, text in texts.items() if how.store else ():
-            state.put_text(how.store, name, text)
+            store.write(how.store, name, text.encode())
 
 
 @contextlib.contextmanager

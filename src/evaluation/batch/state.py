@@ -1,4 +1,4 @@
-"""One folder of reports: what is there, what was made, whole files, its address."""
+"""One folder of reports: what is there, what was made, whole files."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ import hashlib
 import json
 import os
 import platform
-import secrets
 import shutil
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TextIO
 
 from filelock import FileLock, Timeout
@@ -70,6 +66,12 @@ def kinds(stem: str) -> dict[str, str]:
     return {kind: f"{stem}.{kind}" for kind in FORMATS} | {"notebook": f"{NOTEBOOKS}/{stem}.ipynb"}
 
 
+def expected(job: Job) -> dict[str, str]:
+    """The files of a report that is made; always a page, which the front page links and reads."""
+    wanted = {"html", *job.formats, "notebook"}
+    return {kind: name for kind, name in kinds(job.stem).items() if kind in wanted}
+
+
 def unfinished(stem: str) -> str:
     """Where the notebook of a report that failed is kept."""
     return f"{FAILED_NOTEBOOKS}/{stem}.ipynb"
@@ -114,7 +116,8 @@ def read(out: Path) -> Known:
         late = {e["entry"]["stem"]: e["entry"] for e in events if e["event"] == "report"}
         begun = [e["stem"] for e in events if e["event"] == "filing"]
     entries |= late
-    files = [_named(entry) for entry in entries.values()] + [_every(stem) for stem in begun]
+    files = [_named(entry) for entry in entries.values()]
+    files += [{*kinds(stem).values(), unfinished(stem)} for stem in begun]
     return Known(
         entries, manifest["run"], manifest["front"], texts[PAGE],
         files=frozenset(manifest["files"]).union(*files),
@@ -122,10 +125,6 @@ def read(out: Path) -> Known:
         ours=bool(manifest["run"] or events or os.path.isdir(out / OWN)),
         unreadable=unreadable,
     )  # fmt: skip
-
-
-def _every(stem: str) -> set[str]:
-    return {*kinds(stem).values(), unfinished(stem)}
 
 
 def _named(entry: Mapping[str, Any]) -> set[str]:
@@ -208,6 +207,8 @@ def _json(text: str) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+# What an entry says of its report as the plan does.
+IDENTITY = ("id", "stem", "notebook", "region", "level", "names", "language", "parameters")
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "id": str, "stem": str, "notebook": str, "region": str, "level": str, "names": dict,
     "language": str, "parameters": dict, "status": str, "seconds": (int, float), "attempts": int,
@@ -407,9 +408,7 @@ def in_the_way(out: Path, known: Known, jobs: Sequence[Job]) -> list[str]:
     places = {name: private.inside(out, name) for name in (NOTEBOOKS, FAILED_NOTEBOOKS)}
     found = [n for n, path in places.items() if os.path.lexists(path) and not path.is_dir()]
     for job in jobs:
-        written = kinds(job.stem)
-        wanted = [written[kind] for kind in dict.fromkeys(("html", *job.formats, "notebook"))]
-        for name in (*wanted, unfinished(job.stem)):
+        for name in (*expected(job).values(), unfinished(job.stem)):
             path = private.inside(out, name)
             folder = path.is_dir() and not path.is_symlink()
             if folder or (os.path.lexists(path) and name not in known.files):
@@ -486,10 +485,10 @@ class Record:
 
     def left(self, job: Job) -> Outcome:
         """Note a report that is still true; give its outcome."""
-        found = Outcome(job.id, CACHED, 0.0, files=dict(self.entries[job.stem]["files"]))
-        self.outcomes[job.id] = found
+        outcome = Outcome(job.id, CACHED, 0.0, files=dict(self.entries[job.stem]["files"]))
+        self.outcomes[job.id] = outcome
         self.log.write("cached", id=job.id)
-        return found
+        return outcome
 
     def add(self, job: Job, outcome: Outcome, key: Mapping[str, str], made: Path) -> None:
         """Take an outcome with its files in ``made``; ``key``: the hashes the report rests on."""
@@ -500,7 +499,7 @@ class Record:
         self.entries[job.stem] = entry(job, outcome, self.state, key, before, self.folder.out)
         self.log.write("report", entry=self.entries[job.stem])
 
-    def told(self) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """What the manifest tells of the run: start, duration, counts, versions, data."""
         counts = [outcome.status for outcome in self.outcomes.values()]
         return {
@@ -515,7 +514,7 @@ class Record:
 
     def finish(self, own: front.Boundaries | None = None) -> dict[str, str]:
         """Write manifest and front page, end the log; give their texts by name."""
-        texts = write(self.folder, self.known, self.entries, self.told(), own)
+        texts = write(self.folder, self.known, self.entries, self.run(), own)
         self.log.write("finished")
         return texts
 
@@ -539,15 +538,8 @@ def entry(
     earlier = {}
     if not made and before and (out / f"{job.stem}.html").is_file():
         earlier = before.get("earlier") or {n: before[n] for n in ("file", "date", "data_hash")}
-    found = {
-        "id": job.id,
-        "stem": job.stem,
-        "notebook": job.notebook,
-        "region": job.region,
-        "level": job.level,
-        "names": job.names,
-        "language": job.language,
-        "parameters": job.parameters,
+    fields = {
+        **{name: getattr(job, name) for name in IDENTITY},
         "status": outcome.status,
         "seconds": round(outcome.seconds, 1),
         "attempts": outcome.attempts,
@@ -562,7 +554,7 @@ def entry(
         "data_hash": state.data_hash,
         "simulated": state.simulated,
     }
-    return {**found, "sum": _sum(found)}
+    return {**fields, "sum": _sum(fields)}
 
 
 def write(
@@ -591,17 +583,17 @@ def write(
     key = _front_key(run, listed, own)
     same = known.front == {"key": key, "sha256": _hash(known.page)}
     page = known.page if same else index(run, listed, own)
-    drawn = {"key": key, "sha256": _hash(page)}
-    texts = {MANIFEST: _dump(run, listed, drawn, folder), PAGE: page}
+    shown_as = {"key": key, "sha256": _hash(page)}
+    texts = {MANIFEST: _dump(run, listed, shown_as, folder), PAGE: page}
     for name, text in texts.items():
         folder.write(name, text)
     return texts
 
 
-def _dump(run: Any, reports: Any, drawn: Any, folder: Folder) -> str:
+def _dump(run: Any, reports: Any, page: Any, folder: Folder) -> str:
     """The text of a manifest."""
     files = [name for name in sorted(folder.files) if os.path.lexists(folder.out / name)]
-    manifest = {"run": run, "reports": reports, "front": drawn, "files": files}
+    manifest = {"run": run, "reports": reports, "front": page, "files": files}
     return json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -628,194 +620,3 @@ def index(
     """Render the front page of a folder from the summaries its entries hold."""
     summaries = {entry["stem"]: entry["summary"] for entry in reports}
     return front.page({"run": run, "reports": reports}, summaries, own=own)
-
-
-# ------------------------------------------------------------------------------------------
-# Reports kept elsewhere than in the folder of a run: at any address fsspec can write.
-
-
-PATIENCE = 60.0  # seconds an address may take to be written for the first time
-# Kinds of address whose place has a name before an @: it is a container or a user, no secret.
-NAMED = ("abfs", "abfss", "adl", "hdfs", "sftp", "ssh", "smb", "webhdfs")
-EXAMPLES = "file:///srv/reports or s3://bucket/reports"
-# Run by a process of its own: what it writes and another process reads does outlive a process.
-WRITE = """
-import sys
-from fsspec.core import url_to_fs
-address, name, content = sys.argv[1:]
-try:
-    system, root = url_to_fs(address)
-    root = root.rstrip("/")
-    system.makedirs(root, exist_ok=True)
-    system.pipe_file(f"{root}/{name}", content.encode())
-except Exception as error:
-    print(f"{type(error).__name__}: {error}")
-    sys.exit(1)
-"""
-
-
-def check(store: str) -> None:
-    """Refuse an address at which a report would not be kept: write to it and read that again.
-
-    Raises
-    ------
-    KepuError : it is no whole address, it holds a secret, what it needs is not installed, it cannot
-        be written or read, or what is written there ends with the process that wrote it.
-    """
-    _parse(store)
-    name, content = f".kepu-{secrets.token_hex(8)}", secrets.token_hex(16)
-    _write_elsewhere(store, name, content)
-    with _sentence(store, "read"):
-        system, root = _system(store)
-        path = f"{root}/{name}"
-        try:
-            kept = system.exists(path) and system.cat_file(path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                system.rm_file(path)
-    if kept != content.encode():
-        raise _fleeting(store)
-
-
-def _write_elsewhere(store: str, name: str, content: str) -> None:
-    """Write a file from another process, within a bounded time."""
-    try:
-        written = subprocess.run(
-            [sys.executable, "-P", "-c", WRITE, store, name, content],
-            capture_output=True, text=True, timeout=PATIENCE, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise _refusal(store, "used here", f"no answer within {PATIENCE:g} s") from None
-    if written.returncode:
-        raise _refusal(store, "used here", written.stdout or f"code {written.returncode}")
-
-
-def _fleeting(store: str) -> KepuError:
-    return KepuError(
-        f"--store {store} keeps nothing beyond the process that writes it — give an address "
-        f"that lasts, as {EXAMPLES}"
-    )
-
-
-def _parse(store: str) -> None:
-    """Refuse what is no whole address, or would show a secret in every manifest."""
-    kind, _, rest = store.partition("://")
-    user, at, _ = rest.rpartition("@")
-    local = kind in ("file", "local")
-    if at and not local and (":" in user or kind not in NAMED):
-        raise KepuError(
-            f"--store {kind}://… holds a user or a password, which every manifest would show — "
-            "leave them out and give them in the environment, as FSSPEC_FTP_PASSWORD for ftp://"
-        )
-    if any(mark in store for mark in "?#") or "::" in store or not store.isprintable():
-        raise KepuError(
-            f"--store {kind.partition(':')[0]}:… has a part after ? or #, a chain with :: or a "
-            f"character that is not printed — give the plain address of a folder, as {EXAMPLES}"
-        )
-    if kind == "memory":
-        raise _fleeting(store)
-    if not kind or not rest:
-        raise KepuError(
-            f"--store {store} is no whole address — give its kind and place, as {EXAMPLES}"
-        )
-    if {".", ".."} & set(rest.replace("\\", "/").split("/")):
-        raise KepuError(f"--store {store} leads elsewhere by its dots — write it without them")
-    if local and not rest.startswith("/"):
-        raise KepuError(
-            f"--store {store} depends on the working folder — write the whole path, as {EXAMPLES}"
-        )
-
-
-@contextlib.contextmanager
-def _sentence(store: str, done: str) -> Iterator[None]:
-    """Turn whatever a file system raises, of no common kind, into one sentence."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - each package has errors of its own
-        raise _refusal(store, done, str(error) or type(error).__name__) from None
-
-
-def _refusal(store: str, done: str, told: str) -> KepuError:
-    return KepuError(
-        f"--store {store} cannot be {done} ({' '.join(told.split())[:300]}) — correct it, or what "
-        "it needs"
-    )
-
-
-def put(outcome: Outcome, folder: Path, store: str) -> Outcome:
-    """Write the files of a report to ``store``, read each again, give the outcome with addresses.
-
-    Raises
-    ------
-    KepuError : the address cannot be written, or does not hold what was written.
-    """
-    files = {}
-    for kind, entry in outcome.files.items():
-        content = (folder / Path(entry["name"]).name).read_bytes()
-        _write(store, entry["name"], content)
-        files[kind] = {**entry, "url": f"{store.rstrip('/')}/{entry['name']}", "size": len(content)}
-    return replace(outcome, files=files)
-
-
-def put_text(store: str, name: str, text: str) -> None:
-    """Write one text file to ``store``.
-
-    Raises
-    ------
-    KepuError : as of :func:`put`.
-    """
-    _write(store, name, text.encode())
-
-
-def _write(store: str, name: str, content: bytes) -> None:
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        raise KepuError(f"{name} leads out of {store} — rename the notebook")
-    with _sentence(store, "written"):
-        system, root = _system(store)
-        path = f"{root}/{name}"
-        system.makedirs(path.rpartition("/")[0], exist_ok=True)
-        system.pipe_file(path, content)  # whole or not at all, as object stores write
-        kept = system.cat_file(path)
-    if hashlib.sha256(kept).digest() != hashlib.sha256(content).digest():
-        raise _refusal(store, "relied on", f"{name} reads otherwise than it was written")
-
-
-def seen(outcome: Outcome, store: str) -> bool:
-    """Whether this machine sees the files of a report another one wrote to ``store``.
-
-    Raises
-    ------
-    KepuError : the address cannot be read.
-    """
-    with _sentence(store, "read"):
-        system, root = _system(store)
-        system.invalidate_cache()
-        paths = {f"{root}/{entry['name']}": entry["size"] for entry in outcome.files.values()}
-        return all(system.exists(p) and system.size(p) == size for p, size in paths.items())
-
-
-def there(entry: Mapping[str, Any]) -> bool:
-    """Whether a file written before is still at its address, by its size.
-
-    Raises
-    ------
-    KepuError : the address cannot be read.
-    """
-    folder, _, name = entry["url"].rpartition("/")
-    return _sizes(folder).get(name) == entry["size"]
-
-
-@cache
-def _sizes(folder: str) -> dict[str, int]:
-    with _sentence(folder, "read"):
-        system, root = _system(folder)
-        if not system.exists(root):
-            return {}
-        return {e["name"].rpartition("/")[2]: e["size"] for e in system.ls(root, detail=True)}
-
-
-def _system(address: str) -> tuple[Any, str]:
-    from fsspec.core import url_to_fs
-
-    system, path = url_to_fs(address)
-    return system, path.rstrip("/")

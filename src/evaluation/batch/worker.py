@@ -24,13 +24,13 @@ from typing import Any
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.iorw import write_ipynb
 
-from evaluation.base import cache
+from evaluation.base import cache, files
 from evaluation.base.errors import KepuError
-from evaluation.batch import state
+from evaluation.batch import store
 from evaluation.batch.kernels import (
     ADDRESS,
+    ENVIRONMENT,
     LOG,
-    THREADS,
     Process,
     Server,
     Unprepared,
@@ -39,13 +39,13 @@ from evaluation.batch.kernels import (
     unsafe,
 )
 from evaluation.batch.plan import Job
-from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome
+from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome, kinds
 
 # ------------------------------------------------------------------------------------------
 # The papermill engine of a run: papermill's own, which also keeps a notebook that broke off.
 
 
-NAME = "kepu"
+ENGINE = "kepu"
 
 
 class KeepingEngine(NBClientEngine):
@@ -68,9 +68,7 @@ class KeepingEngine(NBClientEngine):
             raise
 
 
-def register() -> None:
-    """Make the engine known to papermill under ``NAME``."""
-    papermill_engines.register(NAME, KeepingEngine)
+papermill_engines.register(ENGINE, KeepingEngine)
 
 
 # ------------------------------------------------------------------------------------------
@@ -121,7 +119,7 @@ def hide(text: str, pairs: Pairs) -> str:
     return text
 
 
-def hidden(data: Path, notebooks: Path) -> tuple[tuple[str, str], ...]:
+def hidden(data: Path, notebooks: Path) -> Pairs:
     """List the folders no report may show, the longest first, each with its stand-in."""
     package = str(Path(__file__).parents[1])
     pairs = {str(Path.home()): "~", tempfile.gettempdir(): "(tmp)", sys.prefix: "(env)"}
@@ -155,7 +153,7 @@ class Place:
     data: str
     folder: str
     timeout: float
-    hidden: tuple[tuple[str, str], ...] = ()
+    hidden: Pairs = ()
     store: str = ""
     code: str = ""
 
@@ -186,20 +184,18 @@ def make(job: Job, place: Place) -> Outcome:
     if place.code and place.code != cache.whole():
         return Outcome(job.id, REFUSED, 0.0, OTHER_CODE)
     notebook = place.of(job) / f"{job.stem}.ipynb"
-    hidden = tuple((folder, stand_in) for folder, stand_in in place.hidden)
     try:
-        executed = _execute(job, place, notebook, hidden)
-        files, told = _write(job, executed, notebook)
-        seconds = time.monotonic() - begun
-        noise = _complaints(executed)
-        return Outcome(job.id, MADE, seconds, warnings=noise, files=files, summary=told)
+        executed = _execute(job, place, notebook)
+        files, summary = _write(job, executed, notebook)
+        seconds, noise = time.monotonic() - begun, _complaints(executed)
+        return Outcome(job.id, MADE, seconds, warnings=noise, files=files, summary=summary)
     except Exception as error:  # noqa: BLE001 - one region's failure must not stop the others
-        _keep_unfinished(notebook, hidden)
-        reason = hide(describe(error, place.timeout), hidden)
+        _keep_unfinished(notebook, place.hidden)
+        reason = hide(describe(error, place.timeout), place.hidden)
         return Outcome(job.id, FAILED, time.monotonic() - begun, reason, passing(error))
 
 
-def _keep_unfinished(notebook: Path, hidden: tuple[tuple[str, str], ...]) -> None:
+def _keep_unfinished(notebook: Path, hidden: Pairs) -> None:
     """Tidy the notebook of a failed report; one that cannot be rewritten would show paths."""
     try:
         if notebook.exists():
@@ -208,20 +204,17 @@ def _keep_unfinished(notebook: Path, hidden: tuple[tuple[str, str], ...]) -> Non
         notebook.unlink()
 
 
-def _execute(job: Job, place: Place, notebook: Path, hidden: tuple[tuple[str, str], ...]) -> Any:
+def _execute(job: Job, place: Place, notebook: Path) -> Any:
     """Run the notebook with papermill; give it back without paths of this machine."""
     import papermill
     from traitlets.config import Config
 
-    from evaluation.base import files
-
     deadline = time.monotonic() + place.timeout
-    register()
     papermill.execute_notebook(
         files.literal(Path(place.notebooks, f"{job.notebook}.ipynb")),
         files.literal(notebook),
         parameters=_parameters(job, place),
-        engine_name=NAME,
+        engine_name=ENGINE,
         unfinished=str(notebook),
         request_save_on_cell_execute=False,
         kernel_name=KERNEL,
@@ -233,7 +226,7 @@ def _execute(job: Job, place: Place, notebook: Path, hidden: tuple[tuple[str, st
         shutdown_kernel="immediate",
         config=Config({"KernelManager": _connection(job, place)}),
     )
-    return tidy(notebook, hidden)
+    return tidy(notebook, place.hidden)
 
 
 def _write(
@@ -246,16 +239,14 @@ def _write(
     simulated = job.stem.endswith("_simulated")
     # The page is always made: the front page links it and reads its summary.
     written = write(executed, job.language, ("html", *job.formats), simulated=simulated)
-    files = {"notebook": _entry(f"notebooks/{notebook.name}", notebook.read_bytes())}
     for kind, content in written.items():
-        path = notebook.with_suffix(f".{kind}")
-        path.write_bytes(content)
-        files[kind] = _entry(path.name, content)
+        notebook.with_suffix(f".{kind}").write_bytes(content)
+    contents, names = {"notebook": notebook.read_bytes(), **written}, kinds(job.stem)
+    files = {
+        kind: {"name": names[kind], "sha256": hashlib.sha256(content).hexdigest()}
+        for kind, content in contents.items()
+    }
     return files, cells.read(written["html"].decode())
-
-
-def _entry(name: str, content: bytes) -> dict[str, str]:
-    return {"name": name, "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _complaints(executed: Any) -> tuple[str, ...]:
@@ -488,7 +479,7 @@ def _stored(outcome: Outcome, job: Job, place: Place) -> Outcome:
     if not place.store or outcome.status != MADE:
         return outcome
     try:
-        return state.put(outcome, place.of(job), place.store)
+        return store.put(outcome, place.of(job), place.store)
     except KepuError as error:
         return replace(outcome, status=FAILED, error=str(error), passing=True, files={})
 
@@ -548,12 +539,9 @@ def write_kernel(folder: Path, *, warm: bool) -> None:
     spec.mkdir(parents=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     argv.append("--HistoryManager.enabled=False")
-    env = {f"{name}_NUM_THREADS": "1" for name in THREADS}
-    env |= {
+    env = ENVIRONMENT | {
         "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "IPYTHONDIR": str(folder / "ipython"),  # a user's start-up files must not alter a report
     }
     metadata: dict[str, Any] = {"supported_encryption": ["curve"]}
