@@ -11,6 +11,7 @@ import pandas as pd
 
 from evaluation.base.errors import ModelError
 from evaluation.evidence.checks import BREAK, Estimated, check
+from evaluation.evidence.grade import OPPOSITE_SHARE
 from evaluation.stats.least_squares import Equation
 from evaluation.stats.permutation import TIE, p_value
 
@@ -116,9 +117,6 @@ def specifications(
 
 
 # Specification curve with a joint permutation test over region trajectories.
-OPPOSITE_SHARE = 0.25
-
-
 def dealings(eqs: Equation, draws: int, seed: int) -> tuple[np.ndarray, int]:
     """Row orders that deal whole trajectories between regions observed in the same waves.
 

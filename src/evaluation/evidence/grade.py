@@ -68,6 +68,7 @@ class Design:
 # Strength of evidence: 0 to 5 locks from the design and the checks, never from the estimate.
 VERDICTS = ("positive", "negative", "unknown")
 MINIMUM_WAVES, MINIMUM_REGIONS, FEW_TREATED, SUPPORT_SD = 3, 20, 3, 1.0
+# Of specifications, above which the check fails and the grade falls; the texts say "a quarter".
 OPPOSITE_SHARE = 0.25
 # Checks without which no grade is given: leaving one unmade would spare the estimate a minus.
 NEEDED = ("placebo", "robustness_value", "leave_one_region_out", "specification_curve")

@@ -253,7 +253,7 @@ def section(context: Context) -> Section:
     blocks: list = [Paragraph(w.t("chain.lead", region=context.name), "note")]
     blocks.append(Items(told, key=True, labels=labels))
     if plan is not None:
-        blocks.append(Paragraph(w.t("chain.note"), "note"))
+        blocks.append(Paragraph(w.t("chain.note", dose=w.dose(plan[0].changes[0].lever)), "note"))
     return Section("chain", w.t("chain.title"), tuple(blocks))
 
 
