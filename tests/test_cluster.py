@@ -190,9 +190,16 @@ def joined(scheduler, count: int) -> None:
         time.sleep(0.05)
 
 
-def test_worker_with_other_code_that_joins_late_makes_no_page(project, scheduler, altered):  # noqa: F811
-    out, before = project / "late", len(scheduler.scheduler.workers)
-    notes: list[str] = []
+def gone(scheduler, count: int) -> None:
+    deadline = time.monotonic() + 30
+    while len(scheduler.scheduler.workers) > count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _run_with_a_late_worker(root, out, scheduler, altered) -> tuple[list, list[str]]:
+    """Outcomes of a run that a worker with other code joins, and what was noted of it."""
+    before, notes = len(scheduler.scheduler.workers), []
     with contextlib.ExitStack() as stack:
 
         def join(outcome) -> None:
@@ -201,12 +208,25 @@ def test_worker_with_other_code_that_joins_late_makes_no_page(project, scheduler
                 stack.enter_context(late)
                 joined(scheduler, before + 1)
 
-        options = how(project, out, scheduler=scheduler.scheduler_address)
-        regions = tuple("abcdefghij")
-        found = run(jobs(*regions), options, Watch(ended=join, noted=notes.append))
-    assert {outcome.status for outcome in found} == {MADE}
-    whole(out, *regions)
-    assert not [path for path in out.glob("*_en.html") if "ALTERED" in path.read_text("utf-8")]
+        options = how(root, out, scheduler=scheduler.scheduler_address)
+        outcomes = run(jobs(*LATE), options, Watch(ended=join, noted=notes.append))
+    gone(scheduler, before)
+    return outcomes, notes
+
+
+LATE = tuple("abcdefghij")
+
+
+def test_worker_with_other_code_that_joins_late_makes_no_page(project, scheduler, altered):  # noqa: F811
+    """On a busy machine all may be made before the worker is asked: then it is tried again."""
+    for attempt in range(5):
+        out = project / f"late{attempt}"
+        outcomes, notes = _run_with_a_late_worker(project, out, scheduler, altered)
+        assert {outcome.status for outcome in outcomes} == {MADE}
+        whole(out, *LATE)
+        assert not [path for path in out.glob("*_en.html") if "ALTERED" in path.read_text("utf-8")]
+        if notes:
+            break
     assert len(notes) == 1 and notes[0].endswith("is not used: it has another kepu-evaluation")
 
 

@@ -32,8 +32,17 @@ texts = st.one_of(
 Mutation = tuple[str, tuple[int, int, int, int], str]
 
 
+LARGEST = 10_000_000  # bytes of a file that is read to be spoiled further
+
+
+def _files(root: Path, pattern: str = "*") -> list[Path]:
+    """Files that can be spoiled further: no folders, no pipes, none that is too large to read."""
+    files = (path for path in root.glob(pattern) if path.is_file())
+    return sorted(path for path in files if path.stat().st_size <= LARGEST)
+
+
 def _tables(root: Path) -> list[Path]:
-    return sorted(path for path in root.glob("*.csv") if path.is_file())
+    return _files(root, "*.csv")
 
 
 def _cells(path: Path) -> list[list[str]]:
@@ -119,7 +128,7 @@ def whole_column(rows, at, text):
 def everywhere(root, at, text):
     """One identifier is replaced in all tables: consistent, and hostile."""
     regions = root / "regions.csv"
-    rows = _cells(regions) if regions.is_file() else []
+    rows = _cells(regions) if regions in _tables(root) else []
     if len(rows) < 2 or not rows[1]:
         return
     old = rows[1 + at[1] % (len(rows) - 1)][0]
@@ -130,7 +139,7 @@ def everywhere(root, at, text):
 
 def _on_bytes(change: Callable[[bytes, tuple, str], bytes]) -> Callable:
     def mutate(root: Path, at: tuple, text: str) -> None:
-        files = sorted(path for path in root.iterdir() if path.is_file())
+        files = _files(root)
         if files:
             path = files[at[0] % len(files)]
             path.write_bytes(change(path.read_bytes(), at, text))
@@ -196,7 +205,7 @@ def odd_name(root, at, text):
 
 
 def _descriptor(root: Path) -> dict[str, Any] | None:
-    if not (root / "datapackage.json").is_file():  # to open a pipe would wait for its writer
+    if root / "datapackage.json" not in _files(root):
         return None
     try:
         return json.loads((root / "datapackage.json").read_text("utf-8"))
