@@ -56,7 +56,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check src tests docs
 
 unit: $(STAMP)
-	$(BIN)/pytest -n 2 src tests --ignore-glob="tests/reference/*.py" $(NBTESTS:%=--ignore=%)
+	$(BIN)/pytest -n 2 --durations=10 src tests --ignore-glob="tests/reference/*.py" $(NBTESTS:%=--ignore=%)
 
 # Stale outputs first, which costs nothing; then every cell of 00 to 08 on the warm kernel. The
 # standard kernel: make nbval KERNEL=python3
@@ -72,7 +72,7 @@ smoke: $(STAMP)
 
 FUZZ ?= 3000
 fuzz: $(STAMP)  ## spoil packages, batch files, options and state 3,000 times; FUZZ and KEPU_FUZZ_SEED
-	KEPU_FUZZ=$(FUZZ) $(BIN)/pytest -q tests/test_fuzz.py
+	KEPU_FUZZ=$(FUZZ) KEPU_FUZZ_SEED=$${KEPU_FUZZ_SEED:-$$(date +%s)} $(BIN)/pytest -n 2 -q tests/test_fuzz.py
 
 lab: $(STAMP)  ## open JupyterLab on the welcome notebook
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/00_welcome.ipynb

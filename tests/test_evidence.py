@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from evaluation.base.errors import KepuError
 from evaluation.base.results import Check
 from evaluation.base.text import LANGUAGES, t, texts
+from evaluation.evidence.checks import check
 from evaluation.evidence.grade import DENIALS, RULES, Design, Grade, gate, grade, permitted, said
 
 BEST = Design("randomised", 5, True, 31, 31, "published", 0.0, False)
@@ -314,3 +316,9 @@ def test_a_sentence_of_the_table_that_says_too_much_is_refused(monkeypatch):
         permitted(Grade(2, ()), "positive", "en")
     with pytest.raises(KepuError, match="Unknown verdict 'good'"):
         permitted(Grade(2, ()), "good", "en")
+
+
+def test_numpy_verdict_of_a_check_counts_as_its_truth_value():
+    made = check("breaks")(lambda context: (np.float64(2) > 1, {}, []))(None)
+    assert made.passed is True
+    assert made.key == "check.breaks.passed"

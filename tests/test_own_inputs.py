@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -102,3 +103,30 @@ def test_package_without_a_general_design_effect_is_refused(dataset):
     table = table[table["parameter"] != "design_effect"]
     (violation,) = a_design_effect_holds_for_all({"assumptions": table})
     assert "no design_effect holds for all levels and waves" in str(violation)
+
+
+def test_package_of_an_earlier_version_without_the_new_columns_is_read(tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(ROOT / "data", folder, ignore=shutil.ignore_patterns("simulated"))
+    descriptor = json.loads((folder / "datapackage.json").read_text("utf-8"))
+    for name, gone in (("doses", {"short_zh", "short_en"}), ("regions", {"parts"})):
+        path = folder / f"{name}.csv"
+        pd.read_csv(path, dtype=str).drop(columns=list(gone)).to_csv(path, index=False)
+        (table,) = [item for item in descriptor["resources"] if item["name"] == name]
+        fields = table["schema"]["fields"]
+        table["schema"]["fields"] = [item for item in fields if item["name"] not in gone]
+    (folder / "datapackage.json").write_text(json.dumps(descriptor), "utf-8")
+    data = load(folder)
+    assert data.dose_label("fund", "en", short=True) == data.dose_label("fund", "en")
+    assert "100000" not in population(data).index
+
+
+def test_package_with_money_alone_says_so(tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(ROOT / "data", folder, ignore=shutil.ignore_patterns("simulated"))
+    path = folder / "doses.csv"
+    doses = pd.read_csv(path, dtype=str)
+    doses.assign(domain="fund").to_csv(path, index=False)
+    value = build(load(folder), draws=99, seed=1).value
+    assert value.reasons["levers"] == "The package has no input but money."
+    assert value.responses == ()

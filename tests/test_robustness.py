@@ -527,3 +527,9 @@ def test_unknown_checks_and_mismatched_estimates_are_refused(clean):
         Estimated(clean.panel, clean.result, replace(ROLES, doses=["other"]), RUN)
     with pytest.raises(ModelError, match="would doubt another estimate"):
         Estimated(clean.panel, clean.result, replace(ROLES, covariates=[]), RUN)
+
+
+def test_outcome_of_every_check_is_a_plain_truth_value(study):
+    """The grade asks whether a check passed with ``is True``, which a NumPy value never is."""
+    kinds = {type(check.passed) for check in study.headline.checks}
+    assert kinds <= {bool, type(None)}

@@ -291,7 +291,7 @@ FIRST = "rate"  # the measure a page opens with
 
 
 @dataclass(frozen=True)
-class Place:
+class MapRegion:
     """A region on a map: its row of the table (empty without one), its drawing, its words."""
 
     code: str
@@ -309,7 +309,7 @@ class Drawing:
     name: str
     title: Pair
     note: Pair
-    places: tuple[Place, ...]
+    places: tuple[MapRegion, ...]
     own: Boundaries | None = None
 
 
@@ -328,13 +328,13 @@ def draw_map(regions: Sequence[Row], own: Boundaries | None = None) -> list[Draw
     return [drawing for drawing in found if any(place.key for place in drawing.places)]
 
 
-def _tile(tile: Tile, known: Mapping[str, Row], painted: Mapping[str, Paint]) -> Place:
+def _tile(tile: Tile, known: Mapping[str, Row], painted: Mapping[str, Paint]) -> MapRegion:
     row = known.get(tile.code)
     if row:
-        return Place(tile.code, row.key, row.short, painted[tile.code], tile)
+        return MapRegion(tile.code, row.key, row.short, painted[tile.code], tile)
     bare = {name: text.replace("|", "") for name, text in tile.label.items()}
     kind = ABSENT if tile.names is None else OUTSIDE
-    return Place(tile.code, "", tile.names or bare, _blank(kind), tile)
+    return MapRegion(tile.code, "", tile.names or bare, _blank(kind), tile)
 
 
 def _blank(kind: str) -> Paint:
@@ -348,7 +348,7 @@ def _own(own: Boundaries, known: Mapping[str, Any], painted: Mapping[str, Paint]
         row = known.get(shape.code)
         names = row.short if row else dict.fromkeys(("zh", "en"), clean(shape.code))
         paint = painted[shape.code] if row else _blank(ABSENT)
-        places.append(Place(shape.code, row.key if row else "", names, paint, path=shape.path))
+        places.append(MapRegion(shape.code, row.key if row else "", names, paint, path=shape.path))
     note = pair("front.map.own", approval=clean(own.approval))
     return Drawing("own", pair("front.map.provinces"), note, tuple(places), own)
 

@@ -265,7 +265,9 @@ def a_design_effect_holds_for_all(tables: Tables) -> list[Violation]:
     if (general & (table["parameter"] == "design_effect")).any():
         return []
     rule = "no design_effect holds for all levels and waves"
-    remedy = "add a row with level all and no wave; rows of a level or wave go before it"
+    remedy = (
+        "add a row with level all and no wave; rows for a level or a wave take precedence over it"
+    )
     return [Violation("assumptions.csv", None, "parameter", rule, remedy)]
 
 

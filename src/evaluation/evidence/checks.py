@@ -172,6 +172,7 @@ def check(name: str, *, linear: bool = False, undecided: str = "") -> Callable:
                 passed, values, rows = finding(context)
             except KepuError as error:
                 return Check(name, None, "check.impossible", {}, ({"reason": str(error)},))
+            passed = None if passed is None else bool(passed)
             ending = endings[passed]
             key = f"check.{name}.{ending}" if ending else f"check.{name}"
             return Check(name, passed, key, values, tuple(rows))

@@ -309,7 +309,8 @@ class _Panel:
         for name, slider in self.sliders.items():
             slider.observe(lambda change, name=name: self._moved(name, change["new"]), "value")
         self.year.observe(lambda _: self._show(), "value")
-        note = f"<p class='note'>{w.t('explore.money')} {w.t('explore.how')}</p>"
+        apart = [w.t("explore.money")] if self._money in self.sliders else []
+        note = Markup("<p class='note'>{}</p>").format(w.joined(*apart, w.t("explore.how")))
         self.box = widgets.VBox(
             [*self.sliders.values(), self.year, self.reset, self.panel, widgets.HTML(note)]
         )

@@ -360,12 +360,13 @@ def _rule(context: Context) -> Markup:
 
 
 def _table(context: Context, given: list[tuple[str, Reallocation]]) -> Table:
-    w, rows = context.writer, []
+    w, rows, data = context.writer, [], context.study.dataset
+    money = w.dose(data.money) if data.money else ""
     for name, part in given:
         key, digits = f"move.{name}", 3 if name == "levers" else 0
         rows.append(
             (
-                w.t(f"value.moves.{name}"),
+                w.t(f"value.moves.{name}", dose=money),
                 w.number(f"{key}.gain", part.gain, "", digits, signed=True),
                 w.interval(key, part.low, part.high, "", digits),
                 chance(w, f"{key}.probability", part.probability),
@@ -434,7 +435,7 @@ def _efficiency(context: Context) -> Paragraph:
         regions=w.number("efficiency.regions", len(found.table), "", 0),
         **counts,
     )
-    inputs = context.listed(w.dose(name, short=True) for name in found.inputs)
+    inputs = context.listed(w.dose(name) for name in found.inputs)
     return Paragraph(w.joined(text, w.t("value.efficiency.inputs", inputs=inputs)))
 
 

@@ -124,6 +124,12 @@ def _effects(
     return draws, composite_slope(panel, headline.parts)
 
 
+def _levers(dataset: Dataset, panel: pd.DataFrame, seed: int) -> Joint:
+    if not dataset.levers:
+        raise ModelError("The package has no input but money.")
+    return joint(panel, _roles(dataset.levers), seed=seed)
+
+
 def _between_levers(
     dataset: Dataset, panel: pd.DataFrame, levers: Joint, shares: pd.Series, locks: int
 ) -> Reallocation:
@@ -228,7 +234,7 @@ def assemble(
         return Value(**made, reasons=made.reasons | {"effects": headline})
     inference, locks = Inference(draws, seed), headline.grade.locks
     made.make("effects", lambda: _effects(panel, headline, names, inference), "effects", "slope")
-    made.make("levers", lambda: joint(panel, _roles(dataset.levers), seed=seed))
+    made.make("levers", lambda: _levers(dataset, panel, seed))
     made.make(
         "between_levers",
         lambda: _between_levers(dataset, panel, made["levers"], made["shares"], locks),
