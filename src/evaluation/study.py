@@ -106,7 +106,6 @@ def _kept(dataset: Dataset, draws: int, seed: int, place: str | Path = "") -> tu
 
 
 # Everything a report draws on, computed once from a data package.
-BANDS = ("east", "central", "west")
 MAIN_MODELS = (GAINS, LEVELS)
 
 

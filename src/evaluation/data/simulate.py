@@ -364,6 +364,8 @@ def to_tables(simulation: Simulation, main: Mapping[str, pd.DataFrame]) -> dict[
     made = {"facts": facts, **_declared(simulation), **_labels(facts, main)}
     kept = {*codes, *(code for line in above.values() for code in line)}
     made["regions"] = main["regions"][main["regions"]["code"].isin(kept)]
+    made["levels"] = _compared(main["levels"], made["regions"], codes)
+    made["bands"] = main["bands"][main["bands"]["band"].isin(made["regions"]["band"])]
     sets = main["region_sets"]
     complete = sets.groupby("set")["code"].agg(lambda members: set(members) <= set(codes))
     made["region_sets"] = sets[sets["set"].map(complete)]
@@ -372,6 +374,16 @@ def to_tables(simulation: Simulation, main: Mapping[str, pd.DataFrame]) -> dict[
         name: made.get(name, empty).reindex(columns=frame.columns, fill_value="").astype(str)
         for name, frame in main.items()
     }
+
+
+def _compared(levels: pd.DataFrame, regions: pd.DataFrame, codes: Any) -> pd.DataFrame:
+    """Levels of the regions and those they count as; the models compare that of the panel."""
+    counts = levels.set_index("level")["counts_as"]
+    counts = counts.where(counts != "", counts.index.to_series())
+    own = set(regions.loc[regions["code"].isin(codes), "level"].map(counts))
+    used = {*regions["level"], *levels.loc[levels["level"].isin(regions["level"]), "survey_as"]}
+    kept = levels[levels["level"].isin({*used, *counts[[name for name in used if name]]})]
+    return kept.assign(analysed=kept["level"].isin(own).map({True: "true", False: "false"}))
 
 
 def _ancestors(code: str, parents: Mapping[str, str]) -> list[str]:

@@ -185,12 +185,6 @@ class Assumed:
     sample_factor: float = 1.0
 
 
-def _level(regions: pd.DataFrame) -> pd.Series:
-    """Survey level of each region code: nation, province or prefecture."""
-    level = regions.set_index("code")["level"]
-    return level.where(level.isin(["nation", "province"]), "prefecture")
-
-
 def sample_sizes(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> pd.DataFrame:
     """Valid respondents behind each rate: published where known, else the declared assumption.
 
@@ -202,7 +196,7 @@ def sample_sizes(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> pd.
     declared = table.set_index(["level", "wave"])["value"] * assumed.sample_factor
     keys = pd.MultiIndex.from_frame(rates[["region_code", "wave"]])
     level_keys = pd.MultiIndex.from_arrays(
-        [rates["region_code"].map(_level(dataset.regions)), rates["wave"].astype(str)]
+        [rates["region_code"].map(dataset.survey_levels), rates["wave"].astype(str)]
     )
     known = published.reindex(keys).to_numpy(dtype=float)
     filled = np.where(np.isnan(known), declared.reindex(level_keys).to_numpy(dtype=float), known)
@@ -243,7 +237,7 @@ def _design_effects(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> 
     declared = table.set_index(["level", "wave"])["value"].to_dict()
     if assumed.design_effect:
         return np.full(len(rates), assumed.design_effect)
-    levels, waves = rates["region_code"].map(_level(dataset.regions)), rates["wave"].astype(str)
+    levels, waves = rates["region_code"].map(dataset.survey_levels), rates["wave"].astype(str)
     return np.array(
         [
             next(

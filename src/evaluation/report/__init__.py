@@ -9,7 +9,7 @@ from evaluation.base.text import LANGUAGES
 from evaluation.report import chain, effect, governance, inputs, level, quality, targets, value
 from evaluation.report.blocks import Paragraph, Section, Title
 from evaluation.report.overview import OVERVIEW
-from evaluation.report.page import NATION, Context, Writer
+from evaluation.report.page import Context, Writer
 from evaluation.report.quality import record
 from evaluation.study import Study
 
@@ -78,7 +78,7 @@ def open_overview(
         known = ", ".join(sorted(sets["set"].unique()))
         raise KepuError(f"Region set '{region_set}' is not in region_sets.csv; known: {known}.")
     writer = _writer(study, language)
-    return Context(study, NATION, writer, date, first_year, provenance or {}, codes)
+    return Context(study, study.dataset.whole, writer, date, first_year, provenance or {}, codes)
 
 
 def _writer(study: Study, language: str) -> Writer:

@@ -114,13 +114,13 @@ def _state(w: Writer, row: pd.Series) -> Markup:
 
 def _assumptions(context: Context) -> Table:
     w, made = context.writer, context.study.dataset.assumptions
-    level = "province" if context.is_province else "prefecture"
-    rows = made[made["level"].isin(["all", level, "nation"])]
+    levels = context.study.dataset.survey_levels
+    rows = made[made["level"].isin(["all", levels[context.code], levels[context.whole]])]
     cells = [
         (
             Markup("<cite>{}</cite>").format(row["assumption_id"]),
             w.t(f"parameter.{row['parameter']}"),
-            w.t(f"survey_level.{row['level']}"),
+            w.level(row["level"]),
             w.year(row["wave"]) if row["wave"] else w.t("column.all_waves"),
             w.number(
                 f"assumption.{row['assumption_id']}",

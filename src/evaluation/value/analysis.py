@@ -229,7 +229,9 @@ def assemble(
     names, panel, made = list(dataset.doses["dose"]), panels.provinces, _Parts()
     made.make("funds", lambda: costs.funds(dataset))
     made.make("people", lambda: costs.population(dataset))
-    made.make("shares", lambda: costs.lever_shares(made["funds"]), "share_year", "shares")
+    made.make(
+        "shares", lambda: costs.lever_shares(made["funds"], dataset.whole), "share_year", "shares"
+    )
     if isinstance(headline, str):
         return Value(**made, reasons=made.reasons | {"effects": headline})
     inference, locks = Inference(draws, seed), headline.grade.locks
