@@ -146,25 +146,24 @@ class Dataset(Spoken):
 
         ``unit, units`` : one region of the level compared, and several; ``whole`` : the region
         they all belong to; ``measure, measures`` : what the doses are, proxies, inputs or both;
-        ``below`` : regions of the levels under it, empty where there are none. A name with a
-        capital, as ``Units``, is the same word at the beginning of a sentence.
+        a name with a capital, as ``Units``, is the same word at the beginning of a sentence.
         """
         level = self.levels.set_index("level").loc[self.unit_level]
         names = self.regions.set_index("code").loc[self.whole]
-        under = self.regions.loc[self.regions["parent_code"].isin(self.model_regions), "code"]
         found = {
             "unit": level[f"name_{language}"],
             "units": level["name_zh" if language == "zh" else "plural_en"],
             "whole": names["short_zh" if language == "zh" else "name_en"],
             "measure": str(t(f"word.{self.doses_are}", language)),
             "measures": str(t(f"word.{self.doses_are}.several", language)),
-            "below": self.level_names(self.kinds[under], language),
         }
-        return found | {key.capitalize(): word[:1].upper() + word[1:] for key, word in found.items()}
+        return found | {
+            key.capitalize(): word[:1].upper() + word[1:] for key, word in found.items()
+        }
 
     @property
     def doses_are(self) -> str:
-        """What the doses are: ``proxy`` if all stand in for inputs, ``input`` if none, ``mixed``."""
+        """What the doses are: ``proxy``, standing in for inputs, ``input``, or ``mixed``."""
         stands_in = self.indicators.set_index("indicator")["proxy"]
         found = self.doses["indicator"].map(stands_in).astype(bool)
         return "proxy" if found.all() else "mixed" if found.any() else "input"

@@ -548,7 +548,7 @@ def existing(page: Context, region: str, codes: Iterable[str] | None = None) -> 
         raise KepuError(f"Region '{region}' is not in regions.csv; 'kepu list regions' shows all.")
     if codes is not None and region not in set(codes):
         raise KepuError(
-            f"Region {region} is not among the provinces that are compared; name one of them."
+            f"Region {region} is not among the regions that are compared; name one of them."
         )
     return region
 
