@@ -106,7 +106,7 @@ def breaks(page: Context) -> View:
     return show(page, Items(items))
 
 
-ONLY_PROXIES = ("evidence.4", "investment.1", "effect.2", "scenarios.2")
+ONLY_PROXIES = (("evidence", 4), ("investment", 1), ("effect", 2), ("scenarios", 2))
 
 
 def unknown(page: Context, name: str, count: int) -> View:
@@ -115,9 +115,8 @@ def unknown(page: Context, name: str, count: int) -> View:
     What is open for want of anything but proxies stands there only where every input is one.
     """
     w, proxies = page.writer, page.study.dataset.doses_are == "proxy"
-    keys = [f"{name}.{i}" for i in range(1, count + 1)]
-    shown = [key for key in keys if proxies or key not in ONLY_PROXIES]
-    return show(page, Items(tuple(w.t(f"view.unknown.{key}") for key in shown)))
+    shown = [i for i in range(1, count + 1) if proxies or (name, i) not in ONLY_PROXIES]
+    return show(page, Items(tuple(w.t(f"view.unknown.{name}.{i}") for i in shown)))
 
 
 # Two cautions: what the noisy opening level does, and what the method does with a known truth.

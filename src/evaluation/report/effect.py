@@ -395,8 +395,8 @@ def overall(context: Context, stem: str = "effect") -> Markup:
     short, names = stem != "effect", _names(context, told, stem != "effect")
     counts = w.numbers("doses", tried=len(estimable), told=len(told))
     what = w.t(f"findings.effect.what.{context.study.dataset.doses_are}")
-    key = f"{stem}.some" if told else f"{stem}.unknown"
-    text = w.t(key, names=names, what=what, **counts)
+    given = {"names": names, "what": what, **counts}
+    text = w.t(f"{stem}.some" if told else f"{stem}.unknown", **given)
     if {item.dose for item in other} == {item.dose for item in told}:
         return text
     if not other:
