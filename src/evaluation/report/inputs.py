@@ -224,7 +224,7 @@ def proxy_blocks(context: Context) -> list:
         Heading(w.t("inputs.proxies")),
         _profile(context, found),
         _table(context, found),
-        Paragraph(w.t("inputs.proxies.note"), "note"),
+        Paragraph(w.t("inputs.proxies.note", region=context.name), "note"),
         _history(context, found),
     ]
 
@@ -373,7 +373,7 @@ def proxies(page: Context) -> View:
     kinds, rows = data.indicators.set_index("indicator"), []
     for _, dose in data.doses.iterrows():
         values = _values(page, dose)
-        key = f"proxy.{dose['dose']}"
+        key = f"measure.{dose['dose']}"
         rows.append(
             (
                 w.t(f"domain.{dose['domain']}"),
