@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pandas as pd
 
 from evaluation.base.errors import DataError
 from evaluation.base.results import Spoken, figures, say, whole
-from evaluation.base.text import t
+from evaluation.base.text import listed, t
 from evaluation.data import contract
 from evaluation.data.rules import BARRED, RATE, flagged
 from evaluation.data.tables import TABLES, Files, read_files
@@ -155,19 +156,33 @@ class Dataset(Spoken):
         """Words that any text may use: what is compared, with what, and on which measures.
 
         ``unit, units`` : one region of the level compared, and several; ``whole`` : the region
-        they all belong to; ``measure, measures`` : what the doses are, proxies or inputs.
+        they all belong to; ``measure, measures`` : what the doses are, proxies, inputs or both;
+        a name with a capital, as ``Units``, is the same word at the beginning of a sentence.
         """
         level = self.levels.set_index("level").loc[self.unit_level]
         names = self.regions.set_index("code").loc[self.whole]
-        used = self.indicators["indicator"].isin(self.doses["indicator"])
-        kind = "proxy" if self.indicators.loc[used, "proxy"].any() else "input"
-        return {
+        found = {
             "unit": level[f"name_{language}"],
             "units": level["name_zh" if language == "zh" else "plural_en"],
             "whole": names["short_zh" if language == "zh" else "name_en"],
-            "measure": str(t(f"word.{kind}", language)),
-            "measures": str(t(f"word.{kind}.several", language)),
+            "measure": str(t(f"word.{self.doses_are}", language)),
+            "measures": str(t(f"word.{self.doses_are}.several", language)),
         }
+        return found | {
+            key.capitalize(): word[:1].upper() + word[1:] for key, word in found.items()
+        }
+
+    @property
+    def doses_are(self) -> str:
+        """What the doses are: ``proxy``, standing in for inputs, ``input``, or ``mixed``."""
+        stands_in = self.indicators.set_index("indicator")["proxy"]
+        found = self.doses["indicator"].map(stands_in).astype(bool)
+        return "proxy" if found.all() else "mixed" if found.any() else "input"
+
+    def level_names(self, levels: Iterable[str], language: str) -> str:
+        """What the package calls several regions of these levels, in the order it declares them."""
+        known = self.levels[self.levels["level"].isin(set(levels))]
+        return listed(known["name_zh" if language == "zh" else "plural_en"].unique(), language)
 
     def counts(self) -> dict[str, int]:
         """Number of rows of each table."""

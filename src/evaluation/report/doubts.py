@@ -106,10 +106,17 @@ def breaks(page: Context) -> View:
     return show(page, Items(items))
 
 
+ONLY_PROXIES = (("evidence", 4), ("investment", 1), ("effect", 2), ("scenarios", 2))
+
+
 def unknown(page: Context, name: str, count: int) -> View:
-    """The list ``view.unknown.<name>.1`` to ``count``: what the data leave open."""
-    w = page.writer
-    return show(page, Items(tuple(w.t(f"view.unknown.{name}.{i}") for i in range(1, count + 1))))
+    """The list ``view.unknown.<name>.1`` to ``count``: what the data leave open.
+
+    What is open for want of anything but proxies stands there only where every input is one.
+    """
+    w, proxies = page.writer, page.study.dataset.doses_are == "proxy"
+    shown = [i for i in range(1, count + 1) if proxies or (name, i) not in ONLY_PROXIES]
+    return show(page, Items(tuple(w.t(f"view.unknown.{name}.{i}") for i in shown)))
 
 
 # Two cautions: what the noisy opening level does, and what the method does with a known truth.

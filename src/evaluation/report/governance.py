@@ -121,7 +121,7 @@ RELATED = {
 def groups_section(context: Context) -> Section:
     w = context.writer
     measures, origin = measures_of(context)
-    blocks: list = [Paragraph(w.t("groups.intro"))]
+    blocks: list = [Paragraph(w.t("groups.intro"))] if _only_whole(context) else []
     if origin and origin != context.code:
         blocks.append(Paragraph(w.t("groups.inherited", name=w.name(origin)), "note"))
     bearing = _bearing(context)
@@ -131,6 +131,13 @@ def groups_section(context: Context) -> Section:
             blocks.append(Paragraph(_national(context, bearing.loc[group])))
         blocks += _group(context, group, measures)
     return Section("groups", w.t("groups.title"), tuple(blocks))
+
+
+def _only_whole(context: Context) -> bool:
+    """Whether rates by group are held for the whole and for no other region."""
+    facts = context.study.dataset.facts
+    rates = facts[(facts["indicator"] == RATE) & (facts["kind"] == "survey")]
+    return set(rates.loc[rates["group"] != "", "region_code"]) == {context.whole}
 
 
 def _group(context: Context, group: str, measures: pd.DataFrame) -> list:

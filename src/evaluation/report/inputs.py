@@ -108,9 +108,17 @@ def factors(page: Context) -> View:
 MUSEUMS = ("science_museums_banner_level_and_above", "science_museums_association")
 
 
+COUNTIES, STAFFING = "county_level_units", "county_kepu_staff_norm"
+
+
 def norm_blocks(context: Context) -> list:
-    """Museum coverage of county-level units and the staffing norms of county associations."""
-    w = context.writer
+    """Museum coverage of county-level units and the staffing norms of county associations.
+
+    Nothing where the package has no figure of either, for then it knows no such norms.
+    """
+    w, held = context.writer, set(context.study.dataset.facts["indicator"])
+    if held.isdisjoint((COUNTIES, STAFFING, *MUSEUMS)):
+        return []
     return [Heading(w.t("norms.title")), _coverage(context), *_staffing(context)]
 
 
@@ -124,7 +132,7 @@ def _latest(context: Context, indicators: tuple[str, ...]):
 
 def _coverage(context: Context) -> Paragraph:
     w = context.writer
-    counties, museums = _latest(context, ("county_level_units",)), _latest(context, MUSEUMS)
+    counties, museums = _latest(context, (COUNTIES,)), _latest(context, MUSEUMS)
     if counties is None or museums is None:
         return context.missing("norms.coverage.missing")
     ratio = museums["value"] / counties["value"]
@@ -146,16 +154,16 @@ def _staffing(context: Context) -> list[Paragraph]:
     w, facts = context.writer, context.study.dataset.facts
     norms = facts[
         (facts["kind"] == "norm")
-        & facts["indicator"].str.startswith("county_kepu_staff_norm")
+        & facts["indicator"].str.startswith(STAFFING)
         & facts["region_code"].isin([context.code, context.parent])
     ].set_index("indicator")
     if norms.empty:
         return [context.missing("norms.staff.missing")]
     small, large = (
-        norms.loc["county_kepu_staff_norm"],
-        norms.loc["county_kepu_staff_norm_large_population"],
+        norms.loc[STAFFING],
+        norms.loc[f"{STAFFING}_large_population"],
     )
-    threshold = norms.loc["county_kepu_staff_norm_population_threshold"]
+    threshold = norms.loc[f"{STAFFING}_population_threshold"]
     sentence = w.t(
         "norms.staff",
         small=w.fact(small),
@@ -218,7 +226,7 @@ def proxy_blocks(context: Context) -> list:
         Heading(w.t("inputs.proxies")),
         _profile(context, found),
         _table(context, found),
-        Paragraph(w.t("inputs.proxies.note"), "note"),
+        Paragraph(w.t("inputs.proxies.note", region=context.name), "note"),
         _history(context, found),
     ]
 
@@ -319,8 +327,14 @@ DOMAINS = (
 
 def section(context: Context) -> Section:
     w = context.writer
-    blocks = [Paragraph(w.t("inputs.intro")), *proxy_blocks(context), *_published(context)]
+    blocks = [_intro(context, "inputs.intro"), *proxy_blocks(context), *_published(context)]
     return Section("inputs", w.t("inputs.title"), (*blocks, *norm_blocks(context)))
+
+
+def _intro(context: Context, proxies: str) -> Paragraph:
+    """What is compared: the text ``proxies`` only where every input is one."""
+    every = context.study.dataset.doses_are == "proxy"
+    return Paragraph(context.writer.t(proxies if every else "inputs.intro.given"))
 
 
 def _published(context: Context) -> list:
@@ -361,7 +375,7 @@ def proxies(page: Context) -> View:
     kinds, rows = data.indicators.set_index("indicator"), []
     for _, dose in data.doses.iterrows():
         values = _values(page, dose)
-        key = f"proxy.{dose['dose']}"
+        key = f"measure.{dose['dose']}"
         rows.append(
             (
                 w.t(f"domain.{dose['domain']}"),
@@ -374,7 +388,7 @@ def proxies(page: Context) -> View:
         )
     columns = ("domain", "dose", "not", "timing", "regions", "period")
     body = table(page, w.t("view.proxies.table"), columns, rows, (4,))
-    return show(page, Paragraph(w.t("view.proxies")), body)
+    return show(page, _intro(page, "view.proxies"), body)
 
 
 def _steady(values: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,7 @@ MINIMUM_CITIES = 10
 
 
 def city_blocks(context: Context) -> list:
-    """Where a league's value or target would stand among cities surveyed in the same wave."""
+    """Where a region's value or target would stand among its equals under other units."""
     w = context.writer
     data = context.study.dataset
     regions, kinds = data.regions.set_index("code"), data.survey_levels
@@ -52,16 +52,23 @@ def city_blocks(context: Context) -> list:
     own = context.rates_of(context.code)
     wave = own["wave"].iloc[-1] if len(own) and own["wave"].iloc[-1] in waves else waves[-1]
     rows = cities[cities["wave"] == wave]
+    others = _others(context, rows)
     sentences = [
         w.t(f"level.cities.{mark[0]}", year=w.year(wave), **_place(context, rows, mark, wave))
         for mark in marks
     ]
     return [
-        Heading(w.t("level.cities")),
+        Heading(w.t("level.cities", others=others)),
         *map(Paragraph, sentences),
         _strip(context, rows, marks, wave),
-        Paragraph(w.t("level.cities.note"), "note"),
+        Paragraph(w.t("level.cities.note", others=others), "note"),
     ]
+
+
+def _others(context: Context, rows: pd.DataFrame) -> str:
+    """What the package calls the regions compared with."""
+    data = context.study.dataset
+    return data.level_names(data.kinds[rows["region_code"]], context.writer.language)
 
 
 def _place(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict[str, object]:
@@ -70,6 +77,7 @@ def _place(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict
     below = int((rows["rate"] < value).sum())
     return {
         "region": context.name,
+        "others": _others(context, rows),
         "value": shown,
         "below": w.number(f"cities.below.{context.code}.{kind}.{wave}", below, "", 0),
         "count": w.number(f"cities.{wave}", len(rows), "", 0),
@@ -104,7 +112,8 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
         says = w.t(f"figure.cities.{marks[0][0]}", **_place(context, rows, marks[0], wave))
     else:
         count = w.number(f"cities.{wave}", len(rows), "", 0)
-        says = w.t("figure.cities.none", region=context.name, count=count)
+        names = {"region": context.name, "others": _others(context, rows)}
+        says = w.t("figure.cities.none", count=count, **names)
     return picture(
         context,
         "level.cities",
@@ -113,7 +122,7 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
         frame,
         xlabel="axis.rate",
         says=says,
-        values={"year": w.year(wave)},
+        values={"year": w.year(wave), "others": _others(context, rows)},
     )
 
 

@@ -184,7 +184,9 @@ def contents(page: Context) -> View:
     )
     lead = w.t("view.contents", **counts)
     columns = ("domain", "facts", "regions", "proxy_facts", "period")
-    body = table(page, w.t("view.contents.table"), columns, rows, (1, 2, 3))
+    if not data.indicators["proxy"].any():
+        columns, rows = (*columns[:3], columns[4]), [(*row[:3], row[4]) for row in rows]
+    body = table(page, w.t("view.contents.table"), columns, rows, range(1, len(columns) - 1))
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.contents.note"), "note"))
 
 
@@ -265,9 +267,25 @@ TERMS = (
 def glossary_section(context: Context) -> Section:
     """Each term with its meaning, in the order in which a report uses them."""
     w = context.writer
-    terms = tuple((w.t(f"glossary.{name}"), w.t(f"glossary.{name}.text")) for name in TERMS)
+    bands = context.listed(w.band(band) for band in context.study.dataset.bands["band"])
+    terms = tuple(
+        (w.t(f"glossary.{name}", bands=bands), w.t(f"glossary.{name}.text"))
+        for name in TERMS
+        if name not in _unused(context)
+    )
     blocks = (Paragraph(w.t("glossary.note"), "note"), Terms(terms))
     return Section("glossary", w.t("glossary.title"), blocks)
+
+
+def _unused(context: Context) -> set[str]:
+    """Terms for what this package does not have: bands, levels of a name, proxies."""
+    data = context.study.dataset
+    here = {
+        "band": len(data.bands) > 0,
+        "league": "league" in set(data.regions["level"]),
+        "proxy": bool(data.indicators["proxy"].any()),
+    }
+    return {name for name, there in here.items() if not there}
 
 
 # Sections: the sources cited, and how the report was made.
