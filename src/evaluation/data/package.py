@@ -98,10 +98,26 @@ class Dataset(Spoken):
 
     @property
     def unit_level(self) -> str:
-        """The level that is compared: the first analysed one with enough regions, else the last."""
+        """The level that is compared: the first of those that can be."""
+        return self.unit_levels[0]
+
+    @property
+    def unit_levels(self) -> list[str]:
+        """Analysed levels with enough regions to compare; without any, the last analysed one."""
         analysed = self.levels.loc[self.levels["analysed"], "level"]
         counts = self.kinds.value_counts().reindex(analysed, fill_value=0)
-        return next((level for level in analysed if counts[level] >= MIN_REGIONS), counts.index[-1])
+        return counts.index[counts >= MIN_REGIONS].tolist() or [counts.index[-1]]
+
+    def compared(self, regions: Iterable[str]) -> Dataset:
+        """The package as it compares ``regions``: at their own level where that can be compared.
+
+        Reports of several levels stand side by side so: each rests on a study of its own level.
+        """
+        kinds = self.kinds.reindex(list(regions)).mode()
+        level = next((kind for kind in kinds if kind in self.unit_levels), self.unit_level)
+        if level == self.unit_level:
+            return self
+        return replace(self, levels=self.levels.assign(analysed=self.levels["level"] == level))
 
     @property
     def model_regions(self) -> pd.Index:

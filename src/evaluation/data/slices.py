@@ -58,6 +58,7 @@ class Slicer:
 
     def __init__(self, dataset: Dataset):
         self.dataset = dataset
+        self._others: dict[str, Slicer] = {}
 
     def of_study(self) -> Dataset:
         """See :func:`of_study`."""
@@ -65,12 +66,24 @@ class Slicer:
 
     def of_region(self, region: str) -> Dataset:
         """See :func:`of_region`."""
+        other = self._at([region])
+        if other is not self:
+            return other.of_region(region)
         inside = region in self._panel_regions
         return self._slice(lineage(self.dataset, region), rates=not inside)
 
     def of_set(self, region_set: str) -> Dataset:
-        """See :func:`of_set`; every set rests on the same."""
-        return self._slice([self.dataset.whole], rates=True)
+        """See :func:`of_set`; sets of one level rest on the same."""
+        sets = self.dataset.region_sets
+        other = self._at(sets.loc[sets["set"] == region_set, "code"])
+        return other._slice([other.dataset.whole], rates=True)
+
+    def _at(self, regions: Iterable[str]) -> Slicer:
+        """The slicer of the level that these regions are compared at; this one where it is that."""
+        dataset = self.dataset.compared(regions)
+        if dataset is self.dataset:
+            return self
+        return self._others.setdefault(dataset.unit_level, Slicer(dataset))
 
     @cached_property
     def _panel_regions(self) -> frozenset[str]:
