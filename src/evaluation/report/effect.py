@@ -28,11 +28,11 @@ from evaluation.report.page import (
 )
 from evaluation.study import Estimate
 
-# Blocks on a region's gains against what the other provinces lead one to expect.
+# Blocks on a region's gains against what the other units lead one to expect.
 
 
 def expected_gains(context: Context) -> pd.DataFrame:
-    """The region's gains, by period, beside what the other provinces lead one to expect."""
+    """The region's gains, by period, beside what the other units lead one to expect."""
     found = context.study.headline
     if not isinstance(found, Headline):
         return pd.DataFrame()
@@ -41,7 +41,7 @@ def expected_gains(context: Context) -> pd.DataFrame:
 
 
 def here(context: Context) -> list:
-    """The region's latest gain against what the other provinces lead one to expect."""
+    """The region's latest gain against what the other units lead one to expect."""
     if not isinstance(context.study.headline, Headline):
         return []
     rows = expected_gains(context)

@@ -364,7 +364,7 @@ def _gain_summary(context: Context) -> dict[str, Any] | None:
 
 
 def _expected(context: Context) -> dict[str, Any] | None:
-    """The latest yearly gain against what the other provinces lead one to expect."""
+    """The latest yearly gain against what the other units lead one to expect."""
     rows = expected_gains(context)
     if rows.empty:
         return None
@@ -396,7 +396,7 @@ def _input(context: Context, item: Standing) -> dict[str, Any]:
 
 
 def _evidence(context: Context) -> dict[str, Any]:
-    """Locks of the comparison over all provinces, the sentence they permit, the region's share."""
+    """Locks of the comparison over all units, the sentence they permit, the region's share."""
     found, panel = context.study.headline, context.study.provinces
     said = {lang: t("effect.none", lang) for lang in LANGUAGES}
     locks = None
