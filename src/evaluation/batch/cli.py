@@ -319,7 +319,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Evaluate what science popularisation was associated with in the regions of a data package.",
+    help="Evaluate what science popularisation was associated with, region by region.",
 )
 DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 OUT = Annotated[Path | None, typer.Option(help="Folder for the reports.")]

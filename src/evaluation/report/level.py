@@ -66,9 +66,9 @@ def city_blocks(context: Context) -> list:
 
 
 def _others(context: Context, rows: pd.DataFrame) -> str:
-    """What the package calls the regions compared with."""
-    data = context.study.dataset
-    return data.level_names(data.kinds[rows["region_code"]], context.writer.language)
+    """What the package calls the regions compared with; neutral where they are of several kinds."""
+    w, kinds = context.writer, context.study.dataset.kinds[rows["region_code"]].unique()
+    return w.level(kinds[0], several=True) if len(kinds) == 1 else str(w.t("word.unit.several"))
 
 
 def _place(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict[str, object]:

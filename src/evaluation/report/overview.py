@@ -293,8 +293,9 @@ def _kind(context: Context) -> dict[str, Any]:
     """The level the region is listed under, its names for several, its place among the levels."""
     data = context.study.dataset
     level = str(data.kinds[context.code])
-    names = {language: data.level_names([level], language) for language in LANGUAGES}
-    return {"level": level, "order": list(data.levels["level"]).index(level), "names": names}
+    names = data.levels.set_index("level").loc[level]
+    several = {"zh": str(names["name_zh"]), "en": str(names["plural_en"])}
+    return {"level": level, "order": list(data.levels["level"]).index(level), "names": several}
 
 
 def _words(context: Context) -> dict[str, dict[str, str]]:
