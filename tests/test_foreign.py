@@ -111,7 +111,7 @@ def written(foreign):
     """Every page in both languages, by name and language."""
     found = {}
     for language in LANGUAGES:
-        for code in ("SA", "CA", "FR"):
+        for code in ("SA", "SH", "CA"):
             context = report.open_report(foreign, code, language, date=DATE)
             found[code, language] = draw(context, report.SECTIONS)
         context = report.open_overview(foreign, "states", language, date=DATE)
@@ -134,7 +134,7 @@ def _seen(html: str) -> str:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", ["SA", "CA", "FR", "overview"])
+@pytest.mark.parametrize("name", ["SA", "SH", "CA", "overview"])
 def test_no_page_speaks_of_provinces_proxies_or_china(written, name, language):
     text = _seen(written[name, language])
     assert len(text) > 3000
@@ -151,7 +151,7 @@ def test_pages_say_the_words_of_the_package(written):
     assert "{" not in _seen(written["CA", "zh"])
 
 
-# Texts that speak of proxies, counties or Inner Mongolia, each shown only where a package holds such.
+# Texts that speak of proxies, counties or leagues, each shown only where a package holds such.
 SAID = {
     "badge.proxy", "caveat.proxy", "chain.plan", "column.proxy_facts", "effect.limit.proxy",
     "findings.effect.what.proxy", "findings.effect.what.mixed", "findings.next.inputs",

@@ -45,11 +45,6 @@ ITEMS = {
 
 
 SAMPLE = "survey_sample_valid"
-COVARIATES = {
-    "log2_gdp_per_capita": "gdp_per_capita_derived",
-    "college_share": "college_share_6plus",
-    "urban_share": "urbanisation_rate",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +59,8 @@ class Dataset(Spoken):
     facts : one published figure a row, with ``row`` (line in ``facts.csv``) and ``year`` (of
         ``period_end``, missing where the period has no stated end); ``value`` in ``unit``.
     sources, indicators, regions, region_sets, measures, units, organisations, waves,
-    assumptions, contradictions, doses, part_whole, levels, bands : the tables that
+    assumptions, contradictions, doses, part_whole, levels, bands,
+    covariates : the tables that
         ``datapackage.json`` describes.
 
     The tables are not changed in place, for what was once selected from them is kept: a package
@@ -92,6 +88,7 @@ class Dataset(Spoken):
     part_whole: pd.DataFrame
     levels: pd.DataFrame
     bands: pd.DataFrame
+    covariates: pd.DataFrame
 
     @property
     def whole(self) -> str:
@@ -134,6 +131,20 @@ class Dataset(Spoken):
     def money(self) -> str:
         """The first dose of money, which pays for the others; ``""`` where none is declared."""
         return next(iter(self.doses.loc[self.doses["domain"] == "fund", "dose"]), "")
+
+    @property
+    def conditions(self) -> pd.Series:
+        """Indicator of each covariate, by its column of the panels: ``log2_`` before a doubling."""
+        table = self.covariates
+        names = ("log2_" + table["covariate"]).where(table["log"], table["covariate"])
+        return pd.Series(table["indicator"].to_numpy(), index=pd.Index(names, dtype=str))
+
+    @property
+    def controls(self) -> dict[str, tuple[str, ...]]:
+        """Columns held equal in models of gains (the opening level too) and of levels."""
+        names = self.conditions.index
+        gains, levels = (names[self.covariates[f"in_{kind}s"]] for kind in ("gain", "level"))
+        return {"gain": ("opening", *gains), "level": tuple(levels)}
 
     def dose_label(self, dose: str, language: str, short: bool = False) -> str:
         """What the package calls a dose; its ``short`` name where it declares one."""

@@ -334,6 +334,15 @@ def some_level_is_compared(tables: Tables) -> list[Violation]:
     return [Violation("levels.csv", None, "analysed", rule, remedy)]
 
 
+@needs(covariates="covariate", doses="dose")
+def covariates_are_no_doses(tables: Tables) -> list[Violation]:
+    """No column of the panel is both a dose and a covariate."""
+    table = tables["covariates"]
+    rows = table[table["covariate"].isin(["opening", *tables["doses"]["dose"]])]
+    rule, remedy = "{covariate} names another column of the panel", "give it another name"
+    return breaches(rows, "covariates", "covariate", rule, remedy)
+
+
 @needs(assumptions="level", levels="level")
 def assumptions_hold_for_known_levels(tables: Tables) -> list[Violation]:
     """An assumption holds for a declared level or for all."""
@@ -530,6 +539,7 @@ RULES: tuple[Rule, ...] = (
     one_region_is_the_whole,
     some_level_is_compared,
     assumptions_hold_for_known_levels,
+    covariates_are_no_doses,
     one_wave_has_one_rate,
     gains_agree_with_levels,
     parts_add_to_wholes,

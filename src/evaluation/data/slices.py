@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from evaluation.data.package import COVARIATES, INDEX, ITEMS, PEOPLE, SAMPLE, Dataset
+from evaluation.data.package import INDEX, ITEMS, PEOPLE, SAMPLE, Dataset
 from evaluation.data.rules import RATE
 from evaluation.data.tables import TABLES
 
@@ -25,7 +25,7 @@ RATES = frozenset({RATE, SAMPLE})
 def compared(dataset: Dataset) -> frozenset[str]:
     """Indicators that estimates compare between regions."""
     doses = dataset.doses
-    inputs = {*doses["indicator"], *doses["denominator"], *COVARIATES.values()}
+    inputs = {*doses["indicator"], *doses["denominator"], *dataset.conditions}
     return RATES | inputs | {*ITEMS, INDEX, PEOPLE}
 
 

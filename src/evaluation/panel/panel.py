@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import ModelError
-from evaluation.data.package import COVARIATES, SAMPLE, Dataset, by_year, surveyed_rates
+from evaluation.data.package import SAMPLE, Dataset, by_year, surveyed_rates
 from evaluation.panel import survey
 
 # ------------------------------------------------------------------------------------------
@@ -83,7 +83,8 @@ def attach(dataset: Dataset, keys: pd.DataFrame) -> pd.DataFrame:
     """Add doses (log2, so one unit is a doubling) and opening covariates to gain rows.
 
     ``keys`` needs ``region_code, wave_from, wave_to``. Returns ``keys`` with ``dose_<name>``,
-    ``log2_<name>``, ``series_<name>`` (the definition counted) and the columns of ``COVARIATES``.
+    ``log2_<name>``, ``series_<name>`` (the definition counted) and the columns of
+    :attr:`Dataset.conditions`.
     """
     frame = keys.copy()
     for _, dose in dataset.doses.iterrows():
@@ -94,7 +95,7 @@ def attach(dataset: Dataset, keys: pd.DataFrame) -> pd.DataFrame:
         frame[f"dose_{name}"] = found["value"].astype(float)
         frame[f"log2_{name}"] = np.log2(frame[f"dose_{name}"])
         frame[f"series_{name}"] = found["series"]
-    for name, indicator in COVARIATES.items():
+    for name, indicator in dataset.conditions.items():
         table = by_year(dataset, indicator)
         value = _opening(table, keys)["value"].astype(float)
         frame[name] = np.log2(value) if name.startswith("log2_") else value

@@ -46,13 +46,13 @@ def open_report(
 
     Raises
     ------
-    KepuError : the region is not in ``regions.csv``, is the nation, or the language is unknown.
+    KepuError : the region is not in ``regions.csv``, is the whole, or the language is unknown.
     """
-    codes = study.dataset.regions.set_index("code")["level"]
-    if region not in codes.index:
+    if region not in set(study.dataset.regions["code"]):
         raise KepuError(f"Region '{region}' is not in regions.csv; 'kepu list regions' shows all.")
-    if codes[region] == "nation":
-        raise KepuError("The nation has no regional report; use the overview notebook.")
+    if region == study.dataset.whole:
+        told = f"Region '{region}' is the whole, which has no regional report"
+        raise KepuError(f"{told}; use the overview notebook.")
     writer = _writer(study, language)
     return Context(study, region, writer, date, first_year, provenance or {})
 

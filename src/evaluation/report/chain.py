@@ -24,7 +24,6 @@ from evaluation.report.targets import (
 )
 from evaluation.report.value import (
     SEED,
-    elsewhere,
     gained,
     judged,
     lead,
@@ -295,7 +294,7 @@ def _cost(context: Context, plan: Plan | None) -> Markup:
     if plan is not None:
         return w.joined(_planned(context, plan), *judged(w, _key(context), plan[0]))
     if context.code not in set(context.study.provinces["region_code"]):
-        return elsewhere(context)
+        return w.t("value.provinces_only", region=context.name)
     try:
         found = assess(context.study.value, context.study.dataset, context.code, seed=SEED)
     except ModelError:

@@ -13,7 +13,7 @@ from evaluation.base.errors import KepuError
 from evaluation.base.results import Result
 from evaluation.data.simulate import Simulation, Truth, simulate_panel
 from evaluation.models import fit
-from evaluation.models.panels import ROLES, fit_doses
+from evaluation.models.panels import roles
 from evaluation.panel.panel import design_effect
 from evaluation.report.blocks import Items, Paragraph, Table
 from evaluation.report.effect import DIGITS, MAIN, estimable
@@ -124,9 +124,10 @@ def unknown(page: Context, name: str, count: int) -> View:
 
 def without_opening(study: Study, dose: str, draws: int, seed: int) -> Result:
     """The gain regression of one dose with the opening level left out of the controls."""
-    controls = tuple(name for name in ROLES["gain"].covariates if name != "opening")
-    options = {"covariates": controls, "draws": draws, "seed": seed, "companions": False}
-    return fit_doses(MAIN, study.provinces, [dose], **options)
+    part = roles(MAIN, [f"log2_{dose}"], study.dataset.controls)
+    controls = tuple(name for name in part.covariates if name != "opening")
+    options = {"draws": draws, "seed": seed, "companions": False}
+    return fit(MAIN, study.provinces, **{**vars(part), "covariates": controls}, **options)
 
 
 def opening(page: Context, draws: int, seed: int) -> View:

@@ -27,13 +27,14 @@ from evaluation.report.page import (
 )
 
 # Can the inputs be told apart from each other, from income and from education?
-CONTROLS = ("log2_gdp_per_capita", "college_share")
 
 
 def within(page: Context) -> pd.DataFrame:
     """Doses and controls of the gain panel, interval means taken out, complete rows only."""
     panel = page.study.provinces
-    columns = [*("log2_" + page.study.dataset.doses["dose"]), *CONTROLS]
+    data = page.study.dataset
+    held = [name for name in data.controls["gain"] if name != "opening"]
+    columns = [*("log2_" + data.doses["dose"]), *held]
     frame = panel.dropna(subset=columns)
     return frame[columns] - frame.groupby("interval")[columns].transform("mean")
 
@@ -86,7 +87,8 @@ def factors(page: Context) -> View:
         )
         for name, column in zip(_names(page, frame.columns), frame.columns, strict=True)
     ]
-    doses = [column for column in frame if column not in CONTROLS]
+    held = page.study.dataset.controls["gain"]
+    doses = [column for column in frame if column not in held]
     worst = vif[doses].idxmax()
     lead = w.t(
         "view.factors",

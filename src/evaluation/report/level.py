@@ -211,27 +211,42 @@ def bands(page: Context) -> View:
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.bands.note"), "note"))
 
 
+def _profile(page: Context) -> pd.DataFrame:
+    return profile_of(page.study.provinces, page.study.dataset.conditions.index)
+
+
+def _conditions(page: Context) -> str:
+    """The package's covariates in a row."""
+    return page.listed(page.writer.term(name) for name in page.study.dataset.conditions.index)
+
+
+def _condition(page: Context, code: str, name: str, value: float) -> Markup:
+    """A covariate as published: a logarithm to base 2 is taken back."""
+    logged = name.startswith("log2_")
+    shown, digits = (2**value, 0) if logged else (value, 1)
+    return page.writer.number(f"peer.{code}.{name.removeprefix('log2_')}", shown, "", digits)
+
+
 def peers(page: Context, region: str) -> View:
-    """The regions most like ``region`` in income, education and cities, with their latest rate."""
-    w, profile = page.writer, profile_of(page.study.provinces)
+    """The regions most like ``region`` by the package's covariates, with their latest rate."""
+    w, profile = page.writer, _profile(page)
     existing(page, region, profile.index)
     rows = []
     for code in [region, *nearest(profile, region)]:
         known, own = page.rates_of(code), profile.loc[code]
-        wealth = 2 ** own["log2_gdp_per_capita"]
         rows.append(
             (
                 w.name(code),
-                w.number(f"peer.{code}.gdp", wealth, "", 0),
-                w.number(f"peer.{code}.college", own["college_share"], "", 1),
-                w.number(f"peer.{code}.urban", own["urban_share"], "", 1),
+                *(_condition(page, code, name, own[name]) for name in profile),
                 page.rate_text(known.iloc[-1]),
                 w.year(known["wave"].iloc[-1]),
             )
         )
-    columns = ("region", "gdp", "college", "urban", "latest", "year")
+    ends = [w.t(f"column.{name}") for name in ("region", "latest", "year")]
+    head = (ends[0], *(escape(w.term(name)) for name in profile), *ends[1:])
     lead = Paragraph(w.t("view.peers", region=w.name(region)))
-    body = table(page, w.t("view.peers.table"), columns, rows, (1, 2, 3, 4))
+    numeric = frozenset(range(1, len(head) - 1))
+    body = Table(w.t("view.peers.table"), head, tuple(rows), numeric)
     return show(page, lead, body, Paragraph(w.t("view.peers.note"), "note"))
 
 
@@ -525,7 +540,7 @@ def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
 
 def _peer_table(context: Context, wave: int) -> list:
     w = context.writer
-    peers = nearest(profile_of(context.study.provinces), context.code)
+    peers = nearest(_profile(context), context.code)
     if not peers:
         return []
     rows = []
@@ -543,7 +558,7 @@ def _peer_table(context: Context, wave: int) -> list:
     columns = ("region", "rate_in", "latest", "year")
     return [
         Heading(w.t("level.peers")),
-        Paragraph(w.t("level.peers.note"), "note"),
+        Paragraph(w.t("level.peers.note", conditions=_conditions(context)), "note"),
         table(context, w.t("level.peers.table"), columns, rows, (1, 2), year=w.year(wave)),
     ]
 

@@ -87,8 +87,12 @@ class Writer:
     def term(self, column: str) -> str:
         """Short name of a column of the panel: a dose's, else that of the table of texts."""
         name = column.removeprefix("log2_")
-        known = set(self.dataset.doses["dose"])
-        return self.dose(name, short=True) if name in known else str(self.t(f"short.{column}"))
+        if name in set(self.dataset.doses["dose"]):
+            return self.dose(name, short=True)
+        held = self.dataset.covariates.set_index("covariate")
+        if name in held.index:
+            return str(held.at[name, f"label_{self.language}"])
+        return str(self.t(f"short.{column}"))
 
     def band(self, name: str) -> str:
         """What the package calls a band of regions; without one, all regions compared."""

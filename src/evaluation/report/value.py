@@ -46,15 +46,8 @@ def section(context: Context) -> Section:
     if context.code in set(context.study.provinces["region_code"]):
         blocks += _bought(context)
     else:
-        blocks.append(Paragraph(elsewhere(context), "missing"))
+        blocks.append(Paragraph(w.t("value.provinces_only", region=context.name), "missing"))
     return Section("value", w.t("value.title"), tuple(blocks))
-
-
-def elsewhere(context: Context) -> Markup:
-    """Where spending and gains are compared, for a region that is not among those compared."""
-    if context.code == context.whole:
-        return context.writer.t("value.provinces_only.whole")
-    return context.writer.t("value.provinces_only", region=context.name)
 
 
 def _spent(context: Context) -> list:
