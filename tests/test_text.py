@@ -214,6 +214,7 @@ def test_every_family_of_keys_covers_its_vocabulary(dataset):
         "effect.table.": MODELS,
         "caveat.": caveats,
         "parameter.": dataset.assumptions["parameter"],
+        "survey_level.": ("all",),
         "coverage.": ("published", "flagged", "missing"),
         "effect.sentence.": ("positive", "negative", "unknown", "not_after_holm"),
         "findings.change.": ("up", "down", "unclear", "missing", "break"),

@@ -353,8 +353,9 @@ def common(
 
 @app.command()
 def check(data: DATA = None) -> None:
-    """Check the data package against its contract; print every violation, then what looks odd."""
+    """Check the data package: every violation, what looks odd, what the models can do with it."""
     from evaluation.data import plausible
+    from evaluation.models.readiness import readiness
 
     dataset = _dataset(data)
     counts = dataset.counts()
@@ -365,6 +366,8 @@ def check(data: DATA = None) -> None:
     )
     for line in plausible.listing(plausible.warnings(dataset)):
         typer.echo(line, err=True)
+    for line in readiness(dataset).lines(dataset):
+        typer.echo(line)
 
 
 @app.command()
