@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import pandas as pd
 
 from evaluation.base.errors import DataError
 from evaluation.base.results import Spoken, figures, say, whole
-from evaluation.base.text import listed, t
+from evaluation.base.text import t
 from evaluation.data import contract
 from evaluation.data.rules import BARRED, RATE, flagged
 from evaluation.data.tables import TABLES, Files, read_files
@@ -194,11 +193,6 @@ class Dataset(Spoken):
         stands_in = self.indicators.set_index("indicator")["proxy"]
         found = self.doses["indicator"].map(stands_in).astype(bool)
         return "proxy" if found.all() else "mixed" if found.any() else "input"
-
-    def level_names(self, levels: Iterable[str], language: str) -> str:
-        """What the package calls several regions of these levels, in the order it declares them."""
-        known = self.levels[self.levels["level"].isin(set(levels))]
-        return listed(known["name_zh" if language == "zh" else "plural_en"].unique(), language)
 
     def counts(self) -> dict[str, int]:
         """Number of rows of each table."""

@@ -112,7 +112,7 @@ ONLY_PROXIES = (("evidence", 4), ("investment", 1), ("effect", 2), ("scenarios",
 def unknown(page: Context, name: str, count: int) -> View:
     """The list ``view.unknown.<name>.1`` to ``count``: what the data leave open.
 
-    What is open for want of anything but proxies stands there only where every input is one.
+    What is open because every input is a proxy stands there only where that is so.
     """
     w, proxies = page.writer, page.study.dataset.doses_are == "proxy"
     shown = [i for i in range(1, count + 1) if proxies or (name, i) not in ONLY_PROXIES]

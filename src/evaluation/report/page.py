@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from evaluation.base.errors import KepuError
-from evaluation.base.text import fixed, listed, t
+from evaluation.base.text import fixed, t
 from evaluation.data import slices
 from evaluation.data.package import Dataset
 from evaluation.figures import charts, style
@@ -413,8 +413,11 @@ class Context:
         return *ends, self.writer.estimate(key, value, ends, unit)
 
     def listed(self, names: Iterable[object]) -> str:
-        """Names in a row, as the language joins them."""
-        return listed(names, self.writer.language)
+        """Names in a row: with 、 in Chinese, with commas and a last "and" in English."""
+        words = [str(name) for name in names]
+        if self.writer.language == "zh":
+            return "、".join(words)
+        return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
 
     def captioned(self, says: Markup | None, caption: Markup) -> Markup:
         """A caption that opens with what the figure shows, where there is anything to say."""

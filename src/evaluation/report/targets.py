@@ -180,7 +180,7 @@ def needed(context: Context, goals: list[Goal]) -> list:
 
 
 def _implied(context: Context, goal: Goal, last: pd.Series, best: Fastest) -> list[Paragraph]:
-    """A warning where the forecast itself goes faster than any comparable province has."""
+    """A warning where the forecast itself goes faster than any comparable unit has."""
     w, found = context.writer, context.study.outlook
     if not isinstance(found, Outlook) or goal.year == last["wave"]:
         return []
@@ -221,7 +221,7 @@ def _needed_figure(context: Context, needs: list[tuple[Goal, Required]], best: F
 
 
 def _required_sentence(context: Context, needs: list[tuple[Goal, Required]]) -> Markup:
-    """Whether a comparable province has been as fast, the targets of one answer together."""
+    """Whether a comparable unit has been as fast, the targets of one answer together."""
     w, years = context.writer, {}
     for goal, need in needs:
         years.setdefault(need.verdict, []).append(w.year(goal.year))

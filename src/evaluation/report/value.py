@@ -311,7 +311,7 @@ def moves_section(context: Context) -> Section:
         blocks = [*reallocation_blocks(context), Heading(w.t("value.curves")), *curves(context)]
         blocks += [Heading(w.t("value.efficiency")), _efficiency(context)]
     else:
-        # The comparison is one of provinces: its answer holds below them, its figures do not.
+        # The comparison is one of units: its answer holds below them, its figures do not.
         above = lineage(context.study.dataset, context.code)
         parent = w.name(next((code for code in above if code in provinces), above[-1]))
         blocks = [_answer(context), Paragraph(w.t("moves.provinces", parent=parent))]
