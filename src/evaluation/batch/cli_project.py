@@ -1,4 +1,4 @@
-"""The command ``kepu lab``: a project opened in JupyterLab."""
+"""The commands of a project's folder: ``kepu lab`` and ``kepu workbook``."""
 
 from __future__ import annotations
 
@@ -7,18 +7,31 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from evaluation.base.errors import FAILED, KepuError
 
-FIRST = "00_welcome.ipynb"
+FIRST = ("00_welcome.ipynb", "region_report.ipynb")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     passed_on = {"allow_extra_args": True, "ignore_unknown_options": True}
     app.command(context_settings=passed_on)(lab)
+    app.command()(workbook)
+
+
+def workbook(
+    folder: Annotated[Path, typer.Argument(help="A folder that is new or holds none of it.")],
+) -> None:
+    """Copy the national workbook into a folder: data, notebooks, batches."""
+    from evaluation.base.errors import shown
+    from evaluation.data.office import project
+
+    written = project.workbook(folder)
+    typer.echo(f"{len(written)} files written into {shown(folder)}; open them with `kepu lab`")
 
 
 def lab(context: typer.Context) -> None:
@@ -37,7 +50,7 @@ def lab(context: typer.Context) -> None:
 
 
 def command(root: Path, options: list[str]) -> list[str]:
-    """What starts JupyterLab in a project, on its first notebook where that is there.
+    """What starts JupyterLab in a project, on the notebook to begin with where one is there.
 
     Raises
     ------
@@ -48,7 +61,7 @@ def command(root: Path, options: list[str]) -> list[str]:
             "JupyterLab is not installed beside this kepu — "
             f"install it with `{Path(sys.executable).name} -m pip install jupyterlab`"
         )
-    first = root / "notebooks" / FIRST
-    opened = [str(first)] if first.is_file() else []
+    known = [root / "notebooks" / name for name in FIRST]
+    opened = [str(path) for path in known if path.is_file()][:1]
     start = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}"]
     return [*start, *options, *opened]

@@ -8,11 +8,12 @@ the reports of every region of the package.
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ from evaluation.base.text import LANGUAGES, t
 from evaluation.data.tables import Files, content_of, parse, read_descriptor, read_files
 
 MARK = "# A project of kepu: its data, notebooks and reports belong together.\n"
-DATA, NOTEBOOKS, BATCH = "data", "notebooks", "reports/batches/all.yml"
+DATA, NOTEBOOKS, BATCHES = "data", "notebooks", "reports/batches"
+BATCH = f"{BATCHES}/all.yml"
 PARAMETERS = "parameters"  # the tag of a notebook's cell of parameters
 FORMATS = ("html", "pdf", "docx")
 
@@ -36,7 +38,7 @@ FORMATS = ("html", "pdf", "docx")
 
 
 def shipped(name: str) -> Path:
-    """A folder that comes with the program: ``notebooks`` or ``data``; a checkout has its own.
+    """A folder that comes with the program, as ``notebooks``; a checkout has its own.
 
     Raises
     ------
@@ -187,13 +189,9 @@ def scaffold(folder: Path, languages: Sequence[str] = LANGUAGES) -> list[Path]:
     KepuError : something is in the way, the package's regions cannot be read, or the folder cannot
         be written; then nothing was written.
     """
-    there = [n for n in (files.MARKER, NOTEBOOKS, BATCH) if os.path.lexists(folder / n)]
-    if there:
-        raise KepuError(
-            f"{shown(folder)} already holds {there[0]} — choose another folder, or move it away"
-        )
+    _free(folder, files.MARKER, NOTEBOOKS, BATCH)
     found = groups(read_files(folder / DATA))
-    chosen = {"region": found[0].codes[0], "city": found[0].codes[-1]}
+    chosen = {"region": found[0].codes[0]}
     if named := [group.set for group in found if group.set]:
         chosen["region_set"] = named[0]
     texts = {f"{NOTEBOOKS}/{path.name}": notebook(path, chosen) for path in templates()}
@@ -204,29 +202,72 @@ def scaffold(folder: Path, languages: Sequence[str] = LANGUAGES) -> list[Path]:
 
 
 def templates() -> list[Path]:
-    """The notebooks a project begins with: those of reports, and those a person reads along."""
-    return sorted(shipped(NOTEBOOKS).glob("*.ipynb"))
+    """The notebooks of reports; the numbered ones tell of the national data and stay with them."""
+    return sorted(shipped(NOTEBOOKS).glob("[!0-9]*.ipynb"))
+
+
+def workbook(folder: Path) -> list[Path]:
+    """Copy the national workbook into a folder: its data, all its notebooks, its batches.
+
+    Raises
+    ------
+    KepuError : something is in the way, or the folder cannot be written; then nothing was written.
+    """
+    _free(folder, files.MARKER, NOTEBOOKS, DATA, BATCHES)
+    made = not folder.exists()
+    with _told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    texts = {}
+    for name, pattern in ((DATA, "**/*.*"), (NOTEBOOKS, "*.ipynb"), (BATCHES, "*.yml")):
+        place = shipped(name)
+        paths = sorted(path for path in place.glob(pattern) if path.is_file())
+        texts |= {f"{name}/{p.relative_to(place).as_posix()}": p.read_text("utf-8") for p in paths}
+    texts[files.MARKER] = MARK
+    try:
+        return _written(folder, texts)
+    except BaseException:
+        if made:
+            folder.rmdir()
+        raise
+
+
+def _free(folder: Path, *names: str) -> None:
+    """Refuse a folder in which one of these is already there."""
+    there = [name for name in names if os.path.lexists(folder / name)]
+    if there:
+        raise KepuError(
+            f"{shown(folder)} already holds {there[0]} — choose another folder, or move it away"
+        )
 
 
 def _written(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write files of a project, all or none."""
-    done: list[Path] = []
-    made = [folder / name for name in (NOTEBOOKS, "reports", "reports/batches")]
-    made = [place for place in made if not place.exists()]
-    try:
-        with tempfile.TemporaryDirectory(prefix=".kepu-", dir=folder) as parts:
+    """Write files of a project, all or none; the last one is written last."""
+    top = {name.partition("/")[0] for name in texts}
+    mine = [name for name in top if not os.path.lexists(folder / name)]
+    with _told(folder), tempfile.TemporaryDirectory(prefix=".kepu-", dir=folder) as parts:
+        done: list[Path] = []
+        try:
             for name, text in texts.items():
                 path = folder / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 files.replace(path, text, Path(parts))
                 done.append(path)
-    except BaseException as error:
-        for path in done:
-            path.unlink(missing_ok=True)
-        for place in made:
-            shutil.rmtree(place, ignore_errors=True)
-        if not isinstance(error, OSError):
+        except BaseException:
+            for path in done:
+                path.unlink(missing_ok=True)
+            for name in mine:
+                shutil.rmtree(folder / name, ignore_errors=True)
             raise
-        reason = error.strerror or error
-        raise KepuError(f"{shown(folder)} cannot be written ({reason}) — choose another") from None
     return done
+
+
+@contextlib.contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Turn what the system says of a folder that cannot be written into a message."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise KepuError(
+            f"{shown(folder)} cannot be written ({reason}) — choose another folder"
+        ) from None
