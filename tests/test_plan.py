@@ -176,13 +176,12 @@ def test_simulated_data_show_in_every_file_name(dataset):
 
 def test_types_come_from_annotations_or_defaults():
     def read(kind, default):
-        record = {"name": "x", "inferred_type_name": kind, "default": default, "help": ""}
-        return Parameter.from_papermill(record)
+        return Parameter.declared("x", kind, default)
 
     assert read("list[str]", "[]").type == "list"
-    assert read("None", "2.5").type == "float"
-    assert read("None", "False").type == "bool"
-    assert read("None", "pd.Timestamp('2020')").type is None
+    assert read("", "2.5").type == "float"
+    assert read("", "False").type == "bool"
+    assert read("", "pd.Timestamp('2020')").type is None
     assert read("float", "1.0").accepts(3) and not read("float", "1.0").accepts(True)
     assert not read("int", "1").accepts(1.5) and not read("str", "''").accepts(1)
 

@@ -199,7 +199,7 @@ def bands(page: Context) -> View:
 def peers(page: Context, region: str) -> View:
     """The regions most like ``region`` in income, education and cities, with their latest rate."""
     w, profile = page.writer, profile_of(page.study.provinces)
-    existing(page, region, profile.index)
+    region = existing(page, region, profile.index)
     rows = []
     for code in [region, *nearest(profile, region)]:
         known, own = page.rates_of(code), profile.loc[code]
@@ -284,7 +284,7 @@ def national(page: Context) -> View:
 def documents(page: Context, region: str) -> View:
     """What a region's documents print in two definitions of one indicator, never joined."""
     w, data = page.writer, page.study.dataset
-    existing(page, region)
+    region = existing(page, region)
     facts = data.facts[(data.facts["region_code"] == region) & (data.facts["indicator"] != RATE)]
     facts = facts[(facts["kind"] == "statistic") & (facts["series"] != facts["indicator"])]
     facts = facts[~facts["indicator"].map(data.indicators.set_index("indicator")["proxy"])]
