@@ -19,7 +19,6 @@ from evaluation.models import MODELS
 from evaluation.panel.survey import Progress
 from evaluation.report.governance import GROUPS, RELATED
 from evaluation.report.inputs import DOMAINS
-from evaluation.study import BANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "evaluation"
@@ -177,7 +176,6 @@ def vocabulary(dataset) -> set[str]:
     }:  # fmt: skip
         words |= set(getattr(dataset, table)[column])
     words |= {name for text in dataset.facts["caveats"] for name in text.split(";")}
-    words |= {f"band_{band}" for band in BANDS}
     return words | {f"log2_{dose}" for dose in dataset.doses["dose"]}
 
 
@@ -208,13 +206,11 @@ def test_every_key_the_program_names_exists():
 def test_every_family_of_keys_covers_its_vocabulary(dataset):
     caveats = {name for text in dataset.facts["caveats"] for name in text.split(";") if name}
     families = {
-        "band.": BANDS,
         "group.": GROUPS,
         "domain.": {*DOMAINS, *dataset.indicators["domain"], *dataset.measures["domain"]},
         "effect.table.": MODELS,
         "caveat.": caveats,
         "parameter.": dataset.assumptions["parameter"],
-        "survey_level.": dataset.assumptions["level"],
         "coverage.": ("published", "flagged", "missing"),
         "effect.sentence.": ("positive", "negative", "unknown", "not_after_holm"),
         "findings.change.": ("up", "down", "unclear", "missing", "break"),

@@ -10,7 +10,7 @@ from evaluation.data.slices import code_of
 from evaluation.report import chain, effect, governance, inputs, level, quality, targets, value
 from evaluation.report.blocks import Paragraph, Section, Title
 from evaluation.report.overview import OVERVIEW
-from evaluation.report.page import NATION, Context, Writer, day
+from evaluation.report.page import Context, Writer, day
 from evaluation.report.quality import record
 from evaluation.study import Study
 
@@ -47,12 +47,13 @@ def open_report(
 
     Raises
     ------
-    KepuError : the region is not in ``regions.csv``, is the nation, the language is unknown, or
+    KepuError : the region is not in ``regions.csv``, is the whole, the language is unknown, or
         ``date`` is none.
     """
     region = code_of(study.dataset, region)
-    if study.dataset.regions.set_index("code")["level"][region] == "nation":
-        raise KepuError("The nation has no regional report; use the overview notebook.")
+    if region == study.dataset.whole:
+        told = f"Region '{region}' is the whole, which has no regional report"
+        raise KepuError(f"{told}; use the overview notebook.")
     writer = _writer(study, language)
     return Context(study, region, writer, day(date), first_year, provenance or {})
 
@@ -78,7 +79,8 @@ def open_overview(
         known = ", ".join(sorted(sets["set"].unique()))
         raise KepuError(f"Region set '{region_set}' is not in region_sets.csv; known: {known}.")
     writer = _writer(study, language)
-    return Context(study, NATION, writer, day(date), first_year, provenance or {}, codes)
+    whole = study.dataset.whole
+    return Context(study, whole, writer, day(date), first_year, provenance or {}, codes)
 
 
 def _writer(study: Study, language: str) -> Writer:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.report.blocks import Items, Locks, Paragraph, Section
 from evaluation.report.effect import locks_with, overall, quotable
-from evaluation.report.page import NATION, Context, money, side
+from evaluation.report.page import Context, money, side
 from evaluation.report.targets import (
     SHOWN,
     Goal,
@@ -74,7 +74,7 @@ def level(context: Context) -> Markup:
             year=w.year(above["wave"]),
         )
     row = known.iloc[-1]
-    nation = context.rate(NATION, row["wave"])
+    nation = context.rate(context.whole, row["wave"])
     values = {
         "region": context.name,
         "rate": context.rate_text(row),

@@ -101,7 +101,6 @@ def _against(context: Context, row: pd.Series) -> dict[str, Markup]:
 
 # Choices of the specification curve that are drawn, each with its values.
 CHOICES = {
-    "covariates": ("opening", "log2_gdp_per_capita", "college_share"),
     "weights": ("known_variance", "none"),
     "breaks": ("in", "out"),
 }
@@ -131,7 +130,11 @@ def _shares(context: Context, check: Check) -> dict[str, Markup]:
 def curve(context: Context, found: Headline, check: Check) -> Figure:
     """The sorted estimates with the choices behind each."""
     w = context.writer
+    held = w.dataset.controls["gain"]
     choices = {
+        "covariates": {name: str(w.t("specification.held", name=w.term(name))) for name in held}
+    }
+    choices |= {
         column: {value: str(w.t(f"specification.{column}.{value}")) for value in known}
         for column, known in CHOICES.items()
     }

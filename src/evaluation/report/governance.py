@@ -8,7 +8,7 @@ from markupsafe import Markup
 from evaluation.data.package import usable
 from evaluation.data.rules import RATE
 from evaluation.report.blocks import Heading, Paragraph, Section, Table
-from evaluation.report.page import NATION, Context, figure_table, table
+from evaluation.report.page import Context, figure_table, table
 
 # Section: policy measures and who answers for them.
 
@@ -150,7 +150,7 @@ def _group(context: Context, group: str, measures: pd.DataFrame) -> list:
 def _bearing(context: Context) -> pd.DataFrame:
     """The latest national rate that bears on each key group, for orientation; by key group."""
     dataset = context.study.dataset
-    rows = dataset.facts[dataset.facts["region_code"] == NATION]
+    rows = dataset.facts[dataset.facts["region_code"] == context.whole]
     rows = rows[rows["indicator"] == RATE]
     rows = rows.assign(bears_on=rows["group"].map(RELATED)).dropna(subset="bears_on")
     rows = usable(rows, dataset.sources).sort_values("year", kind="stable")

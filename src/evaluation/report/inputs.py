@@ -25,16 +25,16 @@ from evaluation.report.page import (
     show,
     table,
 )
-from evaluation.study import BANDS
 
 # Can the proxies be told apart from each other, from income and from education?
-CONTROLS = ("log2_gdp_per_capita", "college_share")
 
 
 def within(page: Context) -> pd.DataFrame:
     """Doses and controls of the gain panel, interval means taken out, complete rows only."""
     panel = page.study.provinces
-    columns = [*("log2_" + page.study.dataset.doses["dose"]), *CONTROLS]
+    data = page.study.dataset
+    held = [name for name in data.controls["gain"] if name != "opening"]
+    columns = [*("log2_" + data.doses["dose"]), *held]
     frame = panel.dropna(subset=columns)
     return frame[columns] - frame.groupby("interval")[columns].transform("mean")
 
@@ -87,7 +87,8 @@ def factors(page: Context) -> View:
         )
         for name, column in zip(_names(page, frame.columns), frame.columns, strict=True)
     ]
-    doses = [column for column in frame if column not in CONTROLS]
+    held = page.study.dataset.controls["gain"]
+    doses = [column for column in frame if column not in held]
     worst = vif[doses].idxmax()
     lead = w.t(
         "view.factors",
@@ -188,7 +189,7 @@ def standings(context: Context) -> list[Standing]:
     regions, found = context.study.dataset.regions.set_index("code"), []
     for _, dose in context.study.dataset.doses.iterrows():
         values = per_capita(context.study.dataset, dose)
-        values = values[values["region_code"].isin(context.provinces)]
+        values = values[values["region_code"].isin(context.units)]
         year = latest_common_year(values, context.code)
         if year is None:
             continue
@@ -210,7 +211,7 @@ def standings(context: Context) -> list[Standing]:
 
 def proxy_blocks(context: Context) -> list:
     """Where the region stands, with its figures, and how it came there; or what is missing."""
-    w, found = context.writer, standings(context) if context.is_province else []
+    w, found = context.writer, standings(context) if context.is_unit else []
     if not found:
         return [context.missing("inputs.proxies.missing")]
     return [
@@ -239,8 +240,9 @@ def _profile(context: Context, found: list[Standing]) -> Figure:
             "band_percentile": [item.band_percentile for item in found],
         }
     )
-    names = {part: str(w.t(f"figure.{part}")) for part in ("region", "band")}
-    values = {"region": context.name, "band": w.t(f"band.{context.region['band']}")}
+    band = w.band(context.region["band"])
+    names = {"region": str(w.t("figure.region")), "band": str(w.t("figure.band", band=band))}
+    values = {"region": context.name, "band": band}
     signs = {str(item.dose["dose"]): item.value - item.band_median for item in found}
     key, sides = _sides(context, signs)
     says = w.t(f"figure.profile.{key}", **values, **sides) if key else None
@@ -286,7 +288,8 @@ def _table(context: Context, found: list[Standing]) -> Table:
             )
         )
     columns = ("dose", "year", "value", "percentile", "band_median", "growth")
-    return table(context, w.t("inputs.proxies.table"), columns, rows, (2, 3, 4))
+    values = {"band": w.band(context.region["band"])}
+    return table(context, w.t("inputs.proxies.table"), columns, rows, (2, 3, 4), **values)
 
 
 def _history(context: Context, found: list[Standing]) -> Figure:
@@ -381,8 +384,9 @@ def _steady(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def history(page: Context) -> View:
-    """Median of each proxy in the three bands over the years."""
+    """Median of each input in the bands over the years; of all regions where there are none."""
     w, parts, counts = page.writer, [], []
+    bands = list(page.study.dataset.bands["band"]) or [""]
     band = page.study.dataset.regions.set_index("code")["band"]
     for _, dose in page.study.dataset.doses.iterrows():
         values = _steady(_values(page, dose))
@@ -391,13 +395,13 @@ def history(page: Context) -> View:
         rows = rows.assign(series=rows["region_code"].map(band))
         medians = rows.groupby(["series", "year"])["value"].median().unstack()
         years = range(rows["year"].min(), rows["year"].max() + 1)
-        medians = medians.reindex(index=pd.Index(BANDS, name="series"), columns=years)
+        medians = medians.reindex(index=pd.Index(bands, name="series"), columns=years)
         name, count = w.dose(dose["dose"]), values["region_code"].nunique()
         counts.append(w.number(f"steady.{dose['dose']}", count, "", 0))
         line = medians.rename_axis(columns="year").stack(future_stack=True).rename("value")
         parts.append(line.reset_index().assign(panel=str(name)))
     frame = pd.concat(parts, ignore_index=True)
-    frame["label"] = frame["series"].map({key: str(w.t(f"band.{key}")) for key in BANDS})
+    frame["label"] = frame["series"].map({key: w.band(key) for key in bands})
     options = {"columns": 2, "values": {"regions": w.series(counts)}}
     return show(page, picture(page, "view.history", charts.small_multiples, frame, **options))
 

@@ -21,7 +21,7 @@ from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.chain import labelled, locks, target
 from evaluation.report.effect import appendix, association, expected_gains, limits, overall
 from evaluation.report.inputs import Standing, standings
-from evaluation.report.page import DASH, NATION, Context, dots, picture, rate_dots, side, table
+from evaluation.report.page import DASH, Context, dots, picture, rate_dots, side, table
 from evaluation.report.targets import assessments, targets
 
 # What the figures of the overview show, in a sentence each, from the rates and gains they draw.
@@ -55,7 +55,7 @@ def _coverage_sentence(context: Context) -> Markup | None:
 
 def _ranking_sentence(context: Context, rows: pd.DataFrame, wave: int) -> Markup | None:
     """How many regions the 95% interval of the difference puts above the nation, and below."""
-    w, nation = context.writer, context.rate(NATION, wave)
+    w, nation = context.writer, context.rate(context.whole, wave)
     if nation is None or pd.isna(nation["variance"]):
         return None
     gap = rows["rate"] - nation["rate"]
@@ -77,7 +77,7 @@ NEAR = 2030
 def findings(context: Context) -> Section:
     """Where the nation stands and its target, how much is published, what investment goes with."""
     w = context.writer
-    nation = context.surveyed(NATION)
+    nation = context.surveyed(context.whole)
     items: dict[str, Markup] = {}
     if len(nation):
         last = nation.iloc[-1]
@@ -259,7 +259,7 @@ def summarise(context: Context) -> dict[str, Any]:
     ``evidence.gains`` counts the region's gains in the comparison that the locks grade.
     """
     region, study = context.region, context.study
-    inputs = standings(context) if context.is_province else []
+    inputs = standings(context) if context.is_unit else []
     rates = context.rates_of(context.code)
     rates = rates[rates["wave"] >= context.first_year]
     known = rates[rates["variance"].notna()]
@@ -308,7 +308,7 @@ def _rate(row: pd.Series) -> dict[str, Any]:
 
 
 def _national(context: Context) -> pd.DataFrame:
-    rows = context.rates_of(NATION)
+    rows = context.rates_of(context.whole)
     return rows[rows["wave"] >= context.first_year]
 
 
@@ -317,7 +317,7 @@ def _standing(context: Context, known: pd.DataFrame) -> dict[str, Any]:
     if known.empty:
         return {"side": "none"}
     row = known.iloc[-1]
-    nation = context.rate(NATION, row["wave"])
+    nation = context.rate(context.whole, row["wave"])
     if nation is None or pd.isna(nation["variance"]):
         return {"side": "alone", "wave": int(row["wave"])}
     gap = row["rate"] - nation["rate"]

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
 from evaluation.base.text import link
-from evaluation.data.package import COVARIATES, grade_of, has_caveat
+from evaluation.data.package import grade_of, has_caveat
 from evaluation.data.rules import BARRED, RATE
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table, Terms
 from evaluation.report.overview import coverage_figure, element
@@ -114,13 +114,13 @@ def _state(w: Writer, row: pd.Series) -> Markup:
 
 def _assumptions(context: Context) -> Table:
     w, made = context.writer, context.study.dataset.assumptions
-    level = "province" if context.is_province else "prefecture"
-    rows = made[made["level"].isin(["all", level, "nation"])]
+    levels = context.study.dataset.survey_levels
+    rows = made[made["level"].isin(["all", levels[context.code], levels[context.whole]])]
     cells = [
         (
             Markup("<cite>{}</cite>").format(row["assumption_id"]),
             w.t(f"parameter.{row['parameter']}"),
-            w.t(f"survey_level.{row['level']}"),
+            w.level(row["level"]),
             w.year(row["wave"]) if row["wave"] else w.t("column.all_waves"),
             w.number(
                 f"assumption.{row['assumption_id']}",
@@ -367,7 +367,11 @@ def overview(page: Context, years: int) -> View:
     w, facts, day = page.writer, page.study.dataset.facts, int(page.date[:4])
     whole = facts[(facts["group"] == "") & facts["kind"].isin(["survey", "statistic"])]
     rows, rates = [], pd.Series(dtype=int)
-    for name in [RATE, *page.study.dataset.doses["indicator"], *sorted(set(COVARIATES.values()))]:
+    for name in [
+        RATE,
+        *page.study.dataset.doses["indicator"],
+        *sorted(set(page.study.dataset.conditions)),
+    ]:
         own = whole[(whole["indicator"] == name) & whole["region_code"].isin(page.codes)]
         if own.empty:
             continue
