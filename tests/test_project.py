@@ -23,11 +23,6 @@ from evaluation.data.office import project
 from evaluation.data.tables import read_files
 
 ROOT = Path(__file__).resolve().parents[1]
-LEVELS = (
-    "level,name_zh,name_en,plural_en,survey_as,analysed\n"
-    "nation,全国,nation,nations,,0\nprovince,省,province,provinces,,1\n"
-    "league,盟市,league,leagues,,1\n"
-)
 
 
 def kepu(*arguments: str):
@@ -97,14 +92,17 @@ def test_stored_outputs_are_left_behind():
 
 
 def test_titles_are_the_packages_own_names_of_its_levels(own):
-    declare(own, "levels", LEVELS)
     project.scaffold(own, ["zh"])
     batch = yaml.safe_load((own / "reports/batches/all.yml").read_text("utf-8"))
     assert batch["languages"] == ["zh"]
     assert [block["title"] for block in batch["reports"]] == [
         {"zh": "内蒙古自治区总览", "en": "Overview of Inner Mongolia"},
-        {"zh": "内蒙古自治区各盟市", "en": "Leagues of Inner Mongolia"},
+        {"zh": "内蒙古自治区各盟市", "en": "Leagues and cities of Inner Mongolia"},
     ]
+    levels = (own / "data/levels.csv").read_text("utf-8").replace("leagues and cities", "R&D parks")
+    declare(own, "levels", levels)
+    (block,) = [g for g in project.groups(read_files(own / "data")) if g.set]
+    assert block.title["en"] == "R&D parks of Inner Mongolia"
 
 
 @pytest.mark.parametrize(
@@ -206,7 +204,7 @@ def test_check_says_what_is_no_package_and_what_to_do(tmp_path, monkeypatch):
     empty = kepu("check", "--data", str(tmp_path))
     assert empty.exit_code == 2
     assert "is no data package (it has no datapackage.json)" in empty.stderr
-    assert "name a folder that has one with --data" in empty.stderr
+    assert "name a folder that has one, or copy" in empty.stderr
     for name in ("nothing", "file"):
         (tmp_path / "file").write_text("", "utf-8")
         found = kepu("check", "--data", name)

@@ -644,7 +644,7 @@ def _prepare(target: str, arguments: dict[str, Any]) -> str:
     """Import and load what the processes need; say in one line what went wrong, if anything."""
     try:
         resolve(target)(**arguments)
-    except (Exception, SystemExit) as error:  # told to whoever asks for a process
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - told to whoever asks for a process
         told = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         last = traceback.extract_tb(error.__traceback__)[-1]
         return f"{told}, in {os.path.basename(last.filename)}, line {last.lineno}"
