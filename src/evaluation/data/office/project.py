@@ -123,7 +123,8 @@ def _kinds(own: pd.DataFrame, levels: pd.DataFrame) -> pd.DataFrame:
     if levels.empty:
         return levels
     levels = levels.set_index("level")
-    as_other = levels["counts_as"].where(levels["counts_as"] != "", levels.index.to_series())
+    other = levels.get("counts_as", pd.Series("", levels.index))  # an optional column
+    as_other = other.where(other != "", levels.index.to_series())
     return levels[levels.index.isin(own["level"].map(as_other))]
 
 
