@@ -515,3 +515,8 @@ def _root() -> Path:
     from evaluation.batch.plan import find_root
 
     return find_root()
+
+
+from evaluation.batch import cli_project  # noqa: E402
+
+cli_project.register(app)

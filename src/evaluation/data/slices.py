@@ -8,6 +8,7 @@ region and those it belongs to everything, of all others the surveyed rates.
 from __future__ import annotations
 
 import hashlib
+import numbers
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from evaluation.base.errors import KepuError
 from evaluation.data.package import INDEX, ITEMS, PEOPLE, SAMPLE, Dataset
 from evaluation.data.rules import RATE
 from evaluation.data.tables import TABLES
@@ -34,9 +36,14 @@ def of_study(dataset: Dataset) -> Dataset:
     return Slicer(dataset).of_study()
 
 
-def of_region(dataset: Dataset, region: str) -> Dataset:
-    """What the report of a region rests on; a province's leaves the units below provinces out."""
-    return Slicer(dataset).of_region(region)
+def of_region(dataset: Dataset, region: str | int) -> Dataset:
+    """What the report of a region rests on; a province's leaves the units below provinces out.
+
+    Raises
+    ------
+    KepuError : see :func:`code_of`.
+    """
+    return Slicer(dataset).of_region(code_of(dataset, region))
 
 
 def of_set(dataset: Dataset, region_set: str) -> Dataset:
@@ -51,6 +58,31 @@ def lineage(dataset: Dataset, region: str) -> list[str]:
     while parents.get(found[-1], ""):
         found.append(parents[found[-1]])
     return found if dataset.whole in found else [*found, dataset.whole]
+
+
+def code_of(dataset: Dataset, region: str | int) -> str:
+    """The code of a region, checked.
+
+    A whole number means the one code that is this number, leading zeros aside: papermill, like
+    other tools that read parameters, makes a number of digits that are not quoted.
+
+    Raises
+    ------
+    KepuError : no such region, or a number that fits several codes.
+    """
+    codes = dataset.regions["code"]
+    if isinstance(region, str) and region in set(codes):
+        return region
+    if isinstance(region, numbers.Integral) and not isinstance(region, bool):
+        same = [c for c in codes if c.isascii() and c.isdigit() and int(c) == region]
+        if len(same) == 1:
+            return same[0]
+        if same:
+            raise KepuError(
+                f"Region {region} may be {' or '.join(same)}; give the code as text, to papermill "
+                f"with `-r region {same[0]}`."
+            )
+    raise KepuError(f"Region '{region}' is not in regions.csv; 'kepu list regions' shows all.")
 
 
 class Slicer:

@@ -423,7 +423,7 @@ def history(page: Context) -> View:
 def spread(page: Context, region: str) -> View:
     """Lowest, middle and highest region on each input, and where ``region`` stands."""
     w, rows = page.writer, []
-    existing(page, region)
+    region = existing(page, region)
     for _, dose in page.study.dataset.doses.iterrows():
         values = _values(page, dose)
         year = latest_common_year(values, region, PUBLISHED)

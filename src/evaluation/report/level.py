@@ -230,7 +230,7 @@ def _condition(page: Context, code: str, name: str, value: float) -> Markup:
 def peers(page: Context, region: str) -> View:
     """The regions most like ``region`` by the package's covariates, with their latest rate."""
     w, profile = page.writer, _profile(page)
-    existing(page, region, profile.index)
+    region = existing(page, region, profile.index)
     rows = []
     for code in [region, *nearest(profile, region)]:
         known, own = page.rates_of(code), profile.loc[code]
@@ -314,7 +314,7 @@ def national(page: Context) -> View:
 def documents(page: Context, region: str) -> View:
     """What a region's documents print in two definitions of one indicator, never joined."""
     w, data = page.writer, page.study.dataset
-    existing(page, region)
+    region = existing(page, region)
     facts = data.facts[(data.facts["region_code"] == region) & (data.facts["indicator"] != RATE)]
     facts = facts[(facts["kind"] == "statistic") & (facts["series"] != facts["indicator"])]
     facts = facts[~facts["indicator"].map(data.indicators.set_index("indicator")["proxy"])]

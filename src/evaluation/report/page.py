@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -544,15 +547,27 @@ def show(page: Context, *blocks: Block) -> View:
     return View(blocks, Paragraph(page.writer.t("view.simulated"), "simulated"))
 
 
-def existing(page: Context, region: str, codes: Iterable[str] | None = None) -> str:
+def day(date: object) -> str:
+    """A date as pages print it, checked: YYYY-MM-DD.
+
+    Raises
+    ------
+    KepuError : it is none, or no text: a number is what tools make of digits without quotes.
+    """
+    if isinstance(date, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", date):
+        with contextlib.suppress(ValueError):
+            return datetime.date.fromisoformat(date).isoformat()
+    raise KepuError(f"{date!r:.40} is no date; write it as text in the form '2026-01-31'.")
+
+
+def existing(page: Context, region: str | int, codes: Iterable[str] | None = None) -> str:
     """The code of a region, checked: it is in ``regions.csv``, and among ``codes`` if given.
 
     Raises
     ------
     KepuError : an unknown region, or one that cannot be compared.
     """
-    if region not in set(page.study.dataset.regions["code"]):
-        raise KepuError(f"Region '{region}' is not in regions.csv; 'kepu list regions' shows all.")
+    region = slices.code_of(page.study.dataset, region)
     if codes is not None and region not in set(codes):
         raise KepuError(
             f"Region {region} is not among the regions that are compared; name one of them."

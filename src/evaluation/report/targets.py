@@ -12,7 +12,17 @@ from evaluation.base.results import MOST_LOCKS
 from evaluation.figures import charts
 from evaluation.panel.survey import Progress, assess
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
-from evaluation.report.page import DASH, Context, View, picture, plain, show, table, titled
+from evaluation.report.page import (
+    DASH,
+    Context,
+    View,
+    existing,
+    picture,
+    plain,
+    show,
+    table,
+    titled,
+)
 from evaluation.targets.gains import (
     Decomposition,
     Fastest,
@@ -636,6 +646,7 @@ def _found(page: Context) -> Outlook:
 
 def heading(page: Context, code: str) -> View:
     """Fan chart of one region with its targets."""
+    code = existing(page, code)
     return show(page, fan(page, _found(page), code, goals_of(page, code)))
 
 

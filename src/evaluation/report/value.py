@@ -24,6 +24,7 @@ from evaluation.report.page import (
     View,
     Writer,
     chance,
+    existing,
     money,
     money_interval,
     picture,
@@ -463,7 +464,8 @@ def spending(page: Context) -> View:
 
 
 def _assessed(page: Context, region: str, seed: int) -> Assessment:
-    return assess(page.study.value, page.study.dataset, region, seed=seed)
+    code = existing(page, region)
+    return assess(page.study.value, page.study.dataset, code, seed=seed)
 
 
 def step(page: Context, region: str, seed: int) -> View:
@@ -471,7 +473,7 @@ def step(page: Context, region: str, seed: int) -> View:
     w, told = page.writer, _assessed(page, region, seed).summary()
     text = w.t(
         "view.step",
-        region=w.name(region),
+        region=w.name(existing(page, region)),
         cost=money(w, "step.cost", told["cost"]),
         **w.numbers("step.adults", low=told["adults.low"], high=told["adults.high"]),
         p=chance(w, "step.positive", told["positive"]),

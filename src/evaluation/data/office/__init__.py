@@ -1,0 +1,1 @@
+"""An office's own data: from its files to a data package in a project of its own, and back."""
