@@ -186,8 +186,8 @@ def _named(found: re.Match[str], today: str) -> Period:
     return _plans()[found["a"].lower()]
 
 
-_WORDS = {word: place for place, word in enumerate(
-    ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)}  # fmt: skip
+_TEN = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_WORDS = {word: place for place, word in enumerate(_TEN, 1)}
 _COUNT = rf"(?P<n>{NUMERAL}|{'|'.join(_WORDS)})"
 _Q = r"[“”\"'「」]?"
 
