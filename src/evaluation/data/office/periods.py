@@ -70,7 +70,7 @@ def period(text: str, date: str = "") -> Period:
     cell = text.translate(WIDE).strip().strip("()。，,")
     if not cell:
         raise QuantityError("the cell is empty — write a period, e.g. 2021—2022年")
-    today = _dated(date)
+    today = checked(date)
     if len(cell) <= 60:
         for _, shape, read in SHAPES:
             if found := shape.fullmatch(cell):
@@ -80,12 +80,14 @@ def period(text: str, date: str = "") -> Period:
 
 def find(text: str, date: str = "") -> list[FoundPeriod]:
     """The periods of a running text in their order; what needs a date is left out without one."""
-    plain, today = text.translate(WIDE), _dated(date)
+    plain, today = text.translate(WIDE), checked(date)
     taken: list[FoundPeriod] = []
     for kind, shape, read in SHAPES:
         for found in shape.finditer(plain):
             if any(found.start() < one.end and one.start < found.end() for one in taken):
                 continue
+            if re.fullmatch(r"(?:[到至自从])?\d+", found[0]):
+                continue  # in a running text 2000 is a number (2000多场次)
             try:
                 read_ = _ordered(read(found, today), found[0])
             except QuantityError:
@@ -94,7 +96,8 @@ def find(text: str, date: str = "") -> list[FoundPeriod]:
     return sorted(taken, key=lambda one: one.start)
 
 
-def _dated(date: str) -> str:
+def checked(date: str) -> str:
+    """The date of a document, refused unless it is empty, YYYY or YYYY-MM."""
     if date and not re.fullmatch(r"(19|20|21)\d\d(-(0[1-9]|1[0-2]))?", date, re.ASCII):
         raise QuantityError(f"{date!r:.30} is no date of a document — write YYYY or YYYY-MM")
     return date

@@ -311,10 +311,10 @@ def _unit_of(found: re.Match[str], text: str, mode: str) -> Measure | None:
     rows = measures()[word.lower()]
     if mode == "parse":
         return next((r for r in rows if r.holds(text[: found.start()], "")), rows[-1])
-    return next((r for r in rows if r.holds(before, after) and _allowed(r, found)), None)
+    return next((r for r in rows if r.holds(before, after) and _allowed(r, found, mode)), None)
 
 
-def _allowed(row: Measure, found: re.Match[str]) -> bool:
+def _allowed(row: Measure, found: re.Match[str], mode: str) -> bool:
     """Whether a numeral may count with a word: 五年 and 三个方面 are mostly no figures.
 
     A Chinese numeral of one sign counts with words that count things and persons (``any``), that of
@@ -322,7 +322,7 @@ def _allowed(row: Measure, found: re.Match[str]) -> bool:
     """
     written = found["num1"]
     if row.numeral == "duration":
-        return False
+        return mode == "durations" and number(written) <= 100
     if re.match(r"\d", written):
         return True
     if re.fullmatch("[一十百千万亿]|[零一]+", written) and not re.fullmatch("[十]", written):
@@ -378,8 +378,17 @@ def _of_shape(row: Measure, found: re.Match[str]) -> Quantity:
     return Quantity(_tidy(value), row.unit, comparator, step)
 
 
-def find(text: str) -> list[Found]:
+@cache
+def structures() -> frozenset[str]:
+    """Words that count the parts of a plan or a system, said again and again: #大*人群."""
+    return frozenset(row.word for rows in measures().values() for row in rows
+                     if row.numeral in ("chinese", "duration"))  # fmt: skip
+
+
+def find(text: str, durations: bool = False) -> list[Found]:
     """The quantities of a running text, in their order; dates, slogans and names are none.
+
+    ``durations``: whether years count (五年工作综述 in a title); elsewhere they are periods.
 
     >>> [found.figure for found in find("2021年以来，举办活动7600多场次，“五大人群”受益，居第4位")]
     ['7600多场次', '五大人群', '第4位']
@@ -387,7 +396,7 @@ def find(text: str) -> list[Found]:
     plain = text.translate(WIDE)
     names = [found.span() for found in _NAMES.finditer(plain)]
     taken: list[Found] = []
-    for found in (*_find_shaped(plain), *_find_plain(plain, names)):
+    for found in (*_find_shaped(plain), *_find_plain(plain, names, durations)):
         if not any(found.start < other.end and other.start < found.end for other in taken):
             taken.append(found)
     return sorted((Found(f.start, f.end, text[f.start : f.end], f.quantity, f.word)
@@ -414,7 +423,7 @@ def _find_shaped(text: str) -> Iterator[Found]:
             yield Found(found.start(), found.end(), found[0], quantity, row.word)
 
 
-def _find_plain(text: str, names: list[tuple[int, int]]) -> Iterator[Found]:
+def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Iterator[Found]:
     for found in _plain().finditer(text):
         begin = found.start("num1")
         if not found["num1"] or any(start <= begin < end for start, end in names):
@@ -422,7 +431,7 @@ def _find_plain(text: str, names: list[tuple[int, int]]) -> Iterator[Found]:
         lead = text[max(0, found.start() - 1) : found.start()]
         if lead and (lead in "第每" or _FOREIGN.match(lead)) and found.start() == begin:
             continue
-        row = _unit_of(found, text, "find")
+        row = _unit_of(found, text, "durations" if durations else "find")
         if row is None and not _people(found, text):
             continue
         try:

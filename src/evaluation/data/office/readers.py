@@ -25,9 +25,9 @@ LONGEST_TEXT = 20_000_000  # characters of one document
 SPOILT = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError,
           EOFError, RecursionError, MemoryError, NotImplementedError, UnicodeError, OSError,
           zipfile.BadZipFile, ZlibError)  # fmt: skip
-_BLOCKS = frozenset(
-    "address article blockquote br caption center dd div dl dt fieldset figcaption figure footer "
-    "form h1 h2 h3 h4 h5 h6 header hr li main ol p pre section table tbody thead tr ul".split()
+_BLOCKS = re.compile(
+    "address|article|aside|blockquote|br|caption|center|d[dlt]|div|fieldset|figcaption|figure|footer|"
+    "form|h[1-6r]|header|li|main|[ou]l|p|pre|section|table|tbody|thead|tr"
 )
 _UNSEEN = frozenset(["script", "style", "noscript", "template", "head", "nav", "svg", "iframe"])
 
@@ -156,7 +156,7 @@ class _Words(HTMLParser):
             self.hidden.append(tag)
         elif tag == "body":
             self.hidden.clear()  # a head that nobody closed
-        elif tag in _BLOCKS:
+        elif _BLOCKS.fullmatch(tag):
             self.parts.append("\n# " if tag in ("h1", "h2", "h3", "h4") else "\n")
         elif tag in ("td", "th"):
             self.parts.append(" | ")
@@ -164,7 +164,7 @@ class _Words(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in self.hidden:
             del self.hidden[self.hidden.index(tag) :]
-        elif tag in _BLOCKS and not self.hidden:
+        elif _BLOCKS.fullmatch(tag) and not self.hidden:
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:
