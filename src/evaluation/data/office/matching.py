@@ -134,7 +134,8 @@ class Matcher:
         for row in self.phrases:
             if fit := self._fit(around.unit, self.unit_of[row["indicator"]]):
                 said = fit * _said(row, around.pieces)
-                scores[row["indicator"]] = max(said, scores.get(row["indicator"], 0.0))
+                named = scores.get(row["indicator"], 0.0)
+                scores[row["indicator"]] = max(named, 0.8 * said + 0.3 * named)
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:MOST]
         return [Match(name, round(min(score, 1.0), 3)) for name, score in best if score >= LEAST]
 
@@ -169,5 +170,5 @@ def _said(row: dict[str, str], pieces: tuple[tuple[str, float], ...]) -> float:
     for phrase in row["words"].split("|"):
         parts = [max((w for text, w in pieces if part in text), default=0.0)
                  for part in phrase.split("+")]  # fmt: skip
-        best = max(best, min(parts))
+        best = max(best, sum(parts) / len(parts) if all(parts) else 0.0)
     return best

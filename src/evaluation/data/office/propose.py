@@ -193,7 +193,8 @@ def _pieces(
     noun = [(ahead, 1.15), (behind, 0.9)] if len(ahead) > 1 else [(behind, 1.15)]
     earlier = [part for part in _CLAUSE.split(text[first:start]) if part][::-1]
     later = [part for part in _CLAUSE.split(text[end:last]) if part]
-    pieces = [*noun, (text[start : found.start], 0.8), (text[found.end : end], 0.8)]
+    figure = re.sub(r"[\d.,，]+", "", found.figure)
+    pieces = [(figure, 1.15), *noun, (text[start : found.start], 0.8), (text[found.end : end], 0.8)]
     pieces += [(part, max(0.62 - 0.1 * n, 0.2)) for n, part in enumerate(earlier)]
     pieces += [
         (part, (0.6 if len(ahead) < 2 else 0.35) if not n else 0.15) for n, part in enumerate(later)
