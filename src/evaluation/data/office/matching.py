@@ -42,15 +42,20 @@ _ALIKE = (
     {"ordinal", "edition"},
     {"percent", "percentage_point"},
 )
+_WANTED = frozenset(["target", "norm"])  # domains of what a plan wants
 _PART = re.compile(r"[，。；、：:（）()“”\"《》/·\s]+")
 
 
 @dataclass(frozen=True)
 class Around:
-    """Texts near a figure, each with the weight its words have: the nearer, the more."""
+    """Texts near a figure, each with the weight its words have: the nearer, the more.
+
+    ``plan``: whether the document says what is wanted, not what is.
+    """
 
     pieces: tuple[tuple[str, float], ...]
     unit: str
+    plan: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,9 @@ class Matcher:
                 said = fit * _said(row, around.pieces)
                 named = scores.get(row["indicator"], 0.0)
                 scores[row["indicator"]] = max(named, 0.8 * said + 0.3 * named)
+        for name in scores:
+            if (self.domain_of[name] in _WANTED) != around.plan:
+                scores[name] *= 0.85
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:MOST]
         return [Match(name, round(min(score, 1.0), 3)) for name, score in best if score >= LEAST]
 

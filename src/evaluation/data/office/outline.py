@@ -14,7 +14,7 @@ _ENDS = re.compile(r"[。！？!?…：:；;|】]\s*$|[。！？!?…][”」）
 _NUMBERED = re.compile(
     r"\s*(?:#+\s|第?[一二三四五六七八九十]+[、章节编部]|[（(][一二三四五六七八九十]+[）)]|\d{1,2}[.、．]\s?(?!\d))"
 )
-_LONGEST_HEADING = 40
+_LONGEST_HEADING, _LONGEST_TITLE = 40, 90
 _WRAPPED = 18  # characters of a line that a page may have broken in the middle of a sentence
 _DAY = r"((?:19|20)\d\d)\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(?:\d{1,2}\s*日?)?"
 _STAMPED = re.compile(
@@ -23,6 +23,7 @@ _STAMPED = re.compile(
 _SIGNED = re.compile(r"\s*((?:19|20)\d\d)\s*年\s*(\d{1,2})\s*月\s*(?:\d{1,2}\s*日)?(?:\s*印发)?\s*")
 _NUMBER = re.compile(r"[〔\[（(]((?:19|20)\d\d)[〕\]）)]\s*\d+\s*号")
 _REVIEW = re.compile(r"综述|总结|报告|回顾|工作|述评|成效|review|report", re.I)
+_WANTED = re.compile("力争|目标|远景|届时|将达|奋斗|纲要|规划")
 _PLAN = re.compile(r"规划|方案|计划|纲要|意见|行动|plan|programme", re.I)
 
 
@@ -70,15 +71,26 @@ def outline(text: str, date: str = "") -> Outline:
     date : YYYY or YYYY-MM; where empty it is looked for in the text.
     """
     paragraphs = _paragraphs(text)
-    title = next((p.text for p in paragraphs if p.is_heading), "")
-    if not title and paragraphs:
-        title = paragraphs[0].text[:80]
+    title = _title(paragraphs)
     opening = " ".join(p.text for p in paragraphs[:8])[:600]
     date = date or _date(paragraphs)
     plan = bool(_PLAN.search(title)) and not re.search("综述|总结|报告|回顾", title)
     scope = _scope(title, opening, date, plan)
     stated = scope is not None
     return Outline(paragraphs, title, date, scope or Period("", date), stated, "\f" in text, plan)
+
+
+def _title(paragraphs: list[Paragraph]) -> str:
+    """The lines a document opens with, up to the first that holds a sentence."""
+    lines: list[str] = []
+    for paragraph in paragraphs[:4]:
+        if re.search("[。；;]", paragraph.text) or len(paragraph.text) > _LONGEST_TITLE:
+            break
+        if not (
+            _SIGNED.fullmatch(paragraph.text.strip("()（） ")) or _STAMPED.search(paragraph.text)
+        ):
+            lines.append(paragraph.text)
+    return " ".join(lines) or " ".join(p.text[:_LONGEST_TITLE] for p in paragraphs[:1])
 
 
 def _paragraphs(text: str) -> list[Paragraph]:
@@ -163,7 +175,8 @@ def _latest(whole: list[str]) -> str:
     for line in whole:
         bare = re.sub(r"《[^》]*》", "", line)
         for found in periods.find(bare):
-            if found.kind in ("point", "until", "part", "since"):
+            told = re.split("[。！!？?]", bare[found.start :])[0]
+            if found.kind in ("point", "until", "part", "since") and not _WANTED.search(told):
                 seen += [end for end in found.period if end]
         # 举办2023年活动，将于9月16日启动: the month of a year named just before.
         for day in re.finditer(r"((?:19|20)\d\d)年.{0,80}?(?<![\d年])(\d{1,2})月\d{1,2}日", bare):
@@ -187,7 +200,9 @@ def _scope(title: str, opening: str, date: str, plan: bool) -> Period | None:
     if spans:
         return spans[0]
     if date and (
-        found := re.search(r"([二两三四五六七八九十]|\d{1,2})年(?=工作|综述|回顾|成就|来)", title)
+        found := re.search(
+            r"(?<!\d)([二两三四五六七八九十]|\d{1,2})年(?=工作|综述|回顾|成就|来)", title
+        )
     ):
         return periods.period(f"近{found[1]}年", date)
     points = [found.period for found in named if found.kind == "point"]

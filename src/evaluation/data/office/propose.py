@@ -146,7 +146,8 @@ def _proposal(
     dated, before = near
     found, quantity = figures[which], figures[which].quantity
     period = _period(whole, paragraph.text, found, dated)
-    matches = matcher.rank(Around(_pieces(paragraph, figures, which, before), quantity.unit))
+    around = Around(_pieces(paragraph, figures, which, before), quantity.unit, whole.plan)
+    matches = matcher.rank(around)
     line = paragraph.line(found.start)
     place = f"page {paragraph.page}, line {line}" if whole.paged else f"line {line}"
     under = f" ({paragraph.heading})" if paragraph.heading and not paragraph.is_heading else ""
@@ -218,6 +219,9 @@ def _period(whole: Outline, text: str, found: Found, dated: list[FoundPeriod]) -
     first, last = _bounds(text, found, _SENTENCE)
     compared = [one for one in dated if _COMPARED.search(text[: one.start])]
     before = [one for one in dated if first <= one.start < found.start and one not in compared]
+    if named := [one for one in compared if 0 <= found.start - one.end <= 2]:
+        if found.quantity.unit != "percentage_point":
+            return named[0].period  # 比2018年的7.63%提高: the figure of the other year
     change = _change(found, first, before, compared, whole)
     if change and found.quantity.unit == "percentage_point":
         return change
@@ -260,7 +264,7 @@ def _change(
     found: Found, first: int, before: list[FoundPeriod], compared: list[FoundPeriod], whole: Outline
 ) -> Period | None:
     """From which year to which a rate has changed: 2022年达到10%，较2020年提高了1个百分点."""
-    since = [one for one in compared if first <= one.start < found.start]
+    since = [one for one in compared if first <= one.start < found.start] or before[:-1]
     if not since:
         return None
     end = before[-1].period.end if before else whole.date[:4]
@@ -287,14 +291,13 @@ def _group(paragraph: Paragraph, found: Found, matches: list[Match], matcher: Ma
     """For whom: the group named nearest before a figure, in its sentence or as its topic."""
     if matches and matcher.domain_of.get(matches[0].indicator) in _INWARD:
         return ""
-    first, last = _bounds(paragraph.text, found, _SENTENCE)
-    for text in (
-        paragraph.text[first:last],
-        paragraph.text[max(0, first - 200) : first],
-        paragraph.heading,
-    ):
+    text = paragraph.text
+    first, last = _bounds(text, found, _SENTENCE)
+    start, end = _bounds(text, found, _CLAUSE)
+    near = (text[start:end], text[first:start], text[end:last], text[max(0, first - 200) : first])
+    for words in (*near, paragraph.heading):
         if named := [
-            (m.start(), group) for group, words in _groups() for m in words.finditer(text)
+            (m.start(), group) for group, shape in _groups() for m in shape.finditer(words)
         ]:
             return max(named)[1]
     return "all"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -439,9 +439,17 @@ def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Ite
         except QuantityError:
             continue  # two numbers beside a dash that are no range
         if row is None:
-            quantity = Quantity(quantity.value, "person", quantity.comparator,
-                                quantity.roundness, quantity.upper)  # fmt: skip
+            quantity = replace(quantity, unit="person")
+        if quantity.comparator == "=" and (bound := _bound(_around(found, text)[0])):
+            quantity = replace(quantity, comparator=bound)
         yield Found(*_span(found), found[0].strip(), quantity, row.word if row else "")
+
+
+def _bound(before: str) -> str:
+    """The comparator a verb parts from its figure: 至少建成2个."""
+    bounds = _any([word for word, sign in _qualifiers("before").items() if sign == ">="])
+    found = re.search(rf"({bounds})[^\d，、]{{1,4}}$", before)
+    return _qualifiers("before")[found[1]] if found else ""
 
 
 def _people(found: re.Match[str], text: str) -> bool:
