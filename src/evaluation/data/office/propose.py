@@ -219,9 +219,9 @@ def _period(whole: Outline, text: str, found: Found, dated: list[FoundPeriod]) -
     first, last = _bounds(text, found, _SENTENCE)
     compared = [one for one in dated if _COMPARED.search(text[: one.start])]
     before = [one for one in dated if first <= one.start < found.start and one not in compared]
-    if named := [one for one in compared if 0 <= found.start - one.end <= 2]:
-        if found.quantity.unit != "percentage_point":
-            return named[0].period  # 比2018年的7.63%提高: the figure of the other year
+    other = [one for one in compared if 0 <= found.start - one.end <= 2]
+    if other and found.quantity.unit != "percentage_point":
+        return other[0].period  # 比2018年的7.63%提高: the figure of the other year
     change = _change(found, first, before, compared, whole)
     if change and found.quantity.unit == "percentage_point":
         return change
