@@ -55,6 +55,7 @@ class Outline:
 
     paragraphs: list[Paragraph]
     title: str
+    title_lines: int
     date: str
     scope: Period
     stated: bool
@@ -71,17 +72,19 @@ def outline(text: str, date: str = "") -> Outline:
     date : YYYY or YYYY-MM; where empty it is looked for in the text.
     """
     paragraphs = _paragraphs(text)
-    title = _title(paragraphs)
+    title, title_lines = _title(paragraphs)
     opening = " ".join(p.text for p in paragraphs[:8])[:600]
     date = date or _date(paragraphs)
     plan = bool(_PLAN.search(title)) and not re.search("综述|总结|报告|回顾", title)
     scope = _scope(title, opening, date, plan)
     stated = scope is not None
-    return Outline(paragraphs, title, date, scope or Period("", date), stated, "\f" in text, plan)
+    return Outline(
+        paragraphs, title, title_lines, date, scope or Period("", date), stated, "\f" in text, plan
+    )
 
 
-def _title(paragraphs: list[Paragraph]) -> str:
-    """The lines a document opens with, up to the first that holds a sentence."""
+def _title(paragraphs: list[Paragraph]) -> tuple[str, int]:
+    """The lines a document opens with, up to the first that holds a sentence, and their number."""
     lines: list[str] = []
     for paragraph in paragraphs[:4]:
         if re.search("[。；;]", paragraph.text) or len(paragraph.text) > _LONGEST_TITLE:
@@ -90,7 +93,9 @@ def _title(paragraphs: list[Paragraph]) -> str:
             _SIGNED.fullmatch(paragraph.text.strip("()（） ")) or _STAMPED.search(paragraph.text)
         ):
             lines.append(paragraph.text)
-    return " ".join(lines) or " ".join(p.text[:_LONGEST_TITLE] for p in paragraphs[:1])
+    if not lines:
+        return " ".join(p.text[:_LONGEST_TITLE] for p in paragraphs[:1]), 1
+    return " ".join(lines), len(lines)
 
 
 def _paragraphs(text: str) -> list[Paragraph]:

@@ -16,11 +16,15 @@ from typing import Any
 
 import pandas as pd
 
+from evaluation.base.errors import DataError, Violation
+from evaluation.data import contract
 from evaluation.data.office import names, periods, quantities, readers
 from evaluation.data.office.matching import Around, Match, Matcher
 from evaluation.data.office.outline import Outline, Paragraph, outline
 from evaluation.data.office.periods import FoundPeriod, Period
 from evaluation.data.office.quantities import Found, table
+from evaluation.data.package import Dataset
+from evaluation.data.tables import read_files
 
 COLUMNS = (
     "decision", "figure_as_written", "value", "unit", "comparator", "period_start", "period_end",
@@ -87,29 +91,46 @@ class Proposals:
         """One row a candidate, to mark ``accept`` or ``refuse`` in the column ``decision``."""
         return pd.DataFrame([_row(proposal) for proposal in self.found], columns=list(COLUMNS))
 
+    def csv(self) -> str:
+        """The table as CSV; no cell of it is a formula where a spreadsheet opens it."""
+        return self.table().map(_harmless).to_csv(index=False, lineterminator="\n")
+
     def records(self) -> list[dict[str, Any]]:
         """The candidates as JSON objects; see :meth:`Proposal.record`."""
         return [proposal.record() for proposal in self.found]
 
 
-def proposals(
-    path: Path | str, indicators: pd.DataFrame, units: pd.DataFrame, date: str = ""
-) -> Proposals:
+def proposals(path: Path | str, data: Path | str | Dataset = "data", date: str = "") -> Proposals:
     """Propose the figures of a document.
 
     Parameters
     ----------
     path : a txt, md, docx, pdf or html file.
-    indicators, units : tables of the package the figures may enter.
+    data : package whose indicators and units the figures are matched to: its folder, or the
+        package as it was loaded.
     date : of the document, YYYY or YYYY-MM; where empty it is looked for in the text.
 
     Raises
     ------
-    KepuError : the document cannot be read; see :func:`readers.text_of`; or ``date`` is no date.
+    KepuError : the document cannot be read, see :func:`readers.text_of`; ``date`` is no date; the
+        package has no indicators or units.
     """
+    periods.checked(date)
+    matcher = data if isinstance(data, Dataset) else _tables(Path(data))
+    matcher = Matcher(matcher.indicators, matcher.units)
     path = Path(path)
-    text = readers.text_of(path)
-    return of_text(text, Matcher(indicators, units), date, path.name)
+    return of_text(readers.text_of(path), matcher, date, path.name)
+
+
+def _tables(folder: Path) -> Matcher:
+    """Indicators and units of a package; the rest of it need not be there yet."""
+    files = read_files(folder)
+    tables = contract.read(files).tables
+    for name, remedy in (("indicators", "describe it in the package"), ("units", "copy it")):
+        if name not in tables:
+            rule = "cannot be read, and figures are matched to it"
+            raise DataError([Violation(f"{name}.csv", None, "", rule, remedy)])
+    return Matcher(tables["indicators"], tables["units"])
 
 
 def of_text(text: str, matcher: Matcher, date: str = "", document: str = "") -> Proposals:
@@ -123,7 +144,7 @@ def of_text(text: str, matcher: Matcher, date: str = "", document: str = "") -> 
 def _all(whole: Outline, matcher: Matcher) -> Iterator[tuple[Found, Paragraph, Proposal]]:
     before = ""
     for place, paragraph in enumerate(whole.paragraphs):
-        figures = quantities.find(paragraph.text, durations=place == 0)
+        figures = quantities.find(paragraph.text, durations=place < whole.title_lines)
         figures = sorted([*figures, *names.find(paragraph.text)], key=lambda found: found.start)
         dated = _periods(paragraph.text, whole.date)
         for which, found in enumerate(figures):
@@ -146,7 +167,8 @@ def _proposal(
     dated, before = near
     found, quantity = figures[which], figures[which].quantity
     period = _period(whole, paragraph.text, found, dated)
-    around = Around(_pieces(paragraph, figures, which, before), quantity.unit, whole.plan)
+    wanted = whole.plan and not (period.end and period.end < whole.date[:4])
+    around = Around(_pieces(paragraph, figures, which, before), quantity.unit, wanted)
     matches = matcher.rank(around)
     line = paragraph.line(found.start)
     place = f"page {paragraph.page}, line {line}" if whole.paged else f"line {line}"
@@ -222,7 +244,8 @@ def _period(whole: Outline, text: str, found: Found, dated: list[FoundPeriod]) -
     other = [one for one in compared if 0 <= found.start - one.end <= 2]
     if other and found.quantity.unit != "percentage_point":
         return other[0].period  # 比2018年的7.63%提高: the figure of the other year
-    change = _change(found, first, before, compared, whole)
+    start, _ = _bounds(text, found, _CLAUSE)
+    change = _change(found, start, before, compared, whole)
     if change and found.quantity.unit == "percentage_point":
         return change
     before = [one for one in before if _reaches(text, one, found)]
@@ -242,10 +265,12 @@ def _period(whole: Outline, text: str, found: Found, dated: list[FoundPeriod]) -
 
 def _reaches(text: str, one: FoundPeriod, found: Found) -> bool:
     """Whether a period holds in later clauses: that of 获2021年示范项目；培训500人 does not."""
-    if one.kind != "point" or not _CLAUSE.search(text, one.end, found.start):
+    if one.kind != "point" or found.start - one.end <= 1:
         return True
+    if text[one.end : one.end + 1] == "的":
+        return False  # 从2018年的640人发展到5100余人: of that year is the first figure only
     lead = _CLAUSE.split(text[: one.start])[-1]
-    return len(lead.strip()) <= 2
+    return len(lead.strip()) <= 2 or not _CLAUSE.search(text, one.end, found.start)
 
 
 def _between(text: str, period: FoundPeriod, found: Found) -> bool:
@@ -306,6 +331,10 @@ def _group(paragraph: Paragraph, found: Found, matches: list[Match], matcher: Ma
 @cache
 def _ledger_units() -> dict[str, str]:
     return {row["unit"]: row["ledger"] for row in table("ledger_units.csv")}
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if re.match(r"[=+@\t\r]|-(?!\d)", cell) and cell != "=" else cell
 
 
 def _plain(value: Decimal) -> int | float:
