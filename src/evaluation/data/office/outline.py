@@ -22,8 +22,9 @@ _STAMPED = re.compile(
 )
 _SIGNED = re.compile(r"\s*((?:19|20)\d\d)\s*年\s*(\d{1,2})\s*月\s*(?:\d{1,2}\s*日)?(?:\s*印发)?\s*")
 _NUMBER = re.compile(r"[〔\[（(]((?:19|20)\d\d)[〕\]）)]\s*\d+\s*号")
-_REVIEW = re.compile(r"综述|总结|报告|回顾|工作|述评|成效|review|report", re.I)
-_WANTED = re.compile("力争|目标|远景|届时|将达|奋斗|纲要|规划")
+_REVIEW = re.compile(r"综述|总结|报告|回顾|述评|汇报|通报|情况|成效|review|report", re.I)
+_WHOLE_YEAR = re.compile(r"全年|一年来|年内")
+_WANTED = re.compile("力争|目标|远景|届时|将|拟|奋斗|纲要|规划|计划")
 _PLAN = re.compile(r"规划|方案|计划|纲要|意见|行动|plan|programme", re.I)
 
 
@@ -75,8 +76,10 @@ def outline(text: str, date: str = "") -> Outline:
     title, title_lines = _title(paragraphs)
     opening = " ".join(p.text for p in paragraphs[:8])[:600]
     date = date or _date(paragraphs)
-    plan = bool(_PLAN.search(title)) and not re.search("综述|总结|报告|回顾", title)
+    plan = bool(_PLAN.search(title)) and not _REVIEW.search(title)
     scope = _scope(title, opening, date, plan)
+    if scope is None and _WHOLE_YEAR.search(text):
+        scope = _year(paragraphs[:4], date)
     stated = scope is not None
     return Outline(
         paragraphs, title, title_lines, date, scope or Period("", date), stated, "\f" in text, plan
@@ -202,8 +205,10 @@ def _scope(title: str, opening: str, date: str, plan: bool) -> Period | None:
             return Period(date, "") if date else None
         # What a plan wants lies between its own date and its last year.
         return Period(max(date[:4], spans[0].start[:4]) if date else spans[0].start, spans[0].end)
-    if spans:
-        return spans[0]
+    if spans:  # of what is still going on, as far as it has gone
+        return Period(
+            spans[0].start, date if date and date[:4] <= spans[0].end[:4] else spans[0].end
+        )
     if date and (
         found := re.search(
             r"(?<!\d)([二两三四五六七八九十]|\d{1,2})年(?=工作|综述|回顾|成就|来)", title
@@ -211,7 +216,21 @@ def _scope(title: str, opening: str, date: str, plan: bool) -> Period | None:
     ):
         return periods.period(f"近{found[1]}年", date)
     points = [found.period for found in named if found.kind == "point"]
-    if points and _REVIEW.search(title):
+    if points and re.search(rf"{_REVIEW.pattern}|工作", title, re.I):
         return points[0]
     lasting = [found.period for found in periods.find(opening, date) if found.kind == "last"]
     return lasting[0] if lasting else None
+
+
+def _year(opening: list[Paragraph], date: str) -> Period | None:
+    """The year a text opens with, where it tells of a whole year: 2024年，全市各级科协……"""
+    for paragraph in opening:
+        for found in periods.find(paragraph.text, date):
+            lead = paragraph.text[: found.start]
+            if (
+                found.kind == "point"
+                and len(found.period.end) == 4
+                and re.search("[，。,]$|^$", lead)
+            ):
+                return found.period
+    return None

@@ -176,7 +176,7 @@ def _months(found: re.Match[str], today: str) -> Period:
 def _last(found: re.Match[str], today: str) -> Period:
     """The last so many years: whole ones where a year has just begun, else this one counted too."""
     today = _needed(today, found[0])
-    written = found["n"]
+    written = found["n"] or "一"
     years = _WORDS.get(written.lower()) or int(number(written))
     if not 1 <= years <= 100:
         raise QuantityError(f"{found[0]!r:.60} is no span of years — write its first and last")
@@ -221,6 +221,7 @@ def _shapes() -> Iterator[tuple[str, str, Callable[[re.Match[str], str], Period]
     yield "by", rf"(?:力争)?(?:到|至|by(?: the end of)?)\s?{a}{_END}", _until
     yield "last", rf"(?:最近|过去|近|the (?:last|past)\s){_COUNT}\s?(?:年来|年间|年|years)", _last
     yield "last", rf"{_COUNT}年(?:来|间)", _last
+    yield "last", r"(?P<n>一)年来|(?:全年|(?<![一二两三四五六七八九十\d])年内)", _last
     yield "point", rf"(?:at the end of\s|in\s)?{a}{_END}", _point
 
 

@@ -57,10 +57,16 @@ class Proposal:
     sentence: str
     upper: Decimal | None = None
 
+    def _among_all(self) -> bool:
+        """Whether a rank is one in the nation: 全国 is the last whole named before it."""
+        before = self.sentence.partition(self.figure_as_written)[0]
+        wholes = re.findall("全[国省区市州盟县旗]", before)
+        return bool(wholes) and wholes[-1] == "全国"
+
     def record(self) -> dict[str, Any]:
         """The proposal as JSON: units as ledgers name them (persons, CNY), ours in ``unit_key``."""
         unit = _ledger_units().get(self.unit, self.unit)
-        if self.unit == "rank" and "全国" not in self.sentence:
+        if self.unit == "rank" and not self._among_all():
             unit = "rank"
         return {
             "figure_as_written": self.figure_as_written,
@@ -241,7 +247,8 @@ def _period(whole: Outline, text: str, found: Found, dated: list[FoundPeriod]) -
     first, last = _bounds(text, found, _SENTENCE)
     compared = [one for one in dated if _COMPARED.search(text[: one.start])]
     before = [one for one in dated if first <= one.start < found.start and one not in compared]
-    other = [one for one in compared if 0 <= found.start - one.end <= 2]
+    other = [one for one in compared if text[one.end : found.start].strip() in ("", "的")]
+    other = [one for one in other if one.end <= found.start]
     if other and found.quantity.unit != "percentage_point":
         return other[0].period  # 比2018年的7.63%提高: the figure of the other year
     start, _ = _bounds(text, found, _CLAUSE)
@@ -251,6 +258,8 @@ def _period(whole: Outline, text: str, found: Found, dated: list[FoundPeriod]) -
     before = [one for one in before if _reaches(text, one, found)]
     if found.quantity.unit == "ordinal" and _COMING.search(text[first:last]):
         return Period(year, year)
+    if re.search(r"现有|现已|目前", text[start : found.start]) and not before:
+        return Period("", whole.date)
     stock = _STOCK.search(text[max(first, found.start - 40) : found.start])
     if before and not (
         stock and before[-1].kind in ("since", "point") and _between(text, before[-1], found)
@@ -265,6 +274,8 @@ def _period(whole: Outline, text: str, found: Found, dated: list[FoundPeriod]) -
 
 def _reaches(text: str, one: FoundPeriod, found: Found) -> bool:
     """Whether a period holds in later clauses: that of 获2021年示范项目；培训500人 does not."""
+    if one.kind == "until":  # 目前有科普员1976人；推广良种55项
+        return not re.search("[；;]", text[one.end : found.start])
     if one.kind != "point" or found.start - one.end <= 1:
         return True
     if text[one.end : one.end + 1] == "的":

@@ -141,7 +141,9 @@ def _plain() -> re.Pattern[str]:
 def _words() -> str:
     """The measure words, the longest first, each with what may not follow it where it is one."""
     found = []
-    for word in sorted((word for word in measures() if "#" not in word), key=len, reverse=True):
+    for word in sorted(
+        (word for word in measures() if word and "#" not in word), key=len, reverse=True
+    ):
         never = {row.not_after.pattern if row.not_after else "" for row in measures()[word]}
         never_ = never.pop() if len(never) == 1 else ""
         found.append(re.escape(word) + (f"(?!{never_})" if never_ else ""))
@@ -442,17 +444,15 @@ def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Ite
         if lead and (lead in "第每" or _FOREIGN.match(lead)) and found.start() == begin:
             continue
         row = _unit_of(found, text, "durations" if durations else "find")
-        if row is None and not _people(found, text):
+        if row is None and not (row := _told_before(found, text)):
             continue
         try:
             quantity = _of_plain(found, row)
         except QuantityError:
             continue  # two numbers beside a dash that are no range
-        if row is None:
-            quantity = replace(quantity, unit="person")
         if quantity.comparator == "=" and (bound := _bound(_around(found, text)[0])):
             quantity = replace(quantity, comparator=bound)
-        yield Found(*_span(found), found[0].strip(), quantity, row.word if row else "")
+        yield Found(*_span(found), found[0].strip(), quantity, row.word)
 
 
 def _bound(before: str) -> str:
@@ -462,11 +462,12 @@ def _bound(before: str) -> str:
     return _qualifiers("before")[found[1]] if found else ""
 
 
-def _people(found: re.Match[str], text: str) -> bool:
-    """Whether a number without a measure word counts residents: 常住人口30万以上."""
-    before = text[max(0, found.start() - 8) : found.start()]
-    sized = bool(found["size1"] or found["more1"])
-    return sized and not found["word1"] and bool(re.search("人口|人数", before))
+def _told_before(found: re.Match[str], text: str) -> Measure | None:
+    """The unit of a number of many that has no measure word: 常住人口30万以上, 人次达996.69万."""
+    if found["word"] or found["word1"] or not (found["size1"] or found["more1"]):
+        return None
+    before = _around(found, text)[0][-8:]
+    return next((row for row in measures()[""] if row.holds(before, "")), None)
 
 
 def _span(found: re.Match[str]) -> tuple[int, int]:
