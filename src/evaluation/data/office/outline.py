@@ -15,6 +15,7 @@ _NUMBERED = re.compile(
     r"\s*(?:#+\s|第?[一二三四五六七八九十]+[、章节编部]|[（(][一二三四五六七八九十]+[）)]|\d{1,2}[.、．]\s?(?!\d))"
 )
 _LONGEST_HEADING, _LONGEST_TITLE = 40, 90
+_LONGEST_LINE = 4_000  # a longer one is cut: its figures are placed by their sentences
 _WRAPPED = 18  # characters of a line that a page may have broken in the middle of a sentence
 _DAY = r"((?:19|20)\d\d)\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(?:\d{1,2}\s*日?)?"
 _STAMPED = re.compile(
@@ -108,7 +109,11 @@ def _paragraphs(text: str) -> list[Paragraph]:
     while place < len(lines):
         number, page, words = lines[place]
         parts = [(0, number)]
-        while place + 1 < len(lines) and _goes_on(words, lines[place + 1][2]):
+        while (
+            place + 1 < len(lines)
+            and len(words) < _LONGEST_LINE
+            and _goes_on(words, lines[place + 1][2])
+        ):
             place += 1
             gap = (
                 " "
@@ -131,7 +136,7 @@ def _lines(text: str) -> list[tuple[int, int, str]]:
     for page, part in enumerate(text.split("\f"), 1):
         for line in part.split("\n"):
             number += 1
-            if words := line.strip().strip("\u3000 "):
+            for words in re.findall(f".{{1,{_LONGEST_LINE}}}", line.strip()):
                 found.append((number, page, words))
     return found
 

@@ -44,7 +44,7 @@ class Period(NamedTuple):
 
 @dataclass(frozen=True)
 class FoundPeriod:
-    """A period in a running text; ``kind``: since, until, by, span, last, named, point, part."""
+    """A period in a running text; ``kind``: since, until, now, by, span, last, named, point..."""
 
     start: int
     end: int
@@ -217,7 +217,7 @@ def _shapes() -> Iterator[tuple[str, str, Callable[[re.Match[str], str], Period]
         r"|(?P<half>[上下])半年|(?P<whole>前)?第?(?P<quarter>[一二三四1-4])(?:个)?季度)"
     ), _months  # fmt: skip
     yield "until", rf"(?:截至|截止|截止到|截至到|as of|up to)\s*{a}{_END}", _until
-    yield "until", r"截至目前|截止目前|目前|至今|迄今|so far|to date", _now
+    yield "now", r"截至目前|截止目前|目前|至今|迄今|so far|to date", _now
     yield "by", rf"(?:力争)?(?:到|至|by(?: the end of)?)\s?{a}{_END}", _until
     yield "last", rf"(?:最近|过去|近|the (?:last|past)\s){_COUNT}\s?(?:年来|年间|年|years)", _last
     yield "last", rf"{_COUNT}年(?:来|间)", _last

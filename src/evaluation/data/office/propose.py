@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from evaluation.base.errors import DataError, Violation
+from evaluation.base.errors import DataError, KepuError, Violation
 from evaluation.data import contract
 from evaluation.data.office import names, periods, quantities, readers
 from evaluation.data.office.matching import Around, Match, Matcher
@@ -30,6 +30,7 @@ COLUMNS = (
     "decision", "figure_as_written", "value", "unit", "comparator", "period_start", "period_end",
     "target_group", "indicator", "score", "other_indicators", "locator", "sentence",
 )  # fmt: skip
+MOST_FIGURES = 3_000  # of one document; no person decides on more
 _SENTENCE = re.compile(r"[。！!？?\n]")
 _CLAUSE = re.compile(r"[，；;：:。！!？?\n]|,(?!\d{3})")
 _PIECE = re.compile(r"[、，；;：:。！!？?\n]|,(?!\d{3})")
@@ -148,11 +149,16 @@ def of_text(text: str, matcher: Matcher, date: str = "", document: str = "") -> 
 
 
 def _all(whole: Outline, matcher: Matcher) -> Iterator[tuple[Found, Paragraph, Proposal]]:
-    before = ""
+    before, count = "", 0
     for place, paragraph in enumerate(whole.paragraphs):
         figures = quantities.find(paragraph.text, durations=place < whole.title_lines)
         figures = sorted([*figures, *names.find(paragraph.text)], key=lambda found: found.start)
         dated = _periods(paragraph.text, whole.date)
+        count += len(figures)
+        if count > MOST_FIGURES:
+            raise KepuError(
+                f"the document has more than {MOST_FIGURES:,} figures — import its tables instead"
+            )
         for which, found in enumerate(figures):
             yield (
                 found,
@@ -274,7 +280,7 @@ def _period(whole: Outline, text: str, found: Found, dated: list[FoundPeriod]) -
 
 def _reaches(text: str, one: FoundPeriod, found: Found) -> bool:
     """Whether a period holds in later clauses: that of 获2021年示范项目；培训500人 does not."""
-    if one.kind == "until":  # 目前有科普员1976人；推广良种55项
+    if one.kind == "now":  # 目前有科普员1976人；推广良种55项
         return not re.search("[；;]", text[one.end : found.start])
     if one.kind != "point" or found.start - one.end <= 1:
         return True

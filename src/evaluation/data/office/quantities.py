@@ -22,8 +22,12 @@ LONGEST = 200  # characters of one cell; a quantity is short
 # One sign for each, so that places in the text stay what they are.
 WIDE = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *map(ord, "．％（）＋～＞＜＝／"))}
 WIDE |= {0x3000: " ", 0xA0: " ", ord("〇"): "零", ord("﹪"): "%", ord("〜"): "~"}
-_ARABIC = r"(?:\d{1,3}(?:[,，]\d{3})+(?![\d.])|\d{1,3}(?:[,，]\d{3})+\.\d+|\d+(?:\.\d+)?)"
-_CHINESE = r"(?:[零一二两三四五六七八九十百千万亿]+(?:点[零一二三四五六七八九]+)?)"
+# Bounded, so that no text takes long: no figure has more signs.
+_ARABIC = (
+    r"(?:\d{1,3}(?:[,，]\d{3}){1,8}(?![\d.])|\d{1,3}(?:[,，]\d{3}){1,8}\.\d{1,20}"
+    r"|\d{1,24}(?:\.\d{1,20})?)"
+)
+_CHINESE = r"(?:[零一二两三四五六七八九十百千万亿]{1,24}(?:点[零一二三四五六七八九]{1,12})?)"
 NUMERAL = rf"(?:{_ARABIC}|{_CHINESE})"
 _SIZES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 _ENGLISH = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
@@ -129,9 +133,10 @@ def _plain() -> re.Pattern[str]:
     """A number with all that may stand around it; the unit may be missing."""
     words = _words()
     return re.compile(
-        rf"(?:(?P<pre>{_any(list(_qualifiers('before')))})\s*)?"
+        rf"(?:(?P<pre>{_any(list(_qualifiers('before')))})\s{{0,2}})?"
         + _numeral(1)
-        + rf"(?:\s*(?P<word1>{words})?\s*(?:[—–~-]+|至|到)\s*{_numeral(2)})?"
+        + rf"(?:\s{{0,2}}(?P<word1>{words})?\s{{0,2}}(?:[—–~-]{{1,3}}|至|到)\s{{0,2}}"
+        + rf"{_numeral(2)})?"
         + rf"\s?(?P<word>{words})?(?P<late>{_any(list(_qualifiers('inside')))})?\s?"
         + rf"(?P<post>{_any(list(_qualifiers('after')))})?",
         re.I,
@@ -170,7 +175,7 @@ def _shaped() -> list[tuple[Measure, re.Pattern[str]]]:
             if "#" in row.word:
                 word = re.escape(row.word).replace(r"\#", f"({NUMERAL})")
                 word = word.replace(r"\*", r"[^，。；、,;“”\d]{0,4}?")
-                shape = rf"(?:(?P<pre>{pre})\s*)?{word}(?P<late>{inside})?(?P<post>{post})?"
+                shape = rf"(?:(?P<pre>{pre})\s{{0,2}})?{word}(?P<late>{inside})?(?P<post>{post})?"
                 found.append((row, re.compile(shape)))
     return found
 

@@ -20,7 +20,7 @@ from evaluation.base.errors import KepuError, shown
 LARGEST = 64_000_000  # bytes of a file
 LARGEST_UNPACKED = 200_000_000  # bytes of all parts of a docx
 MOST_PARTS, MOST_PAGES = 5_000, 3_000
-LONGEST_TEXT = 20_000_000  # characters of one document
+LONGEST_TEXT = 1_000_000  # characters of one document
 # What libraries raise on files that are spoilt; anything else is an error of this program.
 SPOILT = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError,
           EOFError, RecursionError, MemoryError, NotImplementedError, UnicodeError, OSError,
@@ -55,7 +55,9 @@ def text_of(path: Path) -> str:
     if len(content) > LARGEST:
         raise KepuError(f"{shown(path)} is larger than {LARGEST:,} bytes — split it")
     text = reader(content, shown(path)).replace("\r\n", "\n").replace("\r", "\n")
-    text = text.replace("\0", " ")[:LONGEST_TEXT]
+    text = text.replace("\0", " ")
+    if len(text) > LONGEST_TEXT:
+        raise KepuError(f"{shown(path)} has more than {LONGEST_TEXT:,} characters — split it")
     if not text.strip():
         raise KepuError(f"{shown(path)} has no text — a scan must be recognised (OCR) first")
     return text
