@@ -122,20 +122,35 @@ class Matcher:
         return {pair: math.log(1 + len(self.names) / count) for pair, count in seen.items()}
 
     @cached_property
+    def holders(self) -> dict[str, list[tuple[str, float]]]:
+        """The names each pair is in."""
+        found: dict[str, list[tuple[str, float]]] = {}
+        for key, name in self.names.items():
+            for pair, own in name.items():
+                found.setdefault(pair, []).append((key, own))
+        return found
+
+    @cached_property
+    def length(self) -> dict[str, float]:
+        """The rarity of all pairs of a name together."""
+        return {key: sum(self.rarity[pair] * own for pair, own in name.items())
+                for key, name in self.names.items()}  # fmt: skip
+
+    @cached_property
     def phrases(self) -> list[dict[str, str]]:
         """The rows of ``indicator_words.csv`` that are of an indicator of this package."""
         return [row for row in table("indicator_words.csv") if row["indicator"] in self.unit_of]
 
     def rank(self, around: Around) -> list[Match]:
         """Indicators of a unit that fits, the best first, at most ``MOST``."""
-        scores = {}
-        weights = _weights(around.pieces)
-        for key, name in self.names.items():
+        scores: dict[str, float] = {}
+        for key, near in self._near(_weights(around.pieces)).items():
             indicator = key.partition("\0")[0]
+            # Long names are never said whole, short ones easily: a little of the length counts.
+            covered = near / self.length[key] ** 0.8 / 4
             fit = self._fit(around.unit, self.unit_of[indicator])
             if fit:
-                score = fit * self._covered(name, weights)
-                scores[indicator] = max(score, scores.get(indicator, 0.0))
+                scores[indicator] = max(fit * covered, scores.get(indicator, 0.0))
         for row in self.phrases:
             if fit := self._fit(around.unit, self.unit_of[row["indicator"]]):
                 said = fit * _said(row, around.pieces)
@@ -154,11 +169,13 @@ class Matcher:
             return 1.0
         return 0.75 if any(unit in group and other in group for group in _ALIKE) else 0.0
 
-    def _covered(self, name: dict[str, float], weights: dict[str, float]) -> float:
-        total = sum(self.rarity[pair] * own for pair, own in name.items())
-        near = sum(self.rarity[pair] * own * weights.get(pair, 0.0) for pair, own in name.items())
-        # Long names are never said whole, short ones easily: a little of the length counts.
-        return near / total**0.8 / 4 if total else 0.0
+    def _near(self, weights: dict[str, float]) -> dict[str, float]:
+        """How much of each name is said nearby, by the rarity of its pairs."""
+        near: dict[str, float] = {}
+        for pair, weight in weights.items():
+            for key, own in self.holders.get(pair, ()):
+                near[key] = near.get(key, 0.0) + self.rarity[pair] * own * weight
+        return near
 
 
 def _weights(pieces: Iterable[tuple[str, float]]) -> dict[str, float]:
