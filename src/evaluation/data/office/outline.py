@@ -16,12 +16,18 @@ _NUMBERED = re.compile(
 )
 _LONGEST_HEADING, _LONGEST_TITLE = 40, 90
 _LONGEST_LINE = 4_000  # a longer one is cut: its figures are placed by their sentences
+_OPENING = 250  # characters after the title that may say what years a text is about
 _WRAPPED = 18  # characters of a line that a page may have broken in the middle of a sentence
 _DAY = r"((?:19|20)\d\d)\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(?:\d{1,2}\s*日?)?"
 _STAMPED = re.compile(
     rf"(?:发布时间|发布日期|印发日期|日期|时间|Published|Date)\s*[:：]?\s*{_DAY}", re.I
 )
 _SIGNED = re.compile(r"\s*((?:19|20)\d\d)\s*年\s*(\d{1,2})\s*月\s*(?:\d{1,2}\s*日)?(?:\s*印发)?\s*")
+# 举办2023年活动，将于9月16日启动; 9月25日，某州2024年活动启动: a day and the year named near it.
+_DAYS = (
+    re.compile(r"((?:19|20)\d\d)年.{0,80}?(?<![\d年])(\d{1,2})月\d{1,2}日"),
+    re.compile(r"(?=(?<![\d年])\d{1,2}月\d{1,2}日[^。；]{0,30}?((?:19|20)\d\d)年)(\d{1,2})月"),
+)
 _NUMBER = re.compile(r"[〔\[（(]((?:19|20)\d\d)[〕\]）)]\s*\d+\s*号")
 _REVIEW = re.compile(r"综述|总结|报告|回顾|述评|汇报|通报|情况|成效|review|report", re.I)
 _WHOLE_YEAR = re.compile(r"全年|一年来|年内")
@@ -75,7 +81,7 @@ def outline(text: str, date: str = "") -> Outline:
     """
     paragraphs = _paragraphs(text)
     title, title_lines = _title(paragraphs)
-    opening = " ".join(p.text for p in paragraphs[:8])[:600]
+    opening = "\n".join(p.text for p in paragraphs[title_lines : title_lines + 6])[:_OPENING]
     date = date or _date(paragraphs)
     plan = bool(_PLAN.search(title)) and not _REVIEW.search(title)
     scope = _scope(title, opening, date, plan)
@@ -191,9 +197,8 @@ def _latest(whole: list[str]) -> str:
             told = re.split("[。！!？?]", bare[found.start :])[0]
             if found.kind in ("point", "until", "part", "since") and not _WANTED.search(told):
                 seen += [end for end in found.period if end]
-        # 举办2023年活动，将于9月16日启动: the month of a year named just before.
-        for day in re.finditer(r"((?:19|20)\d\d)年.{0,80}?(?<![\d年])(\d{1,2})月\d{1,2}日", bare):
-            seen.append(_month(day))
+        for shape in _DAYS:
+            seen += [_month(day) for day in shape.finditer(bare)]
     if not seen:
         return ""
     year = max(end[:4] for end in seen)
@@ -223,8 +228,11 @@ def _scope(title: str, opening: str, date: str, plan: bool) -> Period | None:
     points = [found.period for found in named if found.kind == "point"]
     if points and re.search(rf"{_REVIEW.pattern}|工作", title, re.I):
         return points[0]
-    lasting = [found.period for found in periods.find(opening, date) if found.kind == "last"]
-    return lasting[0] if lasting else None
+    # 五年来，…… at the head of a sentence; 三年来 within one dates that sentence only.
+    for found in periods.find(opening, date):
+        if found.kind == "last" and re.search(r"[，。；：、,;\s]$|^$", opening[: found.start]):
+            return found.period
+    return None
 
 
 def _year(opening: list[Paragraph], date: str) -> Period | None:

@@ -102,7 +102,8 @@ class Measure:
 def table(name: str) -> list[dict[str, str]]:
     """The rows of a table beside this file."""
     with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+        head, *rows = csv.reader(stream)
+    return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 @cache
