@@ -25,8 +25,11 @@ _STAMPED = re.compile(
 _SIGNED = re.compile(r"\s*((?:19|20)\d\d)\s*年\s*(\d{1,2})\s*月\s*(?:\d{1,2}\s*日)?(?:\s*印发)?\s*")
 # 举办2023年活动，将于9月16日启动; 9月25日，某州2024年活动启动: a day and the year named near it.
 _DAYS = (
-    re.compile(r"((?:19|20)\d\d)年.{0,80}?(?<![\d年])(\d{1,2})月\d{1,2}日"),
-    re.compile(r"(?=(?<![\d年])\d{1,2}月\d{1,2}日[^。；]{0,30}?((?:19|20)\d\d)年)(\d{1,2})月"),
+    re.compile(r"((?:19|20)\d\d)年.{0,80}?(?:将于|将在|定于|拟于)(\d{1,2})月\d{1,2}日"),
+    re.compile(
+        r"(?=(?<![\d年])\d{1,2}月\d{1,2}日[^。；]{0,30}?((?:19|20)\d\d)年[^。；]{0,30}?(?:启动|举行|开幕|召开))"
+        r"(\d{1,2})月"
+    ),
 )
 _NUMBER = re.compile(r"[〔\[（(]((?:19|20)\d\d)[〕\]）)]\s*\d+\s*号")
 _REVIEW = re.compile(r"综述|总结|报告|回顾|述评|汇报|通报|情况|成效|review|report", re.I)
@@ -171,6 +174,10 @@ def _date(paragraphs: list[Paragraph]) -> str:
     for line in whole[:15]:
         if found := _STAMPED.search(line):
             return _month(found)
+    for line in whole[:8]:  # a byline: 来源：某日报 2021年11月5日
+        short = len(line) <= 2 * _LONGEST_HEADING and not re.search("[。；，,]", line)
+        if short and (found := re.search(rf"{_DAY}(?<=日)", line)):
+            return _month(found)
     for line in reversed(whole[-6:]):
         if found := _SIGNED.fullmatch(line):
             return _month(found)
@@ -196,7 +203,9 @@ def _latest(whole: list[str]) -> str:
         for found in periods.find(bare):
             told = re.split("[。！!？?]", bare[found.start :])[0]
             if found.kind in ("point", "until", "part", "since") and not _WANTED.search(told):
-                seen += [end for end in found.period if end]
+                # A day that is told of was before the text; until when it counts is its own.
+                told_until = found.kind in ("until", "part")
+                seen += [end if told_until else end[:4] for end in found.period if end]
         for shape in _DAYS:
             seen += [_month(day) for day in shape.finditer(bare)]
     if not seen:

@@ -149,21 +149,28 @@ def of_text(text: str, matcher: Matcher, date: str = "", document: str = "") -> 
 
 
 def _all(whole: Outline, matcher: Matcher) -> Iterator[tuple[Found, Paragraph, Proposal]]:
-    before, count = "", 0
-    for place, paragraph in enumerate(whole.paragraphs):
-        figures = quantities.find(paragraph.text, durations=place < whole.title_lines)
-        figures = sorted([*figures, *names.find(paragraph.text)], key=lambda found: found.start)
+    figures = [
+        sorted(
+            [
+                *quantities.find(each.text, durations=place < whole.title_lines),
+                *names.find(each.text),
+            ],
+            key=lambda found: found.start,
+        )
+        for place, each in enumerate(whole.paragraphs)
+    ]
+    if sum(map(len, figures)) > MOST_FIGURES:
+        raise KepuError(
+            f"the document has more than {MOST_FIGURES:,} figures — import its tables instead"
+        )
+    before = ""
+    for paragraph, here in zip(whole.paragraphs, figures, strict=True):
         dated = _periods(paragraph.text, whole.date)
-        count += len(figures)
-        if count > MOST_FIGURES:
-            raise KepuError(
-                f"the document has more than {MOST_FIGURES:,} figures — import its tables instead"
-            )
-        for which, found in enumerate(figures):
+        for which, found in enumerate(here):
             yield (
                 found,
                 paragraph,
-                _proposal(whole, paragraph, figures, which, (dated, before), matcher),
+                _proposal(whole, paragraph, here, which, (dated, before), matcher),
             )
         before = paragraph.text
 
