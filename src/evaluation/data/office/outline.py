@@ -85,8 +85,8 @@ def outline(text: str, date: str = "") -> Outline:
     paragraphs = _paragraphs(text)
     title, title_lines = _title(paragraphs)
     opening = "\n".join(p.text for p in paragraphs[title_lines : title_lines + 6])[:_OPENING]
-    date = date or _date(paragraphs)
     plan = bool(_PLAN.search(title)) and not _REVIEW.search(title)
+    date = date or _date(paragraphs) or (_first(title) if plan else "") or _latest(paragraphs)
     scope = _scope(title, opening, date, plan)
     if scope is None and _WHOLE_YEAR.search(text):
         scope = _year(paragraphs[:4], date)
@@ -169,7 +169,7 @@ def _is_heading(words: str) -> bool:
 
 
 def _date(paragraphs: list[Paragraph]) -> str:
-    """The date of a document: stamped, signed, in its number, else the latest it tells of."""
+    """The date a document states: stamped, in a byline, signed, in its number; else empty."""
     whole = [p.text.translate(WIDE) for p in paragraphs]
     for line in whole[:15]:
         if found := _STAMPED.search(line):
@@ -187,7 +187,13 @@ def _date(paragraphs: list[Paragraph]) -> str:
     for line in whole[:6]:
         if found := _NUMBER.search(line):
             return found[1]
-    return _latest(whole)
+    return ""
+
+
+def _first(title: str) -> str:
+    """The first year of the span a plan has in its title."""
+    spans = [found.period.start for found in periods.find(title) if found.kind == "span"]
+    return spans[0] if spans else ""
 
 
 def _month(found: re.Match[str]) -> str:
@@ -195,10 +201,10 @@ def _month(found: re.Match[str]) -> str:
     return f"{found[1]}-{month:02d}" if 1 <= month <= 12 else found[1]
 
 
-def _latest(whole: list[str]) -> str:
+def _latest(paragraphs: list[Paragraph]) -> str:
     """The latest year or month a text tells of; what it plans for, or names, is not counted."""
     seen: list[str] = []
-    for line in whole:
+    for line in (paragraph.text.translate(WIDE) for paragraph in paragraphs):
         bare = re.sub(r"《[^》]*》", "", line)
         for found in periods.find(bare):
             told = re.split("[。！!？?]", bare[found.start :])[0]

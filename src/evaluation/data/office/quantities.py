@@ -329,7 +329,18 @@ def _unit_of(found: re.Match[str], text: str, mode: str) -> Measure | None:
     rows = measures()[word.lower()]
     if mode == "parse":
         return next((r for r in rows if r.holds(text[: found.start()], "")), rows[-1])
-    return next((r for r in rows if r.holds(before, after) and _allowed(r, found, mode)), None)
+    yearly = _yearly(text[: found.start()])
+    for row in rows:
+        led = yearly + before if row.unit.endswith("_per_year") else before
+        if row.holds(led, after) and _allowed(row, found, mode):
+            return row
+    return None
+
+
+def _yearly(before: str) -> str:
+    """每年 where it was said earlier in a sentence: 每年举办培训班60期，惠及老年人3000人次."""
+    sentence = re.split("[。；;!！\n]", before[-3 * _PLACE :])[-1]
+    return next((word for word in _qualifiers("yearly") if word in sentence), "")
 
 
 def _allowed(row: Measure, found: re.Match[str], mode: str) -> bool:
