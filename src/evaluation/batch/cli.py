@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from evaluation.base.errors import FAILED, USAGE, KepuError, interrupted, tell
+from evaluation.batch import cli_propose
 
 # ------------------------------------------------------------------------------------------
 # ``kepu estimate``, ``calibrate`` and ``recover``: one estimate, and how far to trust a model.
@@ -520,3 +521,4 @@ def _root() -> Path:
 from evaluation.batch import cli_project  # noqa: E402
 
 cli_project.register(app)
+cli_propose.register(app)
