@@ -1,0 +1,62 @@
+"""Commands that follow a figure: ``kepu verify``, ``trace``, ``diff`` and ``export``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evaluation.base.errors import FAILED
+
+DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a text.")]
+DOCUMENTS = Annotated[Path, typer.Option(help="Folder of the documents.")]
+ALL = Annotated[bool, typer.Option("--all", help="List the facts that were found as well.")]
+
+
+def verify(documents: DOCUMENTS, data: DATA = None, all_: ALL = False, json_: JSON = False) -> None:
+    """Look each fact up in its document, at its place; exit with 1 where one is not found."""
+    from evaluation.data.office import verify as looking
+
+    dataset = _dataset(data)
+    verdicts = looking.verify(dataset.facts, dataset.sources, documents)
+    if json_:
+        _json([verdict.record() for verdict in verdicts])
+    else:
+        for verdict in verdicts:
+            if all_ or verdict.status != looking.FOUND:
+                typer.echo(str(verdict))
+        typer.echo(_counted(verdicts, looking.STATUSES))
+        for name in looking.unnamed(dataset.sources, documents):
+            typer.echo(f"{name}: no source names this file", err=True)
+    if any(verdict.status == looking.MISSING for verdict in verdicts):
+        raise typer.Exit(FAILED)
+
+
+def _counted(verdicts: list[Any], statuses: tuple[str, ...]) -> str:
+    """How many facts of how many documents ended in which way."""
+    counts = Counter(verdict.status for verdict in verdicts)
+    told = ", ".join(f"{counts[status]:,} {status}" for status in statuses if counts[status])
+    files = len({verdict.file for verdict in verdicts})
+    nouns = ["" if number == 1 else "s" for number in (len(verdicts), files)]
+    return f"{len(verdicts):,} fact{nouns[0]} of {files} document{nouns[1]}: {told or 'none'}"
+
+
+def _json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1))
+
+
+def _dataset(data: Path | None) -> Any:
+    from evaluation.batch.plan import find_root
+    from evaluation.data import package
+
+    return package.load(find_root() / "data" if data is None else data)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to ``kepu``."""
+    for command in (verify,):
+        app.command()(command)
