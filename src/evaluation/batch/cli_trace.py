@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from evaluation.base.errors import FAILED
+from evaluation.base.errors import FAILED, KepuError
 
 DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a text.")]
@@ -36,6 +36,46 @@ def verify(documents: DOCUMENTS, data: DATA = None, all_: ALL = False, json_: JS
         raise typer.Exit(FAILED)
 
 
+REPORT = Annotated[Path | None, typer.Option(help="A page of a report.")]
+OUT = Annotated[Path | None, typer.Option(help="Folder of reports.  [default: reports/out]")]
+
+
+def trace(
+    number: Annotated[str, typer.Argument(help="A fact, a result's key, a number as shown.")],
+    report: REPORT = None,
+    out: OUT = None,
+    data: DATA = None,
+    json_: JSON = False,
+) -> None:
+    """Follow a figure: to its facts, sources and computation, and to the pages that use it."""
+    from evaluation.batch import pages
+    from evaluation.batch.trace import Tracer, told
+
+    if report is not None:
+        searched = [pages.read(report)]
+    else:
+        folder = out or _reports()
+        searched = pages.edition(folder)[1] if folder else []
+    found = Tracer(_dataset(data), searched).trace(number)
+    if json_:
+        _json(found)
+        return
+    for record in found:
+        for line in told(record):
+            typer.echo(line)
+
+
+def _reports() -> Path | None:
+    """The project's own folder of reports, where any were made."""
+    from evaluation.batch.plan import find_root
+
+    try:
+        folder = find_root() / "reports" / "out"
+    except KepuError:  # data given, and no project to be found from here
+        return None
+    return folder if (folder / "manifest.json").is_file() else None
+
+
 def _counted(verdicts: list[Any], statuses: tuple[str, ...]) -> str:
     """How many facts of how many documents ended in which way."""
     counts = Counter(verdict.status for verdict in verdicts)
@@ -58,5 +98,5 @@ def _dataset(data: Path | None) -> Any:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``kepu``."""
-    for command in (verify,):
+    for command in (verify, trace):
         app.command()(command)
