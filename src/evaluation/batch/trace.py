@@ -26,7 +26,8 @@ FACT_COLUMNS = (
 )  # fmt: skip
 SOURCE_COLUMNS = ("source_id", "title", "publisher", "date", "url", "grade", "file")
 # What results rest on by the first word of their keys: surveyed rates of the regions they name;
-# rates and inputs of all regions compared; or what the key names and the sentence shows, no more.
+# rates and inputs of all regions compared. Any other rests on the facts and inputs its key names, or
+# else on those in the same sentence: no more is claimed.
 RATES = (
     "cities", "distance", "expected", "fastest", "gain", "gap", "implied", "makeup", "n",
     "outlook", "rank", "rate", "tracked",
@@ -36,7 +37,6 @@ PANEL = (
     "backtest", "check", "curve", "doses", "efficiency", "estimate", "evidence", "ladder", "move",
     "overview", "panel", "value",
 )  # fmt: skip
-STATED = ("assumption", "chain", "coverage", "dose", "facts", "funds", "interval", "provinces")
 MOST = 12  # different origins of one number that are followed
 MOST_RECORDS = 60  # facts told in full; of more only the identifiers
 
