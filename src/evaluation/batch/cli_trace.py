@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from evaluation.base.errors import FAILED, KepuError
+from evaluation.base.errors import FAILED, KepuError, shown
 
 DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a text.")]
@@ -76,6 +76,52 @@ def _reports() -> Path | None:
     return folder if (folder / "manifest.json").is_file() else None
 
 
+OLD = Annotated[Path, typer.Argument(help="The earlier data package or folder of reports.")]
+NEW = Annotated[Path, typer.Argument(help="The later one.")]
+MARKDOWN = Annotated[bool, typer.Option("--markdown", help="Print a section for a document.")]
+
+
+def diff(old: OLD, new: NEW, markdown: MARKDOWN = False, json_: JSON = False) -> None:
+    """Say what changed between two data packages, or between two editions of a batch."""
+    from evaluation.data.tables import DESCRIPTOR
+
+    if all((folder / DESCRIPTOR).is_file() for folder in (old, new)):
+        record, lines = _package_changes(old, new)
+    elif all((folder / "manifest.json").is_file() for folder in (old, new)):
+        from evaluation.batch import editions
+
+        found = editions.compare(old, new)
+        record, lines = found.record(), list(editions.lines(found))
+    else:
+        raise KepuError(
+            f"{shown(old)} and {shown(new)} are neither two data packages ({DESCRIPTOR}) nor two "
+            "folders of reports (manifest.json) — name two of a kind"
+        )
+    if json_:
+        _json(record)
+        return
+    if markdown:
+        typer.echo("## What changed since the last edition\n")
+        lines = [f"  {line}" if line.startswith(" ") else f"- {line}" for line in lines]
+    for line in lines:
+        typer.echo(line)
+
+
+def _package_changes(old: Path, new: Path) -> tuple[Any, list[str]]:
+    """Changes between two packages as a record and as lines, how many first."""
+    from evaluation.data import package
+    from evaluation.data.office import differences
+
+    changes = differences.compare(package.load(old), package.load(new))
+    counts = differences.counted(changes)
+    told = [
+        f"{table}: " + ", ".join(f"{count:,} {what}" for what, count in of.items() if count)
+        for table, of in counts.items()
+    ]
+    record = {"counts": counts, "changes": [change.record() for change in changes]}
+    return record, [*(told or ["the packages hold the same"]), *map(str, changes)]
+
+
 def _counted(verdicts: list[Any], statuses: tuple[str, ...]) -> str:
     """How many facts of how many documents ended in which way."""
     counts = Counter(verdict.status for verdict in verdicts)
@@ -98,5 +144,5 @@ def _dataset(data: Path | None) -> Any:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``kepu``."""
-    for command in (verify, trace):
+    for command in (verify, trace, diff):
         app.command()(command)

@@ -113,6 +113,8 @@ class _Reader(HTMLParser):
             self.numbers.append(Number(text, value, fact, result, piece))
         elif tag in ("title", "script", "style", "template", "cite"):
             self._inside = ""
+        elif tag == "strong" and self._pieces and len(self._pieces[-1].parts) == 1:
+            self._pieces[-1].parts.append(" ")  # a label, which stands apart from its sentence
 
     def handle_data(self, data: str) -> None:
         if self._inside == "title":

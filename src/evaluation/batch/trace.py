@@ -25,9 +25,9 @@ FACT_COLUMNS = (
     "kind", "comparator", "figure_as_written", "locator", "corroborated", "note", "caveats",
 )  # fmt: skip
 SOURCE_COLUMNS = ("source_id", "title", "publisher", "date", "url", "grade", "file")
-# What results rest on by the first word of their keys: surveyed rates of the regions they name;
-# rates and inputs of all regions compared. Any other rests on the facts and inputs its key names, or
-# else on those in the same sentence: no more is claimed.
+# What results rest on, by the first word of their keys: surveyed rates of the regions they name;
+# rates and inputs of all regions compared. Any other rests on the facts and inputs its key names,
+# or else on those in the same sentence: no more is claimed.
 RATES = (
     "cities", "distance", "expected", "fastest", "gain", "gap", "implied", "makeup", "n",
     "outlook", "rank", "rate", "tracked",
