@@ -122,6 +122,29 @@ def _package_changes(old: Path, new: Path) -> tuple[Any, list[str]]:
     return record, [*(told or ["the packages hold the same"]), *map(str, changes)]
 
 
+FOLDER = Annotated[Path, typer.Argument(help="Folder to write into.")]
+FORM = Annotated[str, typer.Option("--format", help="csv, sdmx-csv or tidy-xlsx.")]
+THRESHOLD = Annotated[
+    float | None,
+    typer.Option(min=2, help="Withhold counts of people under it.  [default: the package's own]"),
+]
+
+
+def export(
+    folder: FOLDER, format_: FORM = "csv", threshold: THRESHOLD = None, data: DATA = None
+) -> None:
+    """Write the facts for other programs, small numbers of people withheld where asked."""
+    from evaluation.data.office import protect
+    from evaluation.data.office.export import export as write
+
+    dataset = _dataset(data)
+    least = protect.threshold_of(dataset, threshold)
+    for path in write(dataset, folder, format_, least):
+        typer.echo(shown(path))
+    if least is not None:
+        typer.echo(f"counts of people under {least:g} are withheld, and what would tell them")
+
+
 def _counted(verdicts: list[Any], statuses: tuple[str, ...]) -> str:
     """How many facts of how many documents ended in which way."""
     counts = Counter(verdict.status for verdict in verdicts)
@@ -144,5 +167,5 @@ def _dataset(data: Path | None) -> Any:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``kepu``."""
-    for command in (verify, trace, diff):
+    for command in (verify, trace, diff, export):
         app.command()(command)
