@@ -260,7 +260,7 @@ def export(dataset: Dataset, out: Path, form: str, threshold: float | None = Non
     except OSError as error:
         reason = error.strerror or error
         raise KepuError(f"{shown(out)} cannot be written ({reason}) — name another") from None
-    return list(paths.values())
+    return [out / name for name in contents]
 
 
 def _place(contents: Mapping[str, bytes], paths: Mapping[str, Path]) -> None:
