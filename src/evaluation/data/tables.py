@@ -24,6 +24,8 @@ from evaluation.base.errors import DataError, Violation, shown
 DESCRIPTOR = "datapackage.json"
 # Generated panels live beside the facts and are never part of the package.
 SIMULATED = "simulated"
+# What an import keeps beside the tables: the meanings of an office's names, and rows it refused.
+MAPPING, REFUSED = "import_mapping.csv", "refused.csv"
 TABLES = (
     "facts",
     "sources",
@@ -61,7 +63,8 @@ def package_files(root: Path) -> list[Path]:
 
 
 def _excluded(relative: Path) -> bool:
-    return relative.parts[0] == SIMULATED or any(part.startswith(".") for part in relative.parts)
+    beside = relative.parts[0] in (SIMULATED, MAPPING, REFUSED)
+    return beside or any(part.startswith(".") for part in relative.parts)
 
 
 def _inside(path: Path, root: Path) -> bool:
