@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from evaluation.base.errors import FAILED, USAGE, KepuError, interrupted, tell
+from evaluation.batch import cli_import
 
 # ------------------------------------------------------------------------------------------
 # ``kepu estimate``, ``calibrate`` and ``recover``: one estimate, and how far to trust a model.
@@ -503,3 +504,6 @@ def _root() -> Path:
     from evaluation.batch.plan import find_root
 
     return find_root()
+
+
+cli_import.register(app)

@@ -50,7 +50,7 @@ class Region:
     short_zh: str
 
 
-WHOLE = Level("whole", "整体", "whole", "wholes")
+WHOLE = Level("nation", "整体", "whole", "wholes")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,193 @@
+"""The commands ``kepu new`` and ``kepu import``: from an office's files to a data package."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evaluation.base.errors import FAILED, KepuError
+
+MOST_LINES = 20
+
+
+class Language(StrEnum):
+    """Languages of a workbook."""
+
+    zh = "zh"
+    en = "en"
+    both = "both"
+
+
+class Grade(StrEnum):
+    """Grades of a source."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("new")(new)
+    app.command("import")(import_)
+
+
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder.")],
+    whole: Annotated[str, typer.Option(help="The region that holds all: 中文名/English name.")] = "",
+    level: Annotated[
+        str, typer.Option(help="Level compared, key:name_zh:name_en:plural_en, as league:盟市:league:leagues.")
+    ] = "",
+    regions: Annotated[Path | None, typer.Option(help="File that lists the regions.")] = None,
+    from_national: Annotated[str, typer.Option(help="Take the regions of this national code.")] = "",
+    waves: Annotated[str, typer.Option(help="Years of the surveys, as 2018,2020,2022.")] = "",
+    indicators: Annotated[str, typer.Option(help="Indicators, separated by commas.")] = "",
+    design_effect: Annotated[float, typer.Option(min=1, max=100, help="Design effect of the surveys.")] = 2.0,
+    organisation: Annotated[str, typer.Option(help="Who declares the package.")] = "",
+    workbook: Annotated[Path | None, typer.Option(help="Also write an Excel workbook to fill in.")] = None,
+    language: Annotated[Language, typer.Option(help="Language of the workbook.")] = Language.both,
+) -> None:
+    """Make a data package of your own, empty of figures, and a workbook to fill in."""
+    from evaluation.data.office import create
+
+    given = {"whole": whole, "level": level, "regions": regions, "from_national": from_national, "waves": waves}
+    plan = _plan(_asked(given), indicators, design_effect, organisation)
+    create.create(folder / "data", plan)
+    typer.echo(
+        f"{folder / 'data'}: {len(plan.regions)} {plan.level.plural_en} of {plan.whole.name_en}, "
+        f"surveys of {', '.join(map(str, plan.waves))}"
+    )
+    typer.echo(f"assumed: a design effect of {plan.design_effect:g} (assumptions.csv)")
+    if workbook is not None:
+        from evaluation.data.office import form
+
+        form.write(plan, workbook, language.value)
+        typer.echo(f"{workbook}: the workbook to fill in")
+
+
+def _asked(given: dict[str, Any]) -> dict[str, Any]:
+    """The options, completed by a dialogue where none was given in a terminal."""
+    if any(given.values()) or not sys.stdin.isatty():
+        return given
+    answers = dict(given)
+    answers["whole"] = typer.prompt("The region that holds all others (中文名/English name)")
+    answers["level"] = typer.prompt("Level of the regions (league, city, county, state, … )", default="city")
+    code = typer.prompt("Take its regions from the national list? Its code, or empty", default="")
+    answers["from_national"] = code
+    if not code:
+        answers["regions"] = Path(typer.prompt("File that lists the regions"))
+    answers["waves"] = typer.prompt("Years of the surveys, separated by commas")
+    return answers
+
+
+def _plan(given: dict[str, Any], indicators: str, design_effect: float, organisation: str) -> Any:
+    from evaluation.data.office import create
+    from evaluation.data.office import regions as places
+
+    national = given["from_national"]
+    if bool(national) == (given["regions"] is not None):
+        raise KepuError("give the regions: either --regions FILE or --from-national CODE")
+    listed = places.national(national) if national else places.listed(given["regions"])
+    if not given["whole"] and not national:
+        raise KepuError("give the region that holds all others: --whole 中文名/English name")
+    return create.Plan(
+        whole=places.whole(given["whole"] or national),
+        level=places.level(given["level"] or "region"),
+        regions=listed,
+        waves=_years(given["waves"]),
+        indicators=[part.strip() for part in indicators.split(",") if part.strip()],
+        design_effect=design_effect,
+        organisation=organisation,
+    )
+
+
+def _years(text: str) -> list[int]:
+    parts = [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]
+    if not parts or not all(part.isascii() and part.isdigit() and len(part) == 4 for part in parts):
+        raise KepuError(f"'{text}' are no years — give those of the surveys, as --waves 2018,2020,2022")
+    return sorted({int(part) for part in parts})
+
+
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="xlsx, xls, ods, csv or tsv.")],
+    into: Annotated[Path, typer.Option(help="Folder of the data package, or of its project.")],
+    mapping: Annotated[Path | None, typer.Option(help="Mapping file in place of the package's.")] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Show what would change and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write, also where something was refused.")] = False,
+    yes_implausible: Annotated[
+        bool, typer.Option("--yes-implausible", help="Take figures that look implausible too.")
+    ] = False,
+    organisation: Annotated[str, typer.Option(help="Who made the files.")] = "",
+    date: Annotated[str, typer.Option(help="Date of the files, YYYY-MM-DD.  [default: today]")] = "",
+    grade: Annotated[Grade, typer.Option(help="A: the body that made the figures; B; C: indirect.")] = Grade.B,
+) -> None:
+    """Take the figures of an office's files into a data package: preview, then all or nothing."""
+    from evaluation.data.office import importing
+
+    options = importing.Options(
+        organisation, date or datetime.date.today().isoformat(), grade.value, mapping, yes_implausible
+    )
+    found = importing.prepare(files, _package(into), options)
+    for line in _lines(found):
+        typer.echo(line)
+    if preview:
+        return
+    if not found.figures:
+        importing.remember(found)
+        typer.echo("nothing to write: no figure is new")
+        raise typer.Exit(0 if found.certain else FAILED)
+    if not (yes or found.certain) and not _agreed():
+        typer.echo(
+            f"nothing was written. Answer the questions in {importing.remember(found)} and import "
+            "again, or leave out what was refused with --yes",
+            err=True,
+        )
+        raise typer.Exit(FAILED)
+    importing.apply(found)
+    typer.echo(f"{_package(into)}: {found.count('new'):,} new figures, {found.count('changed'):,} changed")
+
+
+def _package(folder: Path) -> Path:
+    """The package a person means: the folder itself, or ``data`` in a project."""
+    inner = folder / "data"
+    if not (folder / "datapackage.json").exists() and (inner / "datapackage.json").exists():
+        return inner
+    return folder
+
+
+def _agreed() -> bool:
+    return sys.stdin.isatty() and typer.confirm("Write what was understood and leave out the rest?")
+
+
+def _lines(found: Any) -> Any:
+    """The preview, for a terminal."""
+    for read in found.reads:
+        place = f"{read.sheet.file}{f', sheet {read.sheet.name}' if read.sheet.name else ''}"
+        yield f"{place}: {len(read.raws):,} figures"
+        for (_, text), means in read.matched.items():
+            yield f"  {text} → {means}"
+        for (kind, text), like in read.asked.items():
+            yield f"  {text} → ? {kind}{f' (like {chr(44).join(like)})' if like else ''}"
+        yield from _some([f"  left out: {line}" for line in read.passed])
+        yield from (f"  note: {note}" for note in read.sheet.notes)
+    yield (
+        f"new: {found.count('new'):,}, changed: {found.count('changed'):,}, already there: "
+        f"{found.same:,}, refused: {len(found.refused):,}"
+    )
+    if found.tables:
+        yield f"also added: {', '.join(found.tables)}"
+    yield from _some([
+        f"  {f.raw.region} {f.raw.indicator} {f.raw.period.end}: {f.before} → {f.value.value} ({f.fact_id})"
+        for f in found.figures if f.before
+    ])  # fmt: skip
+    yield from _some([f"  refused: {each}" for each in found.refused])
+
+
+def _some(lines: list[str]) -> list[str]:
+    more = len(lines) - MOST_LINES
+    return lines if more <= 0 else [*lines[:MOST_LINES], f"  … and {more:,} more"]
