@@ -118,7 +118,7 @@ def read(sheet: Sheet, meaning: Meaning) -> Read:
         return found
     title, header = _header(grid, start)
     context = _context(sheet, title, meaning)
-    columns = _columns(grid, header, start, keys, meaning)
+    columns = _columns(grid, header, start, keys, context.region, meaning)
     _tell(columns, found, meaning)
     covered = _covered(sheet, start)
     for number in range(start, len(grid)):
@@ -159,8 +159,14 @@ def _region_columns(grid: list[list[str]], meaning: Meaning) -> list[int]:
     for column in range(len(grid[0])):
         cells = [row[column] for row in grid if row[column]]
         hits = [code for cell in cells if (code := meaning.find("region", cell))]
-        headed = any(normal(cell) in words("region") | words("code") for cell in cells[:HEADER])
-        if hits and (len(hits) * 2 >= len(cells) - 4 or headed):
+        if not hits:
+            continue
+        known = words("region") | words("code")
+        first = next(i for i, cell in enumerate(cells) if meaning.find("region", cell))
+        headed = any(normal(cell) in known for cell in cells[:first])
+        # A region above a column of figures is the header of a turned table.
+        plain = [cell for cell in cells if _is_number(cell) and not meaning.find("region", cell)]
+        if len(hits) > len(plain) and (headed or len(hits) * 2 >= len(cells)):
             found.append((len(set(hits)), headed, -column))
     return [-minus for *_, minus in sorted(found, reverse=True)]
 
@@ -186,9 +192,9 @@ def _first_row(grid: list[list[str]], keys: list[int], meaning: Meaning) -> int 
     """The first row below the header: it names a region beside other cells, or holds a figure."""
     for number, row in enumerate(grid):
         texts = {cell for cell in row if cell}
-        if len(texts) < 2 or _counts_columns(row):
-            continue
         named = any(meaning.find("region", row[key]) for key in keys)
+        if len(texts) < 2 or (_counts_columns(row) and not named):
+            continue
         if (named and not _is_header(row)) or _numbers(row):
             return number
     return None
@@ -246,7 +252,7 @@ def _title_forms(text: str, meaning: Meaning) -> Iterator[str]:
     yield TITLE_END.sub("", text)
 
 
-def _columns(grid, header: list[int], start: int, keys: list[int], meaning: Meaning) -> list[Column]:
+def _columns(grid, header: list[int], start: int, keys: list[int], region: str, meaning: Meaning):
     found = []
     for number in range(len(grid[0])):
         path = list(dict.fromkeys(grid[row][number] for row in header if grid[row][number]))
@@ -254,7 +260,7 @@ def _columns(grid, header: list[int], start: int, keys: list[int], meaning: Mean
         if not cells:
             continue
         found.append(_column(number, path, cells, keys, meaning))
-    if not any(column.role in ("region", "code") for column in found) and not keys:
+    if not keys and not region:
         found = [_headed_region(column) for column in found]
     return found
 
@@ -295,8 +301,10 @@ def _holds(role: str, cells: list[str], meaning: Meaning) -> bool:
 def _value_column(number: int, path: list[str], meaning: Meaning) -> Column:
     """Region, indicator, period and unit as the rows of the header name them."""
     names, region, period, unit = [], "", None, None
+    words_ = [part for part in path if not meaning.units.word(part)]
     for part in path:
-        if own := meaning.units.word(part):
+        # 场次 is a unit under 讲座, and what is counted where it stands alone.
+        if (own := meaning.units.word(part)) and (words_ or not meaning.find("indicator", part)):
             unit = own
             continue
         rest, own_unit = vocabulary.split_unit(part, meaning.units)
@@ -353,7 +361,7 @@ def _row(number, cells, columns, context, covered, meaning: Meaning, found: Read
     """Figures of one row below the header."""
     values = [c for c in columns if c.role == "value" and not is_missing(cells[c.number])]
     filled = [cell for cell in cells if cell]
-    if not values or _counts_columns(cells):
+    if not values:
         return
     if len(set(filled)) == 1:
         found.passed.append(f"row {number + 1}: '{filled[0][:60]}' is no row of figures")
