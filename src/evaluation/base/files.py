@@ -209,6 +209,20 @@ def _sound(cell: Any) -> bool:
 
 
 # ------------------------------------------------------------------------------------------
+# How the folder of a project is known.
+
+
+MARKER = "kepu.toml"
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a folder is a project: by its marker, or by a data package beside notebooks."""
+    if (folder / MARKER).is_file():
+        return True
+    return (folder / "data" / "datapackage.json").is_file() and (folder / "notebooks").is_dir()
+
+
+# ------------------------------------------------------------------------------------------
 # Paths that are safe to write and remove: inside one folder, whole, and private while unfinished.
 
 

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from evaluation.base.errors import FAILED, USAGE, KepuError, interrupted, tell
-from evaluation.batch import cli_import
+from evaluation.batch import cli_import, cli_project
 
 # ------------------------------------------------------------------------------------------
 # ``kepu estimate``, ``calibrate`` and ``recover``: one estimate, and how far to trust a model.
@@ -507,3 +507,4 @@ def _root() -> Path:
 
 
 cli_import.register(app)
+cli_project.register(app)

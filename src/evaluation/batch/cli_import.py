@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -53,11 +54,16 @@ def new(
     language: Annotated[Language, typer.Option(help="Language of the workbook.")] = Language.both,
 ) -> None:
     """Make a data package of your own, empty of figures, and a workbook to fill in."""
-    from evaluation.data.office import create
+    from evaluation.data.office import create, project
 
     given = {"whole": whole, "level": level, "regions": regions, "from_national": from_national, "waves": waves}
     plan = _plan(_asked(given), indicators, design_effect, organisation)
-    create.create(folder / "data", plan)
+    made = create.create(folder / "data", plan)
+    try:
+        project.scaffold(folder)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
     typer.echo(
         f"{folder / 'data'}: {len(plan.regions)} {plan.level.plural_en} of {plan.whole.name_en}, "
         f"surveys of {', '.join(map(str, plan.waves))}"

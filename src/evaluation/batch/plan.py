@@ -521,7 +521,9 @@ def here() -> Path:
 
 
 def find_root(start: Path | None = None) -> Path:
-    """Give the project folder at or above ``start``: the one whose pyproject.toml bears our name.
+    """Give the project folder at or above ``start``, see :func:`files.is_project`.
+
+    A checkout is one as well: the folder whose pyproject.toml bears our name.
 
     Parameters
     ----------
@@ -533,21 +535,26 @@ def find_root(start: Path | None = None) -> Path:
     """
     begin, unread = (start or here()).resolve(), []
     for folder in (begin, *begin.parents):
-        file = folder / "pyproject.toml"
-        if not os.path.lexists(file):
-            continue
-        try:
-            project = tomllib.loads(files.read_text(file, files.MEGABYTE)).get("project")
-        except (KepuError, ValueError, RecursionError):  # another's, which is not ours to mend
-            unread.append(str(file))
-            continue
-        if isinstance(project, dict) and project.get("name") == NAME:
+        if files.is_project(folder) or _is_checkout(folder, unread):
             return folder
     beside = f" ({', '.join(unread)} cannot be read)" if unread else ""
     raise KepuError(
-        f"no kepu-evaluation project here or in any folder above{beside} — change into the project "
-        "folder, or name the folders with --notebooks, --data and --out"
+        f"no kepu project here or in any folder above{beside} — change into the project folder, "
+        "make one with `kepu new DIR`, or name the folders with --notebooks, --data and --out"
     )
+
+
+def _is_checkout(folder: Path, unread: list[str]) -> bool:
+    """Whether a pyproject.toml here bears our name; one that cannot be read is added to a list."""
+    file = folder / "pyproject.toml"
+    if not os.path.lexists(file):
+        return False
+    try:
+        found = tomllib.loads(files.read_text(file, files.MEGABYTE)).get("project")
+    except (KepuError, ValueError, RecursionError):  # another's, which is not ours to mend
+        unread.append(str(file))
+        return False
+    return isinstance(found, dict) and found.get("name") == NAME
 
 
 def batch_path(given: Path) -> Path:

@@ -7,11 +7,14 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
+from evaluation.data.office import quantities
 from evaluation.data.office.vocabulary import Unit, Units
 
 PLAIN = re.compile(
     r"([-+−]?)\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?\s*([^\d.,\s][^\d]*)?", re.A
 )
+SIZE = re.compile("[十百千万亿]|thousand|million|billion", re.I)
+COMPARATORS = ("=", ">", ">=", "approx")
 LONGEST = 30  # characters of a number
 
 
@@ -57,7 +60,11 @@ def figure(text: str, unit: Unit | None, target: str, units: Units) -> Figure:
     if factor is None:
         rule = f"'{text}' is in {stated.word}, and the indicator is in {target}"
         raise NoFigure(rule, "write it in a unit of the indicator")
-    value = digits if factor == 1 else format((Decimal(digits) * factor).normalize(), "f")
+    number = Decimal(digits) * factor
+    if factor > 1 and units.is_counted(target) and number != number.to_integral_value():
+        # 1.23456万 of whole things has been rounded: the whole number next to it is about as good.
+        number, comparator = number.to_integral_value(), "approx" if comparator == "=" else comparator
+    value = digits if factor == 1 else format(number.normalize(), "f")
     written = "" if factor == 1 and not own else f"{text}{'' if own else stated.word}"
     return Figure(value, comparator, written if comparator == "=" else written or text, False)
 
@@ -86,4 +93,22 @@ def _split(text: str, units: Units) -> tuple[str, Unit | None, str]:
 
 
 def _quantity(text: str, units: Units) -> tuple[str, Unit | None, str]:
-    raise NoFigure(f"'{text[:60]}' is no number", "write a number such as 12.5, or leave it empty")
+    """Digits, unit and comparator of a quantity in words: 18.7万人, 640多万人次, ≥10名."""
+    try:
+        found = quantities.parse(text)
+    except quantities.QuantityError as error:
+        rule, _, remedy = str(error).rpartition(" — ")
+        raise NoFigure(rule, remedy) from None
+    if found.upper is not None:
+        raise NoFigure(f"'{text[:60]}' is a range", "write the figure itself")
+    if found.comparator not in COMPARATORS:
+        raise NoFigure(f"'{text[:60]}' is an upper bound", "write the figure itself")
+    digits = format(found.value, "f")
+    if not found.unit:
+        if SIZE.search(text):
+            rule = f"'{text[:60]}' has a size and no unit, so that it is unclear what it multiplies"
+            raise NoFigure(rule, "write the number with its unit, as in 18.7万人")
+        return digits, None, found.comparator
+    if not units.knows(found.unit):
+        raise NoFigure(f"'{text[:60]}' is in a unit no table here has", "write the number alone")
+    return digits, units.unit(found.unit, found.unit), found.comparator

@@ -18,6 +18,10 @@ from importlib.resources import files
 import pandas as pd
 from rapidfuzz import fuzz, process
 
+from evaluation.data.office import periods, quantities
+from evaluation.data.office.periods import Period
+from evaluation.data.office.quantities import QuantityError
+
 ALIKE = 70.0  # of 100: what is less similar is not even suggested
 PUNCTUATION = re.compile(r"[\s_·•,，。、:：;；'\"“”‘’《》<>!！?？*#|]+")
 BRACKETS = re.compile(r"[(\[【〔（]([^()\[\]【】〔〕（）]*)[)\]】〕）]")
@@ -101,7 +105,7 @@ class Units:
         }
         counted = units.get("countable", pd.Series("", units.index)).astype(str).str.lower()
         self._counted = set(units.loc[counted == "true", "unit"])
-        self._words: dict[str, Unit] = {}
+        self._words: dict[str, Unit | None] = {}
         for row in units.to_dict("records"):
             base, factor = self._package[row["unit"]]
             for word in (row["label_zh"], row["label_en"]):
@@ -113,7 +117,29 @@ class Units:
 
     def word(self, text: str) -> Unit | None:
         """The unit a word stands for, ``None`` where it is none."""
-        return self._words.get(_unit_form(text))
+        form = _unit_form(text)
+        if form not in self._words:
+            self._words[form] = self._measured(text)
+        return self._words[form]
+
+    def _measured(self, text: str) -> Unit | None:
+        """A measure word with its size, as 百万册, by the table of quantities."""
+        try:
+            unit, factor = quantities.measure(text)
+        except QuantityError:
+            return None
+        return self.unit(unit, text, factor) if unit in self._package else None
+
+    def unit(self, key: str, word: str, factor: Decimal = Decimal(1)) -> Unit:
+        """A unit of the package as one that was written, in ``factor`` of it."""
+        base, own = self._package[key]
+        also = next((u.also for u in self._words.values() if u and u.base == base and u.factor == 1),
+                    frozenset())  # fmt: skip
+        return Unit(word, base, factor * own, also)
+
+    def knows(self, key: str) -> bool:
+        """Whether the package or the standard list has a unit of this key."""
+        return key in self._package
 
     def factor(self, unit: Unit, target: str) -> Decimal | None:
         """What a value in ``unit`` is multiplied by to be in the package's unit ``target``.
@@ -123,6 +149,10 @@ class Units:
         base, factor = self._package[target]
         fits = base == unit.base or base in unit.also or ("*" in unit.also and base in self._counted)
         return unit.factor / factor if fits else None
+
+    def is_counted(self, target: str) -> bool:
+        """Whether a unit of the package counts whole things, one by one."""
+        return target in self._counted
 
     def is_scaled(self, target: str) -> bool:
         """Whether a unit of the package counts in thousands or more of its base."""
@@ -155,14 +185,6 @@ def split_unit(text: str, units: Units) -> tuple[str, Unit | None]:
 # Periods as written.
 
 
-@dataclass(frozen=True)
-class Period:
-    """Start and end as the tables hold them: a year or a month."""
-
-    start: str
-    end: str
-
-
 def split_period(text: str) -> tuple[str, Period | None]:
     """A text without its year, and the period; two different periods are none.
 
@@ -185,11 +207,16 @@ def _without(text: str, match: re.Match) -> str:
 
 
 def period(text: str) -> Period | None:
-    """The period a cell names and nothing else; a date at a year's end stands for its year."""
+    """The period a cell names and nothing else, as 2018, 2018年末, “十三五”期间."""
     rest, found = split_period(text)
-    if found is None or PUNCTUATION.sub("", rest) not in ("", "fy"):
+    if found is not None and PUNCTUATION.sub("", rest) in ("", "fy"):
+        return found
+    if not DIGITS.search(text) and "五" not in text:
         return None
-    return found
+    try:
+        return periods.period(text)
+    except QuantityError:
+        return None
 
 
 # ------------------------------------------------------------------------------------------
