@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("new")(new)
     app.command("import")(import_)
+    app.command()(export)
 
 
 def new(
@@ -54,9 +55,11 @@ def new(
     language: Annotated[Language, typer.Option(help="Language of the workbook.")] = Language.both,
 ) -> None:
     """Make a data package of your own, empty of figures, and a workbook to fill in."""
-    from evaluation.data.office import create, project
+    from evaluation.data.office import create, form, project
 
     given = {"whole": whole, "level": level, "regions": regions, "from_national": from_national, "waves": waves}
+    if workbook is not None:
+        form.free(workbook)
     plan = _plan(_asked(given), indicators, design_effect, organisation)
     made = create.create(folder / "data", plan)
     try:
@@ -70,8 +73,6 @@ def new(
     )
     typer.echo(f"assumed: a design effect of {plan.design_effect:g} (assumptions.csv)")
     if workbook is not None:
-        from evaluation.data.office import form
-
         form.write(plan, workbook, language.value)
         typer.echo(f"{workbook}: the workbook to fill in")
 
@@ -133,12 +134,18 @@ def import_(
     grade: Annotated[Grade, typer.Option(help="A: the body that made the figures; B; C: indirect.")] = Grade.B,
 ) -> None:
     """Take the figures of an office's files into a data package: preview, then all or nothing."""
-    from evaluation.data.office import importing
+    from evaluation.data.office import cells, importing, workbook
 
+    books = [cells.read(file) for file in files]
+    if whole := next((book for book in books if workbook.is_package(book)), None):
+        if len(books) > 1:
+            raise KepuError(f"{whole.name} is a whole package — import it alone")
+        _restore(whole, into, preview=preview)
+        return
     options = importing.Options(
         organisation, date or datetime.date.today().isoformat(), grade.value, mapping, yes_implausible
     )
-    found = importing.prepare(files, _package(into), options)
+    found = importing.prepare(books, _package(into), options)
     for line in _lines(found):
         typer.echo(line)
     if preview:
@@ -156,6 +163,37 @@ def import_(
         raise typer.Exit(FAILED)
     importing.apply(found)
     typer.echo(f"{_package(into)}: {found.count('new'):,} new figures, {found.count('changed'):,} changed")
+
+
+def _restore(book: Any, into: Path, *, preview: bool) -> None:
+    """Merge the tables of a workbook into a package, or make the package they describe."""
+    from evaluation.data.office import workbook, write
+
+    folder = _package(into)
+    merged = workbook.merge(book, folder)
+    for name, (new, changed, same) in merged.counts.items():
+        typer.echo(f"{name}: {new:,} new, {changed:,} changed, {same:,} already there")
+    if not preview:
+        write.replace_all(folder, merged.files, last=merged.facts)
+        typer.echo(f"{folder}: written")
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="New file: .xlsx the whole package, .csv its facts.")],
+    data: Annotated[Path, typer.Option(help="Folder of the data package, or of its project.")],
+) -> None:
+    """Write a data package as a workbook that can be imported again, or its facts as CSV."""
+    from evaluation.base.errors import shown
+    from evaluation.data.office import workbook, write
+
+    if file.suffix.lower() == ".csv":
+        if file.exists():
+            raise KepuError(f"{shown(file)} is there already — name another file, or move it away")
+        content = workbook.tidy(_package(data)).encode("utf-8-sig")
+        write.replace_all(file.parent, {file.name: content}, last=file.name)
+    else:
+        workbook.save(_package(data), file)
+    typer.echo(f"{file}: written")
 
 
 def _package(folder: Path) -> Path:

@@ -121,17 +121,16 @@ class Preview:
         return sum(figure.status == status for figure in self.figures)
 
 
-def prepare(paths: Sequence[Path], folder: Path, options: Options | None = None) -> Preview:
-    """Read files and say what they would change in the package at ``folder``; writes nothing.
+def prepare(books: Sequence[cells.Book], folder: Path, options: Options | None = None) -> Preview:
+    """Say what files would change in the package at ``folder``; writes nothing.
 
     Raises
     ------
-    KepuError : a file that cannot be read as a whole; a package that breaks its contract.
+    DataError : the package breaks its contract, or the mapping is no mapping of this package.
     """
     options = options or Options()
     files = read_files(folder)
     before = _sound(files)
-    books = [cells.read(path) for path in paths]
     preview = Preview(folder, files.hash)
     own = options.mapping or mapping.place(folder)
     rows = mapping.read(own)

@@ -108,7 +108,8 @@ class Units:
         self._words: dict[str, Unit | None] = {}
         for row in units.to_dict("records"):
             base, factor = self._package[row["unit"]]
-            for word in (row["label_zh"], row["label_en"]):
+            both = f"{row['label_zh']} / {row['label_en']}"
+            for word in (row["label_zh"], row["label_en"], both):
                 self._words[_unit_form(word)] = Unit(word, base, factor)
         for row in table("unit_words"):
             also = frozenset(filter(None, row["also"].split(";")))
@@ -260,12 +261,12 @@ def indicator_names(indicators: pd.DataFrame) -> Names:
     """
     own, names = set(indicators["indicator"]), Names()
     for row in indicators.to_dict("records"):
-        names.add(row["indicator"], (row["indicator"], row["label_zh"], row["label_en"]))
+        names.add(row["indicator"], _labels(row))
     taken = set(names.exact)
     bare = set(names.bare)
     standard = Names()
     for row in table("vocabulary"):
-        standard.add(row["indicator"], (row["indicator"], row["label_zh"], row["label_en"]))
+        standard.add(row["indicator"], _labels(row))
     for row in table("synonyms"):
         standard.add(row["indicator"], (row["name"],))
     for ours, theirs, kept in (
@@ -276,6 +277,12 @@ def indicator_names(indicators: pd.DataFrame) -> Names:
             if form not in kept:
                 ours.setdefault(form, set()).update(_preferred(things, own))
     return names
+
+
+def _labels(row: Mapping[str, str]) -> tuple[str, ...]:
+    """Key, label in each language, and both as a workbook in two languages has them."""
+    chinese, english = row["label_zh"], row["label_en"]
+    return row["indicator"], chinese, english, f"{chinese} / {english}"
 
 
 def _preferred(things: set[str], own: set[str]) -> set[str]:
@@ -294,7 +301,7 @@ def region_names(regions: pd.DataFrame) -> Names:
 
 def _variants(row: Mapping[str, str]) -> list[str]:
     chinese, short, english = row["name_zh"], row["short_zh"], row["name_en"]
-    found = [row["code"], chinese, short, english]
+    found = [row["code"], chinese, short, english, f"{chinese} / {english}"]
     for suffix in _suffixes():
         for name in (chinese, short):
             if name.endswith(suffix) and len(name) - len(suffix) >= 2:

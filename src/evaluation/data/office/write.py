@@ -52,6 +52,7 @@ def replace_all(root: Path, contents: dict[str, bytes], last: str) -> None:
     """
     lock = FileLock(root / ".import.lock")
     try:
+        root.mkdir(parents=True, exist_ok=True)
         with lock.acquire(timeout=0):
             _swap(root, contents, last)
     except Timeout:
