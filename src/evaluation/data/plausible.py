@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from evaluation.data.rules import each
+
 if TYPE_CHECKING:
     from evaluation.data.package import Dataset
 
@@ -409,8 +411,12 @@ def _published(facts: pd.DataFrame, sources: pd.DataFrame, years: pd.Series) -> 
     dates = _year(sources["date"]).dropna()
     latest = dates.max() if len(dates) else years.max()
     of = dict(zip(sources["source_id"], _year(sources["date"]), strict=True))
-    listed = facts["source_id"].str.split(";").explode().map(of)
-    return listed.groupby(level=0).max().reindex(facts.index).fillna(latest)
+
+    def last(ids: str) -> float:
+        dated = [of[source] for source in ids.split(";") if not np.isnan(of.get(source, np.nan))]
+        return max(dated, default=np.nan)
+
+    return each(facts["source_id"], last).astype(float).fillna(latest)
 
 
 def _moved_decades(frame: pd.DataFrame) -> list[Implausible]:
@@ -453,12 +459,14 @@ def _sample_sizes(facts: pd.DataFrame, assumptions: pd.DataFrame) -> list[Implau
 
 def _far_sizes(rows: pd.DataFrame, sizes: list[float], file: str) -> Iterator[Implausible]:
     ordered = sorted(sizes)
+    if len(ordered) <= PEERS:
+        return
     for position, record in enumerate(rows.to_dict("records")):
         n = record["value"]
-        if n not in ordered or len(ordered) <= PEERS:
+        if n != n:
             continue
-        others = ordered.copy()
-        others.remove(n)
+        # The smallest and the largest of the others: all but this one.
+        others = ordered[n == ordered[0]], ordered[-2 if n == ordered[-1] else -1]
         if others[0] / SAMPLE_FACTOR <= n <= others[-1] * SAMPLE_FACTOR:
             continue
         place = int(record.get("row", rows.index[position] + 2))

@@ -48,14 +48,10 @@ class Sheet:
 class Book:
     """The sheets of one file, with the SHA-256 of its bytes; ``hidden`` names sheets left out."""
 
-    path: Path
+    name: str
     sha256: str
     sheets: list[Sheet]
     hidden: list[str] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        return file_name(self.path)
 
 
 def file_name(path: Path) -> str:
@@ -77,11 +73,11 @@ def read(path: Path) -> Book:
     if not content.strip():
         raise KepuError(f"{name}: is empty — name a file with a table")
     if inside.is_zip(content) or content[:4] == OLE:
-        return _workbook(path, name, content, digest)
-    return Book(path, digest, [Sheet(name, "", _separated(path, name, content))])
+        return _workbook(name, content, digest)
+    return Book(name, digest, [Sheet(name, "", _separated(path, name, content))])
 
 
-def _workbook(path: Path, name: str, content: bytes, digest: str) -> Book:
+def _workbook(name: str, content: bytes, digest: str) -> Book:
     import python_calamine as calamine
 
     looks, linked = {}, False
@@ -105,7 +101,7 @@ def _workbook(path: Path, name: str, content: bytes, digest: str) -> Book:
     if linked:
         note = "links to other workbooks; values are those stored when it was last saved"
         sheets[0].notes.append(note)
-    return Book(path, digest, sheets, hidden)
+    return Book(name, digest, sheets, hidden)
 
 
 def _sheet(file: str, title: str, workbook, look: inside.Look | None) -> Sheet:

@@ -97,21 +97,20 @@ def links(parts: dict[str, bytes]) -> bool:
     return any(part.startswith("xl/externalLinks/") for part in parts)
 
 
-def _parse(content: bytes, start: Callable, end: Callable | None = None, text=None) -> None:
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.buffer_text = True
+def _parse(content: bytes, start: Callable, end: Callable | None = None) -> None:
+    parser = expat.ParserCreate()
 
     def refuse(*_: object) -> None:
         raise KepuError("a part of the workbook declares entities — save the workbook anew")
 
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
+    # Prefixes of names are cut: they differ between programs, and no two names here are alike.
     parser.StartElementHandler = lambda tag, given: start(
-        tag.rpartition(" ")[2], {k.rpartition(" ")[2]: v for k, v in given.items()}
+        tag.rpartition(":")[2],
+        {k.rpartition(":")[2]: v for k, v in given.items()} if ":" in "".join(given) else given,
     )
     if end:
-        parser.EndElementHandler = lambda tag: end(tag.rpartition(" ")[2])
-    if text:
-        parser.CharacterDataHandler = text
+        parser.EndElementHandler = lambda tag: end(tag.rpartition(":")[2])
     parser.Parse(content, True)
 
 
