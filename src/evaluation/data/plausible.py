@@ -389,7 +389,8 @@ def _periods(facts: pd.DataFrame, sources: pd.DataFrame) -> Iterator[Implausible
     for column in ("period_end", "period_start") if len(usual) else ():
         rows = facts[_year(facts[column]).notna()]
         year = _year(rows[column]).to_numpy()
-        near = usual[np.abs(year[:, None] - usual[None, :]).argmin(axis=1)]
+        few, place = np.unique(year, return_inverse=True)
+        near = usual[np.abs(few[:, None] - usual[None, :]).argmin(axis=1)][place]
         lonely = np.abs(year - near) >= LONELY
         yield from _warn(rows[lonely], column, "period", [
             f"the year {int(y)} lies {int(abs(y - n))} years from {int(n)}, the nearest of which "
@@ -461,15 +462,15 @@ def _far_sizes(rows: pd.DataFrame, sizes: list[float], file: str) -> Iterator[Im
     ordered = sorted(sizes)
     if len(ordered) <= PEERS:
         return
-    for position, record in enumerate(rows.to_dict("records")):
-        n = record["value"]
-        if n != n:
-            continue
-        # The smallest and the largest of the others: all but this one.
-        others = ordered[n == ordered[0]], ordered[-2 if n == ordered[-1] else -1]
-        if others[0] / SAMPLE_FACTOR <= n <= others[-1] * SAMPLE_FACTOR:
-            continue
-        place = int(record.get("row", rows.index[position] + 2))
+    # The smallest and the largest of the others: all but the one that is judged.
+    value = rows["value"]
+    least = np.where(value == ordered[0], ordered[1], ordered[0])
+    most = np.where(value == ordered[-1], ordered[-2], ordered[-1])
+    far = (value < least / SAMPLE_FACTOR) | (value > most * SAMPLE_FACTOR)
+    few = rows.assign(least=least, most=most)[far]
+    for index, record in zip(few.index, few.to_dict("records"), strict=True):
+        n, others = record["value"], (record["least"], record["most"])
+        place = int(record.get("row", index + 2))
         yield Implausible(
             file, place, "value", record.get("fact_id", record.get("assumption_id", "")), "sample",
             f"a sample of {n:,.12g}, where the others are {others[0]:,.12g} to {others[-1]:,.12g}",
