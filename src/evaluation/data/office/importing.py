@@ -410,7 +410,10 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
 
 
 def _appended(table: pd.DataFrame, rows: list[dict]) -> pd.DataFrame:
-    more = pd.DataFrame(rows).reindex(columns=table.columns).fillna("").astype(str)
+    more = pd.DataFrame(
+        [[str(row.get(name, "")) for name in table.columns] for row in rows],
+        columns=table.columns, dtype=str,
+    )  # fmt: skip
     return pd.concat([table, more], ignore_index=True)
 
 

@@ -289,7 +289,6 @@ def _column(number: int, path: list[str], cells: list[str], keys: list[int], mea
 def _holds(role: str, cells: list[str], meaning: Meaning) -> bool:
     """Whether the cells of a column are what its header says."""
     tests: dict[str, Callable[[str], bool]] = {
-        "year": lambda cell: vocabulary.period(cell) is not None,
         "unit": lambda cell: meaning.units.word(cell) is not None,
         "indicator": lambda cell: not _is_number(cell),
     }
