@@ -20,7 +20,7 @@ from evaluation.data.rules import RATE
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Estimate, Headline, attempt, headline
 from evaluation.models.columns import GAINS, LEVELS, Inference
-from evaluation.models.panels import panels
+from evaluation.models.panels import Panels, panels
 from evaluation.panel import panel
 from evaluation.stats.bootstrap import holm
 from evaluation.targets.outlook import Outlook, outlook
@@ -106,7 +106,6 @@ def _kept(dataset: Dataset, draws: int, seed: int, place: str | Path = "") -> tu
 
 
 # Everything a report draws on, computed once from a data package.
-BANDS = ("east", "central", "west")
 MAIN_MODELS = (GAINS, LEVELS)
 
 
@@ -201,9 +200,7 @@ def band_rates(dataset: Dataset) -> pd.DataFrame:
     return frame.sort_values(["band", "wave"], ignore_index=True)
 
 
-def estimate(
-    provinces: pd.DataFrame, levels: pd.DataFrame, doses: pd.DataFrame, *, draws: int, seed: int
-) -> tuple[Estimate, ...]:
+def estimate(frames: Panels, doses: pd.DataFrame, *, draws: int, seed: int) -> tuple[Estimate, ...]:
     """Gain regression and two-way fixed effects for each dose, Holm over doses by model.
 
     Effects are percentage points per doubling of the dose: a year in the gain regression, in the
@@ -212,8 +209,11 @@ def estimate(
     run, rows = Inference(draws, seed), []
     labels = doses[["label_zh", "label_en"]].rename(columns=lambda name: name[-2:])
     names = labels.to_dict("records")
-    for model, frame in zip(MAIN_MODELS, (provinces, levels), strict=True):
-        tried = [attempt(dose, model, frame, f"log2_{dose}", run) for dose in doses["dose"]]
+    for model, frame in zip(MAIN_MODELS, (frames.provinces, frames.levels), strict=True):
+        tried = [
+            attempt(dose, model, frame, f"log2_{dose}", run, frames.controls)
+            for dose in doses["dose"]
+        ]
         known = [e.result.p for e in tried if e.result]
         adjusted = iter(holm(known) if known else ())
         tried = [replace(e, p_holm=float(next(adjusted))) if e.result else e for e in tried]
@@ -239,7 +239,7 @@ def build(
         targets=targets(dataset.facts, dataset.sources, dataset.contradictions),
         provinces=frames.provinces,
         levels=frames.levels,
-        estimates=estimate(frames.provinces, frames.levels, dataset.doses, **run),
+        estimates=estimate(frames, dataset.doses, **run),
         headline=composite,
         outlook=outlook(dataset, frames.rates),
         value=assemble(dataset, frames, composite, **run),

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import math
 import re
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from importlib.resources import files
@@ -53,6 +54,18 @@ def t(key: str, language: str, **values: object) -> Markup:
         return Markup(texts()[key][language]).format(**values)
     except KeyError as missing:
         raise KepuError(f"Text '{key}' ({language}) needs a value for {missing}.") from missing
+
+
+def listed(names: Iterable[object], language: str) -> str:
+    """Names in a row: with 、 in Chinese, with commas and a last "and" in English.
+
+    >>> listed(["a", "b", "c"], "en"), listed(["a", "b"], "zh"), listed([], "en")
+    ('a, b and c', 'a、b', '')
+    """
+    words = [str(name) for name in names]
+    if language == "zh":
+        return "、".join(words)
+    return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
 
 
 FORMATS = ("html", "pdf", "docx")

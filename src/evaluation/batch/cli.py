@@ -44,8 +44,7 @@ def estimate(
     entry = models.named(model)  # refuses an unknown model before the data are read
     dataset = _dataset(data)
     doses = _doses(dataset, dose) if dose or entry.doses else []
-    frame = panels.panels(dataset).of(model)
-    result = panels.fit_doses(model, frame, doses, draws=draws, seed=seed)
+    result = panels.panels(dataset).fit(model, doses, draws=draws, seed=seed)
     if json_:
         typer.echo(result.to_json())
         return
@@ -355,8 +354,9 @@ def common(
 
 @app.command()
 def check(data: DATA = None) -> None:
-    """Check the data package against its contract; print every violation, then what looks odd."""
+    """Check the data package: every violation, what looks odd, what the models can do with it."""
     from evaluation.data import plausible
+    from evaluation.models.readiness import readiness
 
     dataset = _dataset(data)
     counts = dataset.counts()
@@ -367,6 +367,8 @@ def check(data: DATA = None) -> None:
     )
     for line in plausible.listing(plausible.warnings(dataset)):
         typer.echo(line, err=True)
+    for line in readiness(dataset).lines(dataset):
+        typer.echo(line)
 
 
 @app.command()
@@ -420,15 +422,25 @@ def report(
     """Make the report of one region, or the overview, unless it is there and still true."""
     from evaluation.batch import plan, run
 
+    place = _folders(data, notebooks, out)
     one: dict[str, Any] = {"notebook": "region_report", "regions": [region]}
     if region == "overview":
-        title = {"zh": "全国总览", "en": "National overview"}
-        one = {"notebook": "overview", "region_set": "provinces", "title": title}
+        one = _overview(_dataset(place["data"]))
     one["languages"] = ["zh", "en"] if language is Language.both else [language.value]
     formats, overrides = plan.parts(format_), plan.pairs(set_)
     choice = plan.Choice(f"`kepu report {region}`", formats=formats, overrides=overrides)
-    place = _folders(data, notebooks, out)
     _make(run.planned(one, choice, place, timeout=timeout, fresh=fresh), dry_run=dry_run)
+
+
+def _overview(dataset: Any) -> dict[str, Any]:
+    """A batch of one overview: of the set of regions that are compared, else of the first set."""
+    sets = dataset.region_sets.groupby("set", sort=False)["code"].agg(set)
+    if sets.empty:
+        raise KepuError("No overview: region_sets.csv has no row. Add one for each region in it.")
+    compared = sets.index[sets == set(dataset.model_regions)]
+    whole = {language: dataset.words(language)["whole"] for language in ("zh", "en")}
+    title = {"zh": f"{whole['zh']}总览", "en": f"Overview: {whole['en']}"}
+    return {"notebook": "overview", "region_set": [*compared, *sets.index][0], "title": title}
 
 
 def _folders(data: Path | None, notebooks: Path | None, out: Path | None) -> dict[str, Path]:

@@ -583,8 +583,8 @@ def write(
     key = _front_key(run, listed, own)
     same = known.front == {"key": key, "sha256": _hash(known.page)}
     page = known.page if same else index(run, listed, own)
-    shown_as = {"key": key, "sha256": _hash(page)}
-    texts = {MANIFEST: _dump(run, listed, shown_as, folder), PAGE: page}
+    counts_as = {"key": key, "sha256": _hash(page)}
+    texts = {MANIFEST: _dump(run, listed, counts_as, folder), PAGE: page}
     for name, text in texts.items():
         folder.write(name, text)
     return texts

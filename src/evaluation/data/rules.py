@@ -334,6 +334,48 @@ def no_region_is_its_own_parent(tables: Tables) -> list[Violation]:
     return found
 
 
+@needs(regions="code parent_code")
+def one_region_is_the_whole(tables: Tables) -> list[Violation]:
+    """One region has no parent: the whole, with which the others are compared."""
+    regions = tables["regions"].drop_duplicates("code")
+    tops = regions[regions["parent_code"] == ""]
+    if len(regions) and tops.empty:
+        rule = "every region has a parent; none is the whole"
+        remedy = "leave parent_code empty for the region that the others belong to"
+        return [Violation("regions.csv", None, "parent_code", rule, remedy)]
+    rows = tops.iloc[1:].assign(whole=tops["code"].iloc[0] if len(tops) else "")
+    rule = "{code} has no parent, and {whole} has none already"
+    remedy = "write the code of the region it belongs to; only the whole has none"
+    return breaches(rows, "regions", "parent_code", rule, remedy)
+
+
+@needs(levels="level analysed")
+def some_level_is_compared(tables: Tables) -> list[Violation]:
+    """At least one level is declared for the models."""
+    if tables["levels"]["analysed"].str.lower().eq("true").any():
+        return []
+    rule, remedy = "no level is compared by the models", "write true for the level to compare"
+    return [Violation("levels.csv", None, "analysed", rule, remedy)]
+
+
+@needs(covariates="covariate", doses="dose")
+def covariates_are_no_doses(tables: Tables) -> list[Violation]:
+    """No column of the panel is both a dose and a covariate."""
+    table = tables["covariates"]
+    rows = table[table["covariate"].isin(["opening", *tables["doses"]["dose"]])]
+    rule, remedy = "{covariate} names another column of the panel", "give it another name"
+    return breaches(rows, "covariates", "covariate", rule, remedy)
+
+
+@needs(assumptions="level", levels="level")
+def assumptions_hold_for_known_levels(tables: Tables) -> list[Violation]:
+    """An assumption holds for a declared level or for all."""
+    table = tables["assumptions"]
+    rows = table[~table["level"].isin(["all", *tables["levels"]["level"]])]
+    remedy = "write all, or a level of levels.csv"
+    return breaches(rows, "assumptions", "level", "{level} is no level", remedy)
+
+
 @needs(facts=FACT, waves="wave")
 def one_wave_has_one_rate(tables: Tables) -> list[Violation]:
     """Estimates read at most one surveyed rate of a region, group and year, however it is dated."""
@@ -518,6 +560,10 @@ RULES: tuple[Rule, ...] = (
     a_design_effect_holds_for_all,
     factors_are_positive,
     no_region_is_its_own_parent,
+    one_region_is_the_whole,
+    some_level_is_compared,
+    assumptions_hold_for_known_levels,
+    covariates_are_no_doses,
     one_wave_has_one_rate,
     gains_agree_with_levels,
     parts_add_to_wholes,

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from evaluation.data.package import COVARIATES, INDEX, ITEMS, NATION, PEOPLE, SAMPLE, Dataset
+from evaluation.data.package import INDEX, ITEMS, PEOPLE, SAMPLE, Dataset
 from evaluation.data.rules import RATE
 from evaluation.data.tables import TABLES
 
@@ -25,7 +25,7 @@ RATES = frozenset({RATE, SAMPLE})
 def compared(dataset: Dataset) -> frozenset[str]:
     """Indicators that estimates compare between regions."""
     doses = dataset.doses
-    inputs = {*doses["indicator"], *doses["denominator"], *COVARIATES.values()}
+    inputs = {*doses["indicator"], *doses["denominator"], *dataset.conditions}
     return RATES | inputs | {*ITEMS, INDEX, PEOPLE}
 
 
@@ -45,12 +45,12 @@ def of_set(dataset: Dataset, region_set: str) -> Dataset:
 
 
 def lineage(dataset: Dataset, region: str) -> list[str]:
-    """A region, the one it belongs to, and so on; ends with the nation."""
+    """A region, the one it belongs to, and so on; ends with the whole."""
     parents = dataset.regions.set_index("code")["parent_code"]
     found = [region]
     while parents.get(found[-1], ""):
         found.append(parents[found[-1]])
-    return found if NATION in found else [*found, NATION]
+    return found if dataset.whole in found else [*found, dataset.whole]
 
 
 class Slicer:
@@ -61,7 +61,7 @@ class Slicer:
 
     def of_study(self) -> Dataset:
         """See :func:`of_study`."""
-        return self._slice([NATION])
+        return self._slice([self.dataset.whole])
 
     def of_region(self, region: str) -> Dataset:
         """See :func:`of_region`."""
@@ -70,7 +70,7 @@ class Slicer:
 
     def of_set(self, region_set: str) -> Dataset:
         """See :func:`of_set`; every set rests on the same."""
-        return self._slice([NATION], rates=True)
+        return self._slice([self.dataset.whole], rates=True)
 
     @cached_property
     def _panel_regions(self) -> frozenset[str]:

@@ -40,6 +40,9 @@ TABLES = (
     "contradictions",
     "doses",
     "part_whole",
+    "levels",
+    "bands",
+    "covariates",
 )
 LARGEST = 256_000_000  # bytes of one file; 300,000 facts are about 50 million
 LARGEST_DESCRIPTOR = 4_000_000

@@ -9,7 +9,7 @@ from evaluation.base.text import LANGUAGES
 from evaluation.report import chain, effect, governance, inputs, level, quality, targets, value
 from evaluation.report.blocks import Paragraph, Section, Title
 from evaluation.report.overview import OVERVIEW
-from evaluation.report.page import NATION, Context, Writer
+from evaluation.report.page import Context, Writer
 from evaluation.report.quality import record
 from evaluation.study import Study
 
@@ -46,13 +46,13 @@ def open_report(
 
     Raises
     ------
-    KepuError : the region is not in ``regions.csv``, is the nation, or the language is unknown.
+    KepuError : the region is not in ``regions.csv``, is the whole, or the language is unknown.
     """
-    codes = study.dataset.regions.set_index("code")["level"]
-    if region not in codes.index:
+    if region not in set(study.dataset.regions["code"]):
         raise KepuError(f"Region '{region}' is not in regions.csv; 'kepu list regions' shows all.")
-    if codes[region] == "nation":
-        raise KepuError("The nation has no regional report; use the overview notebook.")
+    if region == study.dataset.whole:
+        told = f"Region '{region}' is the whole, which has no regional report"
+        raise KepuError(f"{told}; use the overview notebook.")
     writer = _writer(study, language)
     return Context(study, region, writer, date, first_year, provenance or {})
 
@@ -78,7 +78,7 @@ def open_overview(
         known = ", ".join(sorted(sets["set"].unique()))
         raise KepuError(f"Region set '{region_set}' is not in region_sets.csv; known: {known}.")
     writer = _writer(study, language)
-    return Context(study, NATION, writer, date, first_year, provenance or {}, codes)
+    return Context(study, study.dataset.whole, writer, date, first_year, provenance or {}, codes)
 
 
 def _writer(study: Study, language: str) -> Writer:

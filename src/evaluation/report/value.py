@@ -20,7 +20,6 @@ from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section,
 from evaluation.report.page import (
     DASH,
     MILLION,
-    NATION,
     Context,
     View,
     Writer,
@@ -91,7 +90,7 @@ def nation_funds(context: Context) -> Markup:
     """The latest national funds per head, for comparison; empty where none are published."""
     funds = context.study.value.funds
     if len(funds):
-        funds = funds[(funds["region_code"] == NATION) & (funds["item"] == "raised")]
+        funds = funds[(funds["region_code"] == context.whole) & (funds["item"] == "raised")]
     if funds.empty or funds["per_head"].isna().all():
         return Markup("")
     return raised(context, "value.spent.nation", funds.dropna(subset="per_head").iloc[-1])
@@ -447,7 +446,7 @@ TRUTHS = {"none": (0.0, 0.0, 0.0), "known": (0.02, 0.25, 0.1)}
 def spending(page: Context) -> View:
     """National funds by year, as printed, per head in constant prices, and their parts."""
     w, funds = page.writer, page.study.value.funds
-    nation = funds[funds["region_code"] == NATION]
+    nation = funds[funds["region_code"] == page.whole]
     wide = nation.pivot(index="end", columns="item", values="fact_id")
     real = nation.set_index("fact_id")["per_head"]
     rows = []
