@@ -50,7 +50,7 @@ class Region:
     short_zh: str
 
 
-WHOLE = Level("nation", "整体", "whole", "wholes")
+WHOLE = Level("whole", "整体", "whole", "wholes")
 
 
 @dataclass(frozen=True)
@@ -225,8 +225,8 @@ def rows(plan: Plan) -> dict[str, list[dict[str, Any]]]:
         "regions": [whole, *regions],
         "region_sets": [{"set": PRIMARY, "code": each.code} for each in plan.regions],
         "levels": [
-            _level(plan.whole_level, analysed=0, survey_as=""),
-            _level(plan.level, analysed=1, survey_as=""),
+            _level(plan.whole_level, analysed="false"),
+            _level(plan.level, analysed="true"),
         ],
         "sources": [source],
         "waves": list(_waves(plan)),
@@ -239,10 +239,10 @@ def _region(region: Region, level: str) -> dict[str, Any]:
     return {**names, "level": level}
 
 
-def _level(level: Level, analysed: int, survey_as: str) -> dict[str, Any]:
+def _level(level: Level, analysed: str) -> dict[str, Any]:
     return {
         "level": level.key, "name_zh": level.name_zh, "name_en": level.name_en,
-        "plural_en": level.plural_en, "survey_as": survey_as, "analysed": analysed,
+        "plural_en": level.plural_en, "analysed": analysed,
     }  # fmt: skip
 
 

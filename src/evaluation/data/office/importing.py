@@ -380,7 +380,7 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
     tables = before.tables
     facts, ids = _facts(preview, tables["facts"], {b.name: b for b in books})
     used = {figure.source for figure in preview.figures}
-    new = {name: [] for name in ("sources", "indicators", "units", "doses")}
+    new = {name: [] for name in ("sources", "indicators", "units", "covariates")}
     known = set(tables["sources"]["source_id"])
     for book in books:
         source = f"FILE_{book.sha256[:16]}"
@@ -394,6 +394,11 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
     standard = _standard()
     for key in sorted(measured - set(tables["indicators"]["indicator"])):
         new["indicators"].append(standard[key])
+    declared = set(tables["covariates"]["indicator"])
+    new["covariates"] = [
+        row for row in vocabulary.table("covariates")
+        if row["indicator"] in measured and row["indicator"] not in declared
+    ]  # fmt: skip
     doses = _doses(measured, tables["doses"])
     units = {row["unit"] for row in new["indicators"]} | set(doses["unit"])
     new["units"] = [
