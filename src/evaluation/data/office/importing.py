@@ -312,7 +312,7 @@ def _compare(preview: Preview, before: contract.Package) -> None:
             preview.same += 1
         elif not found:
             kept.append(figure)
-        elif len(found) == 1 and titles.get(found[0]["source_id"]) == figure.file:
+        elif len(found) == 1 and titles.get(found[0]["source_id"]) == write.guarded(figure.file):
             fact = found[0]
             kept.append(replace(figure, status=CHANGED, fact_id=fact["fact_id"], before=fact["value"]))
         else:
@@ -387,7 +387,7 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
         if source in used and source not in known:
             known.add(source)
             new["sources"].append({
-                "source_id": source, "title": book.name, "publisher": options.organisation,
+                "source_id": source, "title": write.guarded(book.name), "publisher": options.organisation,
                 "date": options.date, "grade": options.grade, "note": f"SHA-256 {book.sha256}",
             })  # fmt: skip
     measured = set(facts["indicator"])
@@ -456,8 +456,8 @@ def _fact(figure: Figure, preview: Preview) -> dict[str, str]:
         "indicator": raw.indicator, "series": raw.indicator, "group": "",
         "value": figure.value.value, "unit": figure.unit, "kind": figure.kind,
         "comparator": figure.value.comparator, "source_id": figure.source,
-        "locator": f"{sheet}{cell}", "figure_as_written": figure.value.as_written,
-        "corroborated": "1", "note": raw.note, "caveats": "",
+        "locator": f"{sheet}{cell}", "figure_as_written": write.guarded(figure.value.as_written),
+        "corroborated": "1", "note": write.guarded(raw.note), "caveats": "",
     }  # fmt: skip
 
 

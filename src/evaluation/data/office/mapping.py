@@ -11,6 +11,7 @@ from evaluation.base.errors import DataError, KepuError, Violation
 from evaluation.base.files import MEGABYTE, read_text
 from evaluation.data.office.layout import Read
 from evaluation.data.office.vocabulary import Units, normal
+from evaluation.data.office.write import guarded, unguarded
 from evaluation.data.tables import MAPPING
 
 COLUMNS = ("kind", "sheet", "text", "means", "unit", "how", "suggestions")
@@ -59,7 +60,7 @@ def read(path: Path) -> list[Row]:
         raise DataError(faults)
     rows, faults = [], []
     for number, line in lines:
-        row = Row(*((line.get(name) or "").strip() for name in COLUMNS))
+        row = Row(*(unguarded((line.get(name) or "").strip()) for name in COLUMNS))
         rows.append(row)
         if row.kind not in KINDS:
             rule = f"'{row.kind}' is no kind of name"
@@ -111,7 +112,7 @@ def text(rows: list[Row]) -> str:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([getattr(row, name) for name in COLUMNS] for row in rows)
+    writer.writerows([guarded(getattr(row, name)) for name in COLUMNS] for row in rows)
     return stream.getvalue()
 
 

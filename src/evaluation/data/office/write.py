@@ -28,6 +28,11 @@ def guarded(text: str) -> str:
     return f"'{text}" if text.startswith(SIGNS) and not PLAIN.fullmatch(text) else text
 
 
+def unguarded(text: str) -> str:
+    """The text a guarded cell stands for."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(SIGNS) else text
+
+
 def table(frame: pd.DataFrame) -> bytes:
     """A table of text as the bytes of its file."""
     stream = io.StringIO(newline="")
