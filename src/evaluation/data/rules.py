@@ -44,6 +44,8 @@ def needs(**columns: str) -> Callable[[Rule], Rule]:
 
 def breaches(rows: pd.DataFrame, table: str, column: str, rule: str, remedy: str):
     """One violation a row; ``rule`` and ``remedy`` are formats filled from the row's columns."""
+    if rows.empty:  # as most are
+        return []
     return [
         Violation(f"{table}.csv", int(number), column, rule.format(**row), remedy.format(**row))
         for number, row in zip(rows.index, rows.to_dict("records"), strict=True)
@@ -67,6 +69,8 @@ def strange(frame: pd.DataFrame, column: str, known: Iterable[str]) -> pd.DataFr
     """Entries of a semicolon-separated column that are not ``known``, as :func:`exploded`."""
     known = set(known)
     odd = each(frame[column], lambda text: not known.issuperset(text.split(";")) and text != "")
+    if not odd.any():
+        return frame.iloc[:0].assign(entry="")
     rows = exploded(frame[odd.astype(bool)], column)
     return rows[~rows["entry"].isin(known)]
 
