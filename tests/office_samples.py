@@ -55,7 +55,10 @@ def figures(seed: int = 1) -> dict[tuple[str, int, str], float]:
     return found
 
 
-SPANS = ((5, 9), (600, 900), (6, 15), (6, 12), (3000, 9000), (300, 900), (300, 900), (5, 30), (300, 1200), (90, 400))  # fmt: skip
+SPANS = (
+    (5, 9), (600, 900), (6, 15), (6, 12), (3000, 9000), (300, 900), (300, 900), (5, 30),
+    (300, 1200), (90, 400),
+)  # fmt: skip
 
 
 def panel() -> dict[tuple[str, int, str], float]:
@@ -98,7 +101,10 @@ class Save:
         return list(self.makers)
 
     def __call__(self, layout: str, folder: Path) -> Path:
-        file = folder / f"{layout}.{'csv' if layout in TEXTS else 'tsv' if layout == 'tsv' else 'xlsx'}"
+        file = (
+            folder
+            / f"{layout}.{'csv' if layout in TEXTS else 'tsv' if layout == 'tsv' else 'xlsx'}"
+        )
         self.makers[layout](file)
         return file
 
@@ -112,7 +118,9 @@ def maker(function: Callable[[Path], None]) -> Callable[[Path], None]:
     return function
 
 
-def _text(file: Path, lines: list[list[str]], separator: str = ",", encoding: str = "utf-8") -> None:
+def _text(
+    file: Path, lines: list[list[str]], separator: str = ",", encoding: str = "utf-8"
+) -> None:
     with file.open("w", encoding=encoding, newline="") as stream:
         csv.writer(stream, delimiter=separator, lineterminator="\n").writerows(lines)
 
@@ -136,7 +144,9 @@ def _tsv(file: Path) -> None:
 def _wide_digits(file: Path) -> None:
     wide = str.maketrans("0123456789.", "０１２３４５６７８９．")
     head, *lines = rows()
-    _text(file, [head, *([name, *(cell.translate(wide) for cell in rest)] for name, *rest in lines)])
+    _text(
+        file, [head, *([name, *(cell.translate(wide) for cell in rest)] for name, *rest in lines)]
+    )
 
 
 @maker

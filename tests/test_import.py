@@ -25,7 +25,9 @@ def empty(tmp_path) -> Path:
 
 
 def take(file: Path, folder: Path, **options) -> importing.Preview:
-    return importing.prepare([cells.read(file)], folder, importing.Options(date="2026-01-01", **options))
+    return importing.prepare(
+        [cells.read(file)], folder, importing.Options(date="2026-01-01", **options)
+    )
 
 
 def keys(folder: Path) -> dict[tuple[str, str, str], float]:
@@ -36,8 +38,7 @@ def keys(folder: Path) -> dict[tuple[str, str, str], float]:
 
 
 EXPECTED = {
-    (code, str(year), indicator): value
-    for (code, year, indicator), value in panel().items()
+    (code, str(year), indicator): value for (code, year, indicator), value in panel().items()
 }
 
 
@@ -107,7 +108,11 @@ def test_the_source_of_a_fact_is_the_file_with_its_hash_and_place(empty, tmp_pat
     fact = dataset.facts.iloc[0]
     source = dataset.sources.set_index("source_id").loc[fact["source_id"]]
     assert book.sha256 in source["note"]
-    assert (source["title"], source["publisher"], source["date"]) == (file.name, "科协", "2026-01-01")
+    assert (source["title"], source["publisher"], source["date"]) == (
+        file.name,
+        "科协",
+        "2026-01-01",
+    )
     assert fact["locator"] == "sheet 盟市, cell C2"
 
 
@@ -169,7 +174,10 @@ def test_cells_that_are_no_figures_are_refused(header, cell, rule, empty, tmp_pa
         (["盟市,年份,志愿者", "包头,去年,5"], "'去年' is no period that is known"),
         (["盟市,志愿者", "包头,5", "乌海,6"], "neither row, header nor title names the period"),
         (["盟市,年份,志愿者,志愿者", "包头,2018,5,6"], "different figures for one region"),
-        (["代码,盟市,年份,志愿者", "150100,包头市,2018,5", "150300,乌海市,2018,6"], "are different regions"),
+        (
+            ["代码,盟市,年份,志愿者", "150100,包头市,2018,5", "150300,乌海市,2018,6"],
+            "are different regions",
+        ),
         (["盟市,年份,比例", "包头,2019,8.5"], "no national survey in '2019'"),
     ],
 )
@@ -189,7 +197,9 @@ def test_a_name_that_is_only_similar_is_asked_and_taken_once_a_person_decided(em
     mapping = importing.remember(preview)
     lines = mapping.read_text("utf-8")
     assert "indicator,,农村科技志愿者,,,asked,st_volunteers" in lines
-    mapping.write_text(lines.replace("农村科技志愿者,,,", "农村科技志愿者,mobile_museum_sets,套,"), "utf-8")
+    mapping.write_text(
+        lines.replace("农村科技志愿者,,,", "农村科技志愿者,mobile_museum_sets,套,"), "utf-8"
+    )
     again = take(file, empty)
     assert again.asked == []
     assert {f.raw.indicator for f in again.figures} == {"mobile_museum_sets", "st_volunteers"}
@@ -235,9 +245,19 @@ def test_a_cell_shown_in_percent_is_read_in_percent(empty, tmp_path):
 
 
 def test_totals_and_notes_are_left_out_and_said(empty, tmp_path):
-    lines = ["2018年各盟市科普人员,", "盟市,志愿者（人）", "包头市,5", "乌海市,7", "合计,12", "注：数据来自各盟市,"]
+    lines = [
+        "2018年各盟市科普人员,",
+        "盟市,志愿者（人）",
+        "包头市,5",
+        "乌海市,7",
+        "合计,12",
+        "注：数据来自各盟市,",
+    ]
     preview = take(csv_file(tmp_path, *lines), empty)
-    assert [(f.raw.region, f.raw.period.end) for f in preview.figures] == [("150200", "2018"), ("150300", "2018")]
+    assert [(f.raw.region, f.raw.period.end) for f in preview.figures] == [
+        ("150200", "2018"),
+        ("150300", "2018"),
+    ]
     assert any("'合计' is a total" in line for line in preview.reads[0].passed)
     assert preview.refused == []
 
@@ -246,7 +266,9 @@ def test_doses_are_declared_per_head_once_residents_are_known(empty, tmp_path):
     importing.apply(take(csv_file(tmp_path, "盟市,年份,志愿者", "包头市,2018,5000"), empty))
     [dose] = data.load(empty).doses.to_dict("records")
     assert (dose["denominator"], dose["unit"], dose["domain"]) == ("", "person", "volunteer")
-    importing.apply(take(csv_file(tmp_path, "盟市,年份,常住人口（万人）", "包头市,2018,270"), empty))
+    importing.apply(
+        take(csv_file(tmp_path, "盟市,年份,常住人口（万人）", "包头市,2018,270"), empty)
+    )
     [dose] = data.load(empty).doses.to_dict("records")
     assert (dose["denominator"], dose["unit"]) == ("population_resident", "person_per_10k")
 
@@ -272,14 +294,18 @@ def test_a_write_that_fails_leaves_all_as_it_was(empty, tmp_path, monkeypatch):
         swap(source, target)
 
     monkeypatch.setattr(importing.write.os, "replace", broken)
-    with pytest.raises(KepuError, match="No space left on device.*nothing was changed"):
+    with pytest.raises(KepuError, match=r"No space left on device.*nothing was changed"):
         importing.apply(preview)
-    after = {path.name: path.read_bytes() for path in empty.iterdir() if path.name != ".import.lock"}
+    after = {
+        path.name: path.read_bytes() for path in empty.iterdir() if path.name != ".import.lock"
+    }
     assert after == before and len(count) == 3
 
 
 def test_refused_rows_are_kept_with_their_reasons(empty, tmp_path):
-    importing.apply(take(csv_file(tmp_path, "盟市,年份,志愿者", "包头市,2018,5", "包头市,2020,=1+1"), empty))
+    importing.apply(
+        take(csv_file(tmp_path, "盟市,年份,志愿者", "包头市,2018,5", "包头市,2020,=1+1"), empty)
+    )
     rows = list(csv.DictReader((empty / "refused.csv").open(encoding="utf-8")))
     assert [(row["row"], row["text"]) for row in rows] == [("3", "'=1+1")]
     assert contract.check(empty) == []

@@ -28,8 +28,10 @@ FIRST = int(os.environ.get("KEPU_IMPORT_SEED", "20261127"))
 SLOWEST = 20.0  # seconds of one file
 Grid = list[list[str]]
 Change = Callable[[Grid, random.Random], None]
-JUNK = ("很多", "N/A", "#REF!", "8..7", "1e3", "--5", "12,34", "五", "x", "=1+1", "0x1F", "²", "٣", "None", "TRUE",
-        "2018年", "9" * 50, "\u202e5", "约", "5-", "(5)", "5人人")  # fmt: skip
+JUNK = (
+    "很多", "N/A", "#REF!", "8..7", "1e3", "--5", "12,34", "五", "x", "=1+1", "0x1F", "²", "٣",
+    "None", "TRUE", "2018年", "9" * 50, "\u202e5", "约", "5-", "(5)", "5人人",
+)  # fmt: skip
 HARMLESS: list[Change] = []
 HARMFUL: list[Change] = []
 
@@ -90,14 +92,20 @@ def wide_digits(grid: Grid, rng: random.Random) -> None:
 def thousands(grid: Grid, rng: random.Random) -> None:
     for row in body(grid):
         for column in figures(grid):
-            if row[column].isascii() and row[column].replace(".", "", 1).isdigit() and rng.random() < 0.5:
+            if (
+                row[column].isascii()
+                and row[column].replace(".", "", 1).isdigit()
+                and rng.random() < 0.5
+            ):
                 whole, dot, rest = row[column].partition(".")
                 row[column] = f"{int(whole):,}{dot}{rest}"
 
 
 @harmless
 def title(grid: Grid, rng: random.Random) -> None:
-    grid.insert(0, [rng.choice(["内蒙古自治区科普统计表", "附表3：各盟市情况", "科普数据填报（试行）"])])
+    grid.insert(
+        0, [rng.choice(["内蒙古自治区科普统计表", "附表3：各盟市情况", "科普数据填报（试行）"])]
+    )
 
 
 @harmless
@@ -186,13 +194,17 @@ def junk_cell(grid: Grid, rng: random.Random) -> None:
 @harmful
 def junk_name(grid: Grid, rng: random.Random) -> None:
     row = rng.choice(body(grid))
-    row[next(i for i in range(len(row)) if i not in figures(grid))] = rng.choice(["呼市", "", "某某市", "2018", "总体"])
+    row[next(i for i in range(len(row)) if i not in figures(grid))] = rng.choice(
+        ["呼市", "", "某某市", "2018", "总体"]
+    )
 
 
 @harmful
 def junk_header(grid: Grid, rng: random.Random) -> None:
     column = rng.choice(figures(grid))
-    grid[head(grid)][column] = rng.choice(["", "其他", "志愿人员数目", "2018", grid[head(grid)][column] + "增长率"])
+    grid[head(grid)][column] = rng.choice(
+        ["", "其他", "志愿人员数目", "2018", grid[head(grid)][column] + "增长率"]
+    )
 
 
 @harmful
@@ -281,7 +293,7 @@ def judge(file: Path, folder: Path, spoiled: bool) -> str:
     assert not lost or told or spoiled, f"{lost} figures lost without a word"
     importing.apply(preview)
     # The import has checked its result; to read it again from disk is most of the work.
-    if not lost or preview.refused[:1] and preview.refused[0].row % 8 == 0:
+    if not lost or (preview.refused and preview.refused[0].row % 8 == 0):
         assert preview.figures == [] or contract.check(folder) == []
     assert time.monotonic() - begun < SLOWEST
     return "less" if lost else "same"

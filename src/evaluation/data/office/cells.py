@@ -1,4 +1,4 @@
-"""Read an office's file into sheets of text: xlsx, xls, ods, csv and tsv, in the usual encodings."""
+"""Read an office's file into sheets of text: xlsx, xls, ods, csv and tsv in usual encodings."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ def _workbook(name: str, content: bytes, digest: str) -> Book:
     except calamine.PasswordError:
         raise KepuError(f"{name}: is protected by a password — save it without one") from None
     except (calamine.CalamineError, OSError, ValueError, KeyError) as error:
-        raise KepuError(f"{name}: is no workbook that can be read ({error}) — save it anew") from None
+        raise KepuError(
+            f"{name}: is no workbook that can be read ({error}) — save it anew"
+        ) from None
     if linked:
         note = "links to other workbooks; values are those stored when it was last saved"
         sheets[0].notes.append(note)
@@ -203,10 +205,8 @@ def _separated(path: Path, name: str, content: bytes) -> list[list[str]]:
 
 
 def _decoded(name: str, content: bytes) -> str:
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        tried = ("utf-16",)
-    else:
-        tried = ("utf-8-sig", "gb18030")
+    marked = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    tried = ("utf-16",) if marked else ("utf-8-sig", "gb18030")
     for encoding in tried:
         try:
             text = content.decode(encoding)
@@ -215,7 +215,9 @@ def _decoded(name: str, content: bytes) -> str:
         if "\x00" in text:
             break
         # Bytes of another encoding that pass as GB18030 give characters nobody has assigned.
-        odd = encoding == "gb18030" and any(unicodedata.category(c) in ("Co", "Cn") for c in set(text))
+        odd = encoding == "gb18030" and any(
+            unicodedata.category(c) in ("Co", "Cn") for c in set(text)
+        )
         if not odd:
             return text
     raise KepuError(

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,9 @@ class Plan:
 
 def standard() -> tuple[str, ...]:
     """Keys of the indicators every new package has."""
-    return tuple(row["indicator"] for row in vocabulary.table("vocabulary") if row["standard"] == "1")
+    return tuple(
+        row["indicator"] for row in vocabulary.table("vocabulary") if row["standard"] == "1"
+    )
 
 
 def create(folder: Path, plan: Plan) -> Path:
@@ -116,36 +118,49 @@ def check(plan: Plan) -> None:
     ------
     KepuError : with the rule and the remedy.
     """
-    known = {row["indicator"] for row in vocabulary.table("vocabulary")}
-    codes = [region.code for region in (plan.whole, *plan.regions)]
-    names = [region.name_zh for region in plan.regions]
-    faults = [
-        (not plan.regions, "no regions are given", "give a list, or take those of the national list"),
-        (len(codes) > MOST_REGIONS, f"{len(codes):,} regions are too many", "split the package"),
-        (len(set(codes)) < len(codes), f"the code {_first_twice(codes)} is there twice",
-         "give each region a code of its own"),
-        (len(set(names)) < len(names), f"the region {_first_twice(names)} is there twice",
-         "list each region once"),
-        (any(not CODE.fullmatch(code) for code in codes), "a code has other characters than letters, "
-         "digits, _ and -", "correct the codes"),
-        (len(set(plan.waves)) < 1, "no wave is given", "give the years of the surveys, as 2018,2020"),
-        (any(not 1990 <= wave <= 2100 for wave in plan.waves), "a wave is no year from 1990 to 2100",
-         "give the years of the surveys, as 2018,2020"),
-        (not set(plan.indicators) <= known, "unknown indicators "
-         f"{', '.join(sorted(set(plan.indicators) - known))}", f"choose from {', '.join(sorted(known))}"),
-        (not KEY.fullmatch(plan.level.key), f"'{plan.level.key}' is no key of a level",
-         "write a word of small letters, as league"),
-        (plan.level.key == plan.whole_level.key, f"the level {plan.level.key} is that of the whole",
-         "give the compared regions a level of their own"),
-        (not 1 <= plan.design_effect <= 100, f"the design effect {plan.design_effect:g} is not between "
-         "1 and 100", "give how much the variance exceeds that of a simple random sample"),
-        (any(not text.strip() or not text.isprintable() or text != text.strip() for region in
-             (plan.whole, *plan.regions) for text in (region.name_zh, region.name_en, region.short_zh)),
-         "a name is empty or cannot be printed", "give each region a name in both languages"),
-    ]  # fmt: skip
-    for wrong, rule, remedy in faults:
+    for wrong, rule, remedy in (*_faults_of_regions(plan), *_faults_of_design(plan)):
         if wrong:
             raise KepuError(f"The package cannot be made: {rule} — {remedy}")
+
+
+Faults = Iterator[tuple[bool, str, str]]
+
+
+def _faults_of_regions(plan: Plan) -> Faults:
+    regions = (plan.whole, *plan.regions)
+    codes, names = [each.code for each in regions], [each.name_zh for each in plan.regions]
+    remedy = "give a list, or take those of the national list"
+    yield not plan.regions, "no regions are given", remedy
+    yield len(codes) > MOST_REGIONS, f"{len(codes):,} regions are too many", "split the package"
+    for rule, texts in (("code", codes), ("region", names)):
+        twice = _first_twice(texts)
+        yield bool(twice), f"the {rule} {twice} is there twice", "list each region once"
+    odd = next((code for code in codes if not CODE.fullmatch(code)), None)
+    remedy = "write codes of letters, digits, _ and -"
+    yield odd is not None, f"'{odd}' is no code", remedy
+    texts = [text for each in regions for text in (each.name_zh, each.name_en, each.short_zh)]
+    bad = any(not text.isprintable() or text != text.strip() or not text for text in texts)
+    remedy = "give each region a name in both languages"
+    yield bad, "a name is empty or cannot be printed", remedy
+    level, whole = plan.level.key, plan.whole_level.key
+    rule = f"'{level}' is no key of a level"
+    yield not KEY.fullmatch(level), rule, "write a word of small letters, as league"
+    remedy = "give the compared regions a level of their own"
+    yield level == whole, f"the level {level} is that of the whole", remedy
+
+
+def _faults_of_design(plan: Plan) -> Faults:
+    remedy = "give the years of the surveys, as 2018,2020"
+    yield not plan.waves, "no wave is given", remedy
+    outside = any(not 1990 <= wave <= 2100 for wave in plan.waves)
+    yield outside, "a wave is no year from 1990 to 2100", remedy
+    known = {row["indicator"] for row in vocabulary.table("vocabulary")}
+    unknown = ", ".join(sorted(set(plan.indicators) - known))
+    remedy = f"choose from {', '.join(sorted(known))}"
+    yield bool(unknown), f"unknown indicators {unknown}", remedy
+    rule = f"the design effect {plan.design_effect:g} is not between 1 and 100"
+    remedy = "give how much the variance exceeds that of a simple random sample"
+    yield not 1 <= plan.design_effect <= 100, rule, remedy
 
 
 def _first_twice(texts: list[str]) -> str:
@@ -213,14 +228,16 @@ def rows(plan: Plan) -> dict[str, list[dict[str, Any]]]:
     chosen |= {row["indicator"] for row in vocabulary.table("vocabulary") if row["topic"] == "rate"}
     indicators = [row for row in vocabulary.table("vocabulary") if row["indicator"] in chosen]
     whole = {**_region(plan.whole, plan.whole_level.key), "parts": len(plan.regions)}
-    regions = [{**_region(each, plan.level.key), "parent_code": plan.whole.code} for each in plan.regions]
+    regions = [
+        {**_region(each, plan.level.key), "parent_code": plan.whole.code} for each in plan.regions
+    ]
     source = {
         "source_id": PLAN, "title": "Declared when the package was made / 建立数据包时声明",
         "publisher": plan.organisation, "grade": "B",
         "note": "Regions, waves and assumptions; the figures have sources of their own",
     }  # fmt: skip
     return {
-        "indicators": [{key: row[key] for key in _columns("indicators") if key in row} for row in indicators],
+        "indicators": [{key: row[key] for key in _columns("indicators")} for row in indicators],
         "units": vocabulary.table("units"),
         "regions": [whole, *regions],
         "region_sets": [{"set": PRIMARY, "code": each.code} for each in plan.regions],

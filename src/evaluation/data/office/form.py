@@ -38,7 +38,9 @@ def write(plan: Plan, file: Path, language: str = "both") -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=".kepu-") as parts:
             part = Path(parts) / file.name
-            book = xlsxwriter.Workbook(part, {"strings_to_formulas": False, "strings_to_urls": False})
+            book = xlsxwriter.Workbook(
+                part, {"strings_to_formulas": False, "strings_to_urls": False}
+            )
             _fill(_Form(book, plan, languages))
             book.close()
             part.rename(file)
@@ -133,7 +135,7 @@ def _name(text: str) -> str:
 
 
 def _years(form: _Form, topic: str) -> list[int]:
-    """Rates have the years of the surveys; what is counted every year has all from first to last."""
+    """Rates have the years of the surveys, what is counted all from the first to the last."""
     waves = sorted(set(form.plan.waves))
     return waves if topic == "rate" else list(range(waves[0], waves[-1] + 1))
 
@@ -197,7 +199,9 @@ def _validate(form: _Form, sheet: Any, listed: list[dict[str, str]], last: int) 
         whole = _is_whole(form, item)
         most = 100 if item["unit"] == "percent" else LARGEST
         label = form.both(form.units[item["unit"]], "label")
-        message = form.say("wrong_whole" if whole else "wrong_number", most=f"{most:,.0f}", unit=label)
+        message = form.say(
+            "wrong_whole" if whole else "wrong_number", most=f"{most:,.0f}", unit=label
+        )
         sheet.data_validation(HEADER, column, last, column, {
             "validate": "integer" if whole else "decimal", "criteria": "between",
             "minimum": 0, "maximum": most, "ignore_blank": True,

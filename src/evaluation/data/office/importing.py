@@ -1,9 +1,10 @@
-"""Bring figures of an office's files into a data package: what would change, then all or nothing."""
+"""Bring an office's figures into a data package: what would change, then all or nothing."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -26,6 +27,7 @@ from evaluation.data.tables import (
 )
 
 IDENTITY = ["region_code", "period_start", "period_end", "indicator", "series", "group", "kind"]
+SMALL = re.compile(r"0?\.\d+|[01](?:\.0+)?")  # a number from nought to one
 NEW, CHANGED, SAME = "new", "changed", "same"
 EMPTY = "no rows"  # what the contract says of a table without rows, as those of a new package
 
@@ -81,7 +83,15 @@ class Figure:
     @property
     def identity(self) -> tuple[str, ...]:
         raw = self.raw
-        return (raw.region, raw.period.start, raw.period.end, raw.indicator, raw.indicator, "", self.kind)
+        return (
+            raw.region,
+            raw.period.start,
+            raw.period.end,
+            raw.indicator,
+            raw.indicator,
+            "",
+            self.kind,
+        )
 
 
 @dataclass
@@ -225,9 +235,7 @@ def _figures(book: cells.Book, read: Read, meaning: Meaning, stated, units, prev
             preview.refused.append(_refusal(sheet, raw, fault.rule, fault.remedy))
             continue
         kind = "survey" if raw.indicator == package.RATE else "statistic"
-        preview.figures.append(
-            Figure(book.name, source, sheet.name, raw, value, target, kind)
-        )
+        preview.figures.append(Figure(book.name, source, sheet.name, raw, value, target, kind))
 
 
 def _unit_of(before: contract.Package) -> dict[str, str]:
@@ -244,13 +252,12 @@ def _fractions(read: Read, units: dict[str, str]) -> dict[int, tuple[str, str]]:
         if units[raw.indicator] == plausible.SHARE and raw.unit is None:
             plain.setdefault(raw.column, []).append(raw.text)
     rule = "all figures of the column are at most 1: they may be fractions and not percent"
-    remedy = "write % into the header or percent into the cells; or `%` or `fraction` as the unit of the mapping"
+    remedy = "write % into the header, or % or fraction as its unit into the mapping"
     return {
         column: (rule, remedy)
         for column, texts in plain.items()
-        if len(texts) > 1 and all(layout.NUMBER.fullmatch(t) and not t.endswith("%") and
-                                  abs(float(t.replace(",", "").replace("，", ""))) <= 1 for t in texts)
-    }  # fmt: skip
+        if len(texts) > 1 and all(SMALL.fullmatch(text) for text in texts)
+    }
 
 
 def _refusal(sheet: cells.Sheet, raw: Raw, rule: str, remedy: str) -> Refused:
@@ -270,7 +277,8 @@ def _once(preview: Preview) -> None:
             kept.append(group[0])
             continue
         there = "; ".join(
-            f"{f.file} {cells.place(_sheet(preview, f), f.raw.row, f.raw.column)}: {f.raw.text}" for f in group[:4]
+            f"{f.file} {cells.place(_sheet(preview, f), f.raw.row, f.raw.column)}: {f.raw.text}"
+            for f in group[:4]
         )
         rule = f"different figures for one region, period and indicator ({there})"
         for figure in group:
@@ -298,7 +306,9 @@ def _decimal(text: str) -> Decimal:
 def _compare(preview: Preview, before: contract.Package) -> None:
     """Tell new figures from those that are there, and from others for the same thing."""
     facts = before.tables["facts"]
-    titles = dict(zip(before.tables["sources"]["source_id"], before.tables["sources"]["title"], strict=True))
+    titles = dict(
+        zip(before.tables["sources"]["source_id"], before.tables["sources"]["title"], strict=True)
+    )
     wanted = {figure.identity for figure in preview.figures}
     there: dict[tuple[str, ...], list[dict[str, str]]] = {}
     keys = facts[IDENTITY].itertuples(index=False, name=None)
@@ -314,9 +324,12 @@ def _compare(preview: Preview, before: contract.Package) -> None:
             kept.append(figure)
         elif len(found) == 1 and titles.get(found[0]["source_id"]) == write.guarded(figure.file):
             fact = found[0]
-            kept.append(replace(figure, status=CHANGED, fact_id=fact["fact_id"], before=fact["value"]))
+            kept.append(
+                replace(figure, status=CHANGED, fact_id=fact["fact_id"], before=fact["value"])
+            )
         else:
-            rule = f"the package has {found[0]['value']} ({found[0]['fact_id']}, source {found[0]['source_id']})"
+            old = found[0]
+            rule = "the package has {value} ({fact_id}, source {source_id})".format(**old)
             remedy = "correct one of the two, or record both in contradictions.csv by hand"
             preview.refused.append(_refusal(_sheet(preview, figure), figure.raw, rule, remedy))
     preview.figures = kept
@@ -345,7 +358,9 @@ def _admit(preview: Preview, before, files: Files, books, options: Options) -> N
         preview.figures = [f for f in preview.figures if f.identity not in bad]
 
 
-def _breaches(result: Files, ids: dict[str, tuple[str, ...]]) -> dict[tuple[str, ...], tuple[str, str]]:
+def _breaches(
+    result: Files, ids: dict[str, tuple[str, ...]]
+) -> dict[tuple[str, ...], tuple[str, str]]:
     """Figures that break the contract; a breach of anything else is an error of its own."""
     read = contract.read(result)
     faults, bad = contract.breaches(read), {}
@@ -361,7 +376,9 @@ def _breaches(result: Files, ids: dict[str, tuple[str, ...]]) -> dict[tuple[str,
     return bad
 
 
-def _implausible(result: Files, ids: dict[str, tuple[str, ...]]) -> dict[tuple[str, ...], tuple[str, str]]:
+def _implausible(
+    result: Files, ids: dict[str, tuple[str, ...]]
+) -> dict[tuple[str, ...], tuple[str, str]]:
     dataset = package.load(result, checked_hash=result.hash)
     remedy = "correct it; or, where it is right, import with --yes-implausible"
     return {
@@ -386,10 +403,7 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
         source = f"FILE_{book.sha256[:16]}"
         if source in used and source not in known:
             known.add(source)
-            new["sources"].append({
-                "source_id": source, "title": write.guarded(book.name), "publisher": options.organisation,
-                "date": options.date, "grade": options.grade, "note": f"SHA-256 {book.sha256}",
-            })  # fmt: skip
+            new["sources"].append(_source(book, source, options))
     measured = set(facts["indicator"])
     standard = _standard()
     for key in sorted(measured - set(tables["indicators"]["indicator"])):
@@ -412,6 +426,14 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
     if "doses" in merged:
         preview.tables.append(f"{len(doses) - len(tables['doses'])} in doses")
     return {**merged, "facts": facts}, ids
+
+
+def _source(book: cells.Book, source: str, options: Options) -> dict[str, str]:
+    return {
+        "source_id": source, "title": write.guarded(book.name), "date": options.date,
+        "publisher": options.organisation, "grade": options.grade,
+        "note": f"SHA-256 {book.sha256}",
+    }  # fmt: skip
 
 
 def _appended(table: pd.DataFrame, rows: list[dict]) -> pd.DataFrame:
@@ -477,7 +499,8 @@ def _doses(measured: set[str], doses: pd.DataFrame) -> pd.DataFrame:
         if key not in declared:
             rows.append(wanted)
         elif wanted is per_head and all(
-            doses.loc[declared[key], name] == total[name] for name in ("denominator", "unit", "label_zh")
+            doses.loc[declared[key], name] == total[name]
+            for name in ("denominator", "unit", "label_zh")
         ):
             found = found.copy()
             for name in set(per_head) & set(found.columns):
@@ -526,11 +549,15 @@ def apply(preview: Preview) -> None:
     """
     if package_hash(preview.folder) != preview.hash:
         raise KepuError(f"{shown(preview.folder)} has changed since it was read — import again")
-    facts = next(r["path"] for r in read_descriptor(preview.folder)["resources"] if r["name"] == "facts")
+    facts = next(
+        r["path"] for r in read_descriptor(preview.folder)["resources"] if r["name"] == "facts"
+    )
     write.replace_all(preview.folder, contents(preview), last=facts)
 
 
 def remember(preview: Preview) -> Path:
-    """Write only the mapping, for a person to answer its questions; returns the file."""
-    write.replace_all(preview.folder, {MAPPING: mapping.text(preview.mapping).encode()}, last=MAPPING)
+    """Write only the mapping, for a person to answer its questions, and what was refused."""
+    files = {name: content for name, content in contents(preview).items()
+             if name in (MAPPING, REFUSED)}  # fmt: skip
+    write.replace_all(preview.folder, files, last=MAPPING)
     return preview.folder / MAPPING

@@ -122,7 +122,7 @@ def read(sheet: Sheet, meaning: Meaning) -> Read:
     _tell(columns, found, meaning)
     covered = _covered(sheet, start)
     for number in range(start, len(grid)):
-        _row(number, grid[number], columns, context, covered, meaning, found)  # noqa: E501
+        _row(number, grid[number], columns, context, covered, meaning, found)
     return found
 
 
@@ -271,7 +271,9 @@ def _headed_region(column: Column) -> Column:
     return Column(column.number, "region", column.text) if named else column
 
 
-def _column(number: int, path: list[str], cells: list[str], keys: list[int], meaning: Meaning) -> Column:
+def _column(
+    number: int, path: list[str], cells: list[str], keys: list[int], meaning: Meaning
+) -> Column:
     text = " / ".join(path)
     forms = {normal(part) for part in path}
     if number in keys:
@@ -325,7 +327,9 @@ def _indicator(names: list[str], meaning: Meaning) -> str:
     """
     if not names:
         return ""
-    whole = meaning.find("indicator", " / ".join(names)) or meaning.find("indicator", "".join(names))
+    whole = meaning.find("indicator", " / ".join(names)) or meaning.find(
+        "indicator", "".join(names)
+    )
     if whole:
         return whole
     neutral = words("neutral") | words("value")

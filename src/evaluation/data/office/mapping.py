@@ -51,7 +51,9 @@ def read(path: Path) -> list[Row]:
     if not path.exists():
         return []
     try:
-        reader = csv.DictReader(io.StringIO(read_text(path, 16 * MEGABYTE), newline=""), strict=True)
+        reader = csv.DictReader(
+            io.StringIO(read_text(path, 16 * MEGABYTE), newline=""), strict=True
+        )
         lines = [(reader.line_num, line) for line in reader]
     except csv.Error as error:
         raise KepuError(f"{path.name}: is no CSV ({error}) — correct it") from None

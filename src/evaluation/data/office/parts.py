@@ -145,7 +145,9 @@ def _styles(content: bytes) -> dict[int, tuple[int, bool]]:
 
     def start(tag: str, given: dict[str, str]) -> None:
         if tag == "numFmt":
-            codes[int(given["numFmtId"])] = re.sub(r'"[^"]*"|\\.|\[[^]]*\]', "", given["formatCode"])
+            codes[int(given["numFmtId"])] = re.sub(
+                r'"[^"]*"|\\.|\[[^]]*\]', "", given["formatCode"]
+            )
         elif tag == "cellXfs":
             within[0] = True
         elif tag == "xf" and within[0]:
@@ -243,7 +245,9 @@ def _ods_cell(place: str, look: Look, at: dict, given: dict[str, str]) -> None:
         far = (at["row"] + at["rows"]) * (at["column"] + repeated)
         if at["filled"] > MOST_CELLS or far > MOST_CELLS:
             raise KepuError(_too_large(place, at["row"] + at["rows"], at["column"] + repeated))
-        spots = [(at["row"] + i, at["column"] + j) for i in range(at["rows"]) for j in range(repeated)]
+        spots = [
+            (at["row"] + i, at["column"] + j) for i in range(at["rows"]) for j in range(repeated)
+        ]
         if kind == "percentage":
             look.shown.update(dict.fromkeys(spots, (-1, True)))
         if "formula" in given:

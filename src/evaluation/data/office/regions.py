@@ -11,7 +11,9 @@ from evaluation.data.office.create import Level, Region
 from evaluation.data.office.layout import HEADER
 from evaluation.data.office.vocabulary import normal, period, words
 
-ENGLISH = frozenset(map(normal, ("name_en", "english", "english name", "英文名称", "英文名", "英文")))
+ENGLISH = frozenset(
+    map(normal, ("name_en", "english", "english name", "英文名称", "英文名", "英文"))
+)
 SHORT = frozenset(map(normal, ("short_zh", "short", "short name", "简称")))
 NAMED = frozenset(map(normal, ("name_zh", "中文名称", "中文名")))
 
@@ -65,7 +67,9 @@ def national(code: str) -> list[Region]:
     """
     found = [_region(row) for row in vocabulary.table("national") if row["parent_code"] == code]
     if not found:
-        raise KepuError(f"the national list has no regions in '{code}' — give a list with --regions")
+        raise KepuError(
+            f"the national list has no regions in '{code}' — give a list with --regions"
+        )
     return found
 
 
@@ -86,7 +90,7 @@ def _by_name() -> dict[str, dict[str, str]]:
 
 
 def _short(name: str) -> str:
-    for word in vocabulary._suffixes():
+    for word in vocabulary.suffixes():
         if name.endswith(word) and len(name) - len(word) >= 2:
             return name.removesuffix(word)
     return name
@@ -118,17 +122,23 @@ def _rows(sheet: cells.Sheet) -> Iterator[dict[str, str]]:
         forms = [normal(cell) for cell in row]
         at = {}
         for column, form in enumerate(forms):
-            for kind, known in (
-                ("name", words("region") | NAMED), ("code", words("code")), ("en", ENGLISH), ("short", SHORT)
-            ):  # fmt: skip
+            for kind, known in _kinds():
                 if form in known:
                     at.setdefault(kind, column)
         if "name" in at:
             for line in sheet.rows[number + 1 :]:
-                found = {kind: line[column] if column < len(line) else "" for kind, column in at.items()}
+                found = {
+                    kind: line[column] if column < len(line) else "" for kind, column in at.items()
+                }
                 if _is_name(found["name"]):
                     yield found
             return
+
+
+def _kinds() -> list[tuple[str, frozenset[str]]]:
+    """Kinds of columns of a list of regions, with the words that head them."""
+    names = words("region") | NAMED
+    return [("name", names), ("code", words("code")), ("en", ENGLISH), ("short", SHORT)]
 
 
 def _is_name(text: str) -> bool:

@@ -10,9 +10,7 @@ from decimal import Decimal
 from evaluation.data.office import quantities
 from evaluation.data.office.vocabulary import Unit, Units
 
-PLAIN = re.compile(
-    r"([-+−]?)\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?\s*([^\d.,\s][^\d]*)?", re.A
-)
+PLAIN = re.compile(r"([-+−]?)\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?\s*([^\d.,\s][^\d]*)?", re.A)
 SIZE = re.compile("[十百千万亿]|thousand|million|billion", re.I)
 COMPARATORS = ("=", ">", ">=", "approx")
 LONGEST = 30  # characters of a number
@@ -63,7 +61,10 @@ def figure(text: str, unit: Unit | None, target: str, units: Units) -> Figure:
     number = Decimal(digits) * factor
     if factor > 1 and units.is_counted(target) and number != number.to_integral_value():
         # 1.23456万 of whole things has been rounded: the whole number next to it is about as good.
-        number, comparator = number.to_integral_value(), "approx" if comparator == "=" else comparator
+        number, comparator = (
+            number.to_integral_value(),
+            "approx" if comparator == "=" else comparator,
+        )
     value = digits if factor == 1 else format(number.normalize(), "f")
     written = "" if factor == 1 and not own else f"{text}{'' if own else stated.word}"
     return Figure(value, comparator, written if comparator == "=" else written or text, False)

@@ -26,9 +26,7 @@ ALIKE = 70.0  # of 100: what is less similar is not even suggested
 PUNCTUATION = re.compile(r"[\s_·•,，。、:：;；'\"“”‘’《》<>!！?？*#|]+")
 BRACKETS = re.compile(r"[(\[【〔（]([^()\[\]【】〔〕（）]*)[)\]】〕）]")
 UNIT_AFTER = re.compile(r"(?:计量)?(?:单位|unit)\s*[:：]\s*([^\s,，;；)）]+)", re.I)
-SPAN = re.compile(
-    r"(?<!\d)((?:19|20)\d\d)年?\s*[-—–~至到]+\s*((?:19|20)\d\d)年?(?!\d)"
-)
+SPAN = re.compile(r"(?<!\d)((?:19|20)\d\d)年?\s*[-—–~至到]+\s*((?:19|20)\d\d)年?(?!\d)")
 DATED = re.compile(
     r"(?<!\d)((?:19|20)\d\d)(?:\s*[-/.年]\s*(1[0-2]|0?[1-9])(?!\d)(?:\s*[-/.月]\s*"
     r"(?:3[01]|[12]\d|0?[1-9])(?!\d)日?)?月?)?(?:年(?:末|底|度|初)?|末|底)?(?!\d)"
@@ -134,8 +132,8 @@ class Units:
     def unit(self, key: str, word: str, factor: Decimal = Decimal(1)) -> Unit:
         """A unit of the package as one that was written, in ``factor`` of it."""
         base, own = self._package[key]
-        also = next((u.also for u in self._words.values() if u and u.base == base and u.factor == 1),
-                    frozenset())  # fmt: skip
+        same = (unit for unit in self._words.values() if unit and unit.base == base)
+        also = next((unit.also for unit in same if unit.factor == 1), frozenset())
         return Unit(word, base, factor * own, also)
 
     def knows(self, key: str) -> bool:
@@ -148,7 +146,9 @@ class Units:
         ``None`` where the two measure different things.
         """
         base, factor = self._package[target]
-        fits = base == unit.base or base in unit.also or ("*" in unit.also and base in self._counted)
+        fits = (
+            base == unit.base or base in unit.also or ("*" in unit.also and base in self._counted)
+        )
         return unit.factor / factor if fits else None
 
     def is_counted(self, target: str) -> bool:
@@ -161,14 +161,15 @@ class Units:
 
 
 def _unit_form(text: str) -> str:
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold()).strip().replace(",", "")
+    return (
+        re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold()).strip().replace(",", "")
+    )
 
 
 def split_unit(text: str, units: Units) -> tuple[str, Unit | None]:
     """A header without its unit, and the unit: in brackets, or after 单位： or unit:."""
-    if match := UNIT_AFTER.search(text):
-        if unit := units.word(match[1]):
-            return (text[: match.start()] + text[match.end() :]).strip("()（） "), unit
+    if (match := UNIT_AFTER.search(text)) and (unit := units.word(match[1])):
+        return (text[: match.start()] + text[match.end() :]).strip("()（） "), unit
     for match in BRACKETS.finditer(text):
         inner = re.sub(r"^(?:单位|unit)\s*[:：]?\s*", "", match[1].strip(), flags=re.I)
         if unit := units.word(inner):
@@ -302,7 +303,7 @@ def region_names(regions: pd.DataFrame) -> Names:
 def _variants(row: Mapping[str, str]) -> list[str]:
     chinese, short, english = row["name_zh"], row["short_zh"], row["name_en"]
     found = [row["code"], chinese, short, english, f"{chinese} / {english}"]
-    for suffix in _suffixes():
+    for suffix in suffixes():
         for name in (chinese, short):
             if name.endswith(suffix) and len(name) - len(suffix) >= 2:
                 found.append(name.removesuffix(suffix))
@@ -314,6 +315,6 @@ def _variants(row: Mapping[str, str]) -> list[str]:
 
 
 @cache
-def _suffixes() -> tuple[str, ...]:
+def suffixes() -> tuple[str, ...]:
     found = [row["word"] for row in table("words") if row["kind"] == "region_suffix"]
     return tuple(sorted(found, key=len, reverse=True))

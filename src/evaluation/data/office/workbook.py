@@ -74,7 +74,10 @@ def _sheets(book, package: contract.Package, descriptor: str) -> None:
     formats: dict[int, object] = {}
     for name, frame in package.tables.items():
         sheet = book.add_worksheet(name)
-        kinds = {each["name"]: each["type"] for each in contract.own_schemas().get(name, {}).get("fields", ())}
+        kinds = {
+            each["name"]: each["type"]
+            for each in contract.own_schemas().get(name, {}).get("fields", ())
+        }
         for column, title in enumerate(frame.columns):
             sheet.write_string(0, column, title, head)
         sheet.freeze_panes(1, 1)
@@ -104,7 +107,9 @@ def _cell(book, sheet, place: tuple[int, int], text: str, numeric: bool, formats
 
 def is_package(book: cells.Book) -> bool:
     """Whether a workbook holds the tables of a package and not an office's figures."""
-    return any(sheet.name == KEY and sheet.rows and "fact_id" in sheet.rows[0] for sheet in book.sheets)
+    return any(
+        sheet.name == KEY and sheet.rows and "fact_id" in sheet.rows[0] for sheet in book.sheets
+    )
 
 
 def tables(book: cells.Book) -> dict[str, pd.DataFrame]:
@@ -124,8 +129,16 @@ def tables(book: cells.Book) -> dict[str, pd.DataFrame]:
             rule = "a column has no name, or one that is there twice"
             faults.append(Violation(place, 1, "", rule, "name each column once"))
             continue
-        faults += [Violation(place, row + 1, head[column] if column < len(head) else "", rule,
-                             "write the value itself") for (row, column), rule in sheet.faults.items()]
+        faults += [
+            Violation(
+                place,
+                row + 1,
+                head[column] if column < len(head) else "",
+                rule,
+                "write the value itself",
+            )
+            for (row, column), rule in sheet.faults.items()
+        ]
         rows = {
             number: [*row, *[""] * (len(head) - len(row))]
             for number, row in enumerate(sheet.rows[1:], 2) if any(row)
@@ -161,7 +174,9 @@ def merge(book: cells.Book, folder: Path) -> Merged:
     for name, table in own.items():
         if name not in names:
             continue
-        frame, merged.counts[name], rows[names[name]] = _joined(before.tables.get(name), table, name)
+        frame, merged.counts[name], rows[names[name]] = _joined(
+            before.tables.get(name), table, name
+        )
         contents[names[name]] = write.table(frame)
     faults = contract.breaches(contract.read(files_of(folder, contents)))
     if faults:
@@ -222,7 +237,7 @@ def _located(fault: Violation, book: cells.Book, rows, names: dict[str, str]) ->
 
 
 def tidy(root: Path) -> str:
-    """The facts of a package with names beside their keys, as CSV no spreadsheet takes for formulas.
+    """The facts of a package with names beside their keys, as CSV without formulas.
 
     Raises
     ------
@@ -232,7 +247,10 @@ def tidy(root: Path) -> str:
     if faults := contract.breaches(package):
         raise DataError(faults)
     facts = package.tables["facts"]
-    for table, key, column in (("regions", "code", "region_code"), ("indicators", "indicator", "indicator")):
+    for table, key, column in (
+        ("regions", "code", "region_code"),
+        ("indicators", "indicator", "indicator"),
+    ):
         names = package.tables[table].set_index(key)
         for language in ("zh", "en"):
             label = f"{'name' if table == 'regions' else 'label'}_{language}"
@@ -240,5 +258,7 @@ def tidy(root: Path) -> str:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(facts.columns)
-    writer.writerows([write.guarded(str(cell)) for cell in row] for row in facts.to_numpy().tolist())
+    writer.writerows(
+        [write.guarded(str(cell)) for cell in row] for row in facts.to_numpy().tolist()
+    )
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""Write what an import decided: the package's tables, its mapping and what was refused, or nothing."""
+"""Write what an import decided: tables, mapping and what was refused, or nothing."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ def replace_all(root: Path, contents: dict[str, bytes], last: str) -> None:
         raise KepuError(f"{shown(root)}: another import is under way — wait for its end") from None
     except OSError as error:
         reason = error.strerror or error
-        raise KepuError(f"{shown(root)} cannot be written ({reason}) — nothing was changed") from None
+        raise KepuError(
+            f"{shown(root)} cannot be written ({reason}) — nothing was changed"
+        ) from None
 
 
 def _swap(root: Path, contents: dict[str, bytes], last: str) -> None:
