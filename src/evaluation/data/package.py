@@ -14,7 +14,7 @@ from evaluation.base.errors import DataError
 from evaluation.base.results import Spoken, figures, say, whole
 from evaluation.base.text import t
 from evaluation.data import contract
-from evaluation.data.rules import BARRED, RATE, flagged
+from evaluation.data.rules import BARRED, RATE, each, flagged
 from evaluation.data.tables import TABLES, Files, read_files
 
 if TYPE_CHECKING:
@@ -315,7 +315,7 @@ def _column(table: pd.DataFrame, field: dict[str, Any]) -> pd.Series:
 
 
 def _dated(facts: pd.DataFrame) -> pd.DataFrame:
-    year = facts["period_end"].str[:4]
+    year = each(facts["period_end"], lambda period: period[:4])
     return facts.assign(year=pd.to_numeric(year.where(year != "")).astype("Int64"))
 
 
