@@ -130,12 +130,6 @@ FORM = Annotated[
         "--format", help="csv, sdmx-csv, tidy-xlsx, or package-xlsx, which kepu import takes again."
     ),
 ]
-    str,
-    typer.Option(
-        "--format",
-        help="csv, sdmx-csv, tidy-xlsx, or package-xlsx: a workbook that kepu import takes.",
-    ),
-]
 THRESHOLD = Annotated[
     float | None,
     typer.Option(min=2, help="Withhold counts of people under it.  [default: the package's own]"),
