@@ -119,8 +119,9 @@ def proposals(path: Path | str, data: Path | str | Dataset = "data", date: str =
 
     Raises
     ------
-    KepuError : the document cannot be read, see :func:`readers.text_of`; ``date`` is no date; the
-        package has no indicators or units.
+    KepuError : the document cannot be read, see
+        :func:`evaluation.data.office.readers.text_of`; ``date`` is no date; the package has no
+        indicators or units.
     """
     periods.checked(date)
     matcher = data if isinstance(data, Dataset) else _tables(Path(data))
