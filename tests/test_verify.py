@@ -159,7 +159,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(KepuError, match="no source names a document that stands in"):
         verify.verify(facts, SOURCES, tmp_path)
     (tmp_path / "a.md").write_bytes(b"\xff\xff\xff")
-    with pytest.raises(KepuError, match="neither UTF-8 nor GB18030"):
+    with pytest.raises(KepuError, match="no text in UTF-8, UTF-16 or GB18030"):
         verify.verify(facts, SOURCES.assign(file="a.md"), tmp_path)
     (tmp_path / "a.exe").touch()
     with pytest.raises(KepuError, match="of no kind that is read here"):

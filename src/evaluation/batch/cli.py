@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from evaluation.base.errors import FAILED, USAGE, KepuError, interrupted, tell
-from evaluation.batch import cli_trace
+from evaluation.batch import cli_propose, cli_trace
 
 # ------------------------------------------------------------------------------------------
 # ``kepu estimate``, ``calibrate`` and ``recover``: one estimate, and how far to trust a model.
@@ -506,4 +506,5 @@ def _root() -> Path:
     return find_root()
 
 
+cli_propose.register(app)
 cli_trace.register(app)
