@@ -111,6 +111,14 @@ def test_short_lines_between_empty_ones_are_headings():
     assert [words for _, words in document(text).headings] == ["第一部分的名字", "另一个名字"]
 
 
+def test_a_place_that_was_only_guessed_is_no_ground_for_a_reproach():
+    text = "标题\n副题\n开头一句。\n甲部分\n培训12人。\n乙部分\n受益34人。"
+    assert [words for _, words in document(text).headings] == ["甲部分", "乙部分"]
+    found = look("34人", "Section 1", text)
+    assert (found.status, found.located) == ("found", False)
+    assert look("34人", "Section 2", text).located is True
+
+
 def test_a_missing_figure_is_told_with_what_stands_there_instead():
     assert look("49个", "Section 1").hint == "line 7 has '４９套、120个站点'"
     assert look("51个").hint == "the number 51 is not in the document"

@@ -70,6 +70,16 @@ class Document:
         Markdown headings of the highest level that has two or more; else lines numbered as
         headings are; else short lines between empty ones that are no sentences.
         """
+        return self._marked or self._set_apart()
+
+    @cached_property
+    def guessed(self) -> bool:
+        """Whether the headings are only lines that look so, and a section by number may be off."""
+        return not self._marked
+
+    @cached_property
+    def _marked(self) -> list[tuple[int, str]]:
+        """Headings by the marks of Markdown or by their own numbers."""
         levels: dict[int, list[tuple[int, str]]] = {}
         for found in MARKDOWN.finditer(self.text):
             levels.setdefault(len(found[1]), []).append((found.start(), found[2].strip()))
@@ -78,19 +88,22 @@ class Document:
                 return levels[level]
         numbered = [(f.start(), f[1].strip()) for f in NUMBERED.finditer(self.text)]
         numbered = [found for found in numbered if not SENTENCE.search(found[1][3:])]
-        return numbered if len(numbered) > 1 else self._set_apart()
+        return numbered if len(numbered) > 1 else []
 
     def _set_apart(self) -> list[tuple[int, str]]:
-        found, place = [], 0
+        """Short lines that stand apart; those before the first sentence are the title."""
+        found, place, begun = [], 0, False
         lines = self.text.split("\n")
         spaced = lines.count("") * 4 > len(lines)  # else its paragraphs follow each other closely
         for number, line in enumerate(lines):
             words = line.strip()
             around = (*lines[max(number - 1, 0) : number], *lines[number + 1 : number + 2])
             apart = not any(each.strip() for each in around)
-            alone = number and (apart if spaced else not re.search(r"\d", words))
-            if alone and 2 <= len(words) <= LONGEST_HEADING and not SENTENCE.search(words):
+            alone = apart if spaced else not re.search(r"\d", words)
+            short = 2 <= len(words) <= LONGEST_HEADING and not SENTENCE.search(words)
+            if begun and alone and short:
                 found.append((place, words))
+            begun = begun or bool(words and not short)
             place += len(line) + 1
         return found
 
