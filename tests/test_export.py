@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from typer.testing import CliRunner
 
 from evaluation.base.errors import KepuError
 from evaluation.batch.cli import app
+from evaluation.data.contract import check
 from evaluation.data.office import export, protect
-from evaluation.data.package import Dataset
+from evaluation.data.package import Dataset, load
+from evaluation.data.tables import package_hash
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 TEXT = {name: str for name in export.CODEBOOK if name not in ("value", "proxy", "withheld")}
@@ -194,3 +197,25 @@ def test_the_command_says_what_it_wrote_and_withheld(tmp_path):
     run = CliRunner().invoke(app, ["export", *given, "--format", "sdmx-csv"])
     assert run.exit_code == 0, run.output
     assert "sdmx.csv" in run.stdout and "counts of people under 10 are withheld" in run.stdout
+
+
+def test_a_package_that_declares_a_threshold_shows_no_small_number_anywhere(tmp_path):
+    """What is withheld is left out where a package is read: no page, figure or estimate has it."""
+    copy = tmp_path / "data"
+    shutil.copytree(DATA, copy, ignore=shutil.ignore_patterns("simulated"))
+    descriptor = (copy / "datapackage.json").read_text("utf-8")
+    listed = descriptor.replace('"recommend_locks"', '"recommend_locks", "small_number_threshold"')
+    (copy / "datapackage.json").write_text(listed, "utf-8")
+    table = copy / "assumptions.csv"
+    width = table.read_text("utf-8").partition("\n")[0].count(",")
+    row = "A99,small_number_threshold,all,,10,保密,Confidential," + "," * (width - 7)
+    table.write_text(table.read_text("utf-8") + row + "\n", "utf-8")
+    assert check(copy) == []
+    whole = load(copy, package_hash(copy), complete=True)
+    shown = load(copy, package_hash(copy))
+    gone = set(whole.facts["fact_id"]) - set(shown.facts["fact_id"])
+    small = whole.facts[(whole.facts["unit"] == "person") & whole.facts["value"].between(1, 9)]
+    assert gone >= set(small["fact_id"]) and "F14686" in gone
+    assert not any(gone & set(ids.split(";")) for ids in shown.contradictions["fact_ids"])
+    hidden = export.tidy(protect.protected(whole, 10)).query("withheld")
+    assert set(hidden["fact_id"]) == gone

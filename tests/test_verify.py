@@ -111,6 +111,14 @@ def test_short_lines_between_empty_ones_are_headings():
     assert [words for _, words in document(text).headings] == ["第一部分的名字", "另一个名字"]
 
 
+def test_a_place_that_was_only_guessed_is_no_ground_for_a_reproach():
+    text = "标题\n副题\n开头一句。\n甲部分\n培训12人。\n乙部分\n受益34人。"
+    assert [words for _, words in document(text).headings] == ["甲部分", "乙部分"]
+    found = look("34人", "Section 1", text)
+    assert (found.status, found.located) == ("found", False)
+    assert look("34人", "Section 2", text).located is True
+
+
 def test_a_missing_figure_is_told_with_what_stands_there_instead():
     assert look("49个", "Section 1").hint == "line 7 has '４９套、120个站点'"
     assert look("51个").hint == "the number 51 is not in the document"
@@ -159,7 +167,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(KepuError, match="no source names a document that stands in"):
         verify.verify(facts, SOURCES, tmp_path)
     (tmp_path / "a.md").write_bytes(b"\xff\xff\xff")
-    with pytest.raises(KepuError, match="neither UTF-8 nor GB18030"):
+    with pytest.raises(KepuError, match="no text in UTF-8, UTF-16 or GB18030"):
         verify.verify(facts, SOURCES.assign(file="a.md"), tmp_path)
     (tmp_path / "a.exe").touch()
     with pytest.raises(KepuError, match="of no kind that is read here"):

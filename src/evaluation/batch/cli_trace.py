@@ -112,7 +112,7 @@ def _package_changes(old: Path, new: Path) -> tuple[Any, list[str]]:
     from evaluation.data import package
     from evaluation.data.office import differences
 
-    changes = differences.compare(package.load(old), package.load(new))
+    changes = differences.compare(*(package.load(path, complete=True) for path in (old, new)))
     counts = differences.counted(changes)
     told = [
         f"{table}: " + ", ".join(f"{count:,} {what}" for what, count in of.items() if count)
@@ -170,10 +170,11 @@ def _json(value: Any) -> None:
 
 
 def _dataset(data: Path | None) -> Any:
+    """The whole package, for these commands serve the office that made it."""
     from evaluation.batch.plan import find_root
     from evaluation.data import package
 
-    return package.load(find_root() / "data" if data is None else data)
+    return package.load(find_root() / "data" if data is None else data, complete=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -14,7 +14,9 @@ from evaluation.base.errors import DataError
 from evaluation.base.results import Spoken, figures, say, whole
 from evaluation.base.text import t
 from evaluation.data import contract
+from evaluation.data.office import protect
 from evaluation.data.rules import BARRED, RATE, each, flagged
+from evaluation.data.rules import SAMPLE as SAMPLE
 from evaluation.data.tables import TABLES, Files, read_files
 
 if TYPE_CHECKING:
@@ -43,9 +45,6 @@ ITEMS = {
     "kepu_plus_pilot_fund": ("pilots", "facility"),
     "spend_activities": ("activities", "activity"),
 }
-
-
-SAMPLE = "survey_sample_valid"
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,14 +254,20 @@ def hold(dataset: Dataset) -> None:
     _held[dataset.hash] = dataset
 
 
-def load(path: str | Path | Files = "data", checked_hash: str = "") -> Dataset:
+def load(
+    path: str | Path | Files = "data", checked_hash: str = "", complete: bool = False
+) -> Dataset:
     """Read the data package at ``path`` and check its contract.
+
+    Where the package declares a ``small_number_threshold``, facts that tell of fewer people are
+    left out, and those that would tell them.
 
     Parameters
     ----------
     path : folder with ``datapackage.json`` and its tables, or its files as they were read.
     checked_hash : hash of a package that has been checked before; a package of the same hash is
         not checked again.
+    complete : with the facts that are left out: for the office alone.
 
     Raises
     ------
@@ -271,7 +276,7 @@ def load(path: str | Path | Files = "data", checked_hash: str = "") -> Dataset:
     """
     files = path if isinstance(path, Files) else read_files(Path(path))
     root, digest = files.root, files.hash
-    if digest in _held:
+    if digest in _held and not complete:
         # Copies on write: what a caller does to its tables leaves the ones held as they are.
         held = _held[digest]
         return replace(held, root=root, **{n: getattr(held, n).copy(deep=False) for n in TABLES})
@@ -283,7 +288,8 @@ def load(path: str | Path | Files = "data", checked_hash: str = "") -> Dataset:
         raise DataError(violations)
     frames = {name: _typed(name, package) for name in TABLES}
     frames["facts"] = _dated(frames["facts"])
-    return Dataset(root=root, hash=digest, simulated=package.simulated, **frames)
+    dataset = Dataset(root=root, hash=digest, simulated=package.simulated, **frames)
+    return dataset if complete else protect.without(dataset)
 
 
 def _typed(table: str, package: contract.Package) -> pd.DataFrame:

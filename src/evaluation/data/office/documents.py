@@ -16,10 +16,10 @@ from pathlib import Path
 import pandas as pd
 
 from evaluation.base.errors import DataError, KepuError, Violation, shown
+from evaluation.data.office.readers import text_of
 from evaluation.data.tables import parse
 
 MAPPING = "documents.csv"
-LARGEST = 64_000_000  # bytes of one document
 REMEDY = f"write source_id,file into {MAPPING}, or the column file into sources.csv"
 # Signs that look alike and are written one for another; each stands for one sign, so that a place
 # in the text as it is read is a place in the text as it is written.
@@ -70,6 +70,16 @@ class Document:
         Markdown headings of the highest level that has two or more; else lines numbered as
         headings are; else short lines between empty ones that are no sentences.
         """
+        return self._marked or self._set_apart()
+
+    @cached_property
+    def guessed(self) -> bool:
+        """Whether the headings are only lines that look so, and a section by number may be off."""
+        return not self._marked
+
+    @cached_property
+    def _marked(self) -> list[tuple[int, str]]:
+        """Headings by the marks of Markdown or by their own numbers."""
         levels: dict[int, list[tuple[int, str]]] = {}
         for found in MARKDOWN.finditer(self.text):
             levels.setdefault(len(found[1]), []).append((found.start(), found[2].strip()))
@@ -78,17 +88,22 @@ class Document:
                 return levels[level]
         numbered = [(f.start(), f[1].strip()) for f in NUMBERED.finditer(self.text)]
         numbered = [found for found in numbered if not SENTENCE.search(found[1][3:])]
-        return numbered if len(numbered) > 1 else self._set_apart()
+        return numbered if len(numbered) > 1 else []
 
     def _set_apart(self) -> list[tuple[int, str]]:
-        found, place = [], 0
+        """Short lines that stand apart; those before the first sentence are the title."""
+        found, place, begun = [], 0, False
         lines = self.text.split("\n")
+        spaced = lines.count("") * 4 > len(lines)  # else its paragraphs follow each other closely
         for number, line in enumerate(lines):
             words = line.strip()
             around = (*lines[max(number - 1, 0) : number], *lines[number + 1 : number + 2])
-            alone = number and not any(each.strip() for each in around)
-            if alone and 2 <= len(words) <= LONGEST_HEADING and not SENTENCE.search(words):
+            apart = not any(each.strip() for each in around)
+            alone = apart if spaced else not re.search(r"\d", words)
+            short = 2 <= len(words) <= LONGEST_HEADING and not SENTENCE.search(words)
+            if begun and alone and short:
                 found.append((place, words))
+            begun = begun or bool(words and not short)
             place += len(line) + 1
         return found
 
@@ -168,40 +183,8 @@ def _line(document: Document, number: int) -> Span | None:
 
 
 def read(path: Path) -> Document:
-    """Read one document.
-
-    Raises
-    ------
-    KepuError : no regular file, too large, of a kind that is not read, or no text in a known
-        encoding.
-    """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        known = ", ".join(READERS)
-        raise KepuError(f"{shown(path)} is of no kind that is read here ({known}) — convert it")
-    try:
-        if not path.is_file():
-            raise KepuError(f"{shown(path)} is no regular file — name a document")
-        if (size := path.stat().st_size) > LARGEST:
-            raise KepuError(f"{shown(path)} has {size:,} bytes, more than {LARGEST:,} — split it")
-        return Document(path.name, reader(path))
-    except OSError as error:
-        reason = error.strerror or error
-        raise KepuError(f"{shown(path)} cannot be read ({reason}) — name a document") from None
-
-
-def _text(path: Path) -> str:
-    """A text file in UTF-8 or, as Chinese offices save it, GB18030."""
-    content = path.read_bytes()
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return content.decode(encoding).replace("\r\n", "\n")
-        except UnicodeDecodeError:
-            continue
-    raise KepuError(f"{shown(path)} is neither UTF-8 nor GB18030 text — save it as UTF-8")
-
-
-READERS: dict[str, Callable[[Path], str]] = {".txt": _text, ".md": _text}
+    """Read one document; see :func:`evaluation.data.office.readers.text_of` for what is refused."""
+    return Document(path.name, text_of(path))
 
 
 def assigned(sources: pd.DataFrame, folder: Path) -> dict[str, list[Path]]:

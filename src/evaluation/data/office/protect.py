@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from evaluation.base.errors import KepuError
 from evaluation.data.office.suppress import Group, suppress
-from evaluation.data.package import SAMPLE, Dataset
-from evaluation.data.rules import GAIN, RATE
+from evaluation.data.rules import GAIN, RATE, SAMPLE
+
+if TYPE_CHECKING:  # the package itself leaves out what is withheld
+    from evaluation.data.package import Dataset
 
 PERSON = "person"  # base unit of counts of persons, a key of units.csv
 PARAMETER = "small_number_threshold"
@@ -48,6 +51,23 @@ def protected(dataset: Dataset, threshold: float) -> Dataset:
     texts = {name: facts[name].mask(hidden, "") for name in ("figure_as_written", "note")}
     kept = facts.assign(value=facts["value"].mask(hidden), withheld=hidden, **texts)
     return replace(dataset, facts=kept)
+
+
+def without(dataset: Dataset) -> Dataset:
+    """The package without the facts that its own threshold withholds; itself where it has none.
+
+    What is not there is on no page, in no figure and in no estimate. Contradictions that name such
+    a fact go with it.
+    """
+    threshold = declared(dataset)
+    if threshold is None:
+        return dataset
+    facts = protected(dataset, threshold).facts
+    gone = set(facts.loc[facts["withheld"], "fact_id"])
+    named = dataset.contradictions["fact_ids"].str.split(";")
+    kept = dataset.facts[~dataset.facts["fact_id"].isin(gone)].reset_index(drop=True)
+    open_ = dataset.contradictions[named.map(gone.isdisjoint).astype(bool)]
+    return replace(dataset, facts=kept, contradictions=open_.reset_index(drop=True))
 
 
 def _cells(dataset: Dataset, threshold: float) -> pd.DataFrame:

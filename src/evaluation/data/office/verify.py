@@ -137,6 +137,8 @@ def look_up(document: Document, fact: Mapping[str, Any], source: str) -> Verdict
     span = place_of(document, locator)
     spans = [found.span() for found in pattern(figure).finditer(document.plain)] if figure else []
     inside = [s for s in spans if span and span[0] <= s[0] < span[1]]
+    if not inside and document.guessed:  # a place that was guessed is no ground for a reproach
+        span = None
     where = inside or spans
     if not figure:
         status = UNWRITTEN
