@@ -219,6 +219,8 @@ def test_a_date_needs_no_quotes(dataset, tmp_path):
     )
     jobs = plan_of(read_batch(tmp_path / "b.yml"), dataset)
     assert [job.parameters["date"] for job in jobs] == ["2026-01-31"] * 2
+    jobs = plan_of(one(parameters={"date": "2026"}), dataset)  # of the notebooks, the last wave
+    assert [job.parameters["date"] for job in jobs] == ["2026"] * 2
 
 
 def test_the_data_folder_is_recorded_without_the_path_of_a_machine(tmp_path):

@@ -13,14 +13,13 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evaluation.base import cache, files
 from evaluation.base.errors import ID, KepuError
-from evaluation.base.text import FORMATS, LANGUAGES
+from evaluation.base.text import FORMATS, LANGUAGES, is_date
 
 # ------------------------------------------------------------------------------------------
 # Options and variables as typed values: parameters notebooks declare, ``--set``, lists, dates.
@@ -163,16 +162,9 @@ def _misfits(key: str, value: Any, notebook: str, declared: Parameter) -> list[P
     if name in BOUNDS and not BOUNDS[name][0] <= value <= BOUNDS[name][1]:
         remedy = f"choose {BOUNDS[name][0]:,} to {BOUNDS[name][1]:,}"
         return [Problem(key, f"{value} is out of bounds", remedy)]
-    if name == DAY and declared.type == "str" and value and not _is_day(value):
+    if name == DAY and declared.type == "str" and value and not is_date(value):
         return [Problem(key, f"{value!r:.80} is no date", 'write it as YYYY-MM-DD: "2026-01-31"')]
     return []
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 def unknown(key: str, value: Any, allowed: tuple[str, ...], remedy: str) -> Problem:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from evaluation.base.errors import KepuError
-from evaluation.base.text import fixed, t
+from evaluation.base.text import fixed, is_date, t
 from evaluation.data import slices
 from evaluation.data.package import Dataset
 from evaluation.figures import charts, style
@@ -548,15 +545,14 @@ def show(page: Context, *blocks: Block) -> View:
 
 
 def day(date: object) -> str:
-    """A date as pages print it, checked: YYYY-MM-DD.
+    """A date as pages print it, checked: YYYY-MM-DD, or shorter.
 
     Raises
     ------
     KepuError : it is none, or no text: a number is what tools make of digits without quotes.
     """
-    if isinstance(date, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", date):
-        with contextlib.suppress(ValueError):
-            return datetime.date.fromisoformat(date).isoformat()
+    if isinstance(date, str) and is_date(date):
+        return date
     raise KepuError(f"{date!r:.40} is no date; write it as text in the form '2026-01-31'.")
 
 
