@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.data.package import COVARIATES
 from evaluation.panel.panel import per_capita
 from evaluation.panel.survey import growth, latest_common_year, nearest, percentile, profile_of
 
@@ -24,8 +23,9 @@ def test_nearest_by_standardised_distance():
 
 
 def test_nearest_agrees_with_a_second_computation(study):
-    profile = profile_of(study.provinces).dropna()
-    assert list(profile.columns) == list(COVARIATES)
+    conditions = list(study.dataset.conditions.index)
+    profile = profile_of(study.provinces, conditions).dropna()
+    assert conditions == ["log2_gdp_per_capita", "college_share", "urban_share"]
     z = (profile - profile.mean()) / np.sqrt(((profile - profile.mean()) ** 2).mean())
     distance = {code: np.linalg.norm(z.loc[code] - z.loc["150000"]) for code in z.index}
     del distance["150000"]
@@ -42,9 +42,9 @@ def test_a_region_without_a_profile_has_no_peers_and_is_nobodys_peer():
 def test_the_profile_is_the_latest_one():
     rows = pd.DataFrame(
         {"region_code": ["a", "a"], "wave_from": [2020, 2015]}
-        | {name: [2.0, 1.0] for name in COVARIATES}
+        | {name: [2.0, 1.0] for name in ("income", "cities")}
     )
-    assert profile_of(rows).loc["a"].tolist() == [2.0] * len(COVARIATES)
+    assert profile_of(rows, ["income", "cities"]).loc["a"].tolist() == [2.0, 2.0]
 
 
 @pytest.mark.parametrize(

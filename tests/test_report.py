@@ -223,7 +223,7 @@ def test_a_real_report_does_not(page):
     ("code", "language", "message"),
     [
         ("999999", "zh", "Region '999999' is not in regions.csv; 'kepu list regions' shows all."),
-        ("100000", "zh", "The nation has no regional report; use the overview notebook."),
+        ("100000", "zh", "Region '100000' is the whole, which has no regional report"),
         ("150000", "fr", "Unknown language 'fr'; known: zh, en."),
     ],
 )

@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from evaluation import study as studies
 from evaluation.base.results import Result
+from evaluation.models.panels import Panels
 
 MODELS = ("gain_regression", "two_way_fixed_effects")
 DOSES = ("facility", "personnel", "activity", "fund")
@@ -20,7 +21,8 @@ DOSES = ("facility", "personnel", "activity", "fund")
 def estimates_of(study, draws: int = 99, seed: int = 1, provinces=None, doses=DOSES):
     panel = study.provinces if provinces is None else provinces
     named = pd.DataFrame({"dose": doses, "label_zh": doses, "label_en": doses})
-    return studies.estimate(panel, study.levels, named, draws=draws, seed=seed)
+    frames = Panels(study.rates, study.gains, panel, study.levels, study.dataset.controls)
+    return studies.estimate(frames, named, draws=draws, seed=seed)
 
 
 def result(low: float, high: float) -> Result:
@@ -98,7 +100,8 @@ def test_models_use_no_more_than_the_panel(study):
 def test_band_rates_are_those_printed(study):
     bands = study.bands.set_index(["band", "wave"])["rate"]
     assert bands["west", 2022] == 10.27
-    assert set(study.bands["band"]) == set(studies.BANDS)
+    assert list(study.dataset.bands["band"]) == ["east", "central", "west"]
+    assert set(study.bands["band"]) == set(study.dataset.bands["band"])
 
 
 def test_the_same_seed_gives_the_same_study(study):

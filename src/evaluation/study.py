@@ -20,7 +20,7 @@ from evaluation.data.rules import RATE
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Estimate, Headline, attempt, headline
 from evaluation.models.columns import GAINS, LEVELS, Inference
-from evaluation.models.panels import panels
+from evaluation.models.panels import Panels, panels
 from evaluation.panel import panel
 from evaluation.stats.bootstrap import holm
 from evaluation.targets.outlook import Outlook, outlook
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 LEAST_DRAWS = 99  # with fewer, no interval at 95 % has an end
 Key = tuple[str, str, int, int]
 _held: dict[Key, Study] = {}
+_failed: dict[Key, Exception] = {}
 
 
 @cache
@@ -83,30 +84,42 @@ def load_study(
     """
     if draws < LEAST_DRAWS:
         raise KepuError(f"A bootstrap of {draws} draws tells nothing; take {LEAST_DRAWS} or more.")
-    return widen(_kept(dataset, draws, seed, folder)[1], dataset)
+    return widen(_kept(*_core(dataset, draws, seed), folder), dataset)
 
 
 def hold(dataset: Dataset, *, draws: int, seed: int) -> None:
-    """Keep the study of ``dataset`` in memory, for this process and those forked from it."""
-    key, study = _kept(dataset, draws, seed)
-    _held[key] = study
+    """Keep the study of ``dataset`` in memory, for this process and those forked from it.
+
+    Where it cannot be made, the reason is kept: none of them tries in vain what takes long.
+    """
+    core, key = _core(dataset, draws, seed)
+    try:
+        _held[key] = _kept(core, key)
+    except Exception as error:
+        _failed[key] = error
+        raise
 
 
-def _kept(dataset: Dataset, draws: int, seed: int, place: str | Path = "") -> tuple[Key, Study]:
-    """The study of the part of ``dataset`` that studies read, from memory, disk or made anew."""
+def _core(dataset: Dataset, draws: int, seed: int) -> tuple[Dataset, Key]:
+    """The part of ``dataset`` that studies read, and the key of its study."""
     from evaluation.data import slices
 
     core = slices.of_study(dataset)
-    key = (core.hash, code_hash(), draws, seed)
-    study = _held.get(key) or cached(
+    return core, (core.hash, code_hash(), draws, seed)
+
+
+def _kept(core: Dataset, key: Key, place: str | Path = "") -> Study:
+    """The study of a core, from memory, disk or made anew."""
+    if key in _failed:
+        raise _failed[key]
+    *_, draws, seed = key
+    return _held.get(key) or cached(
         "studies", " ".join(map(str, key)), lambda: build(core, draws=draws, seed=seed),
         PICKLE, place,
     )  # fmt: skip
-    return key, study
 
 
 # Everything a report draws on, computed once from a data package.
-BANDS = ("east", "central", "west")
 MAIN_MODELS = (GAINS, LEVELS)
 
 
@@ -201,9 +214,7 @@ def band_rates(dataset: Dataset) -> pd.DataFrame:
     return frame.sort_values(["band", "wave"], ignore_index=True)
 
 
-def estimate(
-    provinces: pd.DataFrame, levels: pd.DataFrame, doses: pd.DataFrame, *, draws: int, seed: int
-) -> tuple[Estimate, ...]:
+def estimate(frames: Panels, doses: pd.DataFrame, *, draws: int, seed: int) -> tuple[Estimate, ...]:
     """Gain regression and two-way fixed effects for each dose, Holm over doses by model.
 
     Effects are percentage points per doubling of the dose: a year in the gain regression, in the
@@ -212,8 +223,11 @@ def estimate(
     run, rows = Inference(draws, seed), []
     labels = doses[["label_zh", "label_en"]].rename(columns=lambda name: name[-2:])
     names = labels.to_dict("records")
-    for model, frame in zip(MAIN_MODELS, (provinces, levels), strict=True):
-        tried = [attempt(dose, model, frame, f"log2_{dose}", run) for dose in doses["dose"]]
+    for model, frame in zip(MAIN_MODELS, (frames.provinces, frames.levels), strict=True):
+        tried = [
+            attempt(dose, model, frame, f"log2_{dose}", run, frames.controls)
+            for dose in doses["dose"]
+        ]
         known = [e.result.p for e in tried if e.result]
         adjusted = iter(holm(known) if known else ())
         tried = [replace(e, p_holm=float(next(adjusted))) if e.result else e for e in tried]
@@ -239,7 +253,7 @@ def build(
         targets=targets(dataset.facts, dataset.sources, dataset.contradictions),
         provinces=frames.provinces,
         levels=frames.levels,
-        estimates=estimate(frames.provinces, frames.levels, dataset.doses, **run),
+        estimates=estimate(frames, dataset.doses, **run),
         headline=composite,
         outlook=outlook(dataset, frames.rates),
         value=assemble(dataset, frames, composite, **run),

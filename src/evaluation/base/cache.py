@@ -155,6 +155,7 @@ def _say(place: Path, error: Exception) -> None:
 NAME = "evaluation"
 DISTRIBUTION = "kepu-evaluation"
 PACKAGE = Path(__file__).parents[1]
+SHIPPED = PACKAGE / "project"  # notebooks and data that travel in the wheel: nobody's code
 _IMPORT = re.compile(
     rf"^\s*(?:from\s+({NAME}[\w.]*)\s+import\s+(\([^)]*\)|[^\n#]+)|import\s+({NAME}[\w.]*))", re.M
 )
@@ -225,7 +226,8 @@ def _content(paths: Iterable[Path]) -> str:
 
 
 def _asset(path: Path) -> bool:
-    return path.is_file() and path.suffix not in (".py", ".pyc")
+    own = not path.is_relative_to(SHIPPED)
+    return own and path.is_file() and path.suffix not in (".py", ".pyc")
 
 
 def modules_of(notebook_path: Path) -> list[str]:

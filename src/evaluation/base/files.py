@@ -55,12 +55,12 @@ def literal(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def read_text(path: Path, most: int, absent: str = "name a file") -> str:
-    """The text of a regular UTF-8 file of ``most`` bytes or fewer; ``absent``: the remedy for none.
+def read_bytes(path: Path, most: int, absent: str = "name a file") -> bytes:
+    """The bytes of a regular file of ``most`` bytes or fewer; ``absent``: the remedy for none.
 
     Raises
     ------
-    KepuError : no file, a folder, a pipe or a device, too large, unreadable or no UTF-8.
+    KepuError : no file, a folder, a pipe or a device, too large, or unreadable.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait for its writer
@@ -74,6 +74,17 @@ def read_text(path: Path, most: int, absent: str = "name a file") -> str:
         raise KepuError(f"{path} cannot be read ({reason}) — name a file") from None
     if len(content) > most:
         raise KepuError(f"{path} is larger than {most:,} bytes — split or shorten it")
+    return content
+
+
+def read_text(path: Path, most: int, absent: str = "name a file") -> str:
+    """The text of a regular UTF-8 file of ``most`` bytes or fewer; ``absent``: the remedy for none.
+
+    Raises
+    ------
+    KepuError : see :func:`read_bytes`; no UTF-8.
+    """
+    content = read_bytes(path, most, absent)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -195,6 +206,20 @@ def _sound(cell: Any) -> bool:
     return isinstance(cell.get("cell_type"), str) and all(
         isinstance(part, list) and all(isinstance(text, str) for text in part) for part in listed
     )
+
+
+# ------------------------------------------------------------------------------------------
+# How the folder of a project is known.
+
+
+MARKER = "kepu.toml"
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a folder is a project: by its marker, or by a data package beside notebooks."""
+    if (folder / MARKER).is_file():
+        return True
+    return (folder / "data" / "datapackage.json").is_file() and (folder / "notebooks").is_dir()
 
 
 # ------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -189,6 +189,21 @@ class Cell:
         return joined(*filter(None, (self.main, self.beside)), gaps=COMMAS)
 
 
+# What the regions compared and the whole are called where summaries do not agree on it.
+NEUTRAL = {"unit": "word.unit", "units": "word.unit.several", "whole": "word.whole"}
+
+
+def words_of(summaries: Iterable[Mapping[str, Any]]) -> dict[str, Pair]:
+    """The words ``unit, units, whole`` of the packages behind summaries, neutral if they differ."""
+    found: dict[str, Pair] = {}
+    given = [summary["words"] for summary in summaries if summary.get("words")]
+    for name, key in NEUTRAL.items():
+        own = {tuple(words[name][language] for language in LANGUAGES) for words in given}
+        same = dict(zip(LANGUAGES, map(clean, own.pop()), strict=True)) if len(own) == 1 else None
+        found[name] = same or pair(key)
+    return found
+
+
 def cells(summary: Mapping[str, Any]) -> dict[str, Cell]:
     """The cells of a region by column; of an empty summary as well."""
     return {
@@ -223,7 +238,7 @@ def _latest(summary: Mapping[str, Any]) -> Cell:
 def _standing(summary: Mapping[str, Any]) -> Cell:
     found = summary.get("standing") or {"side": "none"}
     side = found["side"]
-    words = pair(f"front.standing.{side}")
+    words = pair(f"front.standing.{side}", **words_of([summary]))
     if "gap" not in found:
         return Cell(words)
     return Cell(words, bounded(found["gap"], found["low"], found["high"]), SIDES[side])
@@ -261,7 +276,7 @@ def _target(summary: Mapping[str, Any]) -> Cell:
 def _locks(summary: Mapping[str, Any]) -> Cell:
     found = summary.get("evidence") or {}
     if not found.get("gains") or found.get("locks") is None:
-        return Cell(pair("front.locks.outside"))
+        return Cell(pair("front.locks.outside", **words_of([summary])))
     count, most = found["locks"], found["most"]
     words = pair("front.locks.brief", locks=fixed(count, 0), most=fixed(most, 0))
     return Cell(words, pair("front.locks.gains", gains=fixed(found["gains"], 0)), count)
@@ -284,14 +299,46 @@ def inputs(summary: Mapping[str, Any]) -> dict[str, tuple[Pair, Pair]]:
 
 
 OVERVIEW = "overview"
-LEVELS = {
-    OVERVIEW: OVERVIEW,
-    "nation": OVERVIEW,
-    "province": "province",
-    "league": "league",
-    "prefecture_city": "league",
-    "city": "city",
-}  # any other level is a county, banner or district
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The level a region is listed under, what several such are called, its place in the list."""
+
+    level: str
+    names: Pair
+    order: int
+
+
+def kinds(
+    manifest: Mapping[str, Any], summaries: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Kind]:
+    """The kind of each level of the manifest, as a summary of such a region declares it.
+
+    A level of which there is no summary is listed last under its own key; reports of the whole
+    stand among the overviews.
+    """
+    found: dict[str, Kind] = {}
+    for entry in manifest["reports"]:
+        level, summary = str(entry["level"]), summaries.get(entry["stem"]) or {}
+        own = summary.get("kind")
+        if level == OVERVIEW or (summary and summary.get("parent") == summary.get("code")):
+            found[level] = Kind(OVERVIEW, dict.fromkeys(LANGUAGES, OVERVIEW), 0)
+        elif own:
+            names = {language: _capital(clean(own["names"][language])) for language in LANGUAGES}
+            found[level] = Kind(clean(own["level"]), names, int(own["order"]))
+        else:
+            bare = clean(level)
+            last = Kind(bare, dict.fromkeys(LANGUAGES, bare.replace("_", " ")), len(found) + LAST)
+            found.setdefault(level, last)
+    return found
+
+
+LAST = 1000  # after every level a package declares
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True)
@@ -321,11 +368,16 @@ class Row:
     key: str
     code: str
     names: Pair
-    level: str
+    kind: Kind
     simulated: bool
     summary: Mapping[str, Any] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def level(self) -> str:
+        """The level the region is listed under."""
+        return self.kind.level
 
     @property
     def short(self) -> Pair:
@@ -346,23 +398,23 @@ def rows(
         (format -> name) and ``earlier``.
     summaries : summary by stem; any language of a region will do.
     """
+    known = kinds(manifest, summaries)
     found: dict[tuple, Row] = {}
     for entry in manifest["reports"]:
-        level = LEVELS.get(entry["level"], "county")
-        identity = (level, entry["notebook"], entry["region"], bool(entry["simulated"]))
+        level = known[str(entry["level"])]
+        identity = (level.level, entry["notebook"], entry["region"], bool(entry["simulated"]))
         row = found.setdefault(identity, _row(entry, level, len(found)))
         row.summary = row.summary or summaries.get(entry["stem"]) or {}
         row.links += links(entry)
         if entry["status"] == "failed":
             error = clean(entry["error"])
             row.failures.append(Failure(row.names, entry["language"], entry["notebook"], error))
-    order = list(dict.fromkeys([*LEVELS.values(), "county"]))
-    listed = sorted(found.values(), key=lambda row: (order.index(row.level), row.code, row.key))
+    listed = sorted(found.values(), key=lambda row: (row.kind.order, row.code, row.key))
     regions = [row for row in listed if row.level != OVERVIEW]
     return regions, [row for row in listed if row.level == OVERVIEW]
 
 
-def _row(entry: Mapping[str, Any], level: str, number: int) -> Row:
+def _row(entry: Mapping[str, Any], level: Kind, number: int) -> Row:
     names = {language: clean(entry["names"][language]) for language in LANGUAGES}
     return Row(f"r{number}", clean(entry["region"]), names, level, bool(entry["simulated"]))
 
@@ -437,9 +489,23 @@ def legend(listed: Sequence[Row], measure: str) -> list[Paint]:
     else:
         found = _classes(edges, max(_values(listed, measure), default=0.0))
         if any(paint.hatched for paint in drawn):
-            found.append(Paint("", True, "", pair(f"front.hatch.{measure}")))
+            found.append(
+                Paint(
+                    "",
+                    True,
+                    "",
+                    pair(f"front.hatch.{measure}", **words_of(row.summary for row in listed)),
+                )
+            )
     if NONE in kinds:
-        found.append(Paint(NONE, False, "", pair(f"front.none.{measure}")))
+        found.append(
+            Paint(
+                NONE,
+                False,
+                "",
+                pair(f"front.none.{measure}", **words_of(row.summary for row in listed)),
+            )
+        )
     return found
 
 

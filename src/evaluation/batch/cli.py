@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from evaluation.base.errors import FAILED, USAGE, KepuError, interrupted, tell
-from evaluation.batch import cli_propose, cli_trace
+from evaluation.batch import cli_import, cli_project, cli_propose, cli_trace
 
 # ------------------------------------------------------------------------------------------
 # ``kepu estimate``, ``calibrate`` and ``recover``: one estimate, and how far to trust a model.
@@ -37,15 +37,14 @@ def estimate(
     json_: JSON = False,
     data: DATA = None,
 ) -> None:
-    """Estimate one model on the provincial panel of a data package."""
+    """Estimate one model on the panel of a data package."""
     from evaluation import models
     from evaluation.models import panels
 
     entry = models.named(model)  # refuses an unknown model before the data are read
     dataset = _dataset(data)
     doses = _doses(dataset, dose) if dose or entry.doses else []
-    frame = panels.panels(dataset).of(model)
-    result = panels.fit_doses(model, frame, doses, draws=draws, seed=seed)
+    result = panels.panels(dataset).fit(model, doses, draws=draws, seed=seed)
     if json_:
         typer.echo(result.to_json())
         return
@@ -252,7 +251,7 @@ def _yuan(help_: str) -> Any:
 
 
 def scenario(
-    region: Annotated[str, typer.Argument(help="Code of a province.")],
+    region: Annotated[str, typer.Argument(help="Code of a region that the models compare.")],
     set_: Annotated[
         list[str], typer.Option("--set", help="Change, e.g. facility=+40% or facility=60:84.")
     ],
@@ -320,7 +319,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Evaluate what science popularisation was associated with in China's regions.",
+    help="Evaluate what science popularisation was associated with, region by region.",
 )
 DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 OUT = Annotated[Path | None, typer.Option(help="Folder for the reports.")]
@@ -355,8 +354,9 @@ def common(
 
 @app.command()
 def check(data: DATA = None) -> None:
-    """Check the data package against its contract; print every violation, then what looks odd."""
+    """Check the data package: every violation, what looks odd, what the models can do with it."""
     from evaluation.data import plausible
+    from evaluation.models.readiness import readiness
 
     dataset = _dataset(data)
     counts = dataset.counts()
@@ -367,6 +367,8 @@ def check(data: DATA = None) -> None:
     )
     for line in plausible.listing(plausible.warnings(dataset)):
         typer.echo(line, err=True)
+    for line in readiness(dataset).lines(dataset):
+        typer.echo(line)
 
 
 @app.command()
@@ -420,15 +422,25 @@ def report(
     """Make the report of one region, or the overview, unless it is there and still true."""
     from evaluation.batch import plan, run
 
+    place = _folders(data, notebooks, out)
     one: dict[str, Any] = {"notebook": "region_report", "regions": [region]}
     if region == "overview":
-        title = {"zh": "全国总览", "en": "National overview"}
-        one = {"notebook": "overview", "region_set": "provinces", "title": title}
+        one = _overview(_dataset(place["data"]))
     one["languages"] = ["zh", "en"] if language is Language.both else [language.value]
     formats, overrides = plan.parts(format_), plan.pairs(set_)
     choice = plan.Choice(f"`kepu report {region}`", formats=formats, overrides=overrides)
-    place = _folders(data, notebooks, out)
     _make(run.planned(one, choice, place, timeout=timeout, fresh=fresh), dry_run=dry_run)
+
+
+def _overview(dataset: Any) -> dict[str, Any]:
+    """A batch of one overview: of the set of regions that are compared, else of the first set."""
+    sets = dataset.region_sets.groupby("set", sort=False)["code"].agg(set)
+    if sets.empty:
+        raise KepuError("No overview: region_sets.csv has no row. Add one for each region in it.")
+    compared = sets.index[sets == set(dataset.model_regions)]
+    whole = {language: dataset.words(language)["whole"] for language in ("zh", "en")}
+    title = {"zh": f"{whole['zh']}总览", "en": f"Overview: {whole['en']}"}
+    return {"notebook": "overview", "region_set": [*compared, *sets.index][0], "title": title}
 
 
 def _folders(data: Path | None, notebooks: Path | None, out: Path | None) -> dict[str, Path]:
@@ -506,5 +518,7 @@ def _root() -> Path:
     return find_root()
 
 
+cli_import.register(app)
+cli_project.register(app)
 cli_propose.register(app)
 cli_trace.register(app)

@@ -123,7 +123,13 @@ def _package_changes(old: Path, new: Path) -> tuple[Any, list[str]]:
 
 
 FOLDER = Annotated[Path, typer.Argument(help="Folder to write into.")]
-FORM = Annotated[str, typer.Option("--format", help="csv, sdmx-csv or tidy-xlsx.")]
+PACKAGE = "package-xlsx"
+FORM = Annotated[
+    str,
+    typer.Option(
+        "--format", help="csv, sdmx-csv, tidy-xlsx, or package-xlsx, which kepu import takes again."
+    ),
+]
 THRESHOLD = Annotated[
     float | None,
     typer.Option(min=2, help="Withhold counts of people under it.  [default: the package's own]"),
@@ -134,11 +140,16 @@ def export(
     folder: FOLDER, format_: FORM = "csv", threshold: THRESHOLD = None, data: DATA = None
 ) -> None:
     """Write the facts for other programs, small numbers of people withheld where asked."""
-    from evaluation.data.office import protect
+    from evaluation.data.office import protect, workbook
     from evaluation.data.office.export import export as write
 
     dataset = _dataset(data)
     least = protect.threshold_of(dataset, threshold)
+    if format_ == PACKAGE:
+        if least is not None:
+            raise KepuError("a package with figures withheld is none — choose another format")
+        typer.echo(shown(workbook.save(dataset.root, folder / "package.xlsx")))
+        return
     for path in write(dataset, folder, format_, least):
         typer.echo(shown(path))
     if least is not None:

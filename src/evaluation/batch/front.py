@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -36,6 +36,7 @@ from evaluation.batch.cells import (
     pair,
     rate,
     rows,
+    words_of,
 )
 
 # ------------------------------------------------------------------------------------------
@@ -265,10 +266,20 @@ class Tile:
 
 
 @cache
-def layout(name: str) -> tuple[Tile, ...]:
-    """The tiles of a set, ``provinces`` or ``inner_mongolia_leagues``; empty for any other."""
+def _tile_lines() -> list[dict[str, str]]:
     with files("evaluation.batch").joinpath("tiles.csv").open(encoding="utf-8") as handle:
-        lines = [line for line in csv.DictReader(handle) if line["set"] == name]
+        return list(csv.DictReader(handle))
+
+
+def layouts() -> list[str]:
+    """The sets of regions that have tiles."""
+    return list(dict.fromkeys(line["set"] for line in _tile_lines()))
+
+
+@cache
+def layout(name: str) -> tuple[Tile, ...]:
+    """The tiles of a set of ``tiles.csv``; empty for any other."""
+    lines = [line for line in _tile_lines() if line["set"] == name]
     return tuple(
         Tile(
             line["code"],
@@ -286,7 +297,6 @@ def layout(name: str) -> tuple[Tile, ...]:
 # The maps of the front page: tiles of each set that has reports, or a user's own boundaries.
 
 
-SETS = {"provinces": "front.map.provinces", "inner_mongolia_leagues": "front.map.leagues"}
 FIRST = "rate"  # the measure a page opens with
 
 
@@ -312,25 +322,39 @@ class Drawing:
     places: tuple[MapRegion, ...]
     own: Boundaries | None = None
 
+    @property
+    def outside(self) -> bool:
+        """Whether it shows places that the data leave out."""
+        return any(place.paint.kind == OUTSIDE for place in self.places)
+
 
 def draw_map(regions: Sequence[Row], own: Boundaries | None = None) -> list[Drawing]:
     """Every map that shows at least one region of the table."""
     known = {row.code: row for row in _mapped(regions)}
     painted = paints(list(known.values()))[FIRST]
     found = []
-    for name, title in SETS.items():
-        if name == "provinces" and own is not None:
+    shown = set() if own is None else {shape.code for shape in own.shapes}
+    for name in layouts():
+        tiles = layout(name)
+        if shown & {tile.code for tile in tiles}:
             continue
-        places = tuple(_tile(tile, known, painted) for tile in layout(name))
-        found.append(Drawing(name, pair(title), pair("front.map.tiles"), places))
+        places = tuple(_tile(tile, known, painted) for tile in tiles)
+        found.append(Drawing(name, _title(places, known), pair("front.map.tiles"), places))
     if own is not None:
         found.insert(0, _own(own, known, painted))
     return [drawing for drawing in found if any(place.key for place in drawing.places)]
 
 
+def _title(places: Iterable[MapRegion], known: Mapping[str, Row]) -> Pair:
+    """What the regions drawn are called; neutral where they are of several levels."""
+    kinds = {known[place.code].level: known[place.code].kind for place in places if place.key}
+    return next(iter(kinds.values())).names if len(kinds) == 1 else pair("front.regions")
+
+
 def _tile(tile: Tile, known: Mapping[str, Row], painted: Mapping[str, Paint]) -> MapRegion:
     row = known.get(tile.code)
-    if row:
+    # A package of elsewhere may use the same codes for other regions.
+    if row and row.names["zh"].startswith(tile.label["zh"].replace("|", "")):
         return MapRegion(tile.code, row.key, row.short, painted[tile.code], tile)
     bare = {name: text.replace("|", "") for name, text in tile.label.items()}
     kind = ABSENT if tile.names is None else OUTSIDE
@@ -350,7 +374,7 @@ def _own(own: Boundaries, known: Mapping[str, Any], painted: Mapping[str, Paint]
         paint = painted[shape.code] if row else _blank(ABSENT)
         places.append(MapRegion(shape.code, row.key if row else "", names, paint, path=shape.path))
     note = pair("front.map.own", approval=clean(own.approval))
-    return Drawing("own", pair("front.map.provinces"), note, tuple(places), own)
+    return Drawing("own", _title(places, known), note, tuple(places), own)
 
 
 # ------------------------------------------------------------------------------------------
@@ -392,7 +416,7 @@ def page(
     manifest : the folder's record; see :func:`evaluation.batch.cells.rows` for what is read.
     summaries : summary of each report by its stem, as :func:`evaluation.batch.cells.read` gives
         them; a report without one is listed with its files alone.
-    own : a user's own approved boundaries, drawn instead of the tiles of the provinces.
+    own : a user's own approved boundaries, drawn instead of the tiles of the same regions.
 
     Returns
     -------
@@ -401,6 +425,7 @@ def page(
     regions, overviews = rows(manifest, summaries)
     every = [*regions, *overviews]
     simulated = [row.simulated for row in every]
+    words = words_of(row.summary for row in regions)
     box = bounds([row.summary for row in regions])
     return _environment().get_template("page.html.j2").render(
         run=manifest["run"],
@@ -408,7 +433,10 @@ def page(
         failed=[failure for row in every for failure in row.failures],
         regions=[_shown(row, box) for row in regions],
         overviews=overviews,
-        levels={row.level: pair(f"front.level.{row.level}") for row in regions},
+        levels={row.level: row.kind.names for row in regions},
+        # Every text of the page may say what the package calls its regions.
+        both=partial(both, **words),
+        columns={name: pair(f"front.column.{name}", **words) for name in COLUMNS},
         permitted=_permitted(regions),
         maps=draw_map(regions, own),
         legends=_legends(regions),
@@ -429,7 +457,6 @@ def _environment() -> Environment:
     # Our own files: no data reaches them, so they stand in the page as they are.
     static = {name: Markup((folder / f"front.{name}").read_text("utf-8")) for name in ("css", "js")}
     environment.globals |= {
-        "both": both,
         "label": label,
         "pair": pair,
         "formats": FORMATS,
@@ -437,7 +464,6 @@ def _environment() -> Environment:
         "tongues": TONGUES,
         "static": static,
         "policy": policy(script=static["js"], style=static["css"]),
-        "columns": {name: pair(f"front.column.{name}") for name in COLUMNS},
         "measures": {name: pair(f"front.measure.{name}") for name in MEASURES},
     }
     return environment
@@ -495,7 +521,7 @@ def _payload(regions: Sequence[Row]) -> Markup:
             }
             for measure, found in painted.items()
         },
-        "nation": pair("front.nation"),
+        "nation": pair("front.nation", **words_of(row.summary for row in regions)),
         "words": {
             name: pair(f"front.{name}", **{place: f"{{{place}}}" for place in places})
             for name, places in SPOKEN.items()
@@ -508,7 +534,8 @@ def _record(row: Row) -> dict[str, Any]:
     """A region as the comparison draws it; every text is ready, the script formats none."""
     summary = row.summary
     lines: dict[str, tuple[Pair, Pair]] = {
-        name: (pair(f"front.column.{name}"), cell.text) for name, cell in cells(summary).items()
+        name: (pair(f"front.column.{name}", **words_of([summary])), cell.text)
+        for name, cell in cells(summary).items()
     }
     lines |= {f"input.{dose}": found for dose, found in inputs(summary).items()}
     return {

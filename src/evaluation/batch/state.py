@@ -306,8 +306,12 @@ class Folder:
         self.files.add(name)
 
     def remove(self, name: str) -> None:
-        """Remove a file where it is there."""
-        private.inside(self.out, name).unlink(missing_ok=True)
+        """Remove a file where it is there, and the folder below this one it was the last in."""
+        path = private.inside(self.out, name)
+        path.unlink(missing_ok=True)
+        if path.parent != self.out.resolve():
+            with contextlib.suppress(OSError):  # not empty, or not there
+                path.parent.rmdir()
 
     def set_aside(self, name: str, word: str) -> str:
         """Rename a file or folder that is in the way; give its new name."""
@@ -583,8 +587,8 @@ def write(
     key = _front_key(run, listed, own)
     same = known.front == {"key": key, "sha256": _hash(known.page)}
     page = known.page if same else index(run, listed, own)
-    shown_as = {"key": key, "sha256": _hash(page)}
-    texts = {MANIFEST: _dump(run, listed, shown_as, folder), PAGE: page}
+    counts_as = {"key": key, "sha256": _hash(page)}
+    texts = {MANIFEST: _dump(run, listed, counts_as, folder), PAGE: page}
     for name, text in texts.items():
         folder.write(name, text)
     return texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from evaluation.base.results import Spoken, figures, say, whole
 from evaluation.base.text import t
 from evaluation.data import contract
 from evaluation.data.office import protect
-from evaluation.data.rules import BARRED, RATE, flagged
+from evaluation.data.rules import BARRED, RATE, each, flagged
 from evaluation.data.rules import SAMPLE as SAMPLE
 from evaluation.data.tables import TABLES, Files, read_files
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN_DIGITS = 12
-NATION = "100000"
-# A model needs as many; a package with fewer provinces is a panel of its lower units.
+# A model needs as many regions; where a level has fewer, the next one analysed is compared.
 MIN_REGIONS = 10
 PEOPLE = "population_resident"
 INDEX = "consumer_price_index"
@@ -46,12 +46,6 @@ ITEMS = {
     "spend_activities": ("activities", "activity"),
 }
 
-COVARIATES = {
-    "log2_gdp_per_capita": "gdp_per_capita_derived",
-    "college_share": "college_share_6plus",
-    "urban_share": "urbanisation_rate",
-}
-
 
 @dataclass(frozen=True, eq=False)
 class Dataset(Spoken):
@@ -65,7 +59,9 @@ class Dataset(Spoken):
     facts : one published figure a row, with ``row`` (line in ``facts.csv``) and ``year`` (of
         ``period_end``, missing where the period has no stated end); ``value`` in ``unit``.
     sources, indicators, regions, region_sets, measures, units, organisations, waves,
-    assumptions, contradictions, doses, part_whole : the tables ``datapackage.json`` describes.
+    assumptions, contradictions, doses, part_whole, levels, bands,
+    covariates : the tables that
+        ``datapackage.json`` describes.
 
     The tables are not changed in place, for what was once selected from them is kept: a package
     with other tables is made by ``dataclasses.replace``.
@@ -90,15 +86,57 @@ class Dataset(Spoken):
     contradictions: pd.DataFrame
     doses: pd.DataFrame
     part_whole: pd.DataFrame
+    levels: pd.DataFrame
+    bands: pd.DataFrame
+    covariates: pd.DataFrame
+
+    @property
+    def whole(self) -> str:
+        """Code of the region that all others belong to."""
+        return self.regions.loc[self.regions["parent_code"] == "", "code"].iloc[0]
+
+    @property
+    def unit_level(self) -> str:
+        """The level that is compared: the first of those that can be."""
+        return self.unit_levels[0]
+
+    @property
+    def unit_levels(self) -> list[str]:
+        """Analysed levels with enough regions to compare; without any, the last analysed one."""
+        analysed = self.levels.loc[self.levels["analysed"], "level"]
+        counts = self.kinds.value_counts().reindex(analysed, fill_value=0)
+        return counts.index[counts >= MIN_REGIONS].tolist() or [counts.index[-1]]
+
+    def compared(self, regions: Iterable[str]) -> Dataset:
+        """The package as it compares ``regions``: at their own level where that can be compared.
+
+        Reports of several levels stand side by side so: each rests on a study of its own level.
+        """
+        kinds = self.kinds.reindex(list(regions)).mode()
+        level = next((kind for kind in kinds if kind in self.unit_levels), self.unit_level)
+        if level == self.unit_level:
+            return self
+        return replace(self, levels=self.levels.assign(analysed=self.levels["level"] == level))
 
     @property
     def model_regions(self) -> pd.Index:
-        """Regions of the panel: the provinces, or the lowest units where there are too few."""
-        provinces = self.regions.loc[self.regions["level"] == "province", "code"]
-        if len(provinces) >= MIN_REGIONS:
-            return pd.Index(provinces)
-        lowest = ~self.regions["code"].isin(self.regions["parent_code"])
-        return pd.Index(self.regions.loc[lowest, "code"])
+        """Regions of the panel: those of the level that is compared."""
+        return pd.Index(self.kinds.index[self.kinds == self.unit_level])
+
+    @property
+    def kinds(self) -> pd.Series:
+        """Level each region counts as where regions are compared and listed, by code."""
+        return self._level("counts_as")
+
+    @property
+    def survey_levels(self) -> pd.Series:
+        """Level whose survey assumptions hold for each region, by code."""
+        return self._level("survey_as")
+
+    def _level(self, column: str) -> pd.Series:
+        levels = self.levels.set_index("level")[column]
+        own = self.regions.set_index("code")["level"]
+        return own.map(levels.where(levels != "", levels.index.to_series()))
 
     @property
     def levers(self) -> tuple[str, ...]:
@@ -110,10 +148,51 @@ class Dataset(Spoken):
         """The first dose of money, which pays for the others; ``""`` where none is declared."""
         return next(iter(self.doses.loc[self.doses["domain"] == "fund", "dose"]), "")
 
+    @property
+    def conditions(self) -> pd.Series:
+        """Indicator of each covariate, by its column of the panels: ``log2_`` before a doubling."""
+        table = self.covariates
+        names = ("log2_" + table["covariate"]).where(table["log"], table["covariate"])
+        return pd.Series(table["indicator"].to_numpy(), index=pd.Index(names, dtype=str))
+
+    @property
+    def controls(self) -> dict[str, tuple[str, ...]]:
+        """Columns held equal in models of gains (the opening level too) and of levels."""
+        names = self.conditions.index
+        gains, levels = (names[self.covariates[f"in_{kind}s"]] for kind in ("gain", "level"))
+        return {"gain": ("opening", *gains), "level": tuple(levels)}
+
     def dose_label(self, dose: str, language: str, short: bool = False) -> str:
         """What the package calls a dose; its ``short`` name where it declares one."""
         row = self.doses.loc[self.doses["dose"] == dose].iloc[0]
         return str((short and row[f"short_{language}"]) or row[f"label_{language}"])
+
+    def words(self, language: str) -> dict[str, str]:
+        """Words that any text may use: what is compared, with what, and on which measures.
+
+        ``unit, units`` : one region of the level compared, and several; ``whole`` : the region
+        they all belong to; ``measure, measures`` : what the doses are, proxies, inputs or both;
+        a name with a capital, as ``Units``, is the same word at the beginning of a sentence.
+        """
+        level = self.levels.set_index("level").loc[self.unit_level]
+        names = self.regions.set_index("code").loc[self.whole]
+        found = {
+            "unit": level[f"name_{language}"],
+            "units": level["name_zh" if language == "zh" else "plural_en"],
+            "whole": names["short_zh" if language == "zh" else "name_en"],
+            "measure": str(t(f"word.{self.doses_are}", language)),
+            "measures": str(t(f"word.{self.doses_are}.several", language)),
+        }
+        return found | {
+            key.capitalize(): word[:1].upper() + word[1:] for key, word in found.items()
+        }
+
+    @property
+    def doses_are(self) -> str:
+        """What the doses are: ``proxy``, standing in for inputs, ``input``, or ``mixed``."""
+        stands_in = self.indicators.set_index("indicator")["proxy"]
+        found = self.doses["indicator"].map(stands_in).astype(bool)
+        return "proxy" if found.all() else "mixed" if found.any() else "input"
 
     def counts(self) -> dict[str, int]:
         """Number of rows of each table."""
@@ -242,7 +321,7 @@ def _column(table: pd.DataFrame, field: dict[str, Any]) -> pd.Series:
 
 
 def _dated(facts: pd.DataFrame) -> pd.DataFrame:
-    year = facts["period_end"].str[:4]
+    year = each(facts["period_end"], lambda period: period[:4])
     return facts.assign(year=pd.to_numeric(year.where(year != "")).astype("Int64"))
 
 

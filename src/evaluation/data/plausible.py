@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from evaluation.data.rules import each
+
 if TYPE_CHECKING:
     from evaluation.data.package import Dataset
 
@@ -387,7 +389,8 @@ def _periods(facts: pd.DataFrame, sources: pd.DataFrame) -> Iterator[Implausible
     for column in ("period_end", "period_start") if len(usual) else ():
         rows = facts[_year(facts[column]).notna()]
         year = _year(rows[column]).to_numpy()
-        near = usual[np.abs(year[:, None] - usual[None, :]).argmin(axis=1)]
+        few, place = np.unique(year, return_inverse=True)
+        near = usual[np.abs(few[:, None] - usual[None, :]).argmin(axis=1)][place]
         lonely = np.abs(year - near) >= LONELY
         yield from _warn(rows[lonely], column, "period", [
             f"the year {int(y)} lies {int(abs(y - n))} years from {int(n)}, the nearest of which "
@@ -409,8 +412,12 @@ def _published(facts: pd.DataFrame, sources: pd.DataFrame, years: pd.Series) -> 
     dates = _year(sources["date"]).dropna()
     latest = dates.max() if len(dates) else years.max()
     of = dict(zip(sources["source_id"], _year(sources["date"]), strict=True))
-    listed = facts["source_id"].str.split(";").explode().map(of)
-    return listed.groupby(level=0).max().reindex(facts.index).fillna(latest)
+
+    def last(ids: str) -> float:
+        dated = [of[source] for source in ids.split(";") if not np.isnan(of.get(source, np.nan))]
+        return max(dated, default=np.nan)
+
+    return each(facts["source_id"], last).astype(float).fillna(latest)
 
 
 def _moved_decades(frame: pd.DataFrame) -> list[Implausible]:
@@ -453,15 +460,17 @@ def _sample_sizes(facts: pd.DataFrame, assumptions: pd.DataFrame) -> list[Implau
 
 def _far_sizes(rows: pd.DataFrame, sizes: list[float], file: str) -> Iterator[Implausible]:
     ordered = sorted(sizes)
-    for position, record in enumerate(rows.to_dict("records")):
-        n = record["value"]
-        if n not in ordered or len(ordered) <= PEERS:
-            continue
-        others = ordered.copy()
-        others.remove(n)
-        if others[0] / SAMPLE_FACTOR <= n <= others[-1] * SAMPLE_FACTOR:
-            continue
-        place = int(record.get("row", rows.index[position] + 2))
+    if len(ordered) <= PEERS:
+        return
+    # The smallest and the largest of the others: all but the one that is judged.
+    value = rows["value"]
+    least = np.where(value == ordered[0], ordered[1], ordered[0])
+    most = np.where(value == ordered[-1], ordered[-2], ordered[-1])
+    far = (value < least / SAMPLE_FACTOR) | (value > most * SAMPLE_FACTOR)
+    few = rows.assign(least=least, most=most)[far]
+    for index, record in zip(few.index, few.to_dict("records"), strict=True):
+        n, others = record["value"], (record["least"], record["most"])
+        place = int(record.get("row", index + 2))
         yield Implausible(
             file, place, "value", record.get("fact_id", record.get("assumption_id", "")), "sample",
             f"a sample of {n:,.12g}, where the others are {others[0]:,.12g} to {others[-1]:,.12g}",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
+from typing import Any
 
 import pandas as pd
 
@@ -44,6 +45,8 @@ def needs(**columns: str) -> Callable[[Rule], Rule]:
 
 def breaches(rows: pd.DataFrame, table: str, column: str, rule: str, remedy: str):
     """One violation a row; ``rule`` and ``remedy`` are formats filled from the row's columns."""
+    if rows.empty:  # as most are
+        return []
     return [
         Violation(f"{table}.csv", int(number), column, rule.format(**row), remedy.format(**row))
         for number, row in zip(rows.index, rows.to_dict("records"), strict=True)
@@ -56,6 +59,23 @@ def number(text: pd.Series) -> pd.Series:
     return values.where(values.abs() < float("inf"))
 
 
+def each(column: pd.Series, change: Callable[[str], Any]) -> pd.Series:
+    """What ``change`` makes of every text; few of a column differ, and each is changed once."""
+    codes, texts = pd.factorize(column.to_numpy(dtype=object))
+    changed = pd.Series([change(text) for text in texts], dtype=None if len(texts) else object)
+    return pd.Series(changed.to_numpy()[codes], index=column.index)
+
+
+def strange(frame: pd.DataFrame, column: str, known: Iterable[str]) -> pd.DataFrame:
+    """Entries of a semicolon-separated column that are not ``known``, as :func:`exploded`."""
+    known = set(known)
+    odd = each(frame[column], lambda text: not known.issuperset(text.split(";")) and text != "")
+    if not odd.any():
+        return frame.iloc[:0].assign(entry="")
+    rows = exploded(frame[odd.astype(bool)], column)
+    return rows[~rows["entry"].isin(known)]
+
+
 def exploded(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """One row for each entry of a semicolon-separated column, as the new column ``entry``."""
     entries = frame.assign(entry=frame[column].str.split(";")).explode("entry")
@@ -64,8 +84,8 @@ def exploded(frame: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def flagged(facts: pd.DataFrame, *caveats: str) -> pd.Series:
     """True where a fact carries at least one of ``caveats``."""
-    pattern = "|".join(caveats)
-    return facts["caveats"].str.contains(rf"(?:^|;)(?:{pattern})(?:;|$)")
+    wanted = set(caveats)
+    return each(facts["caveats"], lambda text: not wanted.isdisjoint(text.split(";"))).astype(bool)
 
 
 def recorded_pairs(tables: Tables) -> list[frozenset[str]]:
@@ -123,8 +143,7 @@ def entries_are_known(tables: Tables) -> list[Violation]:
     for table, column, other, key in LISTS:
         if column not in tables.get(table, ()) or key not in tables.get(other, ()):
             continue
-        rows = exploded(tables[table], column)
-        rows = rows[~rows["entry"].isin(tables[other][key])]
+        rows = strange(tables[table], column, tables[other][key])
         remedy = f"correct it, or add it to {other}.csv first; separate several with a semicolon"
         found += breaches(rows, table, column, f"'{{entry}}' is not in {other}.csv", remedy)
     return found
@@ -133,8 +152,7 @@ def entries_are_known(tables: Tables) -> list[Violation]:
 @needs(facts="caveats")
 def caveats_are_known(tables: Tables) -> list[Violation]:
     """Caveats come from the vocabulary ``CAVEATS``."""
-    rows = exploded(tables["facts"], "caveats")
-    rows = rows[~rows["entry"].isin(CAVEATS)]
+    rows = strange(tables["facts"], "caveats", CAVEATS)
     remedy = f"use {', '.join(CAVEATS)}; put anything else into the note"
     return breaches(rows, "facts", "caveats", "unknown caveat '{entry}'", remedy)
 
@@ -154,7 +172,7 @@ def unit_is_the_indicators(tables: Tables) -> list[Violation]:
 def series_belongs_to_the_indicator(tables: Tables) -> list[Violation]:
     """A series is the indicator itself, or one of its definitions: ``indicator@definition``."""
     facts = tables["facts"]
-    rows = facts[facts["series"].str.split("@").str[0] != facts["indicator"]]
+    rows = facts[each(facts["series"], lambda text: text.partition("@")[0]) != facts["indicator"]]
     rule = "series '{series}' is not one of the indicator {indicator}"
     remedy = "name it {indicator}, or {indicator}@ and the definition"
     return breaches(rows, "facts", "series", rule, remedy)
@@ -180,7 +198,7 @@ def values_are_possible(tables: Tables) -> list[Violation]:
 def rate_belongs_to_a_wave(tables: Tables) -> list[Violation]:
     """A surveyed literacy rate is dated to a national survey, or flagged ``off_wave``."""
     facts = tables["facts"]
-    year = facts["period_end"].str[:4]
+    year = each(facts["period_end"], _year)
     national = year.isin(tables["waves"]["wave"]) | year.isin(EARLY_SURVEYS)
     rates = (facts["indicator"] == RATE) & (facts["kind"] == "survey")
     rows = facts[rates & ~national & ~flagged(facts, "off_wave")]
@@ -196,14 +214,23 @@ def periods_are_ordered(tables: Tables) -> list[Violation]:
     facts = tables["facts"]
     start, end = facts["period_start"], facts["period_end"]
     # A year and a month of that year overlap: compare what both state.
-    late = (start.str[:4] > end.str[:4]) | ((start.str.len() == end.str.len()) & (start > end))
-    late &= (start != "") & (end != "")
+    pairs = each(start + "/" + end, lambda pair: _is_late(*pair.split("/", 1)))
+    late = pairs.astype(bool)
     rule = "period ends in {period_end}, before its start {period_start}"
     undated = facts[(start == "") & (end == "")]
     return [
         *breaches(facts[late], "facts", "period_start", rule, "exchange or correct the two"),
         *breaches(undated, "facts", "period_end", "no period", "give the year the figure is for"),
     ]
+
+
+def _year(period: str) -> str:
+    return period[:4]
+
+
+def _is_late(start: str, end: str) -> bool:
+    later = start[:4] > end[:4] or (len(start) == len(end) and start > end)
+    return bool(start and end and later)
 
 
 def languages_are_paired(tables: Tables) -> list[Violation]:
@@ -243,8 +270,9 @@ def cells_are_trimmed(tables: Tables) -> list[Violation]:
 
 def _odd(column: pd.Series) -> Iterator[tuple[str, list[str]]]:
     """Rules that texts of a column break, with these texts."""
-    texts = column.unique()
-    spaced = [text for text in texts if text != text.strip() or BREAK.search(text)]
+    texts = pd.unique(column.to_numpy(dtype=object)).tolist()
+    broken = BREAK.search("".join(texts)) is not None
+    spaced = [t for t in texts if t != t.strip() or (broken and BREAK.search(t))]
     if spaced:
         yield "white space around the cell or a line break in it", spaced
     if CONTROL.search("".join(texts)):
@@ -311,10 +339,52 @@ def no_region_is_its_own_parent(tables: Tables) -> list[Violation]:
     return found
 
 
+@needs(regions="code parent_code")
+def one_region_is_the_whole(tables: Tables) -> list[Violation]:
+    """One region has no parent: the whole, with which the others are compared."""
+    regions = tables["regions"].drop_duplicates("code")
+    tops = regions[regions["parent_code"] == ""]
+    if len(regions) and tops.empty:
+        rule = "every region has a parent; none is the whole"
+        remedy = "leave parent_code empty for the region that the others belong to"
+        return [Violation("regions.csv", None, "parent_code", rule, remedy)]
+    rows = tops.iloc[1:].assign(whole=tops["code"].iloc[0] if len(tops) else "")
+    rule = "{code} has no parent, and {whole} has none already"
+    remedy = "write the code of the region it belongs to; only the whole has none"
+    return breaches(rows, "regions", "parent_code", rule, remedy)
+
+
+@needs(levels="level analysed")
+def some_level_is_compared(tables: Tables) -> list[Violation]:
+    """At least one level is declared for the models."""
+    if tables["levels"]["analysed"].str.lower().eq("true").any():
+        return []
+    rule, remedy = "no level is compared by the models", "write true for the level to compare"
+    return [Violation("levels.csv", None, "analysed", rule, remedy)]
+
+
+@needs(covariates="covariate", doses="dose")
+def covariates_are_no_doses(tables: Tables) -> list[Violation]:
+    """No column of the panel is both a dose and a covariate."""
+    table = tables["covariates"]
+    rows = table[table["covariate"].isin(["opening", *tables["doses"]["dose"]])]
+    rule, remedy = "{covariate} names another column of the panel", "give it another name"
+    return breaches(rows, "covariates", "covariate", rule, remedy)
+
+
+@needs(assumptions="level", levels="level")
+def assumptions_hold_for_known_levels(tables: Tables) -> list[Violation]:
+    """An assumption holds for a declared level or for all."""
+    table = tables["assumptions"]
+    rows = table[~table["level"].isin(["all", *tables["levels"]["level"]])]
+    remedy = "write all, or a level of levels.csv"
+    return breaches(rows, "assumptions", "level", "{level} is no level", remedy)
+
+
 @needs(facts=FACT, waves="wave")
 def one_wave_has_one_rate(tables: Tables) -> list[Violation]:
     """Estimates read at most one surveyed rate of a region, group and year, however it is dated."""
-    facts = tables["facts"].assign(year=tables["facts"]["period_end"].str[:4])
+    facts = tables["facts"].assign(year=each(tables["facts"]["period_end"], _year))
     facts = facts[(facts["indicator"] == RATE) & (facts["kind"] == "survey")]
     facts = facts[~flagged(facts, *BARRED) & (facts["year"] != "")]
     facts = facts.assign(row=facts.index)
@@ -342,7 +412,7 @@ def gains_agree_with_levels(tables: Tables) -> list[Violation]:
     facts = tables["facts"].assign(number=number(tables["facts"]["value"]))
     facts = facts[(facts["kind"] == "survey") & ~flagged(facts, CONFLICT, "suspect")]
     levels = facts[(facts["indicator"] == RATE) & (facts["series"] == RATE)]
-    levels = levels.assign(year=levels["period_end"].str[:4])
+    levels = levels.assign(year=each(levels["period_end"], _year))
     known = levels.groupby(["region_code", "group", "year"])["number"].agg(["min", "max"])
     # Two different levels of one year are a breach of their own; neither judges a gain.
     known = known.loc[known["min"] == known["max"], "min"]
@@ -495,6 +565,10 @@ RULES: tuple[Rule, ...] = (
     a_design_effect_holds_for_all,
     factors_are_positive,
     no_region_is_its_own_parent,
+    one_region_is_the_whole,
+    some_level_is_compared,
+    assumptions_hold_for_known_levels,
+    covariates_are_no_doses,
     one_wave_has_one_rate,
     gains_agree_with_levels,
     parts_add_to_wholes,

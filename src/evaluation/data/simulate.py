@@ -364,14 +364,36 @@ def to_tables(simulation: Simulation, main: Mapping[str, pd.DataFrame]) -> dict[
     made = {"facts": facts, **_declared(simulation), **_labels(facts, main)}
     kept = {*codes, *(code for line in above.values() for code in line)}
     made["regions"] = main["regions"][main["regions"]["code"].isin(kept)]
-    sets = main["region_sets"]
-    complete = sets.groupby("set")["code"].agg(lambda members: set(members) <= set(codes))
-    made["region_sets"] = sets[sets["set"].map(complete)]
+    made |= _around(main, made["regions"], facts, codes)
     empty = pd.DataFrame()
     return {
         name: made.get(name, empty).reindex(columns=frame.columns, fill_value="").astype(str)
         for name, frame in main.items()
     }
+
+
+def _around(
+    main: Mapping[str, pd.DataFrame], regions: pd.DataFrame, facts: pd.DataFrame, codes: Any
+) -> dict[str, pd.DataFrame]:
+    """Of the main package, what these regions and facts use: levels, bands, covariates, sets."""
+    bands, held, sets = main["bands"], main["covariates"], main["region_sets"]
+    complete = sets.groupby("set")["code"].agg(lambda members: set(members) <= set(codes))
+    return {
+        "levels": _compared(main["levels"], regions, codes),
+        "bands": bands[bands["band"].isin(regions["band"])],
+        "covariates": held[held["indicator"].isin(facts["indicator"])],
+        "region_sets": sets[sets["set"].map(complete)],
+    }
+
+
+def _compared(levels: pd.DataFrame, regions: pd.DataFrame, codes: Any) -> pd.DataFrame:
+    """Levels of the regions and those they count as; the models compare that of the panel."""
+    counts = levels.set_index("level")["counts_as"]
+    counts = counts.where(counts != "", counts.index.to_series())
+    own = set(regions.loc[regions["code"].isin(codes), "level"].map(counts))
+    used = {*regions["level"], *levels.loc[levels["level"].isin(regions["level"]), "survey_as"]}
+    kept = levels[levels["level"].isin({*used, *counts[[name for name in used if name]]})]
+    return kept.assign(analysed=kept["level"].isin(own).map({True: "true", False: "false"}))
 
 
 def _ancestors(code: str, parents: Mapping[str, str]) -> list[str]:

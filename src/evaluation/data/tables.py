@@ -24,6 +24,8 @@ from evaluation.base.errors import DataError, Violation, shown
 DESCRIPTOR = "datapackage.json"
 # Generated panels live beside the facts and are never part of the package.
 SIMULATED = "simulated"
+# What an import keeps beside the tables: the meanings of an office's names, and rows it refused.
+MAPPING, REFUSED = "import_mapping.csv", "refused.csv"
 TABLES = (
     "facts",
     "sources",
@@ -38,6 +40,9 @@ TABLES = (
     "contradictions",
     "doses",
     "part_whole",
+    "levels",
+    "bands",
+    "covariates",
 )
 LARGEST = 256_000_000  # bytes of one file; 300,000 facts are about 50 million
 LARGEST_DESCRIPTOR = 4_000_000
@@ -61,7 +66,8 @@ def package_files(root: Path) -> list[Path]:
 
 
 def _excluded(relative: Path) -> bool:
-    return relative.parts[0] == SIMULATED or any(part.startswith(".") for part in relative.parts)
+    beside = relative.parts[0] in (SIMULATED, MAPPING, REFUSED)
+    return beside or any(part.startswith(".") for part in relative.parts)
 
 
 def _inside(path: Path, root: Path) -> bool:
@@ -99,29 +105,46 @@ def read_files(root: Path) -> Files:
     """
     remedy = "give the path of a data package: a folder with datapackage.json and its tables"
     try:
-        rule = "" if root.is_dir() else "folder is missing"
+        there = "is no folder" if os.path.lexists(root) else "folder is missing"
+        rule = "" if root.is_dir() else there
         paths = [] if rule else package_files(root)
     except OSError as error:
         rule = f"cannot be read ({error.strerror})"
     if rule:
         raise DataError([Violation(shown(root), None, "", rule, remedy)])
-    contents, unread, digest = {}, {}, hashlib.sha256()
+    contents, unread, sizes = {}, {}, {}
     for path in paths:
         name = path.relative_to(root).as_posix()
         largest = LARGEST_DESCRIPTOR if name == DESCRIPTOR else LARGEST
-        size, content = "", b""
+        size = ""
         try:
             size = str(path.stat().st_size)
             if int(size) <= largest:
-                content = contents[name] = path.read_bytes()
-                size = str(len(content))
+                contents[name] = path.read_bytes()
+                size = str(len(contents[name]))
             else:
                 rule = f"has {int(size):,} bytes, more than {largest:,}"
                 unread[name] = rule, "split the package, or remove what does not belong in it"
         except OSError as error:
             unread[name] = f"cannot be read ({error.strerror})", "make it a readable file"
+        sizes[name] = size
+    return Files(root, contents, unread, _hash(contents, sizes))
+
+
+def files_of(root: Path, contents: dict[str, bytes]) -> Files:
+    """The files of a package at ``root`` as they would be with these contents; reads nothing."""
+    ordered = {path.as_posix(): contents[path.as_posix()] for path in sorted(map(Path, contents))}
+    return Files(root, ordered, {}, _hash(ordered, {}))
+
+
+def _hash(contents: dict[str, bytes], sizes: dict[str, str]) -> str:
+    """Hash over all files; ``sizes`` also names those that were not read."""
+    digest = hashlib.sha256()
+    for name in sizes or contents:
+        content = contents.get(name, b"")
+        size = sizes.get(name, str(len(content)))
         digest.update(os.fsencode(name) + f"\0{size}\0".encode() + content)
-    return Files(root, contents, unread, digest.hexdigest())
+    return digest.hexdigest()
 
 
 def package_hash(root: Path) -> str:
@@ -171,7 +194,9 @@ def read_descriptor(root: Path | Files) -> dict[str, Any]:
         of resources, each with a name of its own and the path of a file in the package.
     """
     files = root if isinstance(root, Files) else read_files(root)
-    remedy = f"copy {DESCRIPTOR} from the data folder of the project and describe your tables"
+    remedy = "restore the file"
+    if not os.path.lexists(files.root / DESCRIPTOR):
+        raise DataError([_no_package(files.root)])
     text = _decoded(DESCRIPTOR, content_of(files, DESCRIPTOR, remedy), "save the file as UTF-8")
     try:
         descriptor = json.loads(text)
@@ -183,6 +208,16 @@ def read_descriptor(root: Path | Files) -> dict[str, Any]:
     if faults:
         raise DataError(faults)
     return descriptor
+
+
+def _no_package(root: Path) -> Violation:
+    """Say that a folder is no package, and what may have been meant."""
+    remedy = (
+        f"name a folder that has one, or copy a package's {DESCRIPTOR} and describe your tables"
+    )
+    if (root / "data" / DESCRIPTOR).is_file():
+        remedy = "did you mean its folder data?"
+    return Violation(shown(root), None, "", f"is no data package (it has no {DESCRIPTOR})", remedy)
 
 
 def _descriptor_faults(descriptor: Any) -> Iterable[Violation]:

@@ -145,10 +145,15 @@ class Estimate:
         return say("speak.estimate.absent", language, dose=dose, model=model, reason=self.reason)
 
 
-def attempt(dose: str, model: str, frame: pd.DataFrame, term: str, run: Inference) -> Estimate:
+Controls = Mapping[str, tuple[str, ...]]
+
+
+def attempt(
+    dose: str, model: str, frame: pd.DataFrame, term: str, run: Inference, controls: Controls
+) -> Estimate:
     """Fit a model to its panel with one dose column, or keep the reason why it cannot be."""
     try:
-        return Estimate(dose, model, named(model).fit(frame, roles(model, [term]), run))
+        return Estimate(dose, model, named(model).fit(frame, roles(model, [term], controls), run))
     except ModelError as error:
         return Estimate(dose, model, None, str(error))
 
@@ -231,7 +236,8 @@ def headline(
     levels, level_parts = _with_composite(panels.levels, doses)
     frames = {"gain": gains, "level": levels}
     ladder = tuple(
-        attempt(TERM, model, frames[named(model).outcome], TERM, inference) for model in LADDER
+        attempt(TERM, model, frames[named(model).outcome], TERM, inference, panels.controls)
+        for model in LADDER
     )
     if ladder[0].result is None:
         return ladder[0].reason
@@ -240,7 +246,7 @@ def headline(
     context = Estimated(
         gains,
         ladder[0].result,
-        roles(MAIN, [TERM]),
+        roles(MAIN, [TERM], panels.controls),
         inference,
         rates=panels.rates[read & panels.rates["variance"].notna()],
         rebuild=rebuilder(dataset, gains),

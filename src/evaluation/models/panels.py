@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,12 +16,12 @@ from evaluation.models.columns import Roles
 from evaluation.panel import panel
 from evaluation.panel.panel import attach, level_panel
 
-# Columns of the panel of gains and of the panel of levels, by the kind of outcome a model has.
+# Columns of the panel of gains and of the panel of levels, by the kind of outcome a model has;
+# what is held equal is declared by the package.
 ROLES: dict[str, Roles] = {
     "gain": Roles(
         outcome="annual",
         doses=(),
-        covariates=("opening", "log2_gdp_per_capita", "college_share"),
         region="region_code",
         wave="interval",
         variance="annual_variance",
@@ -29,7 +29,6 @@ ROLES: dict[str, Roles] = {
     "level": Roles(
         outcome="rate",
         doses=(),
-        covariates=("log2_gdp_per_capita",),
         region="region_code",
         wave="wave",
         variance="variance",
@@ -42,13 +41,15 @@ class Panels(Spoken):
     """The panels of one data package, see :class:`evaluation.study.Study`.
 
     ``rates`` and ``gains`` hold all regions, in per cent and percentage points with their
-    variances; ``provinces`` the gains, ``levels`` the rates of the panel with doses and covariates.
+    variances; ``provinces`` the gains, ``levels`` the rates of the panel with doses and covariates;
+    ``controls`` the columns held equal, by the kind of outcome.
     """
 
     rates: pd.DataFrame
     gains: pd.DataFrame
     provinces: pd.DataFrame
     levels: pd.DataFrame
+    controls: Mapping[str, tuple[str, ...]]
 
     def table(self) -> pd.DataFrame:
         """Rows, regions and columns of each panel: ``panel, rows, regions, columns``."""
@@ -77,6 +78,11 @@ class Panels(Spoken):
         """The panel a registered model reads."""
         return self.provinces if named(model).outcome == "gain" else self.levels
 
+    def fit(self, model: str, doses: Sequence[str] = (), **arguments: Any) -> Result:
+        """Fit a model of doses, named as in ``doses.csv``, to the panel its outcome needs."""
+        part = roles(model, [f"log2_{dose}" for dose in doses], self.controls)
+        return fit(model, self.of(model), **{**vars(part), **arguments})
+
 
 def panels(dataset: Dataset, assumed: panel.Assumed | None = None) -> Panels:
     """Rates and gains of all regions, and the panels the models read."""
@@ -85,21 +91,18 @@ def panels(dataset: Dataset, assumed: panel.Assumed | None = None) -> Panels:
     regions = dataset.model_regions
     provinces = gains[gains["region_code"].isin(regions)].reset_index(drop=True)
     levels = level_panel(dataset, rates[rates["region_code"].isin(regions)])
-    return Panels(rates, gains, attach(dataset, provinces), levels)
+    return Panels(rates, gains, attach(dataset, provinces), levels, dataset.controls)
 
 
-def roles(model: str, doses: Sequence[str] = ()) -> Roles:
-    """Columns a registered model reads from ``provinces`` (gains) or ``levels``."""
+def roles(model: str, doses: Sequence[str], controls: Mapping[str, tuple[str, ...]]) -> Roles:
+    """Columns a registered model reads from ``provinces`` (gains) or ``levels``.
+
+    ``doses`` are columns of the panel; ``controls`` those held equal, by the kind of outcome.
+    """
     entry = named(model)
     if entry.outcome not in ROLES:
         raise KepuError(
             f"Model '{model}' needs an outcome of kind '{entry.outcome}'; no panel here has it."
         )
-    part = replace(ROLES[entry.outcome], doses=doses)
-    return part if entry.doses else replace(part, covariates=())
-
-
-def fit_doses(model: str, frame: pd.DataFrame, doses: Sequence[str], **arguments: Any) -> Result:
-    """Fit a model of doses, named as in ``doses.csv``, to the panel its kind of outcome needs."""
-    part = roles(model, [f"log2_{dose}" for dose in doses])
-    return fit(model, frame, **{**vars(part), **arguments})
+    held = controls[entry.outcome] if entry.doses else ()
+    return replace(ROLES[entry.outcome], doses=doses, covariates=held)

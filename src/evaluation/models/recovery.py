@@ -320,7 +320,7 @@ def actual(panels: Panels, dose: str) -> Scenario:
     Outcomes are drawn from the fitted variances with no effect and none of the covariates, to
     which the test is blind; gains that meet in a wave share its sampling error.
     """
-    part = roles(GAINS, [f"log2_{dose}"])
+    part = roles(GAINS, [f"log2_{dose}"], panels.controls)
     checked(panels.provinces, part, waves=1)
     design = equation(GAINS, panels.provinces, part)
     frame = panels.provinces.iloc[design.rows]

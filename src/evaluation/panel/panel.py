@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import ModelError
-from evaluation.data.package import COVARIATES, SAMPLE, Dataset, by_year, surveyed_rates
+from evaluation.data.package import SAMPLE, Dataset, by_year, surveyed_rates
 from evaluation.panel import survey
 
 # ------------------------------------------------------------------------------------------
@@ -83,7 +83,8 @@ def attach(dataset: Dataset, keys: pd.DataFrame) -> pd.DataFrame:
     """Add doses (log2, so one unit is a doubling) and opening covariates to gain rows.
 
     ``keys`` needs ``region_code, wave_from, wave_to``. Returns ``keys`` with ``dose_<name>``,
-    ``log2_<name>``, ``series_<name>`` (the definition counted) and the columns of ``COVARIATES``.
+    ``log2_<name>``, ``series_<name>`` (the definition counted) and the columns of
+    :attr:`Dataset.conditions`.
     """
     frame = keys.copy()
     for _, dose in dataset.doses.iterrows():
@@ -94,7 +95,7 @@ def attach(dataset: Dataset, keys: pd.DataFrame) -> pd.DataFrame:
         frame[f"dose_{name}"] = found["value"].astype(float)
         frame[f"log2_{name}"] = np.log2(frame[f"dose_{name}"])
         frame[f"series_{name}"] = found["series"]
-    for name, indicator in COVARIATES.items():
+    for name, indicator in dataset.conditions.items():
         table = by_year(dataset, indicator)
         value = _opening(table, keys)["value"].astype(float)
         frame[name] = np.log2(value) if name.startswith("log2_") else value
@@ -185,12 +186,6 @@ class Assumed:
     sample_factor: float = 1.0
 
 
-def _level(regions: pd.DataFrame) -> pd.Series:
-    """Survey level of each region code: nation, province or prefecture."""
-    level = regions.set_index("code")["level"]
-    return level.where(level.isin(["nation", "province"]), "prefecture")
-
-
 def sample_sizes(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> pd.DataFrame:
     """Valid respondents behind each rate: published where known, else the declared assumption.
 
@@ -202,7 +197,7 @@ def sample_sizes(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> pd.
     declared = table.set_index(["level", "wave"])["value"] * assumed.sample_factor
     keys = pd.MultiIndex.from_frame(rates[["region_code", "wave"]])
     level_keys = pd.MultiIndex.from_arrays(
-        [rates["region_code"].map(_level(dataset.regions)), rates["wave"].astype(str)]
+        [rates["region_code"].map(dataset.survey_levels), rates["wave"].astype(str)]
     )
     known = published.reindex(keys).to_numpy(dtype=float)
     filled = np.where(np.isnan(known), declared.reindex(level_keys).to_numpy(dtype=float), known)
@@ -243,7 +238,7 @@ def _design_effects(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> 
     declared = table.set_index(["level", "wave"])["value"].to_dict()
     if assumed.design_effect:
         return np.full(len(rates), assumed.design_effect)
-    levels, waves = rates["region_code"].map(_level(dataset.regions)), rates["wave"].astype(str)
+    levels, waves = rates["region_code"].map(dataset.survey_levels), rates["wave"].astype(str)
     return np.array(
         [
             next(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,6 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from evaluation.base.errors import KepuError
-from evaluation.data.package import COVARIATES
 
 
 def _require(condition: Any, message: str) -> None:
@@ -187,10 +187,10 @@ def nearest(profile: pd.DataFrame, code: str, count: int = 5) -> list[str]:
     return distance.nsmallest(count, keep="first").index.tolist()
 
 
-def profile_of(provinces: pd.DataFrame) -> pd.DataFrame:
+def profile_of(provinces: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFrame:
     """Latest covariates of each region of a gain panel, indexed by region code."""
     latest = provinces.sort_values("wave_from").groupby("region_code").last()
-    return latest[list(COVARIATES)]
+    return latest[list(conditions)]
 
 
 def percentile(values: pd.Series, code: str) -> float:

@@ -7,8 +7,8 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.report.blocks import Items, Locks, Paragraph, Section
-from evaluation.report.effect import locks_with, overall, quotable
-from evaluation.report.page import NATION, Context, money, side
+from evaluation.report.effect import locks_with, mostly_assumed, overall, quotable
+from evaluation.report.page import Context, money, side
 from evaluation.report.targets import (
     SHOWN,
     Goal,
@@ -37,6 +37,13 @@ from evaluation.targets.outlook import Outlook
 from evaluation.value.scenario import Change, Projection, assess, scenario
 
 # Section: key findings, five sentences that answer before anything is explained.
+# By whether inputs are proxies and whether sample sizes are assumed.
+LACKING = {
+    (True, True): "inputs",
+    (True, False): "proxies",
+    (False, True): "samples",
+    (False, False): "continue",
+}
 ANSWERS = ("level", "change", "target", "effect", "next")
 
 
@@ -74,7 +81,7 @@ def level(context: Context) -> Markup:
             year=w.year(above["wave"]),
         )
     row = known.iloc[-1]
-    nation = context.rate(NATION, row["wave"])
+    nation = context.rate(context.whole, row["wave"])
     values = {
         "region": context.name,
         "rate": context.rate_text(row),
@@ -138,8 +145,14 @@ def next_step(context: Context) -> Markup:
     """Which figures are needed first."""
     w, own = context.writer, context.rates_of(context.code)
     if own.empty:
-        return w.t("findings.next.survey", region=context.name)
-    return w.t("findings.next.inputs", region=context.name)
+        return w.t("findings.next.survey")
+    return lacking(context)
+
+
+def lacking(context: Context) -> Markup:
+    """What the comparison lacks most: inputs, sample sizes, both, or only more surveys."""
+    wanted = context.study.dataset.doses_are != "input", mostly_assumed(context)
+    return context.writer.t(f"findings.next.{LACKING[wanted]}")
 
 
 # The links of the chain that are published figures: money, inputs, literacy.

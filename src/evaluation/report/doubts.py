@@ -6,22 +6,21 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from evaluation.base import cache
 from evaluation.base.errors import KepuError
 from evaluation.base.results import Result
 from evaluation.data.simulate import Simulation, Truth, simulate_panel
 from evaluation.models import fit
-from evaluation.models.panels import ROLES, fit_doses
+from evaluation.models.panels import roles
 from evaluation.panel.panel import design_effect
-from evaluation.report.blocks import Items, Paragraph
+from evaluation.report.blocks import Items, Paragraph, Table
 from evaluation.report.effect import DIGITS, MAIN, estimable
-from evaluation.report.page import DASH, Context, View, show, table
+from evaluation.report.page import DASH, Context, View, existing, show, table
 from evaluation.study import Study
 
 # Where the data are in doubt: contradictions, assumptions, changes of the survey, gaps.
-LEVELS = ("nation", "province", "prefecture")
 
 
 def _figures(page: Context, facts: pd.DataFrame) -> Markup:
@@ -38,7 +37,8 @@ def _figures(page: Context, facts: pd.DataFrame) -> Markup:
 def contradictions(page: Context, *regions: str) -> View:
     """Every recorded contradiction, or those of ``regions``, with the figures as printed."""
     w, items = page.writer, page.study.dataset.contradictions
-    items = items[items["region_code"].isin(regions)] if regions else items
+    codes = [existing(page, region) for region in regions]
+    items = items[items["region_code"].isin(codes)] if codes else items
     rows, kept = [], 0
     for _, item in items.iterrows():
         facts = page.fact_rows.loc[item["fact_ids"].split(";")]
@@ -70,6 +70,7 @@ def assumptions(page: Context) -> View:
     """Sample sizes taken where none is published, by wave and level, and what rests on them."""
     w, data, rates = page.writer, page.study.dataset, page.study.rates
     sizes = data.assumptions[data.assumptions["parameter"] == "sample_size"]
+    levels = [name for name in data.levels["level"] if name in set(sizes["level"])]
     sizes = sizes.set_index(["wave", "level"])["value"]
     rows = []
     for wave, part in rates[rates["wave"] >= page.first_year].groupby("wave"):
@@ -77,7 +78,7 @@ def assumptions(page: Context) -> View:
             w.number(f"n.{level}.{wave}", sizes[str(wave), level], "", 0)
             if (str(wave), level) in sizes.index
             else DASH
-            for level in LEVELS
+            for level in levels
         ]
         assumed = int((part["n_assumed"] & part["n"].notna()).sum())
         cells.append(w.number(f"n.assumed.{wave}", assumed, "", 0))
@@ -87,8 +88,10 @@ def assumptions(page: Context) -> View:
         deff=w.number("design_effect", design_effect(data), "", 1),
         **w.numbers("n", rates=len(rates), known=(~rates["n_assumed"]).sum()),
     )
-    columns = ("wave", "nation_n", "province_n", "prefecture_n", "rates_assumed", "rates_all")
-    body = table(page, w.t("view.assumptions.table"), columns, rows, range(1, 6))
+    names = [escape(w.level(level)) for level in levels]
+    ends = [w.t(f"column.{name}") for name in ("wave", "rates_assumed", "rates_all")]
+    head, numeric = (ends[0], *names, *ends[1:]), frozenset(range(1, len(names) + 3))
+    body = Table(w.t("view.assumptions.table"), head, tuple(rows), numeric)
     return show(page, Paragraph(lead), body)
 
 
@@ -104,10 +107,17 @@ def breaks(page: Context) -> View:
     return show(page, Items(items))
 
 
+ONLY_PROXIES = (("evidence", 4), ("investment", 1), ("effect", 2), ("scenarios", 2))
+
+
 def unknown(page: Context, name: str, count: int) -> View:
-    """The list ``view.unknown.<name>.1`` to ``count``: what the data leave open."""
-    w = page.writer
-    return show(page, Items(tuple(w.t(f"view.unknown.{name}.{i}") for i in range(1, count + 1))))
+    """The list ``view.unknown.<name>.1`` to ``count``: what the data leave open.
+
+    What is open because every input is a proxy stands there only where that is so.
+    """
+    w, proxies = page.writer, page.study.dataset.doses_are == "proxy"
+    shown = [i for i in range(1, count + 1) if proxies or (name, i) not in ONLY_PROXIES]
+    return show(page, Items(tuple(w.t(f"view.unknown.{name}.{i}") for i in shown)))
 
 
 # Two cautions: what the noisy opening level does, and what the method does with a known truth.
@@ -115,9 +125,10 @@ def unknown(page: Context, name: str, count: int) -> View:
 
 def without_opening(study: Study, dose: str, draws: int, seed: int) -> Result:
     """The gain regression of one dose with the opening level left out of the controls."""
-    controls = tuple(name for name in ROLES["gain"].covariates if name != "opening")
-    options = {"covariates": controls, "draws": draws, "seed": seed, "companions": False}
-    return fit_doses(MAIN, study.provinces, [dose], **options)
+    part = roles(MAIN, [f"log2_{dose}"], study.dataset.controls)
+    controls = tuple(name for name in part.covariates if name != "opening")
+    options = {"draws": draws, "seed": seed, "companions": False}
+    return fit(MAIN, study.provinces, **{**vars(part), "covariates": controls}, **options)
 
 
 def opening(page: Context, draws: int, seed: int) -> View:

@@ -28,11 +28,11 @@ from evaluation.report.page import (
 )
 from evaluation.study import Estimate
 
-# Blocks on a region's gains against what the other provinces lead one to expect.
+# Blocks on a region's gains against what the other units lead one to expect.
 
 
 def expected_gains(context: Context) -> pd.DataFrame:
-    """The region's gains, by period, beside what the other provinces lead one to expect."""
+    """The region's gains, by period, beside what the other units lead one to expect."""
     found = context.study.headline
     if not isinstance(found, Headline):
         return pd.DataFrame()
@@ -41,7 +41,7 @@ def expected_gains(context: Context) -> pd.DataFrame:
 
 
 def here(context: Context) -> list:
-    """The region's latest gain against what the other provinces lead one to expect."""
+    """The region's latest gain against what the other units lead one to expect."""
     if not isinstance(context.study.headline, Headline):
         return []
     rows = expected_gains(context)
@@ -101,7 +101,6 @@ def _against(context: Context, row: pd.Series) -> dict[str, Markup]:
 
 # Choices of the specification curve that are drawn, each with its values.
 CHOICES = {
-    "covariates": ("opening", "log2_gdp_per_capita", "college_share"),
     "weights": ("known_variance", "none"),
     "breaks": ("in", "out"),
 }
@@ -131,7 +130,11 @@ def _shares(context: Context, check: Check) -> dict[str, Markup]:
 def curve(context: Context, found: Headline, check: Check) -> Figure:
     """The sorted estimates with the choices behind each."""
     w = context.writer
+    held = w.dataset.controls["gain"]
     choices = {
+        "covariates": {name: str(w.t("specification.held", name=w.term(name))) for name in held}
+    }
+    choices |= {
         column: {value: str(w.t(f"specification.{column}.{value}")) for value in known}
         for column, known in CHOICES.items()
     }
@@ -343,14 +346,40 @@ def limits(context: Context) -> tuple:
     """Blocks on what stands between these data and a judgement."""
     w, data = context.writer, context.study.dataset
     proxies = data.doses["indicator"].map(data.indicators.set_index("indicator")["proxy"])
-    items = [w.t("effect.limit.order"), w.t("effect.limit.power")]
-    rates = context.study.rates
-    if rates.loc[rates["region_code"].isin(data.model_regions), "n_assumed"].mean() > FEW:
-        items.insert(1, w.t("effect.limit.survey"))
+    items = []
     if proxies.any():
         names = context.listed(w.dose(dose, short=True) for dose in data.doses["dose"][proxies])
-        items.insert(0, w.t("effect.limit.proxy", doses=names))
-    return (Heading(w.t("effect.limits")), Items(tuple(items)))
+        items.append(w.t("effect.limit.proxy", doses=names))
+    if conditions := _ordering(context):
+        items.append(w.t("effect.limit.order", conditions=context.listed(conditions)))
+    items += [w.t("effect.limit.survey")] if mostly_assumed(context) else []
+    items += [w.t("effect.limit.power")] if _incomplete(context) else []
+    return (Heading(w.t("effect.limits")), Items(tuple(items))) if items else ()
+
+
+def mostly_assumed(context: Context) -> bool:
+    """Whether most sample sizes behind the comparison are declared, for want of published ones."""
+    return bool(_compared_rates(context)["n_assumed"].mean() > FEW)
+
+
+def _compared_rates(context: Context) -> pd.DataFrame:
+    rates = context.study.rates
+    return rates[rates["region_code"].isin(context.units)]
+
+
+def _ordering(context: Context) -> list[str]:
+    """Conditions that an input goes closely with among the regions compared, by their names."""
+    panel, data = context.study.provinces, context.study.dataset
+    doses = [f"log2_{dose}" for dose in data.doses["dose"]]
+    held = [name for name in data.controls["gain"] if name != "opening"]
+    found = panel.reindex(columns=[*doses, *held]).astype(float).corr().loc[doses, held].max()
+    return [context.writer.term(name) for name in held if found[name] > CLOSE]
+
+
+def _incomplete(context: Context) -> bool:
+    """Whether a region compared has no value in a survey that others have one in."""
+    held = _compared_rates(context)[["region_code", "wave"]].drop_duplicates()
+    return len(held) < len(context.units) * held["wave"].nunique()
 
 
 def _main(context: Context) -> list[Estimate]:
@@ -370,7 +399,9 @@ def overall(context: Context, stem: str = "effect") -> Markup:
     told, other = _told(main), _told([i for i in context.study.estimates if i.model != MAIN])
     short, names = stem != "effect", _names(context, told, stem != "effect")
     counts = w.numbers("doses", tried=len(estimable), told=len(told))
-    text = w.t(f"{stem}.some" if told else f"{stem}.unknown", names=names, **counts)
+    what = w.t(f"findings.effect.what.{context.study.dataset.doses_are}")
+    given = {"names": names, "what": what, **counts}
+    text = w.t(f"{stem}.some" if told else f"{stem}.unknown", **given)
     if {item.dose for item in other} == {item.dose for item in told}:
         return text
     if not other:
@@ -417,7 +448,7 @@ def estimate_sentence(context: Context, item: Estimate) -> Markup:
 
 def _design(context: Context) -> Markup:
     w, panel = context.writer, context.study.provinces
-    return w.t(
+    text = w.t(
         "effect.design",
         gains=w.number("panel.gains", len(panel), "", 0),
         regions=w.number("panel.regions", panel["region_code"].nunique(), "", 0),
@@ -425,6 +456,11 @@ def _design(context: Context) -> Markup:
         last=w.year(panel["wave_to"].max()),
         breaks=w.number("panel.breaks", int(panel["crosses_break"].sum()), "", 0),
     )
+    # A dose is a logarithm: where it is known it is more than nothing.
+    doses = [f"log2_{dose}" for dose in context.study.dataset.doses["dose"]]
+    known = panel.reindex(columns=doses).notna().groupby(panel["region_code"]).any()
+    every = known.any(axis=1).all()
+    return w.joined(text, w.t("effect.design.every")) if every else text
 
 
 def _forest(context: Context) -> Figure:
@@ -482,6 +518,7 @@ def _here(context: Context) -> list:
 # What goes with gains in literacy: scatter, estimates, words and power.
 MAIN = "gain_regression"
 FEW = 0.5  # share of rates whose sample is assumed, above which few are known
+CLOSE = 0.5  # correlation of an input with a condition, above which they are hard to tell apart
 DIGITS = 3
 
 

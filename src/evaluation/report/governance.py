@@ -8,7 +8,7 @@ from markupsafe import Markup
 from evaluation.data.package import usable
 from evaluation.data.rules import RATE
 from evaluation.report.blocks import Heading, Paragraph, Section, Table
-from evaluation.report.page import NATION, Context, figure_table, table
+from evaluation.report.page import Context, figure_table, table
 
 # Section: policy measures and who answers for them.
 
@@ -121,7 +121,7 @@ RELATED = {
 def groups_section(context: Context) -> Section:
     w = context.writer
     measures, origin = measures_of(context)
-    blocks: list = [Paragraph(w.t("groups.intro"))]
+    blocks: list = [Paragraph(w.t("groups.intro"))] if _only_whole(context) else []
     if origin and origin != context.code:
         blocks.append(Paragraph(w.t("groups.inherited", name=w.name(origin)), "note"))
     bearing = _bearing(context)
@@ -131,6 +131,13 @@ def groups_section(context: Context) -> Section:
             blocks.append(Paragraph(_national(context, bearing.loc[group])))
         blocks += _group(context, group, measures)
     return Section("groups", w.t("groups.title"), tuple(blocks))
+
+
+def _only_whole(context: Context) -> bool:
+    """Whether rates by group are held for the whole and for no other region."""
+    facts = context.study.dataset.facts
+    rates = facts[(facts["indicator"] == RATE) & (facts["kind"] == "survey")]
+    return set(rates.loc[rates["group"] != "", "region_code"]) == {context.whole}
 
 
 def _group(context: Context, group: str, measures: pd.DataFrame) -> list:
@@ -150,7 +157,7 @@ def _group(context: Context, group: str, measures: pd.DataFrame) -> list:
 def _bearing(context: Context) -> pd.DataFrame:
     """The latest national rate that bears on each key group, for orientation; by key group."""
     dataset = context.study.dataset
-    rows = dataset.facts[dataset.facts["region_code"] == NATION]
+    rows = dataset.facts[dataset.facts["region_code"] == context.whole]
     rows = rows[rows["indicator"] == RATE]
     rows = rows.assign(bears_on=rows["group"].map(RELATED)).dropna(subset="bears_on")
     rows = usable(rows, dataset.sources).sort_values("year", kind="stable")

@@ -25,16 +25,16 @@ from evaluation.report.page import (
     show,
     table,
 )
-from evaluation.study import BANDS
 
-# Can the proxies be told apart from each other, from income and from education?
-CONTROLS = ("log2_gdp_per_capita", "college_share")
+# Can the inputs be told apart from each other, from income and from education?
 
 
 def within(page: Context) -> pd.DataFrame:
     """Doses and controls of the gain panel, interval means taken out, complete rows only."""
     panel = page.study.provinces
-    columns = [*("log2_" + page.study.dataset.doses["dose"]), *CONTROLS]
+    data = page.study.dataset
+    held = [name for name in data.controls["gain"] if name != "opening"]
+    columns = [*("log2_" + data.doses["dose"]), *held]
     frame = panel.dropna(subset=columns)
     return frame[columns] - frame.groupby("interval")[columns].transform("mean")
 
@@ -55,7 +55,7 @@ def _names(page: Context, columns: pd.Index) -> list[str]:
 
 
 def heat_map(page: Context) -> View:
-    """Correlations of the proxies with each other and with the controls."""
+    """Correlations of the inputs with each other and with the controls."""
     w, frame = page.writer, within(page)
     names = [re.sub(r" ?([(（])", r"\n\1", name) for name in _names(page, frame.columns)]
     matrix = frame.corr()
@@ -87,7 +87,8 @@ def factors(page: Context) -> View:
         )
         for name, column in zip(_names(page, frame.columns), frame.columns, strict=True)
     ]
-    doses = [column for column in frame if column not in CONTROLS]
+    held = page.study.dataset.controls["gain"]
+    doses = [column for column in frame if column not in held]
     worst = vif[doses].idxmax()
     lead = w.t(
         "view.factors",
@@ -107,9 +108,17 @@ def factors(page: Context) -> View:
 MUSEUMS = ("science_museums_banner_level_and_above", "science_museums_association")
 
 
+COUNTIES, STAFFING = "county_level_units", "county_kepu_staff_norm"
+
+
 def norm_blocks(context: Context) -> list:
-    """Museum coverage of county-level units and the staffing norms of county associations."""
-    w = context.writer
+    """Museum coverage of county-level units and the staffing norms of county associations.
+
+    Nothing where the package has no figure of either, for then it knows no such norms.
+    """
+    w, held = context.writer, set(context.study.dataset.facts["indicator"])
+    if held.isdisjoint((COUNTIES, STAFFING, *MUSEUMS)):
+        return []
     return [Heading(w.t("norms.title")), _coverage(context), *_staffing(context)]
 
 
@@ -123,7 +132,7 @@ def _latest(context: Context, indicators: tuple[str, ...]):
 
 def _coverage(context: Context) -> Paragraph:
     w = context.writer
-    counties, museums = _latest(context, ("county_level_units",)), _latest(context, MUSEUMS)
+    counties, museums = _latest(context, (COUNTIES,)), _latest(context, MUSEUMS)
     if counties is None or museums is None:
         return context.missing("norms.coverage.missing")
     ratio = museums["value"] / counties["value"]
@@ -145,16 +154,16 @@ def _staffing(context: Context) -> list[Paragraph]:
     w, facts = context.writer, context.study.dataset.facts
     norms = facts[
         (facts["kind"] == "norm")
-        & facts["indicator"].str.startswith("county_kepu_staff_norm")
+        & facts["indicator"].str.startswith(STAFFING)
         & facts["region_code"].isin([context.code, context.parent])
     ].set_index("indicator")
     if norms.empty:
         return [context.missing("norms.staff.missing")]
     small, large = (
-        norms.loc["county_kepu_staff_norm"],
-        norms.loc["county_kepu_staff_norm_large_population"],
+        norms.loc[STAFFING],
+        norms.loc[f"{STAFFING}_large_population"],
     )
-    threshold = norms.loc["county_kepu_staff_norm_population_threshold"]
+    threshold = norms.loc[f"{STAFFING}_population_threshold"]
     sentence = w.t(
         "norms.staff",
         small=w.fact(small),
@@ -166,12 +175,12 @@ def _staffing(context: Context) -> list[Paragraph]:
     return [Paragraph(w.joined(sentence, gap))]
 
 
-# Blocks of the input section: proxies per head, against all provinces, the band and the past.
+# Blocks of the input section: inputs per head, against all units, the band and the past.
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A region's dose in its latest comparable year, against all provinces and its band."""
+    """A region's dose in its latest comparable year, against all units and its band."""
 
     dose: pd.Series
     year: int
@@ -184,11 +193,11 @@ class Standing:
 
 @lru_cache(maxsize=1)  # the section and the summary of one report
 def standings(context: Context) -> list[Standing]:
-    """Each dose of the region where at least nine in ten provinces have the same year."""
+    """Each dose of the region where at least nine in ten units have the same year."""
     regions, found = context.study.dataset.regions.set_index("code"), []
     for _, dose in context.study.dataset.doses.iterrows():
         values = per_capita(context.study.dataset, dose)
-        values = values[values["region_code"].isin(context.provinces)]
+        values = values[values["region_code"].isin(context.units)]
         year = latest_common_year(values, context.code)
         if year is None:
             continue
@@ -210,14 +219,14 @@ def standings(context: Context) -> list[Standing]:
 
 def proxy_blocks(context: Context) -> list:
     """Where the region stands, with its figures, and how it came there; or what is missing."""
-    w, found = context.writer, standings(context) if context.is_province else []
+    w, found = context.writer, standings(context) if context.is_unit else []
     if not found:
         return [context.missing("inputs.proxies.missing")]
     return [
         Heading(w.t("inputs.proxies")),
         _profile(context, found),
         _table(context, found),
-        Paragraph(w.t("inputs.proxies.note"), "note"),
+        Paragraph(w.t("inputs.proxies.note", region=context.name), "note"),
         _history(context, found),
     ]
 
@@ -239,8 +248,9 @@ def _profile(context: Context, found: list[Standing]) -> Figure:
             "band_percentile": [item.band_percentile for item in found],
         }
     )
-    names = {part: str(w.t(f"figure.{part}")) for part in ("region", "band")}
-    values = {"region": context.name, "band": w.t(f"band.{context.region['band']}")}
+    band = w.band(context.region["band"])
+    names = {"region": str(w.t("figure.region")), "band": str(w.t("figure.band", band=band))}
+    values = {"region": context.name, "band": band}
     signs = {str(item.dose["dose"]): item.value - item.band_median for item in found}
     key, sides = _sides(context, signs)
     says = w.t(f"figure.profile.{key}", **values, **sides) if key else None
@@ -286,7 +296,8 @@ def _table(context: Context, found: list[Standing]) -> Table:
             )
         )
     columns = ("dose", "year", "value", "percentile", "band_median", "growth")
-    return table(context, w.t("inputs.proxies.table"), columns, rows, (2, 3, 4))
+    values = {"band": w.band(context.region["band"])}
+    return table(context, w.t("inputs.proxies.table"), columns, rows, (2, 3, 4), **values)
 
 
 def _history(context: Context, found: list[Standing]) -> Figure:
@@ -308,7 +319,7 @@ def _history(context: Context, found: list[Standing]) -> Figure:
     return picture(context, "inputs.history", charts.small_multiples, frame, columns=2, **options)
 
 
-# Section: inputs by domain — proxies per head, the region's own published figures, norms.
+# Section: inputs by domain — per head, the region's own published figures, norms.
 DOMAINS = (
     "facility", "personnel", "volunteer", "activity", "fund", "digital", "reach", "training",
 )  # fmt: skip
@@ -316,8 +327,14 @@ DOMAINS = (
 
 def section(context: Context) -> Section:
     w = context.writer
-    blocks = [Paragraph(w.t("inputs.intro")), *proxy_blocks(context), *_published(context)]
+    blocks = [_intro(context, "inputs.intro"), *proxy_blocks(context), *_published(context)]
     return Section("inputs", w.t("inputs.title"), (*blocks, *norm_blocks(context)))
+
+
+def _intro(context: Context, proxies: str) -> Paragraph:
+    """What is compared: the text ``proxies`` only where every input is one."""
+    every = context.study.dataset.doses_are == "proxy"
+    return Paragraph(context.writer.t(proxies if every else "inputs.intro.given"))
 
 
 def _published(context: Context) -> list:
@@ -342,7 +359,7 @@ def _published(context: Context) -> list:
     return blocks
 
 
-# The proxies the comparison rests on: what they are not, how they moved, how they differ.
+# The inputs the comparison rests on: what they are not, how they moved, how they differ.
 PUBLISHED = 0.9  # share of the regions a year needs before a median of it is drawn
 
 
@@ -358,7 +375,7 @@ def proxies(page: Context) -> View:
     kinds, rows = data.indicators.set_index("indicator"), []
     for _, dose in data.doses.iterrows():
         values = _values(page, dose)
-        key = f"proxy.{dose['dose']}"
+        key = f"measure.{dose['dose']}"
         rows.append(
             (
                 w.t(f"domain.{dose['domain']}"),
@@ -371,7 +388,7 @@ def proxies(page: Context) -> View:
         )
     columns = ("domain", "dose", "not", "timing", "regions", "period")
     body = table(page, w.t("view.proxies.table"), columns, rows, (4,))
-    return show(page, Paragraph(w.t("view.proxies")), body)
+    return show(page, _intro(page, "view.proxies"), body)
 
 
 def _steady(values: pd.DataFrame) -> pd.DataFrame:
@@ -381,8 +398,9 @@ def _steady(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def history(page: Context) -> View:
-    """Median of each proxy in the three bands over the years."""
+    """Median of each input in the bands over the years; of all regions where there are none."""
     w, parts, counts = page.writer, [], []
+    bands = list(page.study.dataset.bands["band"]) or [""]
     band = page.study.dataset.regions.set_index("code")["band"]
     for _, dose in page.study.dataset.doses.iterrows():
         values = _steady(_values(page, dose))
@@ -391,21 +409,21 @@ def history(page: Context) -> View:
         rows = rows.assign(series=rows["region_code"].map(band))
         medians = rows.groupby(["series", "year"])["value"].median().unstack()
         years = range(rows["year"].min(), rows["year"].max() + 1)
-        medians = medians.reindex(index=pd.Index(BANDS, name="series"), columns=years)
+        medians = medians.reindex(index=pd.Index(bands, name="series"), columns=years)
         name, count = w.dose(dose["dose"]), values["region_code"].nunique()
         counts.append(w.number(f"steady.{dose['dose']}", count, "", 0))
         line = medians.rename_axis(columns="year").stack(future_stack=True).rename("value")
         parts.append(line.reset_index().assign(panel=str(name)))
     frame = pd.concat(parts, ignore_index=True)
-    frame["label"] = frame["series"].map({key: str(w.t(f"band.{key}")) for key in BANDS})
+    frame["label"] = frame["series"].map({key: w.band(key) for key in bands})
     options = {"columns": 2, "values": {"regions": w.series(counts)}}
     return show(page, picture(page, "view.history", charts.small_multiples, frame, **options))
 
 
 def spread(page: Context, region: str) -> View:
-    """Lowest, middle and highest region on each proxy, and where ``region`` stands."""
+    """Lowest, middle and highest region on each input, and where ``region`` stands."""
     w, rows = page.writer, []
-    existing(page, region)
+    region = existing(page, region)
     for _, dose in page.study.dataset.doses.iterrows():
         values = _values(page, dose)
         year = latest_common_year(values, region, PUBLISHED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from evaluation.data.package import by_year, surveyed_rates
 from evaluation.data.rules import GAIN, RATE
@@ -15,7 +15,6 @@ from evaluation.report.overview import gains_figure
 from evaluation.report.page import (
     DASH,
     LEVEL,
-    NATION,
     Context,
     View,
     dots,
@@ -28,20 +27,20 @@ from evaluation.report.page import (
     side,
     table,
 )
-from evaluation.study import BANDS
 
-# Blocks of the level section for leagues: the place among cities of other provinces.
+# Blocks of the level section for smaller regions: the place among their equals under other units.
 
 # Fewer cities than this are no distribution to stand in.
 MINIMUM_CITIES = 10
 
 
 def city_blocks(context: Context) -> list:
-    """Where a league's value or target would stand among cities surveyed in the same wave."""
+    """Where a region's value or target would stand among its equals under other units."""
     w = context.writer
-    regions = context.study.dataset.regions.set_index("code")
+    data = context.study.dataset
+    regions, kinds = data.regions.set_index("code"), data.survey_levels
     outside = regions.index[
-        ~regions["level"].isin(["nation", "province"]) & (regions["parent_code"] != context.parent)
+        (kinds == kinds[context.code]) & (regions["parent_code"] != context.parent)
     ]
     rates = context.study.rates
     cities = rates[rates["region_code"].isin(outside) & rates["variance"].notna()]
@@ -53,16 +52,23 @@ def city_blocks(context: Context) -> list:
     own = context.rates_of(context.code)
     wave = own["wave"].iloc[-1] if len(own) and own["wave"].iloc[-1] in waves else waves[-1]
     rows = cities[cities["wave"] == wave]
+    others = _others(context, rows)
     sentences = [
         w.t(f"level.cities.{mark[0]}", year=w.year(wave), **_place(context, rows, mark, wave))
         for mark in marks
     ]
     return [
-        Heading(w.t("level.cities")),
+        Heading(w.t("level.cities", others=others)),
         *map(Paragraph, sentences),
         _strip(context, rows, marks, wave),
-        Paragraph(w.t("level.cities.note"), "note"),
+        Paragraph(w.t("level.cities.note", others=others), "note"),
     ]
+
+
+def _others(context: Context, rows: pd.DataFrame) -> str:
+    """What the package calls the regions compared with; neutral where they are of several kinds."""
+    w, kinds = context.writer, context.study.dataset.kinds[rows["region_code"]].unique()
+    return w.level(kinds[0], several=True) if len(kinds) == 1 else str(w.t("word.unit.several"))
 
 
 def _place(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict[str, object]:
@@ -71,6 +77,7 @@ def _place(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict
     below = int((rows["rate"] < value).sum())
     return {
         "region": context.name,
+        "others": _others(context, rows),
         "value": shown,
         "below": w.number(f"cities.below.{context.code}.{kind}.{wave}", below, "", 0),
         "count": w.number(f"cities.{wave}", len(rows), "", 0),
@@ -95,16 +102,18 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
     )
     kinds = {"rate": "region", "target": "target"}
     lines = [(str(w.t(f"figure.{kind}")), value, kinds[kind]) for kind, value, _ in marks]
-    for code in (context.parent, NATION):
+    for code in (context.parent, context.whole):
         row = context.rate(code, wave)
         if row is not None:
-            lines.append((w.short(code), row["rate"], "nation" if code == NATION else "other"))
+            role = "nation" if code == context.whole else "other"
+            lines.append((w.short(code), row["rate"], role))
     frame = pd.DataFrame(lines, columns=["label", "value", "kind"])
     if marks:
         says = w.t(f"figure.cities.{marks[0][0]}", **_place(context, rows, marks[0], wave))
     else:
         count = w.number(f"cities.{wave}", len(rows), "", 0)
-        says = w.t("figure.cities.none", region=context.name, count=count)
+        names = {"region": context.name, "others": _others(context, rows)}
+        says = w.t("figure.cities.none", count=count, **names)
     return picture(
         context,
         "level.cities",
@@ -113,7 +122,7 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
         frame,
         xlabel="axis.rate",
         says=says,
-        values={"year": w.year(wave)},
+        values={"year": w.year(wave), "others": _others(context, rows)},
     )
 
 
@@ -122,8 +131,8 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
 
 def nation(page: Context) -> View:
     """Rate, interval and sample of the nation in each wave, with the gain since the last one."""
-    w, gains, rows = page.writer, page.gains_of(NATION).set_index("wave_to"), []
-    for _, row in page.rates_of(NATION).iterrows():
+    w, gains, rows = page.writer, page.gains_of(page.whole).set_index("wave_to"), []
+    for _, row in page.rates_of(page.whole).iterrows():
         if row["wave"] < page.first_year:
             continue
         wave = row["wave"]
@@ -138,8 +147,8 @@ def nation(page: Context) -> View:
         "view.nation",
         first=w.year(first.wave_from),
         last=w.year(last.Index),
-        start=page.rate_text(page.rate(NATION, first.wave_from)),
-        end=page.rate_text(page.rate(NATION, last.Index)),
+        start=page.rate_text(page.rate(page.whole, first.wave_from)),
+        end=page.rate_text(page.rate(page.whole, last.Index)),
     )
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.nation.note"), "note"))
 
@@ -160,9 +169,9 @@ def _annual(page: Context, key: str, row: pd.Series) -> tuple[Markup, Markup]:
 def trend(page: Context) -> View:
     """The nation with its intervals and the three bands over the waves."""
     w, study = page.writer, page.study
-    whole = page.rates_of(NATION).assign(name=w.short(NATION), role="nation")
+    whole = page.rates_of(page.whole).assign(name=w.short(page.whole), role="nation")
     bands = study.bands.assign(role="band", low=float("nan"), high=float("nan"))
-    bands["name"] = bands["band"].map(lambda band: str(w.t(f"band.{band}")))
+    bands["name"] = bands["band"].map(lambda band: str(w.band(band)))
     series = pd.concat([whole, bands]).rename(columns={"wave": "year", "rate": "value"})
     series = series[series["year"] >= page.first_year]
     data = (series, None, page.breaks)
@@ -170,25 +179,31 @@ def trend(page: Context) -> View:
 
 
 def bands(page: Context) -> View:
-    """Rates of the three bands by wave and the distance between the outer ones."""
-    w, frame = page.writer, page.study.bands
+    """Rates of the bands by wave and the distance between the first and the last of them."""
+    w, frame, names = page.writer, page.study.bands, list(page.study.dataset.bands["band"])
+    if frame.empty:
+        return show(page, Paragraph(w.t("view.bands.missing")))
     frame = frame[frame["wave"] >= page.first_year]
     facts = frame.pivot(index="wave", columns="band", values="fact_id").dropna()
     rates = frame.pivot(index="wave", columns="band", values="rate").loc[facts.index]
-    gaps = rates["east"] - rates["west"]
+    gaps = rates[names[0]] - rates[names[-1]]
     rows = [
         (
             w.year(wave),
-            *(page.fact(facts.at[wave, band]) for band in BANDS),
+            *(page.fact(facts.at[wave, band]) for band in names),
             w.number(f"gap.bands.{wave}", gaps[wave], "", 2),
         )
         for wave in facts.index
     ]
-    names = ("year", *(f"band_{band}" for band in BANDS), "band_gap")
-    body = table(page, w.t("view.bands.table"), names, rows, range(1, 5))
+    outer = {"one": w.band(names[0]), "other": w.band(names[-1])}
+    gap, year = w.t("column.band_gap", **outer), w.t("column.year")
+    head = (year, *(escape(w.band(name)) for name in names), gap)
+    numeric = frozenset(range(1, len(names) + 2))
+    body = Table(w.t("view.bands.table"), head, tuple(rows), numeric)
     ends = {"first": gaps.index[0], "last": gaps.index[-1]}
     lead = w.t(
         "view.bands",
+        **outer,
         **{key: w.year(wave) for key, wave in ends.items()},
         start=w.number(f"gap.bands.{ends['first']}", gaps.iloc[0], "percentage_point", 2),
         end=w.number(f"gap.bands.{ends['last']}", gaps.iloc[-1], "percentage_point", 2),
@@ -196,27 +211,42 @@ def bands(page: Context) -> View:
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.bands.note"), "note"))
 
 
+def _profile(page: Context) -> pd.DataFrame:
+    return profile_of(page.study.provinces, page.study.dataset.conditions.index)
+
+
+def _conditions(page: Context) -> str:
+    """The package's covariates in a row."""
+    return page.listed(page.writer.term(name) for name in page.study.dataset.conditions.index)
+
+
+def _condition(page: Context, code: str, name: str, value: float) -> Markup:
+    """A covariate as published: a logarithm to base 2 is taken back."""
+    logged = name.startswith("log2_")
+    shown, digits = (2**value, 0) if logged else (value, 1)
+    return page.writer.number(f"peer.{code}.{name.removeprefix('log2_')}", shown, "", digits)
+
+
 def peers(page: Context, region: str) -> View:
-    """The regions most like ``region`` in income, education and cities, with their latest rate."""
-    w, profile = page.writer, profile_of(page.study.provinces)
-    existing(page, region, profile.index)
+    """The regions most like ``region`` by the package's covariates, with their latest rate."""
+    w, profile = page.writer, _profile(page)
+    region = existing(page, region, profile.index)
     rows = []
     for code in [region, *nearest(profile, region)]:
         known, own = page.rates_of(code), profile.loc[code]
-        wealth = 2 ** own["log2_gdp_per_capita"]
         rows.append(
             (
                 w.name(code),
-                w.number(f"peer.{code}.gdp", wealth, "", 0),
-                w.number(f"peer.{code}.college", own["college_share"], "", 1),
-                w.number(f"peer.{code}.urban", own["urban_share"], "", 1),
+                *(_condition(page, code, name, own[name]) for name in profile),
                 page.rate_text(known.iloc[-1]),
                 w.year(known["wave"].iloc[-1]),
             )
         )
-    columns = ("region", "gdp", "college", "urban", "latest", "year")
+    ends = [w.t(f"column.{name}") for name in ("region", "latest", "year")]
+    head = (ends[0], *(escape(w.term(name)) for name in profile), *ends[1:])
     lead = Paragraph(w.t("view.peers", region=w.name(region)))
-    body = table(page, w.t("view.peers.table"), columns, rows, (1, 2, 3, 4))
+    numeric = frozenset(range(1, len(head) - 1))
+    body = Table(w.t("view.peers.table"), head, tuple(rows), numeric)
     return show(page, lead, body, Paragraph(w.t("view.peers.note"), "note"))
 
 
@@ -232,7 +262,7 @@ SCALES = {
 def _series(page: Context, indicator: str) -> pd.DataFrame:
     data = page.study.dataset
     values = by_year(data, indicator)
-    values = values[values["region_code"].eq(NATION) & (values["year"] >= page.first_year)]
+    values = values[values["region_code"].eq(page.whole) & (values["year"] >= page.first_year)]
     return values.assign(year=values["year"].astype(int))
 
 
@@ -240,7 +270,7 @@ def _row(page: Context, indicator: str, values: pd.DataFrame) -> tuple:
     """First and last value, growth between them and the years without a value."""
     w, first, last = page.writer, values.iloc[0], values.iloc[-1]
     years = last["year"] - first["year"]
-    change = growth(values, NATION, last["year"], span=years)
+    change = growth(values, page.whole, last["year"], span=years)
     key = f"national.{indicator}"
     return (
         w.indicator(indicator),
@@ -284,7 +314,7 @@ def national(page: Context) -> View:
 def documents(page: Context, region: str) -> View:
     """What a region's documents print in two definitions of one indicator, never joined."""
     w, data = page.writer, page.study.dataset
-    existing(page, region)
+    region = existing(page, region)
     facts = data.facts[(data.facts["region_code"] == region) & (data.facts["indicator"] != RATE)]
     facts = facts[(facts["kind"] == "statistic") & (facts["series"] != facts["indicator"])]
     facts = facts[~facts["indicator"].map(data.indicators.set_index("indicator")["proxy"])]
@@ -388,7 +418,7 @@ def sensitivity(page: Context) -> View:
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.sensitivity.note"), "note"))
 
 
-# Blocks of the level section: gains, rank among provinces, peers.
+# Blocks of the level section: gains, rank among the units, peers.
 
 
 def gain_blocks(context: Context) -> list:
@@ -396,14 +426,16 @@ def gain_blocks(context: Context) -> list:
     if own.empty:
         missing = context.missing("level.gains.missing")
         return [Heading(w.t("level.gains")), missing, *_printed(context)]
-    nation = context.rates_of(NATION).set_index("wave")
+    nation = context.rates_of(context.whole).set_index("wave")
     rows = []
     for _, gain in own.iterrows():
         key = f"gain.{context.code}.{gain['interval']}"
         reference = w.t("missing.value")
         if {gain["wave_from"], gain["wave_to"]} <= set(nation.index):
             change = nation.at[gain["wave_to"], "rate"] - nation.at[gain["wave_from"], "rate"]
-            reference = w.number(f"gain.{NATION}.{gain['interval']}", change, "", 2, signed=True)
+            reference = w.number(
+                f"gain.{context.whole}.{gain['interval']}", change, "", 2, signed=True
+            )
         annual, flag = _annual(context, key, gain)
         rows.append(
             (
@@ -420,24 +452,22 @@ def gain_blocks(context: Context) -> list:
         Heading(w.t("level.gains")),
         table(context, w.t("level.gains.table"), columns, rows, range(1, 5)),
         Paragraph(w.t("level.gains.note"), "note"),
-        *(_gain_ranking(context, own.iloc[-1]) if context.is_province else []),
+        *(_gain_ranking(context, own.iloc[-1]) if context.is_unit else []),
         *_printed(context),
     ]
 
 
 def _gain_ranking(context: Context, own: pd.Series) -> list[Figure]:
-    """Yearly gains of the provinces over the region's latest period, as intervals.
+    """Yearly gains of the units over the region's latest period, as intervals.
 
     Only gains over the very same period stand together: others cross other instruments.
     """
     w, gains = context.writer, context.study.gains
-    rows = gains[
-        (gains["interval"] == own["interval"]) & gains["region_code"].isin(context.provinces)
-    ]
+    rows = gains[(gains["interval"] == own["interval"]) & gains["region_code"].isin(context.units)]
     if len(rows) < 3:  # one or two intervals are read in the table
         return []
     rows = rows.assign(low=rows["low"] / rows["years"], high=rows["high"] / rows["years"])
-    first, last = (context.rate(NATION, own[end]) for end in ("wave_from", "wave_to"))
+    first, last = (context.rate(context.whole, own[end]) for end in ("wave_from", "wave_to"))
     years = {"first": w.year(own["wave_from"]), "last": w.year(own["wave_to"])}
     reference = says = None
     if first is not None and last is not None:
@@ -476,13 +506,13 @@ def _printed(context: Context) -> list:
 
 
 def position_blocks(context: Context, own: pd.DataFrame) -> list:
-    """Rank interval among the provinces published in the same wave, and the nearest peers."""
+    """Rank interval among the units published in the same wave, and the nearest peers."""
     w, own = context.writer, own[own["variance"].notna()]
     if own.empty:
         return []
     wave = own["wave"].iloc[-1]
     rates = context.study.rates
-    rows = rates[(rates["wave"] == wave) & rates["region_code"].isin(context.provinces)]
+    rows = rates[(rates["wave"] == wave) & rates["region_code"].isin(context.units)]
     rows = rows[rows["variance"].notna()].reset_index(drop=True)
     ranking = _ranking(context, rows, wave) if len(rows) > 1 else []
     heading = Heading(w.t("level.position", year=w.year(wave)))
@@ -500,7 +530,7 @@ def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
         f"level.rank{exact}",
         region=context.name,
         count=w.number(f"rank.count.{wave}", len(rows), "", 0),
-        all=w.number("provinces", len(context.provinces), "", 0),
+        all=w.number("provinces", len(context.units), "", 0),
         year=w.year(wave),
         **ends,
     )
@@ -510,7 +540,7 @@ def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
 
 def _peer_table(context: Context, wave: int) -> list:
     w = context.writer
-    peers = nearest(profile_of(context.study.provinces), context.code)
+    peers = nearest(_profile(context), context.code)
     if not peers:
         return []
     rows = []
@@ -528,7 +558,7 @@ def _peer_table(context: Context, wave: int) -> list:
     columns = ("region", "rate_in", "latest", "year")
     return [
         Heading(w.t("level.peers")),
-        Paragraph(w.t("level.peers.note"), "note"),
+        Paragraph(w.t("level.peers.note", conditions=_conditions(context)), "note"),
         table(context, w.t("level.peers.table"), columns, rows, (1, 2), year=w.year(wave)),
     ]
 
@@ -544,7 +574,7 @@ def section(context: Context) -> Section:
     else:
         blocks = [trend, _rate_table(context, own), Paragraph(w.t("level.note"), "note")]
     blocks += gain_blocks(context)
-    blocks += position_blocks(context, own) if context.is_province else city_blocks(context)
+    blocks += position_blocks(context, own) if context.is_unit else city_blocks(context)
     blocks += _flagged(context)
     return Section("level", w.t("level.title"), tuple(blocks))
 
@@ -564,12 +594,12 @@ def _rate_line(name: str, rows: pd.DataFrame, role: str) -> pd.DataFrame:
 def _lines(context: Context) -> pd.DataFrame:
     """The region, what lies above it, the nation and its band, from the first year shown."""
     w = context.writer
-    roles = {context.code: "region", context.parent: "parent"} | {NATION: "nation"}
+    roles = {context.code: "region", context.parent: "parent"} | {context.whole: "nation"}
     lines = [
         _rate_line(w.short(code), context.rates_of(code), role) for code, role in roles.items()
     ]
-    if context.is_province:
-        name = str(w.t(f"band.{context.region['band']}"))
+    if context.region["band"]:
+        name = w.band(context.region["band"])
         lines.append(_rate_line(name, _band(context), "band"))
     series = pd.concat([line for line in lines if len(line)], ignore_index=True)
     return series[series["year"] >= context.first_year]
@@ -598,7 +628,7 @@ def _trend_sentence(context: Context) -> Markup | None:
     if own.empty:
         return w.t("figure.level.missing", region=context.name)
     last = own.iloc[-1]
-    nation = context.rate(NATION, last["wave"])
+    nation = context.rate(context.whole, last["wave"])
     if nation is None or pd.isna(nation["variance"]):
         return None
     low, high, _ = context.difference(f"gap.{context.code}.{last['wave']}", last, nation)
@@ -608,10 +638,10 @@ def _trend_sentence(context: Context) -> Markup | None:
 
 def _rate_table(context: Context, own: pd.DataFrame) -> Table:
     w = context.writer
-    band = _band(context).set_index("wave") if context.is_province else pd.DataFrame()
+    band = _band(context).set_index("wave") if context.region["band"] else pd.DataFrame()
     rows = []
     for _, row in own.iterrows():
-        nation = context.rate(NATION, row["wave"])
+        nation = context.rate(context.whole, row["wave"])
         gap = w.t("missing.value")
         if nation is not None and pd.notna(row["variance"]):
             key = f"gap.{context.code}.{row['wave']}"
@@ -621,7 +651,7 @@ def _rate_table(context: Context, own: pd.DataFrame) -> Table:
             context.rate_text(row),
             w.t("missing.value") if nation is None else context.fact(nation["fact_id"]),
         ]
-        if context.is_province:
+        if context.region["band"]:
             known = row["wave"] in band.index
             cells.append(
                 context.fact(band.at[row["wave"], "fact_id"]) if known else w.t("missing.value")
@@ -629,7 +659,7 @@ def _rate_table(context: Context, own: pd.DataFrame) -> Table:
         fact = context.fact_rows.loc[row["fact_id"]]
         cells += [gap, _sample(context, row), w.cite(fact["source_id"])]
         rows.append(tuple(cells))
-    names = ["year", "rate", "nation"] + (["band"] if context.is_province else [])
+    names = ["year", "rate", "nation"] + (["band"] if context.region["band"] else [])
     names += ["gap", "sample", "source"]
     caption = w.t("level.table", region=context.name)
     return table(context, caption, names, rows, range(1, len(names) - 1))

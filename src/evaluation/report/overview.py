@@ -18,10 +18,10 @@ from evaluation.evidence.headline import Headline
 from evaluation.figures import charts
 from evaluation.panel.survey import Progress, assess, normal_quantile
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
-from evaluation.report.chain import labelled, locks, target
+from evaluation.report.chain import labelled, lacking, locks, target
 from evaluation.report.effect import appendix, association, expected_gains, limits, overall
 from evaluation.report.inputs import Standing, standings
-from evaluation.report.page import DASH, NATION, Context, dots, picture, rate_dots, side, table
+from evaluation.report.page import DASH, Context, dots, picture, rate_dots, side, table
 from evaluation.report.targets import assessments, targets
 
 # What the figures of the overview show, in a sentence each, from the rates and gains they draw.
@@ -55,7 +55,7 @@ def _coverage_sentence(context: Context) -> Markup | None:
 
 def _ranking_sentence(context: Context, rows: pd.DataFrame, wave: int) -> Markup | None:
     """How many regions the 95% interval of the difference puts above the nation, and below."""
-    w, nation = context.writer, context.rate(NATION, wave)
+    w, nation = context.writer, context.rate(context.whole, wave)
     if nation is None or pd.isna(nation["variance"]):
         return None
     gap = rows["rate"] - nation["rate"]
@@ -77,7 +77,7 @@ NEAR = 2030
 def findings(context: Context) -> Section:
     """Where the nation stands and its target, how much is published, what investment goes with."""
     w = context.writer
-    nation = context.surveyed(NATION)
+    nation = context.surveyed(context.whole)
     items: dict[str, Markup] = {}
     if len(nation):
         last = nation.iloc[-1]
@@ -86,7 +86,7 @@ def findings(context: Context) -> Section:
     items["target"] = target(context)
     items["published"] = _published(context)
     items["effect"] = overall(context, "findings.effect")
-    items["next"] = w.t("findings.next.inputs")
+    items["next"] = lacking(context)
     warning = (Paragraph(w.t("report.simulated"), "simulated"),) if context.study.simulated else ()
     found = labelled(context, tuple(items), tuple(items.values()))
     return Section("findings", w.t("findings.title"), (*warning, found, *locks(context)))
@@ -255,11 +255,11 @@ def summarise(context: Context) -> dict[str, Any]:
     Rates, gains and gaps are in percent and percentage points with 95% intervals (``low``,
     ``high``); ``standing`` says whether the region's latest surveyed rate lies ``above``,
     ``below`` or ``near`` (not distinguishable from) the nation's rate of the same wave, ``alone``
-    where no national rate is known and ``none`` where the region has no usable rate.
+    where no such rate is known and ``none`` where the region has no usable rate.
     ``evidence.gains`` counts the region's gains in the comparison that the locks grade.
     """
     region, study = context.region, context.study
-    inputs = standings(context) if context.is_province else []
+    inputs = standings(context) if context.is_unit else []
     rates = context.rates_of(context.code)
     rates = rates[rates["wave"] >= context.first_year]
     known = rates[rates["variance"].notna()]
@@ -270,6 +270,8 @@ def summarise(context: Context) -> dict[str, Any]:
         "names": {lang: str(region[f"name_{lang}"]) for lang in LANGUAGES},
         "short": {"zh": str(region["short_zh"]), "en": str(region["name_en"])},
         "level": str(region["level"]),
+        "kind": _kind(context),
+        "words": _words(context),
         "parent": str(context.parent),
         "band": str(region["band"]),
         "date": context.date,
@@ -284,6 +286,24 @@ def summarise(context: Context) -> dict[str, Any]:
         "targets": [_target(item) for item in assessments(context)],
         "inputs": [_input(context, item) for item in inputs],
         "evidence": _evidence(context),
+    }
+
+
+def _kind(context: Context) -> dict[str, Any]:
+    """The level the region is listed under, its names for several, its place among the levels."""
+    data = context.study.dataset
+    level = str(data.kinds[context.code])
+    names = data.levels.set_index("level").loc[level]
+    several = {"zh": str(names["name_zh"]), "en": str(names["plural_en"])}
+    return {"level": level, "order": list(data.levels["level"]).index(level), "names": several}
+
+
+def _words(context: Context) -> dict[str, dict[str, str]]:
+    """What the package calls the regions compared and the whole, by language."""
+    found = {language: context.study.dataset.words(language) for language in LANGUAGES}
+    return {
+        name: {language: str(words[name]) for language, words in found.items()}
+        for name in ("unit", "units", "whole")
     }
 
 
@@ -308,7 +328,7 @@ def _rate(row: pd.Series) -> dict[str, Any]:
 
 
 def _national(context: Context) -> pd.DataFrame:
-    rows = context.rates_of(NATION)
+    rows = context.rates_of(context.whole)
     return rows[rows["wave"] >= context.first_year]
 
 
@@ -317,7 +337,7 @@ def _standing(context: Context, known: pd.DataFrame) -> dict[str, Any]:
     if known.empty:
         return {"side": "none"}
     row = known.iloc[-1]
-    nation = context.rate(NATION, row["wave"])
+    nation = context.rate(context.whole, row["wave"])
     if nation is None or pd.isna(nation["variance"]):
         return {"side": "alone", "wave": int(row["wave"])}
     gap = row["rate"] - nation["rate"]
@@ -345,7 +365,7 @@ def _gain_summary(context: Context) -> dict[str, Any] | None:
 
 
 def _expected(context: Context) -> dict[str, Any] | None:
-    """The latest yearly gain against what the other provinces lead one to expect."""
+    """The latest yearly gain against what the other units lead one to expect."""
     rows = expected_gains(context)
     if rows.empty:
         return None
@@ -377,7 +397,7 @@ def _input(context: Context, item: Standing) -> dict[str, Any]:
 
 
 def _evidence(context: Context) -> dict[str, Any]:
-    """Locks of the comparison over all provinces, the sentence they permit, the region's share."""
+    """Locks of the comparison over all units, the sentence they permit, the region's share."""
     found, panel = context.study.headline, context.study.provinces
     said = {lang: t("effect.none", lang) for lang in LANGUAGES}
     locks = None

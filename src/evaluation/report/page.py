@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +18,7 @@ from markupsafe import Markup, escape
 from evaluation.base.errors import KepuError
 from evaluation.base.text import fixed, t
 from evaluation.data import slices
-from evaluation.data.package import NATION, Dataset
+from evaluation.data.package import Dataset
 from evaluation.figures import charts, style
 from evaluation.panel.survey import normal_quantile
 from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table
@@ -63,15 +66,22 @@ class Writer:
         self.computed: dict[str, float] = {}
         self.cited: dict[str, None] = {}
         self._regions = dataset.regions.set_index("code")
+        self._bands = dataset.bands.set_index("band")
+        self._levels = dataset.levels.set_index("level")
+        self._words = dataset.words(language)
         self._units = dataset.units.set_index("unit")
         self._indicators = dataset.indicators.set_index("indicator")
         self._sources = dataset.sources.set_index("source_id")
         self._organisations = dataset.organisations.set_index("name_zh")["name_en"]
 
     def t(self, key: str, **values: object) -> Markup:
-        """A text of the table; every text may say ``{level}``, the coverage of the intervals."""
+        """A text of the table.
+
+        Every text may say ``{level}``, the coverage of the intervals, and the words of the package,
+        see :meth:`evaluation.data.package.Dataset.words`.
+        """
         level = self.number("interval.level", LEVEL, "percent", 0)
-        return t(key, self.language, **{"level": level, **values})
+        return t(key, self.language, **{"level": level, **self._words, **values})
 
     def dose(self, name: str, short: bool = False) -> str:
         """What the package calls a dose."""
@@ -80,8 +90,27 @@ class Writer:
     def term(self, column: str) -> str:
         """Short name of a column of the panel: a dose's, else that of the table of texts."""
         name = column.removeprefix("log2_")
-        known = set(self.dataset.doses["dose"])
-        return self.dose(name, short=True) if name in known else str(self.t(f"short.{column}"))
+        if name in set(self.dataset.doses["dose"]):
+            return self.dose(name, short=True)
+        held = self.dataset.covariates.set_index("covariate")
+        if name in held.index:
+            return str(held.at[name, f"label_{self.language}"])
+        return str(self.t(f"short.{column}"))
+
+    def band(self, name: str) -> str:
+        """What the package calls a band of regions; without one, all regions compared."""
+        if not name:
+            return str(self.t("figure.everyone"))
+        return self.column(self._bands.loc[name], "name")
+
+    def level(self, name: str, several: bool = False) -> str:
+        """What a level of regions is called; the level of the whole by the name of the whole."""
+        if name == "all":
+            return str(self.t("survey_level.all"))
+        if name == self._regions.at[self.dataset.whole, "level"]:
+            return self.short(self.dataset.whole)
+        column = "plural_en" if several and self.language == "en" else f"name_{self.language}"
+        return str(self._levels.at[name, column])
 
     def name(self, code: str) -> str:
         return self._regions.at[code, f"name_{self.language}"]
@@ -270,8 +299,9 @@ class Context:
         return self.study.dataset.regions.set_index("code").loc[self.code]
 
     @cached_property
-    def is_province(self) -> bool:
-        return self.region["level"] == "province"
+    def is_unit(self) -> bool:
+        """Whether the region is one of those that the models compare."""
+        return self.code in self.units
 
     @cached_property
     def below(self) -> list[str]:
@@ -283,9 +313,14 @@ class Context:
         return [code for code in listed if code not in self.codes]
 
     @cached_property
-    def provinces(self) -> set[str]:
-        regions = self.study.dataset.regions
-        return set(regions.loc[regions["level"] == "province", "code"])
+    def units(self) -> set[str]:
+        """Regions of the level that is compared."""
+        return set(self.study.dataset.model_regions)
+
+    @cached_property
+    def whole(self) -> str:
+        """Code of the region that all others belong to."""
+        return self.study.dataset.whole
 
     @cached_property
     def breaks(self) -> list[tuple[int, str]]:
@@ -300,14 +335,14 @@ class Context:
 
     @property
     def parent(self) -> str:
-        return self.region["parent_code"] or NATION
+        return self.region["parent_code"] or self.whole
 
     @property
     def surveyed_above(self) -> str:
         """The nearest unit the region belongs to that has a surveyed rate."""
         surveyed = set(self.study.rates["region_code"])
         above = slices.lineage(self.study.dataset, self.code)[1:]
-        return next((code for code in above if code in surveyed), NATION)
+        return next((code for code in above if code in surveyed), self.whole)
 
     @property
     def name(self) -> str:
@@ -512,18 +547,30 @@ def show(page: Context, *blocks: Block) -> View:
     return View(blocks, Paragraph(page.writer.t("view.simulated"), "simulated"))
 
 
-def existing(page: Context, region: str, codes: Iterable[str] | None = None) -> str:
+def day(date: object) -> str:
+    """A date as pages print it, checked: YYYY-MM-DD.
+
+    Raises
+    ------
+    KepuError : it is none, or no text: a number is what tools make of digits without quotes.
+    """
+    if isinstance(date, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", date):
+        with contextlib.suppress(ValueError):
+            return datetime.date.fromisoformat(date).isoformat()
+    raise KepuError(f"{date!r:.40} is no date; write it as text in the form '2026-01-31'.")
+
+
+def existing(page: Context, region: str | int, codes: Iterable[str] | None = None) -> str:
     """The code of a region, checked: it is in ``regions.csv``, and among ``codes`` if given.
 
     Raises
     ------
     KepuError : an unknown region, or one that cannot be compared.
     """
-    if region not in set(page.study.dataset.regions["code"]):
-        raise KepuError(f"Region '{region}' is not in regions.csv; 'kepu list regions' shows all.")
+    region = slices.code_of(page.study.dataset, region)
     if codes is not None and region not in set(codes):
         raise KepuError(
-            f"Region {region} is not among the provinces that are compared; name one of them."
+            f"Region {region} is not among the regions that are compared; name one of them."
         )
     return region
 
@@ -601,7 +648,7 @@ def dots(
             "highlight": (rows["region_code"] == page.code).to_numpy(),
         }
     )
-    beside = None if reference is None else (reference, short(NATION))
+    beside = None if reference is None else (reference, short(page.whole))
     return picture(page, key, charts.ranking, frame, reference=beside, **options)
 
 
@@ -609,7 +656,10 @@ def rate_dots(
     page: Context, alt: str, rows: pd.DataFrame, wave: int, says: Markup | None = None
 ) -> Figure:
     """Rates of one wave as :func:`dots`, with the text ``alt`` for who cannot see them."""
-    nation, values = page.rate(NATION, wave), {"region": page.name, "year": page.writer.year(wave)}
+    nation, values = (
+        page.rate(page.whole, wave),
+        {"region": page.name, "year": page.writer.year(wave)},
+    )
     reference = None if nation is None else nation["rate"]
     options = {"xlabel": "axis.rate", "alt": alt, "says": says, "values": values}
     return dots(page, "level.ranking", rows, "rate", reference, **options)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
 from evaluation.base.text import link
-from evaluation.data.package import COVARIATES, grade_of, has_caveat
+from evaluation.data.package import grade_of, has_caveat
 from evaluation.data.rules import BARRED, RATE
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table, Terms
 from evaluation.report.overview import coverage_figure, element
@@ -114,13 +114,13 @@ def _state(w: Writer, row: pd.Series) -> Markup:
 
 def _assumptions(context: Context) -> Table:
     w, made = context.writer, context.study.dataset.assumptions
-    level = "province" if context.is_province else "prefecture"
-    rows = made[made["level"].isin(["all", level, "nation"])]
+    levels = context.study.dataset.survey_levels
+    rows = made[made["level"].isin(["all", levels[context.code], levels[context.whole]])]
     cells = [
         (
             Markup("<cite>{}</cite>").format(row["assumption_id"]),
             w.t(f"parameter.{row['parameter']}"),
-            w.t(f"survey_level.{row['level']}"),
+            w.level(row["level"]),
             w.year(row["wave"]) if row["wave"] else w.t("column.all_waves"),
             w.number(
                 f"assumption.{row['assumption_id']}",
@@ -184,7 +184,9 @@ def contents(page: Context) -> View:
     )
     lead = w.t("view.contents", **counts)
     columns = ("domain", "facts", "regions", "proxy_facts", "period")
-    body = table(page, w.t("view.contents.table"), columns, rows, (1, 2, 3))
+    if not data.indicators["proxy"].any():
+        columns, rows = (*columns[:3], columns[4]), [(*row[:3], row[4]) for row in rows]
+    body = table(page, w.t("view.contents.table"), columns, rows, range(1, len(columns) - 1))
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.contents.note"), "note"))
 
 
@@ -265,9 +267,25 @@ TERMS = (
 def glossary_section(context: Context) -> Section:
     """Each term with its meaning, in the order in which a report uses them."""
     w = context.writer
-    terms = tuple((w.t(f"glossary.{name}"), w.t(f"glossary.{name}.text")) for name in TERMS)
+    bands = context.listed(w.band(band) for band in context.study.dataset.bands["band"])
+    terms = tuple(
+        (w.t(f"glossary.{name}", bands=bands), w.t(f"glossary.{name}.text"))
+        for name in TERMS
+        if name not in _unused(context)
+    )
     blocks = (Paragraph(w.t("glossary.note"), "note"), Terms(terms))
     return Section("glossary", w.t("glossary.title"), blocks)
+
+
+def _unused(context: Context) -> set[str]:
+    """Terms for what this package does not have: bands, levels of a name, proxies."""
+    data = context.study.dataset
+    here = {
+        "band": len(data.bands) > 0,
+        "league": "league" in set(data.regions["level"]),
+        "proxy": bool(data.indicators["proxy"].any()),
+    }
+    return {name for name, there in here.items() if not there}
 
 
 # Sections: the sources cited, and how the report was made.
@@ -367,7 +385,11 @@ def overview(page: Context, years: int) -> View:
     w, facts, day = page.writer, page.study.dataset.facts, int(page.date[:4])
     whole = facts[(facts["group"] == "") & facts["kind"].isin(["survey", "statistic"])]
     rows, rates = [], pd.Series(dtype=int)
-    for name in [RATE, *page.study.dataset.doses["indicator"], *sorted(set(COVARIATES.values()))]:
+    for name in [
+        RATE,
+        *page.study.dataset.doses["indicator"],
+        *sorted(set(page.study.dataset.conditions)),
+    ]:
         own = whole[(whole["indicator"] == name) & whole["region_code"].isin(page.codes)]
         if own.empty:
             continue

@@ -12,7 +12,17 @@ from evaluation.base.results import MOST_LOCKS
 from evaluation.figures import charts
 from evaluation.panel.survey import Progress, assess
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
-from evaluation.report.page import DASH, NATION, Context, View, picture, plain, show, table, titled
+from evaluation.report.page import (
+    DASH,
+    Context,
+    View,
+    existing,
+    picture,
+    plain,
+    show,
+    table,
+    titled,
+)
 from evaluation.targets.gains import (
     Decomposition,
     Fastest,
@@ -53,7 +63,7 @@ def goals_of(context: Context, code: str) -> list[Goal]:
     last = (context.surveyed(context.parent) if rates.empty else rates)["wave"].max()
     return [
         Goal(row, holder == code)
-        for holder in dict.fromkeys([code, NATION])
+        for holder in dict.fromkeys([code, context.whole])
         for _, row in context.targets_of(holder).iterrows()
         if row["year"] > last
     ]
@@ -72,7 +82,7 @@ def mark(context: Context, goal: Goal) -> str:
 def makeup_blocks(context: Context) -> list:
     """The region's gain from its first to its last survey, taken apart as far as data allow."""
     w, study = context.writer, context.study
-    found = decompose(study.dataset, study.rates, context.code, NATION)
+    found = decompose(study.dataset, study.rates, context.code, context.whole)
     if found is None:
         return [context.missing("makeup.missing")]
     names = ("characteristic", "before", "after", "points")
@@ -143,17 +153,17 @@ def nation_sentence(context: Context) -> Markup:
     """The nation's gain by residence, exact because total and both rates are printed."""
     w, study = context.writer, context.study
     try:
-        found = by_residence(study.dataset, study.rates, NATION)
+        found = by_residence(study.dataset, study.rates, context.whole)
     except KepuError:
         return w.t("makeup.nation.none")
-    part, key = found.parts[0], f"makeup.{NATION}.residence"
+    part, key = found.parts[0], f"makeup.{context.whole}.residence"
     return w.t(
         "makeup.nation",
         period=w.span(found.first, found.last),
         gain=gain_text(context, found),
         **w.numbers(key, 1, "percent", before=part.before, after=part.after),
         part=w.number(key, part.low, "percentage_point", 2),
-        rest=w.number(f"makeup.{NATION}.rest", found.rest[0], "percentage_point", 2),
+        rest=w.number(f"makeup.{context.whole}.rest", found.rest[0], "percentage_point", 2),
     )
 
 
@@ -164,7 +174,7 @@ def needed(context: Context, goals: list[Goal]) -> list:
     """The yearly gain each target still needs against the fastest comparable gain."""
     w, last = context.writer, context.surveyed(context.code).iloc[-1]
     gains = context.study.gains
-    needs = [(g, required(g.value, g.year, last, gains, context.provinces)) for g in goals]
+    needs = [(g, required(g.value, g.year, last, gains, context.units)) for g in goals]
     ahead = [(g, need) for g, need in needs if need.verdict != "met"]
     best = next((need.fastest for _, need in ahead if need.fastest), None)
     sentences = [Paragraph(_needed_sentence(context, goal, need)) for goal, need in needs]
@@ -180,7 +190,7 @@ def needed(context: Context, goals: list[Goal]) -> list:
 
 
 def _implied(context: Context, goal: Goal, last: pd.Series, best: Fastest) -> list[Paragraph]:
-    """A warning where the forecast itself goes faster than any comparable province has."""
+    """A warning where the forecast itself goes faster than any comparable unit has."""
     w, found = context.writer, context.study.outlook
     if not isinstance(found, Outlook) or goal.year == last["wave"]:
         return []
@@ -221,7 +231,7 @@ def _needed_figure(context: Context, needs: list[tuple[Goal, Required]], best: F
 
 
 def _required_sentence(context: Context, needs: list[tuple[Goal, Required]]) -> Markup:
-    """Whether a comparable province has been as fast, the targets of one answer together."""
+    """Whether a comparable unit has been as fast, the targets of one answer together."""
     w, years = context.writer, {}
     for goal, need in needs:
         years.setdefault(need.verdict, []).append(w.year(goal.year))
@@ -312,7 +322,7 @@ def _fan_sentence(
 ) -> Markup:
     """What the fan tells of each target still open; of another region's fan, whose it is."""
     w = context.writer
-    if code not in (context.code, NATION):
+    if code not in (context.code, context.whole):
         return w.t("figure.fan.above", region=w.name(code))
     return w.joined(
         *(
@@ -331,7 +341,7 @@ def _fan_sentence(
 
 def _whose(context: Context, goal: Goal) -> Markup:
     w = context.writer
-    if goal.own and context.code != NATION:
+    if goal.own and context.code != context.whole:
         return w.t("outlook.own")
     return Markup(w.name(goal.fact["region_code"]))
 
@@ -457,8 +467,8 @@ def targets(context: Context) -> Section:
     title = w.t("overview.targets")
     if not isinstance(found, Outlook):
         return Section("targets", title, (Paragraph(w.t("outlook.none"), "missing"),))
-    own = NATION in found.regions
-    chosen = [(code, _nearest(context, code)) for code in [NATION, *context.codes]]
+    own = context.whole in found.regions
+    chosen = [(code, _nearest(context, code)) for code in [context.whole, *context.codes]]
     rows = [
         (Markup(w.name(code)), *_chance_row(context, found, code, goal))
         for code, goal in chosen
@@ -466,7 +476,9 @@ def targets(context: Context) -> Section:
     ]
     note = w.t("overview.targets.note" if rows else "overview.targets.none")
     parts = {
-        "outlook": [fan(context, found, NATION, goals_of(context, NATION))] if own else [],
+        "outlook": [fan(context, found, context.whole, goals_of(context, context.whole))]
+        if own
+        else [],
         "chances": [
             table(
                 context,
@@ -553,7 +565,7 @@ def section(context: Context) -> Section:
 def _above(context: Context) -> list:
     """The targets that hold above the region, for orientation."""
     w, items = context.writer, []
-    for code in dict.fromkeys([context.parent, NATION]):
+    for code in dict.fromkeys([context.parent, context.whole]):
         for _, row in context.targets_of(code).query("year >= 2025").iterrows():
             text = w.t(
                 "targets.above",
@@ -634,6 +646,7 @@ def _found(page: Context) -> Outlook:
 
 def heading(page: Context, code: str) -> View:
     """Fan chart of one region with its targets."""
+    code = existing(page, code)
     return show(page, fan(page, _found(page), code, goals_of(page, code)))
 
 

@@ -20,11 +20,11 @@ from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section,
 from evaluation.report.page import (
     DASH,
     MILLION,
-    NATION,
     Context,
     View,
     Writer,
     chance,
+    existing,
     money,
     money_interval,
     picture,
@@ -91,7 +91,7 @@ def nation_funds(context: Context) -> Markup:
     """The latest national funds per head, for comparison; empty where none are published."""
     funds = context.study.value.funds
     if len(funds):
-        funds = funds[(funds["region_code"] == NATION) & (funds["item"] == "raised")]
+        funds = funds[(funds["region_code"] == context.whole) & (funds["item"] == "raised")]
     if funds.empty or funds["per_head"].isna().all():
         return Markup("")
     return raised(context, "value.spent.nation", funds.dropna(subset="per_head").iloc[-1])
@@ -312,7 +312,7 @@ def moves_section(context: Context) -> Section:
         blocks = [*reallocation_blocks(context), Heading(w.t("value.curves")), *curves(context)]
         blocks += [Heading(w.t("value.efficiency")), _efficiency(context)]
     else:
-        # The comparison is one of provinces: its answer holds below them, its figures do not.
+        # The comparison is one of units: its answer holds below them, its figures do not.
         above = lineage(context.study.dataset, context.code)
         parent = w.name(next((code for code in above if code in provinces), above[-1]))
         blocks = [_answer(context), Paragraph(w.t("moves.provinces", parent=parent))]
@@ -447,7 +447,7 @@ TRUTHS = {"none": (0.0, 0.0, 0.0), "known": (0.02, 0.25, 0.1)}
 def spending(page: Context) -> View:
     """National funds by year, as printed, per head in constant prices, and their parts."""
     w, funds = page.writer, page.study.value.funds
-    nation = funds[funds["region_code"] == NATION]
+    nation = funds[funds["region_code"] == page.whole]
     wide = nation.pivot(index="end", columns="item", values="fact_id")
     real = nation.set_index("fact_id")["per_head"]
     rows = []
@@ -464,7 +464,8 @@ def spending(page: Context) -> View:
 
 
 def _assessed(page: Context, region: str, seed: int) -> Assessment:
-    return assess(page.study.value, page.study.dataset, region, seed=seed)
+    code = existing(page, region)
+    return assess(page.study.value, page.study.dataset, code, seed=seed)
 
 
 def step(page: Context, region: str, seed: int) -> View:
@@ -472,7 +473,7 @@ def step(page: Context, region: str, seed: int) -> View:
     w, told = page.writer, _assessed(page, region, seed).summary()
     text = w.t(
         "view.step",
-        region=w.name(region),
+        region=w.name(existing(page, region)),
         cost=money(w, "step.cost", told["cost"]),
         **w.numbers("step.adults", low=told["adults.low"], high=told["adults.high"]),
         p=chance(w, "step.positive", told["positive"]),

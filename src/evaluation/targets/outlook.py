@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -212,7 +212,7 @@ def fit_trend(series: pd.DataFrame, name: str, breaks: Sequence[int] = ()) -> Tr
 RATE_COLUMNS = ("region_code", "wave", "rate", "variance")
 
 
-def logit_rates(rates: pd.DataFrame, waves: pd.DataFrame, common: frozenset[str]) -> pd.DataFrame:
+def logit_rates(rates: pd.DataFrame, waves: pd.DataFrame, common: Set[str]) -> pd.DataFrame:
     """Empirical logits of rates whose sampling error is known.
 
     With m = p(1 - p)/v the effective sample, the logit is log((mp + ½)/(m(1 - p) + ½)) and its
@@ -449,8 +449,7 @@ class Outlook(Spoken):
 
     def over(self, dataset: Dataset, rates: pd.DataFrame) -> Outlook:
         """The same trend read with the rates of other regions than it was fitted to."""
-        nation = dataset.regions.loc[dataset.regions["level"] == "nation", "code"]
-        return replace(self, series=logit_rates(rates, dataset.waves, frozenset(nation)))
+        return replace(self, series=logit_rates(rates, dataset.waves, {dataset.whole}))
 
     @property
     def regions(self) -> list[str]:
@@ -529,11 +528,10 @@ def outlook(dataset: Dataset, rates: pd.DataFrame) -> Outlook | str:
     -------
     Outlook, or the reason why these data carry no forecast.
     """
-    nation = dataset.regions.loc[dataset.regions["level"] == "nation", "code"]
-    inside = {*dataset.model_regions, *nation}
+    inside = {*dataset.model_regions, dataset.whole}
     breaks = dataset.waves.loc[dataset.waves["break_before"], "wave"].astype(int).tolist()
     try:
-        series = logit_rates(rates, dataset.waves, frozenset(nation))
+        series = logit_rates(rates, dataset.waves, {dataset.whole})
         panel = series[series["region_code"].isin(inside)]
         records = backtest(panel, breaks)
         table = scores(records)

@@ -105,29 +105,32 @@ class Value(Spoken):
         return f"Value(effects of {', '.join(self.effects) or 'nothing'}{absent})"
 
 
-def _roles(doses: Sequence[str]) -> Roles:
-    return roles(GAINS, [f"log2_{name}" for name in doses])
+def _roles(panels: Panels, doses: Sequence[str]) -> Roles:
+    return roles(GAINS, [f"log2_{name}" for name in doses], panels.controls)
 
 
 def _effects(
-    panel: pd.DataFrame, headline: Headline, names: list[str], inference: Inference
+    panels: Panels, headline: Headline, names: list[str], inference: Inference
 ) -> tuple[dict[str, np.ndarray], float]:
     """Draws of the composite and of every dose whose interval has two ends."""
-    frame, seed = panel.assign(**{TERM: composite(panel, names)}), inference.seed
-    part = roles(GAINS, [TERM])
+    panel, seed = panels.provinces, inference.seed
+    frame, part = (
+        panel.assign(**{TERM: composite(panel, names)}),
+        roles(GAINS, [TERM], panels.controls),
+    )
     draws = {TERM: confidence_draws(frame, part, inference, size=DRAWS, seed=seed)}
     for place, name in enumerate(names, 1):
         with suppress(ModelError):  # its estimate is refused too, and the report says why
             draws[name] = confidence_draws(
-                panel, _roles([name]), inference, size=DRAWS, seed=seed + place
+                panel, _roles(panels, [name]), inference, size=DRAWS, seed=seed + place
             )
     return draws, composite_slope(panel, headline.parts)
 
 
-def _levers(dataset: Dataset, panel: pd.DataFrame, seed: int) -> Joint:
+def _levers(dataset: Dataset, panels: Panels, seed: int) -> Joint:
     if not dataset.levers:
         raise ModelError("The package has no input but money.")
-    return joint(panel, _roles(dataset.levers), seed=seed)
+    return joint(panels.provinces, _roles(panels, dataset.levers), seed=seed)
 
 
 def _between_levers(
@@ -157,7 +160,7 @@ def latest_levels(dataset: Dataset, name: str) -> pd.DataFrame:
 
 def _between_regions(
     dataset: Dataset,
-    panel: pd.DataFrame,
+    panels: Panels,
     effects: Mapping[str, np.ndarray],
     seed: int,
     locks: int,
@@ -172,8 +175,8 @@ def _between_regions(
     levels = levels[levels.index.isin(newest.index)]
     people = newest.reindex(levels.index).to_numpy()
     adults = people * declared(dataset, "adult_share") / 100
-    seen = panel[f"dose_{money}"].dropna()
-    single = joint(panel, _roles([money]), seed=seed)
+    seen = panels.provinces[f"dose_{money}"].dropna()
+    single = joint(panels.provinces, _roles(panels, [money]), seed=seed)
     # The draws that agree with the printed interval of this effect.
     single = replace(single, draws=effects[money][:, None])
     limits = bounds(levels["value"], seen.min(), seen.max(), rule(dataset))
@@ -229,19 +232,21 @@ def assemble(
     names, panel, made = list(dataset.doses["dose"]), panels.provinces, _Parts()
     made.make("funds", lambda: costs.funds(dataset))
     made.make("people", lambda: costs.population(dataset))
-    made.make("shares", lambda: costs.lever_shares(made["funds"]), "share_year", "shares")
+    made.make(
+        "shares", lambda: costs.lever_shares(made["funds"], dataset.whole), "share_year", "shares"
+    )
     if isinstance(headline, str):
         return Value(**made, reasons=made.reasons | {"effects": headline})
     inference, locks = Inference(draws, seed), headline.grade.locks
-    made.make("effects", lambda: _effects(panel, headline, names, inference), "effects", "slope")
-    made.make("levers", lambda: _levers(dataset, panel, seed))
+    made.make("effects", lambda: _effects(panels, headline, names, inference), "effects", "slope")
+    made.make("levers", lambda: _levers(dataset, panels, seed))
     made.make(
         "between_levers",
         lambda: _between_levers(dataset, panel, made["levers"], made["shares"], locks),
     )
     made.make(
         "between_regions",
-        lambda: _between_regions(dataset, panel, made["effects"], seed, locks),
+        lambda: _between_regions(dataset, panels, made["effects"], seed, locks),
     )
     made.make("efficiency", lambda: _efficiency(dataset, panels.levels, seed))
     doses = panel.filter(regex="^dose_").dropna(axis="columns", how="all")
@@ -249,7 +254,7 @@ def assemble(
         name.removeprefix("dose_"): (float(values.min()), float(values.max()))
         for name, values in doses.items()
     }
-    curves = tuple(response(panel, name, _roles(()), inference) for name in dataset.levers)
+    curves = tuple(response(panel, name, _roles(panels, ()), inference) for name in dataset.levers)
     labels = {
         language: {name: dataset.dose_label(name, language) for name in names}
         for language in LANGUAGES

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import ModelError
-from evaluation.data.package import INDEX, ITEMS, NATION, PEOPLE, Dataset, by_year, usable
+from evaluation.data.package import INDEX, ITEMS, PEOPLE, Dataset, by_year, usable
 
 
 # What the analysis of value takes as given: the declared assumptions and the rule to recommend.
@@ -196,7 +196,7 @@ def funds(dataset: Dataset) -> pd.DataFrame:
     return rows.sort_values(["region_code", "order", "end"])[COLUMNS].reset_index(drop=True)
 
 
-def lever_shares(table: pd.DataFrame) -> tuple[int, pd.Series]:
+def lever_shares(table: pd.DataFrame, whole: str) -> tuple[int, pd.Series]:
     """Year and shares of the national funds by lever, from the last year that prints every part.
 
     Venues and exhibits are facilities. What is left after facilities and activities goes to
@@ -208,7 +208,7 @@ def lever_shares(table: pd.DataFrame) -> tuple[int, pd.Series]:
     ModelError : no year prints the total, venues, exhibits and activities.
     """
     wanted = ["raised", "venues", "exhibits", "activities"]
-    nation = table[(table["region_code"] == NATION) & table["item"].isin(wanted)]
+    nation = table[(table["region_code"] == whole) & table["item"].isin(wanted)]
     wide = nation.pivot_table(index="end", columns="item", values="yuan").reindex(columns=wanted)
     wide = wide.dropna()
     if wide.empty:
@@ -228,7 +228,7 @@ def programme(dataset: Dataset, table: pd.DataFrame, region: str) -> dict[str, f
     dict with ``per_head, low, high`` (yuan), ``ratio`` (region over nation), ``year`` (of the
     national figure), ``own_year`` (of the region's figure, 0 where it has none).
     """
-    nation = table[(table["region_code"] == NATION) & (table["item"] == "raised")]
+    nation = table[(table["region_code"] == dataset.whole) & (table["item"] == "raised")]
     nation = nation.set_index("end")["per_head"].dropna()
     if nation.empty:
         raise ModelError(

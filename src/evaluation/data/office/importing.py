@@ -1,0 +1,563 @@
+"""Bring an office's figures into a data package: what would change, then all or nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+
+import pandas as pd
+
+from evaluation.base.errors import DataError, KepuError, shown
+from evaluation.data import contract, package, plausible
+from evaluation.data.office import cells, layout, mapping, values, vocabulary, write
+from evaluation.data.office.layout import Meaning, Raw, Read
+from evaluation.data.tables import (
+    MAPPING,
+    REFUSED,
+    Files,
+    files_of,
+    package_hash,
+    read_descriptor,
+    read_files,
+)
+
+IDENTITY = ["region_code", "period_start", "period_end", "indicator", "series", "group", "kind"]
+SMALL = re.compile(r"0?\.\d+|[01](?:\.0+)?")  # a number from nought to one
+NEW, CHANGED, SAME = "new", "changed", "same"
+EMPTY = "no rows"  # what the contract says of a table without rows, as those of a new package
+
+
+@dataclass(frozen=True)
+class Options:
+    """How files are taken in.
+
+    ``organisation``, ``date`` and ``grade`` describe the files as sources; ``mapping`` replaces
+    the mapping file of the package; ``implausible``: figures that look implausible are taken too.
+    """
+
+    organisation: str = ""
+    date: str = ""
+    grade: str = "B"
+    mapping: Path | None = None
+    implausible: bool = False
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One cell or row that is not taken, the rule it breaks and what to do."""
+
+    file: str
+    sheet: str
+    row: int
+    column: str
+    text: str
+    rule: str
+    remedy: str
+
+    def __str__(self) -> str:
+        sheet = f", sheet {shown(self.sheet)}" if self.sheet else ""
+        column = f", column {shown(self.column)}" if self.column else ""
+        return f"{self.file}{sheet}, row {self.row}{column}: {self.rule} — {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a file on its way into the package; ``before`` is the value it replaces."""
+
+    file: str
+    source: str
+    sheet: str
+    raw: Raw
+    value: values.Figure
+    unit: str
+    kind: str
+    status: str = NEW
+    fact_id: str = ""
+    before: str = ""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        raw = self.raw
+        return (
+            raw.region,
+            raw.period.start,
+            raw.period.end,
+            raw.indicator,
+            raw.indicator,
+            "",
+            self.kind,
+        )
+
+
+@dataclass
+class Preview:
+    """What an import would do; :func:`evaluation.data.office.write.write` does it.
+
+    ``figures`` holds those that are new or changed, ``same`` counts those already there,
+    ``mapping`` is the mapping with new rows, ``asked`` the names nobody knows, by file and sheet,
+    ``tables`` names what else is added, ``files`` is the package as it would be.
+    """
+
+    folder: Path
+    hash: str
+    figures: list[Figure] = field(default_factory=list)
+    same: int = 0
+    refused: list[Refused] = field(default_factory=list)
+    reads: list[Read] = field(default_factory=list)
+    mapping: list[mapping.Row] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> list[tuple[str, str, str, str, list[str]]]:
+        """Questions as file, sheet, kind, text and suggestions."""
+        return [
+            (read.sheet.file, read.sheet.name, kind, text, like)
+            for read in self.reads
+            for (kind, text), like in read.asked.items()
+        ]
+
+    @property
+    def certain(self) -> bool:
+        """Whether nothing of the files was refused or not understood."""
+        return not self.refused and not self.asked
+
+    def count(self, status: str) -> int:
+        return sum(figure.status == status for figure in self.figures)
+
+
+def prepare(books: Sequence[cells.Book], folder: Path, options: Options | None = None) -> Preview:
+    """Say what files would change in the package at ``folder``; writes nothing.
+
+    Raises
+    ------
+    DataError : the package breaks its contract, or the mapping is no mapping of this package.
+    """
+    options = options or Options()
+    files = read_files(folder)
+    before = _sound(files)
+    preview = Preview(folder, files.hash)
+    own = options.mapping or mapping.place(folder)
+    rows = mapping.read(own)
+    meaning, stated = _meaning(before, own, rows)
+    units = _unit_of(before)
+    for book in books:
+        for sheet in book.sheets:
+            read = layout.read(sheet, meaning)
+            preview.reads.append(read)
+            _figures(book, read, meaning, stated, units, preview)
+        if book.hidden:
+            preview.reads[-1].passed.append(f"hidden sheets are left out: {', '.join(book.hidden)}")
+    preview.mapping = mapping.completed(rows, preview.reads)
+    _once(preview)
+    _compare(preview, before)
+    _admit(preview, before, files, books, options)
+    return preview
+
+
+def _sound(files: Files) -> contract.Package:
+    """The package as text; one that breaks its contract takes nothing in, but it may be empty."""
+    found = contract.read(files)
+    faults = [v for v in contract.breaches(found) if v.rule != EMPTY]
+    if faults:
+        raise DataError(faults)
+    return found
+
+
+def _meaning(before: contract.Package, path: Path, rows: list[mapping.Row]):
+    """What names mean in this package, and units a person stated for columns."""
+    regions, indicators = before.tables["regions"], before.tables["indicators"]
+    units = vocabulary.Units(_all_units(before))
+    known = {
+        "region": set(regions["code"]),
+        "indicator": {*indicators["indicator"], *_standard()},
+    }
+    decided, stated = mapping.decided(path, rows, known, units)
+    names = {
+        "region": vocabulary.region_names(regions),
+        "indicator": vocabulary.indicator_names(indicators),
+    }
+    whole = regions.loc[regions["parent_code"] == "", ["name_zh", "name_en", "short_zh"]]
+    meaning = Meaning(names, units, decided, _inside(regions), whole.to_numpy().ravel())
+    return meaning, stated
+
+
+def _standard() -> dict[str, dict[str, str]]:
+    return {row["indicator"]: row for row in vocabulary.table("vocabulary")}
+
+
+def _all_units(before: contract.Package) -> pd.DataFrame:
+    """Units of the package, then the standard ones it lacks."""
+    own = before.tables["units"]
+    more = pd.DataFrame(vocabulary.table("units"))
+    more = more[~more["unit"].isin(own["unit"])]
+    return pd.concat([own, more]).fillna("")
+
+
+def _inside(regions: pd.DataFrame) -> dict[str, frozenset[str]]:
+    """Codes of all regions below each."""
+    parents = dict(zip(regions["code"], regions["parent_code"], strict=True))
+    found: dict[str, set[str]] = {}
+    for code in parents:
+        above = parents[code]
+        while above:
+            found.setdefault(above, set()).add(code)
+            above = parents.get(above, "")
+    return {code: frozenset(below) for code, below in found.items()}
+
+
+# ------------------------------------------------------------------------------------------
+# From cells to figures.
+
+
+def _figures(book: cells.Book, read: Read, meaning: Meaning, stated, units, preview: Preview):
+    """Convert the cells of one sheet; those that cannot be are refused."""
+    source = f"FILE_{book.sha256[:16]}"
+    doubtful = _fractions(read, units)
+    sheet = read.sheet
+    for row, column, text, rule, remedy in read.refused:
+        header = cells.place(sheet, row, column).rpartition("cell ")[2]
+        preview.refused.append(Refused(sheet.file, sheet.name, row + 1, header, text, rule, remedy))
+    for raw in read.raws:
+        form = vocabulary.normal(raw.header)
+        unit = stated.get((sheet.name, "indicator", form)) or stated.get(("", "indicator", form))
+        target = units[raw.indicator]
+        try:
+            if raw.column in doubtful and unit is None:
+                raise values.NoFigure(*doubtful[raw.column])
+            value = values.figure(raw.text, unit or raw.unit, target, meaning.units)
+        except values.NoFigure as fault:
+            preview.refused.append(_refusal(sheet, raw, fault.rule, fault.remedy))
+            continue
+        kind = "survey" if raw.indicator == package.RATE else "statistic"
+        preview.figures.append(Figure(book.name, source, sheet.name, raw, value, target, kind))
+
+
+def _unit_of(before: contract.Package) -> dict[str, str]:
+    """The unit of every indicator: the package's own, then those of the standard vocabulary."""
+    own = before.tables["indicators"]
+    standard = {key: row["unit"] for key, row in _standard().items()}
+    return standard | dict(zip(own["indicator"], own["unit"], strict=True))
+
+
+def _fractions(read: Read, units: dict[str, str]) -> dict[int, tuple[str, str]]:
+    """Columns of a share in percent all of whose figures are at most one, without a unit."""
+    plain: dict[int, list[str]] = {}
+    for raw in read.raws:
+        if units[raw.indicator] == plausible.SHARE and raw.unit is None:
+            plain.setdefault(raw.column, []).append(raw.text)
+    rule = "all figures of the column are at most 1: they may be fractions and not percent"
+    remedy = "write % into the header, or % or fraction as its unit into the mapping"
+    return {
+        column: (rule, remedy)
+        for column, texts in plain.items()
+        if len(texts) > 1 and all(SMALL.fullmatch(text) for text in texts)
+    }
+
+
+def _refusal(sheet: cells.Sheet, raw: Raw, rule: str, remedy: str) -> Refused:
+    letters = cells.place(sheet, raw.row, raw.column).rpartition("cell ")[2].rstrip("0123456789")
+    column = f"{letters} ({raw.header})" if raw.header else letters
+    return Refused(sheet.file, sheet.name, raw.row + 1, column, raw.text, rule, remedy)
+
+
+def _once(preview: Preview) -> None:
+    """Keep one of several equal figures; refuse all of those that differ."""
+    groups: dict[tuple[str, ...], list[Figure]] = {}
+    for figure in preview.figures:
+        groups.setdefault(figure.identity, []).append(figure)
+    kept = []
+    for group in groups.values():
+        if len({_decimal(figure.value.value) for figure in group}) == 1:
+            kept.append(group[0])
+            continue
+        there = "; ".join(
+            f"{f.file} {cells.place(_sheet(preview, f), f.raw.row, f.raw.column)}: {f.raw.text}"
+            for f in group[:4]
+        )
+        rule = f"different figures for one region, period and indicator ({there})"
+        for figure in group:
+            preview.refused.append(
+                _refusal(_sheet(preview, figure), figure.raw, rule, "keep the right one")
+            )
+    preview.figures = kept
+
+
+def _sheet(preview: Preview, figure: Figure) -> cells.Sheet:
+    return next(
+        read.sheet for read in preview.reads
+        if (read.sheet.file, read.sheet.name) == (figure.file, figure.sheet)
+    )  # fmt: skip
+
+
+def _decimal(text: str) -> Decimal:
+    return Decimal(text).normalize()
+
+
+# ------------------------------------------------------------------------------------------
+# Beside what the package holds.
+
+
+def _compare(preview: Preview, before: contract.Package) -> None:
+    """Tell new figures from those that are there, and from others for the same thing."""
+    facts = before.tables["facts"]
+    titles = dict(
+        zip(before.tables["sources"]["source_id"], before.tables["sources"]["title"], strict=True)
+    )
+    wanted = {figure.identity for figure in preview.figures}
+    there: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    keys = facts[IDENTITY].itertuples(index=False, name=None)
+    for position, key in enumerate(keys):
+        if key in wanted:
+            there.setdefault(key, []).append(facts.iloc[position].to_dict())
+    kept = []
+    for figure in preview.figures:
+        found = there.get(figure.identity, [])
+        if any(_decimal(fact["value"]) == _decimal(figure.value.value) for fact in found):
+            preview.same += 1
+        elif not found:
+            kept.append(figure)
+        elif len(found) == 1 and titles.get(found[0]["source_id"]) == write.guarded(figure.file):
+            fact = found[0]
+            kept.append(
+                replace(figure, status=CHANGED, fact_id=fact["fact_id"], before=fact["value"])
+            )
+        else:
+            old = found[0]
+            rule = "the package has {value} ({fact_id}, source {source_id})".format(**old)
+            remedy = "correct one of the two, or record both in contradictions.csv by hand"
+            preview.refused.append(_refusal(_sheet(preview, figure), figure.raw, rule, remedy))
+    preview.figures = kept
+
+
+def _admit(preview: Preview, before, files: Files, books, options: Options) -> None:
+    """Build the package as it would be; refuse figures that would break its contract or are odd."""
+    checked = False
+    while True:
+        merged, ids = _merged(preview, before, books, options)
+        contents = {**files.contents, **{
+            before.files[name]: write.table(merged[name]) for name in merged
+        }}  # fmt: skip
+        preview.files = contents
+        if not preview.figures:
+            return
+        result = files_of(files.root, contents)
+        bad = _breaches(result, ids)
+        if not bad and not options.implausible and not checked:
+            checked, bad = True, _implausible(result, ids)
+        if not bad:
+            return
+        for figure in [f for f in preview.figures if f.identity in bad]:
+            rule, remedy = bad[figure.identity]
+            preview.refused.append(_refusal(_sheet(preview, figure), figure.raw, rule, remedy))
+        preview.figures = [f for f in preview.figures if f.identity not in bad]
+
+
+def _breaches(
+    result: Files, ids: dict[str, tuple[str, ...]]
+) -> dict[tuple[str, ...], tuple[str, str]]:
+    """Figures that break the contract; a breach of anything else is an error of its own."""
+    read = contract.read(result)
+    faults, bad = contract.breaches(read), {}
+    facts, others = read.tables["facts"], []
+    for fault in faults:
+        fact = facts["fact_id"].get(fault.row, "") if fault.file == read.files["facts"] else ""
+        if fact in ids:
+            bad[ids[fact]] = (f"{fault.column}: {fault.rule}", fault.remedy)
+        else:
+            others.append(fault)
+    if others and not bad:
+        raise DataError(others)
+    return bad
+
+
+def _implausible(
+    result: Files, ids: dict[str, tuple[str, ...]]
+) -> dict[tuple[str, ...], tuple[str, str]]:
+    dataset = package.load(result, checked_hash=result.hash)
+    remedy = "correct it; or, where it is right, import with --yes-implausible"
+    return {
+        ids[warning.fact_id]: (f"looks implausible: {warning.sentence}", remedy)
+        for warning in plausible.warnings(dataset)
+        if warning.fact_id in ids and not warning.confirmed_by
+    }
+
+
+# ------------------------------------------------------------------------------------------
+# The tables with what is new.
+
+
+def _merged(preview: Preview, before: contract.Package, books, options: Options):
+    """Tables that change, and the identity of each new or changed fact by its id."""
+    tables = before.tables
+    facts, ids = _facts(preview, tables["facts"], {b.name: b for b in books})
+    used = {figure.source for figure in preview.figures}
+    new = {name: [] for name in ("sources", "indicators", "units", "covariates")}
+    known = set(tables["sources"]["source_id"])
+    for book in books:
+        source = f"FILE_{book.sha256[:16]}"
+        if source in used and source not in known:
+            known.add(source)
+            new["sources"].append(_source(book, source, options))
+    measured = set(facts["indicator"])
+    standard = _standard()
+    for key in sorted(measured - set(tables["indicators"]["indicator"])):
+        new["indicators"].append(standard[key])
+    declared = set(tables["covariates"]["indicator"])
+    new["covariates"] = [
+        row for row in vocabulary.table("covariates")
+        if row["indicator"] in measured and row["indicator"] not in declared
+    ]  # fmt: skip
+    doses = _doses(measured, tables["doses"])
+    units = {row["unit"] for row in new["indicators"]} | set(doses["unit"])
+    new["units"] = [
+        row for row in vocabulary.table("units")
+        if row["unit"] in units and row["unit"] not in set(tables["units"]["unit"])
+    ]  # fmt: skip
+    merged = {name: _appended(tables[name], rows) for name, rows in new.items() if rows}
+    if not doses.equals(tables["doses"]):
+        merged["doses"] = doses
+    preview.tables = [f"{len(rows)} in {name}" for name, rows in new.items() if rows]
+    if "doses" in merged:
+        preview.tables.append(f"{len(doses) - len(tables['doses'])} in doses")
+    return {**merged, "facts": facts}, ids
+
+
+def _source(book: cells.Book, source: str, options: Options) -> dict[str, str]:
+    return {
+        "source_id": source, "title": write.guarded(book.name), "date": options.date,
+        "publisher": options.organisation, "grade": options.grade,
+        "note": f"SHA-256 {book.sha256}",
+    }  # fmt: skip
+
+
+def _appended(table: pd.DataFrame, rows: list[dict]) -> pd.DataFrame:
+    more = pd.DataFrame(
+        [[str(row.get(name, "")) for name in table.columns] for row in rows],
+        columns=table.columns, dtype=str,
+    )  # fmt: skip
+    return pd.concat([table, more], ignore_index=True)
+
+
+def _facts(preview: Preview, facts: pd.DataFrame, books):
+    """The facts with new rows at the end and changed ones in their place."""
+    number = facts["fact_id"].str.removeprefix("F")
+    following = int(pd.to_numeric(number, errors="coerce").max() or 0) + 1 if len(facts) else 1
+    rows, ids, changed = [], {}, {}
+    for figure in preview.figures:
+        row = _fact(figure, preview)
+        if figure.status == CHANGED:
+            row["fact_id"] = figure.fact_id
+            changed[figure.fact_id] = row
+        else:
+            row["fact_id"] = f"F{following:05d}"
+            following += 1
+            rows.append(row)
+        ids[row["fact_id"]] = figure.identity
+    if changed:
+        facts = facts.copy()
+        place = dict(zip(facts["fact_id"], range(len(facts)), strict=True))
+        for fact, row in changed.items():
+            own = {"confirmed_by": "", **row}
+            for name in set(own) & set(facts.columns):
+                facts.iloc[place[fact], facts.columns.get_loc(name)] = own[name]
+    return _appended(facts, rows), ids
+
+
+def _fact(figure: Figure, preview: Preview) -> dict[str, str]:
+    raw = figure.raw
+    sheet = f"sheet {figure.sheet}, " if figure.sheet else ""
+    cell = cells.place(cells.Sheet("", "", []), raw.row, raw.column)
+    return {
+        "region_code": raw.region, "period_start": raw.period.start, "period_end": raw.period.end,
+        "indicator": raw.indicator, "series": raw.indicator, "group": "",
+        "value": figure.value.value, "unit": figure.unit, "kind": figure.kind,
+        "comparator": figure.value.comparator, "source_id": figure.source,
+        "locator": f"{sheet}{cell}", "figure_as_written": write.guarded(figure.value.as_written),
+        "corroborated": "1", "note": write.guarded(raw.note), "caveats": "",
+    }  # fmt: skip
+
+
+def _doses(measured: set[str], doses: pd.DataFrame) -> pd.DataFrame:
+    """The doses, with one for each standard input that has figures and no dose yet.
+
+    An input is divided by the residents where these are known; where they come later, a dose that
+    stands as it was declared here without them is divided from then on.
+    """
+    declared = dict(zip(doses["indicator"], doses.index, strict=True))
+    found, rows = doses, []
+    for key, row in _standard().items():
+        if key not in measured or not row["dose_domain"]:
+            continue
+        per_head, total = _dose(row, True), _dose(row, False)
+        wanted = per_head if row["dose_per"] in measured else total
+        if key not in declared:
+            rows.append(wanted)
+        elif wanted is per_head and all(
+            doses.loc[declared[key], name] == total[name]
+            for name in ("denominator", "unit", "label_zh")
+        ):
+            found = found.copy()
+            for name in set(per_head) & set(found.columns):
+                found.loc[declared[key], name] = per_head[name]
+    return _appended(found, rows) if rows else found
+
+
+def _dose(row: dict[str, str], per_head: bool) -> dict[str, str]:
+    return {
+        "dose": row["indicator"], "domain": row["dose_domain"], "indicator": row["indicator"],
+        "denominator": row["dose_per"] if per_head else "",
+        "scale": row["scale"] if per_head else "1", "timing": row["timing"],
+        "unit": row["dose_unit"] if per_head else row["unit"],
+        "label_zh": row["dose_zh"] if per_head else row["label_zh"],
+        "label_en": row["dose_en"] if per_head else row["label_en"],
+        "short_zh": row["label_zh"], "short_en": row["label_en"],
+    }  # fmt: skip
+
+
+def refused_rows(refused: list[Refused]) -> str:
+    """The rows of ``refused.csv``."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["file", "sheet", "row", "column", "text", "rule", "remedy"])
+    for each in refused:
+        line = (each.file, each.sheet, each.row, each.column, each.text, each.rule, each.remedy)
+        writer.writerow([write.guarded(str(cell)) for cell in line])
+    return stream.getvalue()
+
+
+def contents(preview: Preview) -> dict[str, bytes]:
+    """Every file an import writes, by name within the package."""
+    found = dict(preview.files)
+    found[MAPPING] = mapping.text(preview.mapping).encode()
+    if preview.refused or (preview.folder / REFUSED).exists():
+        found[REFUSED] = refused_rows(preview.refused).encode()
+    return found
+
+
+def apply(preview: Preview) -> None:
+    """Write what was previewed: all of it, or nothing.
+
+    Raises
+    ------
+    KepuError : the package has changed since, another import is under way, or it cannot be written.
+    """
+    if package_hash(preview.folder) != preview.hash:
+        raise KepuError(f"{shown(preview.folder)} has changed since it was read — import again")
+    facts = next(
+        r["path"] for r in read_descriptor(preview.folder)["resources"] if r["name"] == "facts"
+    )
+    write.replace_all(preview.folder, contents(preview), last=facts)
+
+
+def remember(preview: Preview) -> Path:
+    """Write only the mapping, for a person to answer its questions, and what was refused."""
+    files = {name: content for name, content in contents(preview).items()
+             if name in (MAPPING, REFUSED)}  # fmt: skip
+    write.replace_all(preview.folder, files, last=MAPPING)
+    return preview.folder / MAPPING

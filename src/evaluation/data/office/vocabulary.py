@@ -1,0 +1,320 @@
+"""What an office's words mean: indicators, units, periods and regions by all their names.
+
+The words are tables beside this file and those of the package; a name that fits two things fits
+none, and what is only similar is a suggestion and never taken.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache, lru_cache
+from importlib.resources import files
+
+import pandas as pd
+from rapidfuzz import fuzz, process
+
+from evaluation.data.office import periods, quantities
+from evaluation.data.office.periods import Period
+from evaluation.data.office.quantities import QuantityError
+
+ALIKE = 70.0  # of 100: what is less similar is not even suggested
+PUNCTUATION = re.compile(r"[\s_·•,，。、:：;；'\"“”‘’《》<>!！?？*#|]+")
+BRACKETS = re.compile(r"[(\[【〔（]([^()\[\]【】〔〕（）]*)[)\]】〕）]")
+UNIT_AFTER = re.compile(r"(?:计量)?(?:单位|unit)\s*[:：]\s*([^\s,，;；)）]+)", re.I)
+SPAN = re.compile(r"(?<!\d)((?:19|20)\d\d)年?\s*[-—–~至到]+\s*((?:19|20)\d\d)年?(?!\d)")
+DATED = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)(?:\s*[-/.年]\s*(1[0-2]|0?[1-9])(?!\d)(?:\s*[-/.月]\s*"
+    r"(?:3[01]|[12]\d|0?[1-9])(?!\d)日?)?月?)?(?:年(?:末|底|度|初)?|末|底)?(?!\d)"
+)
+DIGITS = re.compile(r"\d")
+
+
+@cache
+def table(name: str) -> list[dict[str, str]]:
+    """A table beside this file, one mapping a row."""
+    place = files("evaluation.data.office").joinpath(f"{name}.csv")
+    with place.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@cache
+def words(kind: str) -> frozenset[str]:
+    """Normal forms of the words of one kind (``words.csv``)."""
+    return frozenset(normal(row["word"]) for row in table("words") if row["kind"] == kind)
+
+
+@lru_cache(200_000)
+def normal(text: str) -> str:
+    """The form in which names are compared: width, case, spaces and punctuation do not count.
+
+    >>> normal("科普 信息员（人）"), normal("Sample-Size")
+    ('科普信息员(人)', 'sample-size')
+    """
+    return PUNCTUATION.sub("", unicodedata.normalize("NFKC", text).casefold())
+
+
+def is_missing(text: str) -> bool:
+    """Whether a cell says that there is no figure."""
+    return not text or unicodedata.normalize("NFKC", text).casefold() in _missing()
+
+
+@cache
+def _missing() -> frozenset[str]:
+    rows = [row["word"] for row in table("words") if row["kind"] == "missing"]
+    return frozenset(unicodedata.normalize("NFKC", word).casefold() for word in rows)
+
+
+def _bare(text: str) -> str:
+    """A normal form without what says nothing: number of, annual, 数量."""
+    for kind, cut in (("prefix", str.removeprefix), ("suffix", str.removesuffix)):
+        for word in sorted(words(kind), key=len, reverse=True):
+            if text != word and cut(text, word) != text:
+                text = cut(text, word)
+                break
+    return text
+
+
+# ------------------------------------------------------------------------------------------
+# Units.
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit as an office writes it: ``factor`` of the unit ``base``, or of one of ``also``."""
+
+    word: str
+    base: str
+    factor: Decimal
+    also: frozenset[str] = frozenset()
+
+
+class Units:
+    """Units by their words, and those of a package."""
+
+    def __init__(self, units: pd.DataFrame):
+        self._package = {
+            row["unit"]: (row["base_unit"], Decimal(str(row["factor"]).removesuffix(".0")))
+            for row in units.to_dict("records")
+        }
+        counted = units.get("countable", pd.Series("", units.index)).astype(str).str.lower()
+        self._counted = set(units.loc[counted == "true", "unit"])
+        self._words: dict[str, Unit | None] = {}
+        for row in units.to_dict("records"):
+            base, factor = self._package[row["unit"]]
+            both = f"{row['label_zh']} / {row['label_en']}"
+            for word in (row["label_zh"], row["label_en"], both):
+                self._words[_unit_form(word)] = Unit(word, base, factor)
+        for row in table("unit_words"):
+            also = frozenset(filter(None, row["also"].split(";")))
+            unit = Unit(row["word"], row["unit"], Decimal(row["factor"]), also)
+            self._words[_unit_form(row["word"])] = unit
+
+    def word(self, text: str) -> Unit | None:
+        """The unit a word stands for, ``None`` where it is none."""
+        form = _unit_form(text)
+        if form not in self._words:
+            self._words[form] = self._measured(text)
+        return self._words[form]
+
+    def _measured(self, text: str) -> Unit | None:
+        """A measure word with its size, as 百万册, by the table of quantities."""
+        try:
+            unit, factor = quantities.measure(text)
+        except QuantityError:
+            return None
+        return self.unit(unit, text, factor) if unit in self._package else None
+
+    def unit(self, key: str, word: str, factor: Decimal = Decimal(1)) -> Unit:
+        """A unit of the package as one that was written, in ``factor`` of it."""
+        base, own = self._package[key]
+        same = (unit for unit in self._words.values() if unit and unit.base == base)
+        also = next((unit.also for unit in same if unit.factor == 1), frozenset())
+        return Unit(word, base, factor * own, also)
+
+    def knows(self, key: str) -> bool:
+        """Whether the package or the standard list has a unit of this key."""
+        return key in self._package
+
+    def factor(self, unit: Unit, target: str) -> Decimal | None:
+        """What a value in ``unit`` is multiplied by to be in the package's unit ``target``.
+
+        ``None`` where the two measure different things.
+        """
+        base, factor = self._package[target]
+        fits = (
+            base == unit.base or base in unit.also or ("*" in unit.also and base in self._counted)
+        )
+        return unit.factor / factor if fits else None
+
+    def is_counted(self, target: str) -> bool:
+        """Whether a unit of the package counts whole things, one by one."""
+        return target in self._counted
+
+    def is_scaled(self, target: str) -> bool:
+        """Whether a unit of the package counts in thousands or more of its base."""
+        return self._package[target][1] != 1
+
+
+def _unit_form(text: str) -> str:
+    return (
+        re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold()).strip().replace(",", "")
+    )
+
+
+def split_unit(text: str, units: Units) -> tuple[str, Unit | None]:
+    """A header without its unit, and the unit: in brackets, or after 单位： or unit:."""
+    if (match := UNIT_AFTER.search(text)) and (unit := units.word(match[1])):
+        return (text[: match.start()] + text[match.end() :]).strip("()（） "), unit
+    for match in BRACKETS.finditer(text):
+        inner = re.sub(r"^(?:单位|unit)\s*[:：]?\s*", "", match[1].strip(), flags=re.I)
+        if unit := units.word(inner):
+            return (text[: match.start()] + text[match.end() :]).strip(), unit
+    for sign in ("/", ",", "，"):
+        head, _, tail = text.rpartition(sign)
+        if head and (unit := units.word(tail.strip())):
+            return head.strip(), unit
+    if text.endswith(("%", "％")) and len(text) > 1:
+        return text[:-1].strip(), units.word("%")
+    return text, None
+
+
+# ------------------------------------------------------------------------------------------
+# Periods as written.
+
+
+def split_period(text: str) -> tuple[str, Period | None]:
+    """A text without its year, and the period; two different periods are none.
+
+    >>> split_period("2018年末常住人口")
+    ('常住人口', Period(start='2018', end='2018'))
+    """
+    flat = unicodedata.normalize("NFKC", text)
+    if match := SPAN.search(flat):
+        return _without(flat, match), Period(match[1], match[2])
+    found = list(DATED.finditer(flat))
+    if len({match.group() for match in found}) != 1:
+        return text, None
+    match = found[0]
+    month = f"-{int(match[2]):02d}" if match[2] else ""
+    return _without(flat, match), Period(f"{match[1]}{month}", f"{match[1]}{month}")
+
+
+def _without(text: str, match: re.Match) -> str:
+    return f"{text[: match.start()]} {text[match.end() :]}".strip(" -—_/")
+
+
+def period(text: str) -> Period | None:
+    """The period a cell names and nothing else, as 2018, 2018年末, “十三五”期间."""
+    rest, found = split_period(text)
+    if found is not None and PUNCTUATION.sub("", rest) in ("", "fy"):
+        return found
+    if not DIGITS.search(text) and "五" not in text:
+        return None
+    try:
+        return periods.period(text)
+    except QuantityError:
+        return None
+
+
+# ------------------------------------------------------------------------------------------
+# Names of indicators and regions.
+
+
+@dataclass
+class Names:
+    """Things by all their names: ``exact`` and ``bare`` map a form to the things it may mean."""
+
+    exact: dict[str, set[str]] = field(default_factory=dict)
+    bare: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, thing: str, names: Iterable[str]) -> None:
+        for name in filter(None, names):
+            form = normal(name)
+            self.exact.setdefault(form, set()).add(thing)
+            self.bare.setdefault(_bare(form), set()).add(thing)
+
+    def find(self, text: str) -> str:
+        """The one thing a name stands for, ``""`` where it is none or may be several."""
+        form = normal(text)
+        for known, wanted in ((self.exact, form), (self.bare, form), (self.bare, _bare(form))):
+            if wanted and (things := known.get(wanted)):
+                return next(iter(things)) if len(things) == 1 else ""
+        return ""
+
+    def like(self, text: str, most: int = 3) -> list[str]:
+        """Things with a name like this one, most similar first; suggestions only."""
+        found = process.extract(
+            normal(text), list(self.exact), scorer=fuzz.WRatio, limit=8, score_cutoff=ALIKE
+        )
+        things = [thing for name, *_ in found for thing in sorted(self.exact[name])]
+        return list(dict.fromkeys(things))[:most]
+
+
+def indicator_names(indicators: pd.DataFrame) -> Names:
+    """Indicators by key, label and synonym: those of a package, then the standard vocabulary.
+
+    A name of the package's own goes before a standard one.
+    """
+    own, names = set(indicators["indicator"]), Names()
+    for row in indicators.to_dict("records"):
+        names.add(row["indicator"], _labels(row))
+    taken = set(names.exact)
+    bare = set(names.bare)
+    standard = Names()
+    for row in table("vocabulary"):
+        standard.add(row["indicator"], _labels(row))
+    for row in table("synonyms"):
+        standard.add(row["indicator"], (row["name"],))
+    for ours, theirs, kept in (
+        (names.exact, standard.exact, taken),
+        (names.bare, standard.bare, taken | bare),
+    ):
+        for form, things in theirs.items():
+            if form not in kept:
+                ours.setdefault(form, set()).update(_preferred(things, own))
+    return names
+
+
+def _labels(row: Mapping[str, str]) -> tuple[str, ...]:
+    """Key, label in each language, and both as a workbook in two languages has them."""
+    chinese, english = row["label_zh"], row["label_en"]
+    return row["indicator"], chinese, english, f"{chinese} / {english}"
+
+
+def _preferred(things: set[str], own: set[str]) -> set[str]:
+    """Of several things with one name those the package has, where it has any."""
+    return things & own or things
+
+
+def region_names(regions: pd.DataFrame) -> Names:
+    """Regions by code, full and short name in both languages, with and without their suffix."""
+    names = Names()
+    for row in regions.to_dict("records"):
+        names.add(row["code"], _variants(row))
+    names.bare = {}
+    return names
+
+
+def _variants(row: Mapping[str, str]) -> list[str]:
+    chinese, short, english = row["name_zh"], row["short_zh"], row["name_en"]
+    found = [row["code"], chinese, short, english, f"{chinese} / {english}"]
+    for suffix in suffixes():
+        for name in (chinese, short):
+            if name.endswith(suffix) and len(name) - len(suffix) >= 2:
+                found.append(name.removesuffix(suffix))
+    for suffix in (" city", " league", " county", " banner", " province", " state", " district"):
+        found += [english + suffix]
+        if english.casefold().endswith(suffix):
+            found.append(english[: -len(suffix)])
+    return found
+
+
+@cache
+def suffixes() -> tuple[str, ...]:
+    found = [row["word"] for row in table("words") if row["kind"] == "region_suffix"]
+    return tuple(sorted(found, key=len, reverse=True))
