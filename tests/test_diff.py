@@ -53,6 +53,7 @@ def test_facts_numbered_anew_are_the_same_facts(dataset):
 
 
 def test_rows_of_every_table_are_compared_and_new_columns_are_empty_before(dataset):
+    dataset = replace(dataset, sources=dataset.sources.drop(columns="file"))
     sources = dataset.sources.assign(file="")
     sources.loc[sources["source_id"] == "IM2023", "file"] = "review.txt"
     sets = dataset.region_sets.iloc[1:]
