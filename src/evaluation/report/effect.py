@@ -7,7 +7,7 @@ import math
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation.base.results import CHANCES, COUNTS, MOST_LOCKS, SHARES, Check, Result
+from evaluation.base.results import CHANCES, COUNTS, LEAST_LOCKS, MOST_LOCKS, SHARES, Check, Result
 from evaluation.evidence.grade import Component, permitted
 from evaluation.evidence.headline import Headline
 from evaluation.figures import charts
@@ -401,12 +401,25 @@ def overall(context: Context, stem: str = "effect") -> Markup:
     counts = w.numbers("doses", tried=len(estimable), told=len(told))
     what = w.t(f"findings.effect.what.{context.study.dataset.doses_are}")
     given = {"names": names, "what": what, **counts}
-    text = w.t(f"{stem}.some" if told else f"{stem}.unknown", **given)
+    single = "single." if _composite_told(context) else ""
+    text = w.t(f"{stem}.{single}{'some' if told else 'unknown'}", **given)
+    if single and short:
+        parts = w.t(
+            "findings.effect.composite", parts=_parts(context, context.study.headline.parts)
+        )
+        text = w.joined(quotable(context), parts, text)
     if {item.dose for item in other} == {item.dose for item in told}:
         return text
     if not other:
         return w.joined(text, w.t(f"{stem}.second.none"))
     return w.joined(text, w.t(f"{stem}.second", names=_names(context, other, short)))
+
+
+def _composite_told(context: Context) -> bool:
+    """Whether the composite differs from zero and its evidence permits to say so."""
+    found = context.study.headline
+    known = isinstance(found, Headline) and found.grade.locks >= LEAST_LOCKS
+    return known and found.result.verdict != "unknown"
 
 
 def _told(estimates: list[Estimate]) -> list[Estimate]:

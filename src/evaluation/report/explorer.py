@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation import report
-from evaluation.base.results import MOST_LOCKS
+from evaluation.base.results import LEAST_LOCKS, MOST_LOCKS
 from evaluation.evidence.grade import gate
 from evaluation.figures import charts
 from evaluation.report import page as page_module
@@ -18,7 +18,7 @@ from evaluation.report.blocks import Paragraph
 from evaluation.report.page import DASH, STYLE, Context, View, Writer, picture, show, table
 from evaluation.study import Study
 from evaluation.value.costs import declared
-from evaluation.value.scenario import LEAST_LOCKS, STEP, Plan, Plans, plans
+from evaluation.value.scenario import STEP, Plan, Plans, plans
 
 # Views of the notebook on scenarios: inputs today, common plans, and one plan in words.
 

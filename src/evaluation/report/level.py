@@ -541,7 +541,7 @@ def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
 def _peer_table(context: Context, wave: int) -> list:
     w = context.writer
     peers = nearest(_profile(context), context.code)
-    if not peers:
+    if not peers or context.study.dataset.covariates.empty:
         return []
     rows = []
     for code in [context.code, *peers]:

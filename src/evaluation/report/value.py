@@ -11,7 +11,7 @@ from markupsafe import Markup
 from evaluation.base import cache
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import MOST_LOCKS
-from evaluation.data.package import INDEX
+from evaluation.data.package import INDEX, ITEMS, PEOPLE
 from evaluation.data.slices import lineage
 from evaluation.evidence.grade import gate
 from evaluation.figures import charts
@@ -129,6 +129,21 @@ def prices(context: Context) -> Markup:
     return w.t("value.prices", year=w.year(year), source=w.cite(last["source_id"]))
 
 
+def lacking_for_cost(context: Context) -> str:
+    """What a comparison of cost and gain is short of, in a row."""
+    w, study = context.writer, context.study
+    facts, indicators = study.dataset.facts, study.dataset.facts["indicator"]
+    raised = [name for name, (item, _) in ITEMS.items() if item == "raised"]
+    there = {
+        "people": (indicators.eq(PEOPLE) & facts["region_code"].eq(context.code)).any(),
+        "index": indicators.eq(INDEX).any(),
+        "funds": (indicators.isin(raised) & facts["region_code"].eq(context.whole)).any(),
+        "estimate": bool(study.value.effects),
+    }
+    absent = [name for name, known in there.items() if not known] or ["match"]
+    return context.listed(w.t(f"lacking.{name}", region=context.name) for name in absent)
+
+
 def _bought(context: Context) -> list:
     """Cost and gain of a year with more of everything; no ratio where the gain is not told."""
     w = context.writer
@@ -136,7 +151,7 @@ def _bought(context: Context) -> list:
     try:
         found = assess(context.study.value, context.study.dataset, context.code, seed=SEED)
     except ModelError:
-        return [heading, context.missing("value.bought.missing")]
+        return [heading, context.missing("value.bought.missing", lacking=lacking_for_cost(context))]
     return [
         heading,
         Paragraph(lead(context, found), "lead"),

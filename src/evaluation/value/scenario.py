@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.base.results import MOST_LOCKS, Spoken, points, say
+from evaluation.base.results import LEAST_LOCKS, MOST_LOCKS, Spoken, points, say
 from evaluation.data.package import Dataset
 from evaluation.data.slices import code_of
 from evaluation.evidence.checks import reading
@@ -155,8 +155,6 @@ def assess(
 
 
 # A planned increase: what it would go with by the estimates, refused where nothing was seen.
-# Below this many locks nothing but a description is permitted, and no ratio is printed.
-LEAST_LOCKS = 1
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
 FORM = re.compile(rf"([a-z_]+)=(?:([+-]{_NUMBER})%|({_NUMBER}):({_NUMBER}))")
 
