@@ -401,13 +401,12 @@ def overall(context: Context, stem: str = "effect") -> Markup:
     counts = w.numbers("doses", tried=len(estimable), told=len(told))
     what = w.t(f"findings.effect.what.{context.study.dataset.doses_are}")
     given = {"names": names, "what": what, **counts}
-    single = "single." if _composite_told(context) else ""
-    text = w.t(f"{stem}.{single}{'some' if told else 'unknown'}", **given)
-    if single and short:
-        parts = w.t(
-            "findings.effect.composite", parts=_parts(context, context.study.headline.parts)
-        )
-        text = w.joined(quotable(context), parts, text)
+    text = w.t(f"{stem}.some" if told else f"{stem}.unknown", **given)
+    if _composite_told(context):
+        text = w.t(f"{stem}.single.some" if told else f"{stem}.single.unknown", **given)
+    if _composite_told(context) and short:
+        made = _parts(context, context.study.headline.parts)
+        text = w.joined(quotable(context), w.t("findings.effect.composite", parts=made), text)
     if {item.dose for item in other} == {item.dose for item in told}:
         return text
     if not other:
