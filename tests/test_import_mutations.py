@@ -29,7 +29,7 @@ SLOWEST = 20.0  # seconds of one file
 Grid = list[list[str]]
 Change = Callable[[Grid, random.Random], None]
 JUNK = (
-    "很多", "N/A", "#REF!", "8..7", "1e3", "--5", "12,34", "五", "x", "=1+1", "0x1F", "²", "٣",
+    "很多", "N/A", "#REF!", "8..7", "1e3", "--5", "12,34", "x", "=1+1", "0x1F", "²", "٣",
     "None", "TRUE", "2018年", "9" * 50, "\u202e5", "约", "5-", "(5)", "5人人",
 )  # fmt: skip
 HARMLESS: list[Change] = []

@@ -355,10 +355,13 @@ def common(
 @app.command()
 def check(data: DATA = None) -> None:
     """Check the data package: every violation, what looks odd, what the models can do with it."""
+    from evaluation.base.cache import remembered
     from evaluation.data import plausible
     from evaluation.models.readiness import readiness
 
     dataset = _dataset(data)
+    # A batch that follows need not check the same package again.
+    remembered("checked", dataset.hash, lambda: dataset.hash, "evaluation.data.contract")
     counts = dataset.counts()
     kind = "simulated data" if dataset.simulated else "data"
     typer.echo(

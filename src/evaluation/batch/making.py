@@ -12,10 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from evaluation.base.errors import KepuError
 from evaluation.batch.plan import Job, read_batch
@@ -26,6 +28,7 @@ from evaluation.batch.state import CACHED, FAILED, MADE, Outcome
 # What ``kepu list`` shows: rows of regions, sets, indicators and batches.
 
 
+LONG = 500  # rows of a table
 Rows = tuple[Sequence[str], list[tuple[Any, ...]]]
 
 
@@ -71,7 +74,7 @@ def batches(folder: Path) -> Rows:
 # What a person sees of a run at the terminal: its plan, its progress, its end.
 
 
-def plan_table(plan: Sequence[Job]) -> Table:
+def plan_table(plan: Sequence[Job]) -> Table | Text:
     """Draw the plan: one row a report."""
     rows = [
         (job.id, job.names[job.language], job.notebook, _parameters(job), f"{job.stem}.html")
@@ -85,15 +88,28 @@ def _parameters(job: Job) -> str:
     return ", ".join(f"{k}={v}" for k, v in job.parameters.items() if k not in told)
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Draw rows of plain values under their heads."""
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Table | Text:
+    """Draw rows of plain values under their heads; thousands of them without wrapping."""
+    if len(rows) > LONG:
+        return _columns(heads, rows)
     drawn = Table(*heads, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         drawn.add_row(*(escape(str(value)) for value in row))
     return drawn
 
 
-def explanation(plan: Sequence[Job], reasons: Mapping[str, str]) -> Table:
+def _columns(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Text:
+    """Columns as wide as their widest cell; a table of rich takes seconds for a thousand rows."""
+    cells = [list(heads), *([str(value) for value in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for row in cells:
+        pairs = zip(row, widths, strict=True)
+        lines.append("  ".join(text + " " * (width - cell_len(text)) for text, width in pairs))
+    return Text("\n".join(line.rstrip() for line in lines), no_wrap=True, overflow="ignore")
+
+
+def explanation(plan: Sequence[Job], reasons: Mapping[str, str]) -> Table | Text:
     """Draw why each report is made or left: one row a report."""
     rows = [(job.id, job.names[job.language], reasons[job.id] or "up to date") for job in plan]
     return table(("report", "region", "why"), rows)

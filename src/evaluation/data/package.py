@@ -333,7 +333,7 @@ def has_caveat(facts: pd.DataFrame) -> pd.Series:
 def grade_of(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.Series:
     """Best grade (A before B before C) among the sources of each fact."""
     grades = dict(zip(sources["source_id"], sources["grade"], strict=True))
-    return facts["source_id"].map(lambda ids: min(grades[i] for i in ids.split(";")))
+    return each(facts["source_id"], lambda ids: min(grades[i] for i in ids.split(";")))
 
 
 def usable(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import Violation
@@ -55,7 +56,9 @@ def breaches(rows: pd.DataFrame, table: str, column: str, rule: str, remedy: str
 
 def number(text: pd.Series) -> pd.Series:
     """Text as float; missing where it is no finite number, which another rule reports."""
-    values = pd.to_numeric(text, errors="coerce").astype(float)
+    codes, texts = pd.factorize(text.to_numpy(dtype=object))
+    few = np.asarray(pd.to_numeric(texts, errors="coerce"), dtype=float)
+    values = pd.Series(few[codes], index=text.index)
     return values.where(values.abs() < float("inf"))
 
 

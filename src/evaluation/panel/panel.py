@@ -52,31 +52,35 @@ def _opening(values: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
+NONE = np.array([], dtype=int)
+
+
 def _mean_flow(values: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
     """Mean of the years in (from, to] of one series, that of the last of them.
 
     Missing unless at least half of the years are published in that series: two definitions are
     not averaged. Returns ``value, series`` on the rows of ``keys``.
     """
-    by_region = dict(list(values.groupby("region_code")))
-    rows = [
-        _window(by_region.get(region), start, end)
-        for region, start, end in zip(
-            keys["region_code"], keys["wave_from"], keys["wave_to"], strict=True
-        )
-    ]
+    ordered = values.sort_values(["region_code", "year"])
+    place = ordered.groupby("region_code").indices
+    years = ordered["year"].to_numpy(dtype=int)
+    columns = ordered["value"].to_numpy(dtype=float), ordered["series"].to_numpy(dtype=object)
+    rows = []
+    for region, start, end in zip(
+        keys["region_code"], keys["wave_from"], keys["wave_to"], strict=True
+    ):
+        own = place.get(region, NONE)
+        first, last = (np.searchsorted(years[own], year, "right") for year in (start, end))
+        rows.append(_window(*(column[own[first:last]] for column in columns), end - start))
     return pd.DataFrame(rows, columns=["value", "series"], index=keys.index)
 
 
-def _window(values: pd.DataFrame | None, start: int, end: int) -> tuple[float, str]:
-    if values is None:
+def _window(values: np.ndarray, series: np.ndarray, length: int) -> tuple[float, str]:
+    """Mean of the figures of the last series in a window of so many years, and that series."""
+    if not len(values):
         return np.nan, ""
-    inside = values[(values["year"] > start) & (values["year"] <= end)].sort_values("year")
-    if inside.empty:
-        return np.nan, ""
-    series = inside["series"].iloc[-1]
-    same = inside.loc[inside["series"] == series, "value"]
-    return (same.mean() if 2 * len(same) >= end - start else np.nan), series
+    same = values[series == series[-1]]
+    return (same.sum() / len(same) if 2 * len(same) >= length else np.nan), series[-1]
 
 
 def attach(dataset: Dataset, keys: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,7 @@ ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#
 OLE = b"\xd0\xcf\x11\xe0"
 SEPARATORS = (",", "\t", ";", "|")
 MOST_SHEETS = 200
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 BROKEN = re.compile(r"\s*[\r\n\t\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+\s*")
 
 
@@ -160,10 +161,14 @@ def _text(value: object, look: tuple[int, bool] | None = None) -> str:
 
 
 def clean(text: str) -> str:
-    """A text on one line, without space around it and characters that cannot be shown."""
+    """A text on one line, without space around it and characters that cannot be shown.
+
+    What turns the direction of writing stays: such a cell is not what it looks like, and refused.
+    """
     if not text.isprintable():
         text = BROKEN.sub(" ", text)
-        text = "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Cn"))
+        unseen = ("Cc", "Cf", "Cs", "Cn")
+        text = "".join(c for c in text if c in TURNING or unicodedata.category(c) not in unseen)
     return text.strip()
 
 

@@ -67,7 +67,13 @@ def figure(text: str, unit: Unit | None, target: str, units: Units) -> Figure:
         )
     value = digits if factor == 1 else format(number.normalize(), "f")
     written = "" if factor == 1 and not own else f"{text}{'' if own else stated.word}"
-    return Figure(value, comparator, written if comparator == "=" else written or text, False)
+    return Figure(value, comparator, written or _otherwise(text, comparator), False)
+
+
+def _otherwise(text: str, comparator: str) -> str:
+    """The text of a cell that is no plain number, as 约五百; empty where it is one."""
+    plain = PLAIN.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    return "" if comparator == "=" and plain else text
 
 
 def _bare(text: str, digits: str, comparator: str, target: str, units: Units) -> Figure:
@@ -76,7 +82,7 @@ def _bare(text: str, digits: str, comparator: str, target: str, units: Units) ->
         rule = f"no unit is stated, and the indicator is kept in {target}"
         remedy = "write the unit into the header, as in 经费（万元）, or into the mapping"
         raise NoFigure(rule, remedy)
-    return Figure(digits, comparator, "" if comparator == "=" else text, True)
+    return Figure(digits, comparator, _otherwise(text, comparator), True)
 
 
 def _split(text: str, units: Units) -> tuple[str, Unit | None, str]:
