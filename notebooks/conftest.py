@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-SANITISE = Path(__file__).resolve().parents[1] / "tests" / "nbval.cfg"
+SANITISE = Path(__file__).resolve().with_name("nbval.cfg")  # they travel together
 WARM = "kepu-warm"
 
 

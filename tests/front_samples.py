@@ -11,6 +11,17 @@ STATUSES = (
     "met", "on_course", "undecided", "off_course", "missed", "not_surveyed", "no_survey",
 )  # fmt: skip
 WAVES = (2015, 2018, 2020, 2022)
+WORDS = {
+    "unit": {"zh": "省份", "en": "province"}, "units": {"zh": "省份", "en": "provinces"},
+    "whole": {"zh": "全国", "en": "China"},
+}  # fmt: skip
+# Level of regions.csv -> the one it is listed under, its place among the levels, its names.
+KINDS = {
+    "province": ("province", 1, "省份", "provinces"),
+    "league": ("league", 3, "盟市", "leagues and cities"),
+    "prefecture_city": ("league", 3, "盟市", "leagues and cities"),
+    "district": ("county", 6, "旗县区", "counties and banners"),
+}
 NATION = {2015: 6.2, 2018: 8.47, 2020: 10.56, 2022: 12.93}
 
 
@@ -44,11 +55,13 @@ def summary(row: dict[str, str], number: int, simulated: bool = False) -> dict:
         "annual_high": annual + 0.85, "break": True,
     }  # fmt: skip
     goal = {"year": 2025, "value": 15.0, "comparator": ">", "status": STATUSES[number % 7]}
+    kind, order, zh, en = KINDS[row["level"]]
     place = {"dose": "fund", "names": {"zh": "经费", "en": "Funds"}, "year": 2022, "value": 3.0}
     return {
         "format": 1, "code": row["code"],
         "names": {"zh": row["name_zh"], "en": row["name_en"]},
         "short": {"zh": row["short_zh"], "en": row["name_en"]},
+        "kind": {"level": kind, "order": order, "names": {"zh": zh, "en": en}}, "words": WORDS,
         "level": row["level"], "parent": row["parent_code"], "band": row["band"],
         "date": "2026-03-01", "simulated": simulated, "rates": rates,
         "latest": rates[-1] if rates else None, "nation": nation, "breaks": [2020, 2022],

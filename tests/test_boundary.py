@@ -127,9 +127,18 @@ def test_a_reader_that_has_seen_enough_hears_nothing_more():
     assert done.returncode == 1 and done.stderr == b""
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_output_that_lacks_chinese_shows_other_characters(encoding):
-    done = started("list", "batches", env={"PYTHONIOENCODING": encoding})
+@pytest.mark.parametrize(
+    "locale",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "cp1252"},
+        {"PYTHONIOENCODING": "cp1252:surrogateescape"},
+        {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+    ],
+    ids=["ascii", "cp1252", "cp1252 escaped", "locale C"],
+)
+def test_output_that_lacks_chinese_shows_other_characters(locale):
+    done = started("list", "batches", env=locale)
     assert done.returncode == 0 and b"All reports" in done.stdout and b"?" in done.stdout
 
 
@@ -463,7 +472,7 @@ def notebook(**changes) -> dict:
         (json.dumps(notebook(cells=[{"cell_type": "code"}])), "cell 1: has no kind"),
         (json.dumps(notebook(cells=[3])), "cell 1: has no kind"),
         (json.dumps({"worksheets": [], "metadata": {}, "nbformat": 3}), "of notebook format 3"),
-        (json.dumps(notebook(metadata={})), "cannot be read (No kernel name found"),
+        (json.dumps(notebook(metadata={})), "names no kernel"),
     ],
     ids=range(9),
 )  # fmt: skip
@@ -478,7 +487,40 @@ def test_a_notebook_that_is_none_is_named_with_the_remedy(content, message, tmp_
 def test_a_notebook_without_the_tag_declares_nothing(tmp_path, place):
     (tmp_path / "plain.ipynb").write_text(json.dumps(notebook(cells=[])))
     (tmp_path / "tagged.ipynb").write_text(json.dumps(notebook()))
-    assert list(plan.read_notebooks(tmp_path)) == ["tagged"]
+    assert {k: list(v) for k, v in plan.read_notebooks(tmp_path).items()} == {
+        "plain": [], "tagged": ["region"],
+    }  # fmt: skip
+
+
+CELL = """# what papermill, which reads line by line, would pass over
+title = "a=b"
+region: str = "150100"  # a code = a text
+years: list[int] = [
+    2018,
+    2020,
+]
+rate: "float" = 0.5
+share = 2  # type: int
+%matplotlib inline
+unset: str
+first.second = 3
+"""
+
+
+def test_every_parameter_of_a_cell_is_found(tmp_path, place):
+    cell = notebook()["cells"][0] | {"source": CELL}
+    (tmp_path / "own.ipynb").write_text(json.dumps(notebook(cells=[cell])))
+    assert {p.name: p.type for p in plan.read_notebooks(tmp_path)["own"].values()} == {
+        "title": "str", "region": "str", "years": "list", "rate": "float", "share": "int",
+    }  # fmt: skip
+    assert plan.read_notebooks(tmp_path)["own"]["title"].default == '"a=b"'
+
+
+def test_a_cell_of_parameters_that_is_no_python_is_named(tmp_path, place):
+    cell = notebook()["cells"][0] | {"source": "region = = 1"}
+    (tmp_path / "own.ipynb").write_text(json.dumps(notebook(cells=[cell])))
+    with pytest.raises(KepuError, match=r"own.ipynb, cell 1, tagged `parameters`: is no Python \("):
+        plan.read_notebooks(tmp_path)
 
 
 def test_two_executed_notebooks_are_equal_to_the_byte(tmp_path):

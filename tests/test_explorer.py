@@ -104,7 +104,7 @@ def test_an_unseen_combination_is_said_to_be_one(study):
     found = explore(study, REGION, "en", year=YEAR, seed=1)
     highest = {name: found.plans.levers[name].high for name in ("facility", "personnel")}
     assert found.plans.plan(highest, YEAR).support == 0
-    assert "No province has shown these levels together" in found.told(highest, YEAR)
+    assert "Not one of the provinces has shown these levels together" in found.told(highest, YEAR)
 
 
 def test_sliders_move_the_panel_and_funds_set_the_inputs_back(study):

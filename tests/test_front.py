@@ -112,7 +112,7 @@ def test_every_number_stands_with_its_interval_or_says_that_it_has_none():
     given = summary(regions()[0], 0)
     found = cells.cells(given)
     assert found["latest"].main == {"zh": "9.93%（8.8至11.1%）", "en": "9.93% (8.8 to 11.1%)"}
-    assert found["standing"].text["en"] == "below the nation, −3.00 (−4.2 to −1.8)"
+    assert found["standing"].text["en"] == "below China, −3.00 (−4.2 to −1.8)"
     assert found["gain"].main["en"] == "+1.19 (0.3 to 2.0)"
     assert found["gain"].beside["zh"] == "2020–2022年，其间口径有变"
     assert cells.rate({"value": 10.0, "low": None, "high": None})["en"] == "10% (no interval)"
@@ -195,7 +195,7 @@ def test_tiles_hold_every_region_of_their_set_once_and_no_square_twice():
      ("152900", "150400", "column")],
 )  # fmt: skip
 def test_tiles_lie_roughly_as_the_regions_do(north_or_west, south_or_east, axis):
-    places = {t.code: t for name in front.SETS for t in front.layout(name)}
+    places = {t.code: t for name in front.layouts() for t in front.layout(name)}
     assert getattr(places[north_or_west], axis) < getattr(places[south_or_east], axis)
 
 

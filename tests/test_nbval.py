@@ -58,10 +58,9 @@ def planted(folder: Path, fact: str, value: str) -> None:
     )
     assert count == 1
     path.write_text(text, "utf-8")
-    (folder / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "nbval.cfg", folder / "tests")
     (folder / "notebooks").mkdir()
-    shutil.copy(ROOT / "notebooks" / "conftest.py", folder / "notebooks")
+    for name in ("conftest.py", "nbval.cfg"):
+        shutil.copy(ROOT / "notebooks" / name, folder / "notebooks")
     for source in NOTEBOOKS:
         notebook = json.loads(source.read_text("utf-8"))
         notebook["cells"] = kept(notebook["cells"])

@@ -213,10 +213,3 @@ def test_a_new_package_breaks_nothing_but_being_empty(tmp_path):
     assert [str(fault).split(":")[0] for fault in contract.check(folder)] == ["facts.csv"]
     with pytest.raises(KepuError, match="is there already and not empty"):
         create.create(folder, plan())
-
-
-def test_facts_as_csv_have_names_beside_their_keys(tmp_path):
-    result = run("export", tmp_path / "facts.csv", "--data", NATIONAL)
-    assert result.exit_code == 0, result.output
-    head, first = (tmp_path / "facts.csv").read_text("utf-8-sig").splitlines()[:2]
-    assert head.endswith("region_zh,region_en,indicator_zh,indicator_en") and "全国,China" in first

@@ -176,15 +176,51 @@ def test_simulated_data_show_in_every_file_name(dataset):
 
 def test_types_come_from_annotations_or_defaults():
     def read(kind, default):
-        record = {"name": "x", "inferred_type_name": kind, "default": default, "help": ""}
-        return Parameter.from_papermill(record)
+        return Parameter.declared("x", kind, default)
 
     assert read("list[str]", "[]").type == "list"
-    assert read("None", "2.5").type == "float"
-    assert read("None", "False").type == "bool"
-    assert read("None", "pd.Timestamp('2020')").type is None
+    assert read("", "2.5").type == "float"
+    assert read("", "False").type == "bool"
+    assert read("", "pd.Timestamp('2020')").type is None
     assert read("float", "1.0").accepts(3) and not read("float", "1.0").accepts(True)
     assert not read("int", "1").accepts(1.5) and not read("str", "''").accepts(1)
+
+
+def test_a_notebook_without_the_tag_is_told_from_one_that_is_not_there(dataset):
+    known = NOTEBOOKS | {"plain": {}}
+    with pytest.raises(BatchError) as caught:
+        make_plan(one(notebook="plain"), dataset, known)
+    assert "notebook: plain.ipynb declares no parameters — in JupyterLab give" in str(caught.value)
+    with pytest.raises(BatchError) as caught:
+        make_plan(one(notebook="none"), dataset, known)
+    assert "'none' is unknown (allowed: overview, region_report)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("date: 20260131", 'date: 20260131 is int, region_report.ipynb declares str — write it in '
+                           'quotes: date: "20260131"'),
+        ("date: 2026-1-31", "'2026-1-31' is no date — write it as YYYY-MM-DD"),
+        ("date: 2026-02-30", "'2026-02-30' is no date — write it as YYYY-MM-DD"),
+        ("date: 31.01.2026", "'31.01.2026' is no date — write it as YYYY-MM-DD"),
+    ],
+)  # fmt: skip
+def test_a_date_that_is_none_is_refused_with_the_right_form(written, expected, dataset, tmp_path):
+    (tmp_path / "b.yml").write_text(
+        f"notebook: region_report\nregions: ['150000']\nparameters: {{{written}}}\n", "utf-8"
+    )
+    assert expected in refusal(read_batch(tmp_path / "b.yml"), dataset)
+
+
+def test_a_date_needs_no_quotes(dataset, tmp_path):
+    (tmp_path / "b.yml").write_text(
+        "notebook: region_report\nregions: [150000]\nparameters: {date: 2026-01-31}\n", "utf-8"
+    )
+    jobs = plan_of(read_batch(tmp_path / "b.yml"), dataset)
+    assert [job.parameters["date"] for job in jobs] == ["2026-01-31"] * 2
+    jobs = plan_of(one(parameters={"date": "2026"}), dataset)  # of the notebooks, the last wave
+    assert [job.parameters["date"] for job in jobs] == ["2026"] * 2
 
 
 def test_the_data_folder_is_recorded_without_the_path_of_a_machine(tmp_path):

@@ -198,7 +198,8 @@ def test_a_package_must_say_whether_it_is_simulated(tmp_path):
 
 def test_missing_folder_and_broken_descriptor_are_one_violation(tmp_path):
     assert [v.rule for v in check(tmp_path / "nowhere")] == ["folder is missing"]
-    assert [v.rule for v in check(tmp_path)] == ["file is missing"]
+    rule = "is no data package (it has no datapackage.json)"
+    assert [v.rule for v in check(tmp_path)] == [rule]
     (tmp_path / "datapackage.json").write_text("{", encoding="utf-8")
     (violation,) = check(tmp_path)
     assert "not a readable package descriptor" in violation.rule

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from conftest import DATE, PROVENANCE, REGIONS, draw, overview_sections
-from evaluation import study
+from evaluation import report, study
+from evaluation.base.errors import KepuError
 from evaluation.batch import run
 from evaluation.batch.plan import Job
 from evaluation.data import slices
@@ -128,3 +129,31 @@ def test_reason_says_what_changed_or_is_missing(dataset, tmp_path):
     assert run.reason(report, key, entry, tmp_path) == ""
     page.unlink()
     assert run.reason(report, key, entry, tmp_path) == "a.html is missing or was changed"
+
+
+def test_a_number_is_the_code_with_these_digits(dataset):
+    assert slices.code_of(dataset, 150100) == slices.code_of(dataset, "150100") == "150100"
+    assert slices.of_region(dataset, 150100).hash == slices.of_region(dataset, "150100").hash
+    regions = dataset.regions.replace({"code": {"150100": "0042"}})
+    assert slices.code_of(replace(dataset, regions=regions), 42) == "0042"
+    regions = regions.replace({"code": {"150200": "42"}})
+    with pytest.raises(KepuError, match=r"Region 42 may be 0042 or 42; give .* `-r region 0042`"):
+        slices.code_of(replace(dataset, regions=regions), 42)
+
+
+@pytest.mark.parametrize("region", [42, "42", True, 150100.0, None, "１５０１００"])
+def test_what_is_no_code_is_refused(dataset, region):
+    with pytest.raises(KepuError, match=f"Region '{region}' is not in regions.csv"):
+        slices.code_of(dataset, region)
+
+
+def test_a_page_opens_by_a_number_and_refuses_a_day_that_is_none(request):
+    study = request.getfixturevalue("study")
+    page = report.open_report(study, 150100, "en", date=DATE)
+    assert (page.code, page.name) == ("150100", report.open_report(
+        study, "150100", "en", date=DATE).name)  # fmt: skip
+    for date in (20260131, "20260131", "2026-02-30", ""):
+        with pytest.raises(KepuError, match=f"{date!r} is no date; write it as text in the form"):
+            report.open_report(study, "150100", "en", date=date)
+        with pytest.raises(KepuError, match="is no date"):
+            report.open_overview(study, "provinces", "en", date=date)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 LEAST_DRAWS = 99  # with fewer, no interval at 95 % has an end
 Key = tuple[str, str, int, int]
 _held: dict[Key, Study] = {}
+_failed: dict[Key, Exception] = {}
 
 
 @cache
@@ -89,26 +90,39 @@ def load_study(
     """
     if draws < LEAST_DRAWS:
         raise KepuError(f"A bootstrap of {draws} draws tells nothing; take {LEAST_DRAWS} or more.")
-    return widen(_kept(dataset, draws, seed, folder)[1], dataset)
+    return widen(_kept(*_core(dataset, draws, seed), folder), dataset)
 
 
 def hold(dataset: Dataset, *, draws: int, seed: int) -> None:
-    """Keep the study of ``dataset`` in memory, for this process and those forked from it."""
-    key, study = _kept(dataset, draws, seed)
-    _held[key] = study
+    """Keep the study of ``dataset`` in memory, for this process and those forked from it.
+
+    Where it cannot be made, the reason is kept: none of them tries in vain what takes long.
+    """
+    core, key = _core(dataset, draws, seed)
+    try:
+        _held[key] = _kept(core, key)
+    except Exception as error:
+        _failed[key] = error
+        raise
 
 
-def _kept(dataset: Dataset, draws: int, seed: int, place: str | Path = "") -> tuple[Key, Study]:
-    """The study of the part of ``dataset`` that studies read, from memory, disk or made anew."""
+def _core(dataset: Dataset, draws: int, seed: int) -> tuple[Dataset, Key]:
+    """The part of ``dataset`` that studies read, and the key of its study."""
     from evaluation.data import slices
 
     core = slices.of_study(dataset)
-    key = (core.hash, code_hash(), draws, seed)
-    study = _held.get(key) or cached(
+    return core, (core.hash, code_hash(), draws, seed)
+
+
+def _kept(core: Dataset, key: Key, place: str | Path = "") -> Study:
+    """The study of a core, from memory, disk or made anew."""
+    if key in _failed:
+        raise _failed[key]
+    *_, draws, seed = key
+    return _held.get(key) or cached(
         "studies", " ".join(map(str, key)), lambda: build(core, draws=draws, seed=seed),
         PICKLE, place,
     )  # fmt: skip
-    return key, study
 
 
 # Everything a report draws on, computed once from a data package.

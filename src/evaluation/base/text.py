@@ -7,7 +7,7 @@ import csv
 import hashlib
 import math
 import re
-from collections.abc import Iterable
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from importlib.resources import files
@@ -54,18 +54,6 @@ def t(key: str, language: str, **values: object) -> Markup:
         return Markup(texts()[key][language]).format(**values)
     except KeyError as missing:
         raise KepuError(f"Text '{key}' ({language}) needs a value for {missing}.") from missing
-
-
-def listed(names: Iterable[object], language: str) -> str:
-    """Names in a row: with 、 in Chinese, with commas and a last "and" in English.
-
-    >>> listed(["a", "b", "c"], "en"), listed(["a", "b"], "zh"), listed([], "en")
-    ('a, b and c', 'a、b', '')
-    """
-    words = [str(name) for name in names]
-    if language == "zh":
-        return "、".join(words)
-    return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
 
 
 FORMATS = ("html", "pdf", "docx")
@@ -167,3 +155,18 @@ def policy(script: str, style: str = "", pictures: bool = False) -> str:
 
 def _hashed(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a day, a month or a year as pages print them.
+
+    >>> [is_date(text) for text in ("2026-01-31", "2026", "2026-02-30", "20260131")]
+    [True, True, False, False]
+    """
+    if not re.fullmatch(r"[0-9]{4}(-[0-9]{2}){0,2}", text, re.ASCII):
+        return False
+    try:
+        date.fromisoformat(f"{text}-01-01"[:10])
+    except ValueError:
+        return False
+    return True

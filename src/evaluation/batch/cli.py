@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from evaluation.base.errors import FAILED, USAGE, KepuError, interrupted, tell
-from evaluation.batch import cli_import, cli_project
+from evaluation.batch import cli_import, cli_project, cli_propose, cli_trace
 
 # ------------------------------------------------------------------------------------------
 # ``kepu estimate``, ``calibrate`` and ``recover``: one estimate, and how far to trust a model.
@@ -37,7 +37,7 @@ def estimate(
     json_: JSON = False,
     data: DATA = None,
 ) -> None:
-    """Estimate one model on the provincial panel of a data package."""
+    """Estimate one model on the panel of a data package."""
     from evaluation import models
     from evaluation.models import panels
 
@@ -251,7 +251,7 @@ def _yuan(help_: str) -> Any:
 
 
 def scenario(
-    region: Annotated[str, typer.Argument(help="Code of a province.")],
+    region: Annotated[str, typer.Argument(help="Code of a region that the models compare.")],
     set_: Annotated[
         list[str], typer.Option("--set", help="Change, e.g. facility=+40% or facility=60:84.")
     ],
@@ -319,7 +319,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Evaluate what science popularisation was associated with in China's regions.",
+    help="Evaluate what science popularisation was associated with, region by region.",
 )
 DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 OUT = Annotated[Path | None, typer.Option(help="Folder for the reports.")]
@@ -523,3 +523,5 @@ def _root() -> Path:
 
 cli_import.register(app)
 cli_project.register(app)
+cli_propose.register(app)
+cli_trace.register(app)

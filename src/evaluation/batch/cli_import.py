@@ -59,7 +59,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("new")(new)
     app.command("import")(import_)
-    app.command()(export)
 
 
 def new(
@@ -212,26 +211,6 @@ def _restore(book: Any, into: Path, *, preview: bool) -> None:
     if not preview:
         write.replace_all(folder, merged.files, last=merged.facts)
         typer.echo(f"{folder}: written")
-
-
-def export(
-    file: Annotated[
-        Path, typer.Argument(help="New file: .xlsx the whole package, .csv its facts.")
-    ],
-    data: Annotated[Path, typer.Option(help="Folder of the data package, or of its project.")],
-) -> None:
-    """Write a data package as a workbook that can be imported again, or its facts as CSV."""
-    from evaluation.base.errors import shown
-    from evaluation.data.office import workbook, write
-
-    if file.suffix.lower() == ".csv":
-        if file.exists():
-            raise KepuError(f"{shown(file)} is there already — name another file, or move it away")
-        content = workbook.tidy(_package(data)).encode("utf-8-sig")
-        write.replace_all(file.parent, {file.name: content}, last=file.name)
-    else:
-        workbook.save(_package(data), file)
-    typer.echo(f"{file}: written")
 
 
 def _package(folder: Path) -> Path:

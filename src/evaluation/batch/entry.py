@@ -13,6 +13,7 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
+from typing import TextIO
 
 from evaluation.base.errors import FAILED, INTERNAL, interrupted, tell
 
@@ -20,9 +21,16 @@ from evaluation.base.errors import FAILED, INTERNAL, interrupted, tell
 def main() -> None:
     """Run the command line and exit with its code; the README says what each means."""
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None and stream.errors == "strict":
+        if stream is not None and _refuses(stream):
             stream.reconfigure(errors="replace")  # a terminal may lack Chinese
     sys.exit(_written(_run()))
+
+
+def _refuses(stream: TextIO) -> bool:
+    """Whether a stream fails on a character it lacks, as it does under the locale C too."""
+    if stream.errors != "surrogateescape":
+        return stream.errors == "strict"
+    return not stream.encoding.lower().startswith("utf")  # of a file's name UTF-8 keeps each byte
 
 
 def _run() -> int:

@@ -8,6 +8,7 @@ import ctypes
 import gc
 import importlib
 import json
+import logging
 import os
 import select
 import selectors
@@ -453,8 +454,9 @@ def reports(data: str, data_hash: str, studies: list[list[int]], modules: list[s
         try:
             study.hold(dataset, draws=draws, seed=seed)
             _rehearse(study.load_study(dataset, draws=draws, seed=seed))
-        except KepuError as error:  # each notebook meets it again and its report says so
-            print(f"no study of {draws} draws: {error}", file=sys.stderr)
+        except Exception as error:  # noqa: BLE001 - each report meets it again and tells it
+            log = "not ready for studies of %d draws with seed %d: %r"
+            logging.getLogger(__name__).info(log, draws, seed, error)
 
 
 def _imported(*names: str) -> None:
@@ -642,7 +644,7 @@ def _prepare(target: str, arguments: dict[str, Any]) -> str:
     """Import and load what the processes need; say in one line what went wrong, if anything."""
     try:
         resolve(target)(**arguments)
-    except Exception as error:  # noqa: BLE001 - told to whoever asks for a process
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - told to whoever asks for a process
         told = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         last = traceback.extract_tb(error.__traceback__)[-1]
         return f"{told}, in {os.path.basename(last.filename)}, line {last.lineno}"

@@ -134,21 +134,27 @@ def _say(console: Console, text: str) -> None:
 
 
 def _lines(console: Console, total: int) -> Callable[[Outcome], None]:
-    counter = itertools.count(1)
+    counter, causes = itertools.count(1), {}
 
     def line(outcome: Outcome) -> None:
         number = f"[{next(counter):>{len(str(total))}}/{total}]"
-        _say(console, f"{number} {told(outcome)}")
+        _say(console, f"{number} {told(outcome, causes)}")
 
     return line
 
 
-def told(outcome: Outcome) -> str:
-    """Say in one line what became of a report."""
+def told(outcome: Outcome, causes: dict[str, str]) -> str:
+    """Say in one line what became of a report.
+
+    ``causes`` holds the first report each cause was told of; for others that one is named.
+    """
     if outcome.status == CACHED:
         return f"{outcome.id} up to date"
     again = f", attempt {outcome.attempts}" if outcome.attempts > 1 else ""
-    error = f": {outcome.error}" if outcome.status == FAILED else ""
+    error = ""
+    if outcome.status == FAILED:
+        first = causes.setdefault(outcome.error, outcome.id)
+        error = f": {outcome.error}" if first == outcome.id else f", as {first}"
     return f"{outcome.id} {outcome.status} in {outcome.seconds:.1f} s{again}{error}"
 
 
@@ -165,6 +171,7 @@ class Live:
         self._task = self._bar.add_task("", total=total, speed="", current="")
         self._counts: Counter[str] = Counter()
         self._current: dict[str, None] = {}
+        self._causes: dict[str, str] = {}
         self._start = time.monotonic()
 
     def __enter__(self) -> Live:
@@ -185,7 +192,7 @@ class Live:
         self._counts[outcome.status] += 1
         self._bar.advance(self._task)
         if outcome.status == FAILED:
-            _say(self._bar.console, told(outcome))
+            _say(self._bar.console, told(outcome, self._causes))
         self._show()
 
     def _show(self) -> None:
@@ -194,6 +201,9 @@ class Live:
         speed = f"{self._counts[MADE] / minutes:.0f} a minute" if self._counts[MADE] else ""
         current = " ".join(list(self._current)[:4])
         self._bar.update(self._task, description=counts, speed=speed, current=current)
+
+
+MOST_NAMED = 6  # reports that failed for one cause
 
 
 def summary(
@@ -206,15 +216,27 @@ def summary(
     kept = f", {counts[CACHED]} up to date" if counts[CACHED] else ""
     if not quiet:
         say(f"{counts[MADE]} of {len(outcomes)} reports made in {seconds:.1f} s{kept}")
-    for outcome in outcomes:
-        if outcome.status == FAILED:
-            say(f"failed: {outcome.id}: {outcome.error}")
+    for line in failures(outcomes):
+        say(f"failed: {line}")
     if counts[FAILED]:
         say(f"their notebooks, as far as they ran, are in {shown(out / 'failed')}")
     if noisy and not quiet:
         say(f"{noisy} gave warnings: see {shown(out / 'manifest.json')}")
     if not quiet:
         say(f"open {shown(out / 'index.html')}")
+
+
+def failures(outcomes: Sequence[Outcome]) -> list[str]:
+    """One line for each cause: which reports it ended, and what it is."""
+    ended: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.status == FAILED:
+            ended.setdefault(outcome.error, []).append(outcome.id)
+    lines = []
+    for error, ids in ended.items():
+        more = f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""
+        lines.append(f"{', '.join(ids[:MOST_NAMED])}{more}: {error}")
+    return lines
 
 
 def shown(path: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import difflib
 import hashlib
-import logging
 import math
 import os
 import re
@@ -20,7 +19,7 @@ from typing import Any
 
 from evaluation.base import cache, files
 from evaluation.base.errors import ID, KepuError
-from evaluation.base.text import FORMATS, LANGUAGES
+from evaluation.base.text import FORMATS, LANGUAGES, is_date
 
 # ------------------------------------------------------------------------------------------
 # Options and variables as typed values: parameters notebooks declare, ``--set``, lists, dates.
@@ -30,6 +29,7 @@ FILLED = ("region", "region_set", "language", "data", "data_hash", "commit")
 TYPES = {"bool": bool, "int": int, "float": float, "str": str, "list": list, "dict": dict}
 # Least and most of parameters whose meaning is the same in every notebook.
 BOUNDS = {"draws": (99, 100_000), "seed": (0, 2**32 - 1)}
+DAY = "date"  # means the same in every notebook as well; empty: that of the run
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}", re.ASCII)
 _DECIMAL = re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,2})?", re.ASCII)
 
@@ -57,21 +57,19 @@ class Parameter:
     default: str = ""
 
     @classmethod
-    def from_papermill(cls, record: Mapping[str, str]) -> Parameter:
-        """Read a record of ``papermill.inspect_notebook``; the default's type where no annotation.
+    def declared(cls, name: str, annotation: str, default: str) -> Parameter:
+        """A parameter as a cell of Python declares it; the default's type where no annotation.
 
-        >>> Parameter.from_papermill(
-        ...     {"name": "draws", "inferred_type_name": "None", "default": "999", "help": ""}
-        ... )
+        >>> Parameter.declared("draws", "", "999")
         Parameter(name='draws', type='int', default='999')
         """
-        kind = record["inferred_type_name"].split("[")[0].strip()
-        if kind == "None":
+        kind = annotation.split("[")[0].strip()
+        if not kind:
             try:
-                kind = type(ast.literal_eval(record["default"])).__name__
+                kind = type(ast.literal_eval(default)).__name__
             except (ValueError, SyntaxError):  # a default that is an expression declares no type
                 kind = ""
-        return cls(record["name"], kind if kind in TYPES else None, record["default"])
+        return cls(name, kind if kind in TYPES else None, default)
 
     def accepts(self, value: Any) -> bool:
         """Whether ``value`` has the declared type; a truth value is no number."""
@@ -148,16 +146,25 @@ def check_parameters(
         elif name not in declared:
             rule = f"name a parameter that {notebook}.ipynb declares"
             problems.append(unknown(key, name, free, rule))
-        elif not declared[name].accepts(value):
-            kind = declared[name].type
-            shown = f"{value!r:.80} is {type(value).__name__}"
-            rule = f"{shown}, {notebook}.ipynb declares {kind}"
-            problems.append(Problem(key, rule, f"write a value like {declared[name].default}"))
-        elif name in BOUNDS and not BOUNDS[name][0] <= value <= BOUNDS[name][1]:
-            rule = f"{value} is out of bounds"
-            remedy = f"choose {BOUNDS[name][0]:,} to {BOUNDS[name][1]:,}"
-            problems.append(Problem(key, rule, remedy))
+        else:
+            problems += _misfits(key, value, notebook, declared[name])
     return problems
+
+
+def _misfits(key: str, value: Any, notebook: str, declared: Parameter) -> list[Problem]:
+    """What is wrong with the value of a parameter: its type, its size, its form."""
+    name = declared.name
+    if not declared.accepts(value):
+        rule = f"{value!r:.80} is {type(value).__name__}, {notebook}.ipynb declares {declared.type}"
+        number = declared.type == "str" and isinstance(value, int | float)
+        quoted = f'write it in quotes: {name}: "{value}"' if number else ""
+        return [Problem(key, rule, quoted or f"write a value like {declared.default}")]
+    if name in BOUNDS and not BOUNDS[name][0] <= value <= BOUNDS[name][1]:
+        remedy = f"choose {BOUNDS[name][0]:,} to {BOUNDS[name][1]:,}"
+        return [Problem(key, f"{value} is out of bounds", remedy)]
+    if name == DAY and declared.type == "str" and value and not is_date(value):
+        return [Problem(key, f"{value!r:.80} is no date", 'write it as YYYY-MM-DD: "2026-01-31"')]
+    return []
 
 
 def unknown(key: str, value: Any, allowed: tuple[str, ...], remedy: str) -> Problem:
@@ -171,7 +178,12 @@ def unknown(key: str, value: Any, allowed: tuple[str, ...], remedy: str) -> Prob
 
 
 KEYS = ("title", "notebook", "region_set", "regions", "languages", "formats", "parameters")
-NAMED = "name a notebook with a cell tagged `parameters`"
+TAG = "parameters"  # of the cell of a notebook that papermill fills
+NAMED = f"name a notebook with a cell tagged `{TAG}`"
+UNTAGGED = (
+    f"in JupyterLab give the tag `{TAG}` (property inspector, Common Tools, Cell Tags) to the cell "
+    'that sets them, as region: str = "…"'
+)
 INHERITED = ("languages", "formats", "parameters")
 
 
@@ -244,9 +256,8 @@ def check_block(
     if not isinstance(title, Mapping):
         problems.append(Problem(f"{where}title", "holds no languages", "write `zh: …`, `en: …`"))
     name = raw.get("notebook")
-    if not isinstance(name, str) or name not in catalogue.notebooks:
-        allowed = tuple(sorted(catalogue.notebooks))
-        return None, [*problems, unknown(f"{where}notebook", name, allowed, NAMED)]
+    if not isinstance(name, str) or not catalogue.notebooks.get(name):
+        return None, [*problems, _no_template(f"{where}notebook", name, catalogue.notebooks)]
     declared = catalogue.notebooks[name]
     problems += check_parameters(f"{where}parameters", raw.get("parameters", {}), name, declared)
     if problems:
@@ -261,6 +272,13 @@ def check_block(
         dict(title),
         formats[0],
     ), []
+
+
+def _no_template(key: str, name: Any, notebooks: Mapping[str, Mapping[str, Any]]) -> Problem:
+    """Word the refusal of a notebook that is not there, or declares no parameters."""
+    if isinstance(name, str) and name in notebooks:
+        return Problem(key, f"{name}.ipynb declares no parameters", UNTAGGED)
+    return unknown(key, name, tuple(sorted(n for n, own in notebooks.items() if own)), NAMED)
 
 
 def _regions(where, raw, catalogue) -> tuple[tuple[str, ...], list[Problem]]:
@@ -573,7 +591,7 @@ def read_batch(path: Path) -> dict[str, Any]:
 
 
 def read_notebooks(folder: Path) -> dict[str, dict[str, Parameter]]:
-    """Read the declared parameters of every notebook with a cell tagged ``parameters``."""
+    """Read the declared parameters of every notebook; none where no cell is tagged for them."""
     if not folder.is_dir():
         raise KepuError(f"{folder} is no folder — name the notebooks' folder with --notebooks")
     found, most = {}, files.LARGEST["notebook"]
@@ -581,24 +599,51 @@ def read_notebooks(folder: Path) -> dict[str, dict[str, Parameter]]:
         content = hashlib.sha256(files.read_text(path, most).encode()).hexdigest()
         inspect = partial(_inspect, path)
         records = cache.remembered("notebooks", content, inspect, __name__)
-        if records:
-            found[path.stem] = {k: Parameter.from_papermill(r) for k, r in records.items()}
+        found[path.stem] = {name: Parameter.declared(name, *own) for name, own in records.items()}
     return found
 
 
-def _inspect(path: Path) -> dict[str, dict[str, str]]:
-    import papermill  # slow to import, and each notebook is inspected once
-    from papermill.exceptions import PapermillException
+def _inspect(path: Path) -> dict[str, tuple[str, str]]:
+    """Annotation and default of each parameter, as the first cell with the tag writes them.
 
-    files.read_notebook(path)
-    logging.getLogger("papermill").setLevel(logging.ERROR)
-    try:
-        return papermill.inspect_notebook(files.literal(path))
-    except (ValueError, LookupError, AttributeError, RecursionError, PapermillException) as error:
-        detail = " ".join(str(error).split())[:200]
-        raise KepuError(
-            f"{path} cannot be read ({detail}) — open it in JupyterLab and save it"
-        ) from None
+    The cell is read as the Python it is: papermill takes it line by line, and passes over what
+    holds a second equals sign or goes on in another line.
+    """
+    found = files.read_notebook(path)
+    if not found.get("metadata", {}).get("kernelspec", {}).get("name"):
+        raise KepuError(f"{path} names no kernel — open it in JupyterLab and save it")
+    for number, cell in enumerate(found["cells"], 1):
+        if cell["cell_type"] == "code" and TAG in cell["metadata"].get("tags", []):
+            try:
+                return _assigned("".join(cell["source"]))
+            except (SyntaxError, ValueError, RecursionError) as error:  # ValueError: NUL
+                detail = getattr(error, "msg", None) or error
+                raise KepuError(
+                    f"{path}, cell {number}, tagged `{TAG}`: is no Python ({detail}) — correct it "
+                    "in JupyterLab"
+                ) from None
+    return {}
+
+
+def _assigned(source: str) -> dict[str, tuple[str, str]]:
+    """Annotation and default of each name that the lines of a cell give a value."""
+    if any(line.lstrip().startswith(("%", "!")) for line in source.splitlines()):
+        from IPython.core.inputtransformer2 import TransformerManager  # slow to import
+
+        source = TransformerManager().transform_cell(source)
+    found = {}
+    for node in ast.parse(source, type_comments=True).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        told = getattr(node, "annotation", None)
+        kind = ast.unparse(told) if told else getattr(node, "type_comment", None) or ""
+        if isinstance(told, ast.Constant):  # an annotation in quotes
+            kind = str(told.value)
+        default = ast.get_source_segment(source, node.value) or ""
+        for target in getattr(node, "targets", None) or [node.target]:
+            if isinstance(target, ast.Name):
+                found[target.id] = kind, default
+    return found
 
 
 def commit(root: Path) -> str:

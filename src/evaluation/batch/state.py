@@ -306,8 +306,12 @@ class Folder:
         self.files.add(name)
 
     def remove(self, name: str) -> None:
-        """Remove a file where it is there."""
-        private.inside(self.out, name).unlink(missing_ok=True)
+        """Remove a file where it is there, and the folder below this one it was the last in."""
+        path = private.inside(self.out, name)
+        path.unlink(missing_ok=True)
+        if path.parent != self.out.resolve():
+            with contextlib.suppress(OSError):  # not empty, or not there
+                path.parent.rmdir()
 
     def set_aside(self, name: str, word: str) -> str:
         """Rename a file or folder that is in the way; give its new name."""

@@ -283,6 +283,10 @@ def _parameters(job: Job, place: Place) -> dict[str, Any]:
     return given
 
 
+EXPECTED = ("KepuError", "DataError", "ModelError")  # their messages say what to do
+PACKAGE_PART = r"(^|/)evaluation/"
+
+
 def describe(error: BaseException, timeout: float) -> str:
     """Say in one line what went wrong: the exception's name and its message."""
     name = getattr(error, "ename", None) or type(error).__name__
@@ -292,9 +296,23 @@ def describe(error: BaseException, timeout: float) -> str:
         return f"took longer than {timeout:g} s (--timeout allows more)"
     if name == "DeadKernelError":
         return "its kernel was killed, for want of memory or from outside"
-    message = getattr(error, "evalue", None) or str(error)
-    line = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", message).split())
-    return f"{name}: {line[:300]}" if line else name
+    line = " ".join(_plain(getattr(error, "evalue", None) or str(error)).split())
+    told = f"{name}: {line[:300]}" if line else name
+    return f"{told}{_where(error)}"
+
+
+def _where(error: BaseException) -> str:
+    """Where in this package a cell's error was raised, ``""`` for one whose message is enough."""
+    trace = _plain("\n".join(getattr(error, "traceback", None) or ()))
+    if getattr(error, "ename", "") in EXPECTED:
+        return ""
+    found = re.findall(r"^File (\S+?):(\d+)", trace, re.M)
+    own = [(Path(file).name, line) for file, line in found if re.search(PACKAGE_PART, file)]
+    return f", in {own[-1][0]}, line {own[-1][1]}" if own else ""
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def passing(error: BaseException) -> bool:

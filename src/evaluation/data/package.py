@@ -12,9 +12,11 @@ import pandas as pd
 
 from evaluation.base.errors import DataError
 from evaluation.base.results import Spoken, figures, say, whole
-from evaluation.base.text import listed, t
+from evaluation.base.text import t
 from evaluation.data import contract
+from evaluation.data.office import protect
 from evaluation.data.rules import BARRED, RATE, each, flagged
+from evaluation.data.rules import SAMPLE as SAMPLE
 from evaluation.data.tables import TABLES, Files, read_files
 
 if TYPE_CHECKING:
@@ -43,9 +45,6 @@ ITEMS = {
     "kepu_plus_pilot_fund": ("pilots", "facility"),
     "spend_activities": ("activities", "activity"),
 }
-
-
-SAMPLE = "survey_sample_valid"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,10 +97,26 @@ class Dataset(Spoken):
 
     @property
     def unit_level(self) -> str:
-        """The level that is compared: the first analysed one with enough regions, else the last."""
+        """The level that is compared: the first of those that can be."""
+        return self.unit_levels[0]
+
+    @property
+    def unit_levels(self) -> list[str]:
+        """Analysed levels with enough regions to compare; without any, the last analysed one."""
         analysed = self.levels.loc[self.levels["analysed"], "level"]
         counts = self.kinds.value_counts().reindex(analysed, fill_value=0)
-        return next((level for level in analysed if counts[level] >= MIN_REGIONS), counts.index[-1])
+        return counts.index[counts >= MIN_REGIONS].tolist() or [counts.index[-1]]
+
+    def compared(self, regions: Iterable[str]) -> Dataset:
+        """The package as it compares ``regions``: at their own level where that can be compared.
+
+        Reports of several levels stand side by side so: each rests on a study of its own level.
+        """
+        kinds = self.kinds.reindex(list(regions)).mode()
+        level = next((kind for kind in kinds if kind in self.unit_levels), self.unit_level)
+        if level == self.unit_level:
+            return self
+        return replace(self, levels=self.levels.assign(analysed=self.levels["level"] == level))
 
     @property
     def model_regions(self) -> pd.Index:
@@ -179,11 +194,6 @@ class Dataset(Spoken):
         found = self.doses["indicator"].map(stands_in).astype(bool)
         return "proxy" if found.all() else "mixed" if found.any() else "input"
 
-    def level_names(self, levels: Iterable[str], language: str) -> str:
-        """What the package calls several regions of these levels, in the order it declares them."""
-        known = self.levels[self.levels["level"].isin(set(levels))]
-        return listed(known["name_zh" if language == "zh" else "plural_en"].unique(), language)
-
     def counts(self) -> dict[str, int]:
         """Number of rows of each table."""
         return {name: len(getattr(self, name)) for name in TABLES}
@@ -244,14 +254,20 @@ def hold(dataset: Dataset) -> None:
     _held[dataset.hash] = dataset
 
 
-def load(path: str | Path | Files = "data", checked_hash: str = "") -> Dataset:
+def load(
+    path: str | Path | Files = "data", checked_hash: str = "", complete: bool = False
+) -> Dataset:
     """Read the data package at ``path`` and check its contract.
+
+    Where the package declares a ``small_number_threshold``, facts that tell of fewer people are
+    left out, and those that would tell them.
 
     Parameters
     ----------
     path : folder with ``datapackage.json`` and its tables, or its files as they were read.
     checked_hash : hash of a package that has been checked before; a package of the same hash is
         not checked again.
+    complete : with the facts that are left out: for the office alone.
 
     Raises
     ------
@@ -260,7 +276,7 @@ def load(path: str | Path | Files = "data", checked_hash: str = "") -> Dataset:
     """
     files = path if isinstance(path, Files) else read_files(Path(path))
     root, digest = files.root, files.hash
-    if digest in _held:
+    if digest in _held and not complete:
         # Copies on write: what a caller does to its tables leaves the ones held as they are.
         held = _held[digest]
         return replace(held, root=root, **{n: getattr(held, n).copy(deep=False) for n in TABLES})
@@ -272,7 +288,8 @@ def load(path: str | Path | Files = "data", checked_hash: str = "") -> Dataset:
         raise DataError(violations)
     frames = {name: _typed(name, package) for name in TABLES}
     frames["facts"] = _dated(frames["facts"])
-    return Dataset(root=root, hash=digest, simulated=package.simulated, **frames)
+    dataset = Dataset(root=root, hash=digest, simulated=package.simulated, **frames)
+    return dataset if complete else protect.without(dataset)
 
 
 def _typed(table: str, package: contract.Package) -> pd.DataFrame:

@@ -18,6 +18,7 @@ Rule = Callable[[Tables], list[Violation]]
 
 RATE = "science_literacy_rate"
 GAIN = "science_literacy_rate_change"
+SAMPLE = "survey_sample_valid"
 CONFLICT = "conflict"
 RECORD = "correct the figure, or record it in contradictions.csv and flag the fact 'conflict'"
 

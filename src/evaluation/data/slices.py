@@ -8,6 +8,7 @@ region and those it belongs to everything, of all others the surveyed rates.
 from __future__ import annotations
 
 import hashlib
+import numbers
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from evaluation.base.errors import KepuError
 from evaluation.data.package import INDEX, ITEMS, PEOPLE, SAMPLE, Dataset
 from evaluation.data.rules import RATE
 from evaluation.data.tables import TABLES
@@ -34,9 +36,14 @@ def of_study(dataset: Dataset) -> Dataset:
     return Slicer(dataset).of_study()
 
 
-def of_region(dataset: Dataset, region: str) -> Dataset:
-    """What the report of a region rests on; a province's leaves the units below provinces out."""
-    return Slicer(dataset).of_region(region)
+def of_region(dataset: Dataset, region: str | int) -> Dataset:
+    """What the report of a region rests on; a province's leaves the units below provinces out.
+
+    Raises
+    ------
+    KepuError : see :func:`code_of`.
+    """
+    return Slicer(dataset).of_region(code_of(dataset, region))
 
 
 def of_set(dataset: Dataset, region_set: str) -> Dataset:
@@ -53,11 +60,37 @@ def lineage(dataset: Dataset, region: str) -> list[str]:
     return found if dataset.whole in found else [*found, dataset.whole]
 
 
+def code_of(dataset: Dataset, region: str | int) -> str:
+    """The code of a region, checked.
+
+    A whole number means the one code that is this number, leading zeros aside: papermill, like
+    other tools that read parameters, makes a number of digits that are not quoted.
+
+    Raises
+    ------
+    KepuError : no such region, or a number that fits several codes.
+    """
+    codes = dataset.regions["code"]
+    if isinstance(region, str) and region in set(codes):
+        return region
+    if isinstance(region, numbers.Integral) and not isinstance(region, bool):
+        same = [c for c in codes if c.isascii() and c.isdigit() and int(c) == region]
+        if len(same) == 1:
+            return same[0]
+        if same:
+            raise KepuError(
+                f"Region {region} may be {' or '.join(same)}; give the code as text, to papermill "
+                f"with `-r region {same[0]}`."
+            )
+    raise KepuError(f"Region '{region}' is not in regions.csv; 'kepu list regions' shows all.")
+
+
 class Slicer:
     """Cuts many slices out of one package: what they have in common is found once."""
 
     def __init__(self, dataset: Dataset):
         self.dataset = dataset
+        self._others: dict[str, Slicer] = {}
 
     def of_study(self) -> Dataset:
         """See :func:`of_study`."""
@@ -65,12 +98,24 @@ class Slicer:
 
     def of_region(self, region: str) -> Dataset:
         """See :func:`of_region`."""
+        other = self._at([region])
+        if other is not self:
+            return other.of_region(region)
         inside = region in self._panel_regions
         return self._slice(lineage(self.dataset, region), rates=not inside)
 
     def of_set(self, region_set: str) -> Dataset:
-        """See :func:`of_set`; every set rests on the same."""
-        return self._slice([self.dataset.whole], rates=True)
+        """See :func:`of_set`; sets of one level rest on the same."""
+        sets = self.dataset.region_sets
+        other = self._at(sets.loc[sets["set"] == region_set, "code"])
+        return other._slice([other.dataset.whole], rates=True)
+
+    def _at(self, regions: Iterable[str]) -> Slicer:
+        """The slicer of the level that these regions are compared at; this one where it is that."""
+        dataset = self.dataset.compared(regions)
+        if dataset is self.dataset:
+            return self
+        return self._others.setdefault(dataset.unit_level, Slicer(dataset))
 
     @cached_property
     def _panel_regions(self) -> frozenset[str]:

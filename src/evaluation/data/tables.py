@@ -105,7 +105,8 @@ def read_files(root: Path) -> Files:
     """
     remedy = "give the path of a data package: a folder with datapackage.json and its tables"
     try:
-        rule = "" if root.is_dir() else "folder is missing"
+        there = "is no folder" if os.path.lexists(root) else "folder is missing"
+        rule = "" if root.is_dir() else there
         paths = [] if rule else package_files(root)
     except OSError as error:
         rule = f"cannot be read ({error.strerror})"
@@ -193,7 +194,9 @@ def read_descriptor(root: Path | Files) -> dict[str, Any]:
         of resources, each with a name of its own and the path of a file in the package.
     """
     files = root if isinstance(root, Files) else read_files(root)
-    remedy = f"copy {DESCRIPTOR} from the data folder of the project and describe your tables"
+    remedy = "restore the file"
+    if not os.path.lexists(files.root / DESCRIPTOR):
+        raise DataError([_no_package(files.root)])
     text = _decoded(DESCRIPTOR, content_of(files, DESCRIPTOR, remedy), "save the file as UTF-8")
     try:
         descriptor = json.loads(text)
@@ -205,6 +208,16 @@ def read_descriptor(root: Path | Files) -> dict[str, Any]:
     if faults:
         raise DataError(faults)
     return descriptor
+
+
+def _no_package(root: Path) -> Violation:
+    """Say that a folder is no package, and what may have been meant."""
+    remedy = (
+        f"name a folder that has one, or copy a package's {DESCRIPTOR} and describe your tables"
+    )
+    if (root / "data" / DESCRIPTOR).is_file():
+        remedy = "did you mean its folder data?"
+    return Violation(shown(root), None, "", f"is no data package (it has no {DESCRIPTOR})", remedy)
 
 
 def _descriptor_faults(descriptor: Any) -> Iterable[Violation]:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES
+from evaluation.data.slices import code_of
 from evaluation.report import chain, effect, governance, inputs, level, quality, targets, value
 from evaluation.report.blocks import Paragraph, Section, Title
 from evaluation.report.overview import OVERVIEW
-from evaluation.report.page import Context, Writer
+from evaluation.report.page import Context, Writer, day
 from evaluation.report.quality import record
 from evaluation.study import Study
 
@@ -35,7 +36,7 @@ SECTIONS: dict[str, Callable[[Context], Section]] = {
 
 def open_report(
     study: Study,
-    region: str,
+    region: str | int,
     language: str,
     *,
     date: str,
@@ -46,15 +47,15 @@ def open_report(
 
     Raises
     ------
-    KepuError : the region is not in ``regions.csv``, is the whole, or the language is unknown.
+    KepuError : the region is not in ``regions.csv``, is the whole, the language is unknown, or
+        ``date`` is none.
     """
-    if region not in set(study.dataset.regions["code"]):
-        raise KepuError(f"Region '{region}' is not in regions.csv; 'kepu list regions' shows all.")
+    region = code_of(study.dataset, region)
     if region == study.dataset.whole:
         told = f"Region '{region}' is the whole, which has no regional report"
         raise KepuError(f"{told}; use the overview notebook.")
     writer = _writer(study, language)
-    return Context(study, region, writer, date, first_year, provenance or {})
+    return Context(study, region, writer, day(date), first_year, provenance or {})
 
 
 def open_overview(
@@ -70,7 +71,7 @@ def open_overview(
 
     Raises
     ------
-    KepuError : the set is not in ``region_sets.csv`` or the language is unknown.
+    KepuError : the set is not in ``region_sets.csv``, the language is unknown, or ``date`` is none.
     """
     sets = study.dataset.region_sets
     codes = sets.loc[sets["set"] == region_set, "code"].tolist()
@@ -78,7 +79,8 @@ def open_overview(
         known = ", ".join(sorted(sets["set"].unique()))
         raise KepuError(f"Region set '{region_set}' is not in region_sets.csv; known: {known}.")
     writer = _writer(study, language)
-    return Context(study, study.dataset.whole, writer, date, first_year, provenance or {}, codes)
+    whole = study.dataset.whole
+    return Context(study, whole, writer, day(date), first_year, provenance or {}, codes)
 
 
 def _writer(study: Study, language: str) -> Writer:

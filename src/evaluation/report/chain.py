@@ -6,6 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation.base.errors import KepuError, ModelError
+from evaluation.data.package import ITEMS
 from evaluation.report.blocks import Items, Locks, Paragraph, Section
 from evaluation.report.effect import locks_with, mostly_assumed, overall, quotable
 from evaluation.report.page import Context, money, side
@@ -26,6 +27,7 @@ from evaluation.report.value import (
     SEED,
     gained,
     judged,
+    lacking_for_cost,
     lead,
     nation_funds,
     per_head,
@@ -192,9 +194,25 @@ def money_text(context: Context) -> Markup:
     rows = own[own["item"] == "raised"].dropna(subset="per_head") if len(own) else own
     if len(rows):
         parts.append(raised(context, "chain.raised", rows.sort_values("end").iloc[-1]))
+    parts = parts or _as_published(context)
     if parts:
         return w.joined(*parts)
     return w.joined(w.t("chain.money.none", region=context.name), nation_funds(context))
+
+
+def _as_published(context: Context) -> list[Markup]:
+    """The latest funds in prices of their time, where none can be put in constant prices."""
+    w, names = context.writer, [name for name, (item, _) in ITEMS.items() if item == "raised"]
+    rows = [row for row in (last(context, name) for name in names) if row is not None]
+    return [
+        w.t(
+            "chain.funds",
+            funds=context.fact(row["fact_id"]),
+            period=w.period(row["period_start"], row["period_end"]),
+            source=w.cite(row["source_id"]),
+        )
+        for row in rows[:1]
+    ]
 
 
 def _paid(context: Context, paid: pd.Series, funded: pd.Series, row: pd.Series) -> Markup:
@@ -211,11 +229,21 @@ def _paid(context: Context, paid: pd.Series, funded: pd.Series, row: pd.Series) 
     )
 
 
+def _own_inputs(context: Context) -> list[str]:
+    """Indicators of the doses that a programme sets itself, proxies left out."""
+    data = context.study.dataset
+    doses = data.doses[data.doses["dose"].isin(data.levers)]
+    proxies = data.indicators.loc[data.indicators["proxy"], "indicator"]
+    return doses.loc[~doses["indicator"].isin(proxies), "indicator"].drop_duplicates().tolist()
+
+
 def inputs_text(context: Context) -> Markup:
     """Published facilities, staff and activities, each with its period, and their sources."""
     w = context.writer
-    rows = [row for row in (last(context, name) for name in INPUTS) if row is not None]
-    rows = rows[:SHOWN_INPUTS]
+    own = _own_inputs(context)
+    names = [*own, *(name for name in INPUTS if name not in own)]
+    rows = [row for row in (last(context, name) for name in names) if row is not None]
+    rows = rows[: max(SHOWN_INPUTS, len(own))]
     if not rows:
         return w.t("chain.inputs.none", region=context.name)
     parts = [
@@ -298,7 +326,7 @@ def _cost(context: Context, plan: Plan | None) -> Markup:
     try:
         found = assess(context.study.value, context.study.dataset, context.code, seed=SEED)
     except ModelError:
-        return w.t("chain.cost.none", region=context.name)
+        return w.t("chain.cost.none", lacking=lacking_for_cost(context))
     return w.joined(step_sentence(context, found), lead(context, found))
 
 
@@ -335,7 +363,7 @@ def _target(context: Context) -> Markup:
         parts += [_goal(context, found, goal) for goal in goals]
         parts += [_tested(context, found)] if goals and found.beats_benchmarks else []
     else:
-        parts.append(w.t("chain.target.none", region=context.name))
+        parts.append(_no_forecast(context))
     others = track(context.study.dataset.facts, context.code)
     if others:
         unknown, stem = sum(item.status == "unknown" for item in others), f"tracked.{context.code}"
@@ -343,6 +371,13 @@ def _target(context: Context) -> Markup:
         count = w.number(stem, len(others), "", 0)
         parts.append(w.t(key, count=count, **w.numbers(stem, unknown=unknown)))
     return w.joined(*parts)
+
+
+def _no_forecast(context: Context) -> Markup:
+    """Why there is none: no trend in these data, or no survey of this region to start from."""
+    if isinstance(context.study.outlook, str):
+        return context.writer.t("outlook.none")
+    return context.writer.t("chain.target.none", region=context.name)
 
 
 def _tested(context: Context, found: Outlook) -> Markup:

@@ -17,7 +17,7 @@ from evaluation.models.panels import roles
 from evaluation.panel.panel import design_effect
 from evaluation.report.blocks import Items, Paragraph, Table
 from evaluation.report.effect import DIGITS, MAIN, estimable
-from evaluation.report.page import DASH, Context, View, show, table
+from evaluation.report.page import DASH, Context, View, existing, show, table
 from evaluation.study import Study
 
 # Where the data are in doubt: contradictions, assumptions, changes of the survey, gaps.
@@ -37,7 +37,8 @@ def _figures(page: Context, facts: pd.DataFrame) -> Markup:
 def contradictions(page: Context, *regions: str) -> View:
     """Every recorded contradiction, or those of ``regions``, with the figures as printed."""
     w, items = page.writer, page.study.dataset.contradictions
-    items = items[items["region_code"].isin(regions)] if regions else items
+    codes = [existing(page, region) for region in regions]
+    items = items[items["region_code"].isin(codes)] if codes else items
     rows, kept = [], 0
     for _, item in items.iterrows():
         facts = page.fact_rows.loc[item["fact_ids"].split(";")]
@@ -112,7 +113,7 @@ ONLY_PROXIES = (("evidence", 4), ("investment", 1), ("effect", 2), ("scenarios",
 def unknown(page: Context, name: str, count: int) -> View:
     """The list ``view.unknown.<name>.1`` to ``count``: what the data leave open.
 
-    What is open for want of anything but proxies stands there only where every input is one.
+    What is open because every input is a proxy stands there only where that is so.
     """
     w, proxies = page.writer, page.study.dataset.doses_are == "proxy"
     shown = [i for i in range(1, count + 1) if proxies or (name, i) not in ONLY_PROXIES]

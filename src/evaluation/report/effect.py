@@ -7,7 +7,7 @@ import math
 import pandas as pd
 from markupsafe import Markup
 
-from evaluation.base.results import CHANCES, COUNTS, MOST_LOCKS, SHARES, Check, Result
+from evaluation.base.results import CHANCES, COUNTS, LEAST_LOCKS, MOST_LOCKS, SHARES, Check, Result
 from evaluation.evidence.grade import Component, permitted
 from evaluation.evidence.headline import Headline
 from evaluation.figures import charts
@@ -28,11 +28,11 @@ from evaluation.report.page import (
 )
 from evaluation.study import Estimate
 
-# Blocks on a region's gains against what the other provinces lead one to expect.
+# Blocks on a region's gains against what the other units lead one to expect.
 
 
 def expected_gains(context: Context) -> pd.DataFrame:
-    """The region's gains, by period, beside what the other provinces lead one to expect."""
+    """The region's gains, by period, beside what the other units lead one to expect."""
     found = context.study.headline
     if not isinstance(found, Headline):
         return pd.DataFrame()
@@ -41,7 +41,7 @@ def expected_gains(context: Context) -> pd.DataFrame:
 
 
 def here(context: Context) -> list:
-    """The region's latest gain against what the other provinces lead one to expect."""
+    """The region's latest gain against what the other units lead one to expect."""
     if not isinstance(context.study.headline, Headline):
         return []
     rows = expected_gains(context)
@@ -350,7 +350,8 @@ def limits(context: Context) -> tuple:
     if proxies.any():
         names = context.listed(w.dose(dose, short=True) for dose in data.doses["dose"][proxies])
         items.append(w.t("effect.limit.proxy", doses=names))
-    items += [w.t("effect.limit.order")] if _ordered(context) else []
+    if conditions := _ordering(context):
+        items.append(w.t("effect.limit.order", conditions=context.listed(conditions)))
     items += [w.t("effect.limit.survey")] if mostly_assumed(context) else []
     items += [w.t("effect.limit.power")] if _incomplete(context) else []
     return (Heading(w.t("effect.limits")), Items(tuple(items))) if items else ()
@@ -366,12 +367,13 @@ def _compared_rates(context: Context) -> pd.DataFrame:
     return rates[rates["region_code"].isin(context.units)]
 
 
-def _ordered(context: Context) -> bool:
-    """Whether an input goes closely with income or education among the regions compared."""
-    panel = context.study.provinces
-    doses = [f"log2_{dose}" for dose in context.study.dataset.doses["dose"]]
-    columns = panel.reindex(columns=[*doses, *ORDERING]).astype(float).corr()
-    return bool((columns.loc[doses, list(ORDERING)] > CLOSE).any(axis=None))
+def _ordering(context: Context) -> list[str]:
+    """Conditions that an input goes closely with among the regions compared, by their names."""
+    panel, data = context.study.provinces, context.study.dataset
+    doses = [f"log2_{dose}" for dose in data.doses["dose"]]
+    held = [name for name in data.controls["gain"] if name != "opening"]
+    found = panel.reindex(columns=[*doses, *held]).astype(float).corr().loc[doses, held].max()
+    return [context.writer.term(name) for name in held if found[name] > CLOSE]
 
 
 def _incomplete(context: Context) -> bool:
@@ -400,11 +402,23 @@ def overall(context: Context, stem: str = "effect") -> Markup:
     what = w.t(f"findings.effect.what.{context.study.dataset.doses_are}")
     given = {"names": names, "what": what, **counts}
     text = w.t(f"{stem}.some" if told else f"{stem}.unknown", **given)
+    if _composite_told(context):
+        text = w.t(f"{stem}.single.some" if told else f"{stem}.single.unknown", **given)
+    if _composite_told(context) and short:
+        made = _parts(context, context.study.headline.parts)
+        text = w.joined(quotable(context), w.t("findings.effect.composite", parts=made), text)
     if {item.dose for item in other} == {item.dose for item in told}:
         return text
     if not other:
         return w.joined(text, w.t(f"{stem}.second.none"))
     return w.joined(text, w.t(f"{stem}.second", names=_names(context, other, short)))
+
+
+def _composite_told(context: Context) -> bool:
+    """Whether the composite differs from zero and its evidence permits to say so."""
+    found = context.study.headline
+    known = isinstance(found, Headline) and found.grade.locks >= LEAST_LOCKS
+    return known and found.result.verdict != "unknown"
 
 
 def _told(estimates: list[Estimate]) -> list[Estimate]:
@@ -516,7 +530,7 @@ def _here(context: Context) -> list:
 # What goes with gains in literacy: scatter, estimates, words and power.
 MAIN = "gain_regression"
 FEW = 0.5  # share of rates whose sample is assumed, above which few are known
-ORDERING, CLOSE = ("log2_gdp_per_capita", "college_share"), 0.5  # correlation of an input with them
+CLOSE = 0.5  # correlation of an input with a condition, above which they are hard to tell apart
 DIGITS = 3
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation import report
-from evaluation.base.results import MOST_LOCKS
+from evaluation.base.results import LEAST_LOCKS, MOST_LOCKS
 from evaluation.evidence.grade import gate
 from evaluation.figures import charts
 from evaluation.report import page as page_module
@@ -18,13 +18,13 @@ from evaluation.report.blocks import Paragraph
 from evaluation.report.page import DASH, STYLE, Context, View, Writer, picture, show, table
 from evaluation.study import Study
 from evaluation.value.costs import declared
-from evaluation.value.scenario import LEAST_LOCKS, STEP, Plan, Plans, plans
+from evaluation.value.scenario import STEP, Plan, Plans, plans
 
 # Views of the notebook on scenarios: inputs today, common plans, and one plan in words.
 
 
 def levels(page: Context, plans: Plans) -> View:
-    """Each input of the region today, what provinces have shown, and how far a plan may go."""
+    """Each input of the region today, what the units have shown, and how far a plan may go."""
     w = page.writer
     rows = [
         (
@@ -134,7 +134,7 @@ def spread(w: Writer, key: str, values: tuple[float, float, float]) -> Markup:
     return w.joined(w.number(key, mean, "percent", 1), w.interval(key, *ends, "percent", 1))
 
 
-# The scenario explorer: sliders for the inputs of a province, and what a plan would go with.
+# The scenario explorer: sliders for the inputs of a unit, and what a plan would go with.
 LABEL = {"description_width": "27em"}
 BAR = (
     '<svg viewBox="0 0 300 14" width="300" height="14" role="img" aria-hidden="true">'
@@ -146,7 +146,7 @@ COLOURS = {"unchanged": "#59636b", "planned": "#b5482a"}
 
 
 class Explorer:
-    """Plans of a province, shown with sliders in a notebook and as a table elsewhere.
+    """Plans of a unit, shown with sliders in a notebook and as a table elsewhere.
 
     Attributes
     ----------
@@ -170,7 +170,7 @@ class Explorer:
 
         Raises
         ------
-        KepuError : a plan outside what provinces have shown, or another year.
+        KepuError : a plan outside what the units have shown, or another year.
         """
         w, plan = Writer(self.plans.study.dataset, self.language), self.plans.plan(changes, year)
         warning = [w.t("view.simulated")] if self.plans.study.simulated else []
@@ -181,7 +181,7 @@ class Explorer:
         )
 
     def table(self) -> View:
-        """Common plans of the province, for where no slider can move."""
+        """Common plans of the unit, for where no slider can move."""
         return common(self._fresh(), self.plans, self.year)
 
     def widget(self) -> Any:
@@ -219,17 +219,17 @@ class Explorer:
 def explore(
     study: Study, region: str, language: str = "en", *, year: int, seed: int = 20250101
 ) -> Explorer:
-    """Open the explorer for one province.
+    """Open the explorer for one unit.
 
     Parameters
     ----------
-    study : from :func:`evaluation.study.load_study`. region : code of a province of the panel.
+    study : from :func:`evaluation.study.load_study`. region : code of a region of the panel.
     language : ``"zh"`` or ``"en"``. year : the literate share is worked out for.
     seed : of the draws of the forecast.
 
     Raises
     ------
-    KepuError : no such province or language, no estimate or forecast, a year out of reach.
+    KepuError : no such region or language, no estimate or forecast, a year out of reach.
     """
     return Explorer(plans(study, region, seed=seed), language, year)
 

@@ -26,7 +26,7 @@ from evaluation.report.page import (
     table,
 )
 
-# Can the proxies be told apart from each other, from income and from education?
+# Can the inputs be told apart from each other, from income and from education?
 
 
 def within(page: Context) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def _names(page: Context, columns: pd.Index) -> list[str]:
 
 
 def heat_map(page: Context) -> View:
-    """Correlations of the proxies with each other and with the controls."""
+    """Correlations of the inputs with each other and with the controls."""
     w, frame = page.writer, within(page)
     names = [re.sub(r" ?([(（])", r"\n\1", name) for name in _names(page, frame.columns)]
     matrix = frame.corr()
@@ -175,12 +175,12 @@ def _staffing(context: Context) -> list[Paragraph]:
     return [Paragraph(w.joined(sentence, gap))]
 
 
-# Blocks of the input section: proxies per head, against all provinces, the band and the past.
+# Blocks of the input section: inputs per head, against all units, the band and the past.
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A region's dose in its latest comparable year, against all provinces and its band."""
+    """A region's dose in its latest comparable year, against all units and its band."""
 
     dose: pd.Series
     year: int
@@ -193,7 +193,7 @@ class Standing:
 
 @lru_cache(maxsize=1)  # the section and the summary of one report
 def standings(context: Context) -> list[Standing]:
-    """Each dose of the region where at least nine in ten provinces have the same year."""
+    """Each dose of the region where at least nine in ten units have the same year."""
     regions, found = context.study.dataset.regions.set_index("code"), []
     for _, dose in context.study.dataset.doses.iterrows():
         values = per_capita(context.study.dataset, dose)
@@ -319,7 +319,7 @@ def _history(context: Context, found: list[Standing]) -> Figure:
     return picture(context, "inputs.history", charts.small_multiples, frame, columns=2, **options)
 
 
-# Section: inputs by domain — proxies per head, the region's own published figures, norms.
+# Section: inputs by domain — per head, the region's own published figures, norms.
 DOMAINS = (
     "facility", "personnel", "volunteer", "activity", "fund", "digital", "reach", "training",
 )  # fmt: skip
@@ -359,7 +359,7 @@ def _published(context: Context) -> list:
     return blocks
 
 
-# The proxies the comparison rests on: what they are not, how they moved, how they differ.
+# The inputs the comparison rests on: what they are not, how they moved, how they differ.
 PUBLISHED = 0.9  # share of the regions a year needs before a median of it is drawn
 
 
@@ -421,9 +421,9 @@ def history(page: Context) -> View:
 
 
 def spread(page: Context, region: str) -> View:
-    """Lowest, middle and highest region on each proxy, and where ``region`` stands."""
+    """Lowest, middle and highest region on each input, and where ``region`` stands."""
     w, rows = page.writer, []
-    existing(page, region)
+    region = existing(page, region)
     for _, dose in page.study.dataset.doses.iterrows():
         values = _values(page, dose)
         year = latest_common_year(values, region, PUBLISHED)

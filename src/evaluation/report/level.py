@@ -28,7 +28,7 @@ from evaluation.report.page import (
     table,
 )
 
-# Blocks of the level section for leagues: the place among cities of other provinces.
+# Blocks of the level section for smaller regions: the place among their equals under other units.
 
 # Fewer cities than this are no distribution to stand in.
 MINIMUM_CITIES = 10
@@ -66,9 +66,9 @@ def city_blocks(context: Context) -> list:
 
 
 def _others(context: Context, rows: pd.DataFrame) -> str:
-    """What the package calls the regions compared with."""
-    data = context.study.dataset
-    return data.level_names(data.kinds[rows["region_code"]], context.writer.language)
+    """What the package calls the regions compared with; neutral where they are of several kinds."""
+    w, kinds = context.writer, context.study.dataset.kinds[rows["region_code"]].unique()
+    return w.level(kinds[0], several=True) if len(kinds) == 1 else str(w.t("word.unit.several"))
 
 
 def _place(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict[str, object]:
@@ -230,7 +230,7 @@ def _condition(page: Context, code: str, name: str, value: float) -> Markup:
 def peers(page: Context, region: str) -> View:
     """The regions most like ``region`` by the package's covariates, with their latest rate."""
     w, profile = page.writer, _profile(page)
-    existing(page, region, profile.index)
+    region = existing(page, region, profile.index)
     rows = []
     for code in [region, *nearest(profile, region)]:
         known, own = page.rates_of(code), profile.loc[code]
@@ -314,7 +314,7 @@ def national(page: Context) -> View:
 def documents(page: Context, region: str) -> View:
     """What a region's documents print in two definitions of one indicator, never joined."""
     w, data = page.writer, page.study.dataset
-    existing(page, region)
+    region = existing(page, region)
     facts = data.facts[(data.facts["region_code"] == region) & (data.facts["indicator"] != RATE)]
     facts = facts[(facts["kind"] == "statistic") & (facts["series"] != facts["indicator"])]
     facts = facts[~facts["indicator"].map(data.indicators.set_index("indicator")["proxy"])]
@@ -418,7 +418,7 @@ def sensitivity(page: Context) -> View:
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.sensitivity.note"), "note"))
 
 
-# Blocks of the level section: gains, rank among provinces, peers.
+# Blocks of the level section: gains, rank among the units, peers.
 
 
 def gain_blocks(context: Context) -> list:
@@ -458,7 +458,7 @@ def gain_blocks(context: Context) -> list:
 
 
 def _gain_ranking(context: Context, own: pd.Series) -> list[Figure]:
-    """Yearly gains of the provinces over the region's latest period, as intervals.
+    """Yearly gains of the units over the region's latest period, as intervals.
 
     Only gains over the very same period stand together: others cross other instruments.
     """
@@ -506,7 +506,7 @@ def _printed(context: Context) -> list:
 
 
 def position_blocks(context: Context, own: pd.DataFrame) -> list:
-    """Rank interval among the provinces published in the same wave, and the nearest peers."""
+    """Rank interval among the units published in the same wave, and the nearest peers."""
     w, own = context.writer, own[own["variance"].notna()]
     if own.empty:
         return []
@@ -541,7 +541,7 @@ def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
 def _peer_table(context: Context, wave: int) -> list:
     w = context.writer
     peers = nearest(_profile(context), context.code)
-    if not peers:
+    if not peers or context.study.dataset.covariates.empty:
         return []
     rows = []
     for code in [context.code, *peers]:

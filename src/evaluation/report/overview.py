@@ -293,8 +293,9 @@ def _kind(context: Context) -> dict[str, Any]:
     """The level the region is listed under, its names for several, its place among the levels."""
     data = context.study.dataset
     level = str(data.kinds[context.code])
-    names = {language: data.level_names([level], language) for language in LANGUAGES}
-    return {"level": level, "order": list(data.levels["level"]).index(level), "names": names}
+    names = data.levels.set_index("level").loc[level]
+    several = {"zh": str(names["name_zh"]), "en": str(names["plural_en"])}
+    return {"level": level, "order": list(data.levels["level"]).index(level), "names": several}
 
 
 def _words(context: Context) -> dict[str, dict[str, str]]:
@@ -364,7 +365,7 @@ def _gain_summary(context: Context) -> dict[str, Any] | None:
 
 
 def _expected(context: Context) -> dict[str, Any] | None:
-    """The latest yearly gain against what the other provinces lead one to expect."""
+    """The latest yearly gain against what the other units lead one to expect."""
     rows = expected_gains(context)
     if rows.empty:
         return None
@@ -396,7 +397,7 @@ def _input(context: Context, item: Standing) -> dict[str, Any]:
 
 
 def _evidence(context: Context) -> dict[str, Any]:
-    """Locks of the comparison over all provinces, the sentence they permit, the region's share."""
+    """Locks of the comparison over all units, the sentence they permit, the region's share."""
     found, panel = context.study.headline, context.study.provinces
     said = {lang: t("effect.none", lang) for lang in LANGUAGES}
     locks = None

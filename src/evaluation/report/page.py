@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from evaluation.base.errors import KepuError
-from evaluation.base.text import fixed, listed, t
+from evaluation.base.text import fixed, is_date, t
 from evaluation.data import slices
 from evaluation.data.package import Dataset
 from evaluation.figures import charts, style
@@ -413,8 +413,11 @@ class Context:
         return *ends, self.writer.estimate(key, value, ends, unit)
 
     def listed(self, names: Iterable[object]) -> str:
-        """Names in a row, as the language joins them."""
-        return listed(names, self.writer.language)
+        """Names in a row: with 、 in Chinese, with commas and a last "and" in English."""
+        words = [str(name) for name in names]
+        if self.writer.language == "zh":
+            return "、".join(words)
+        return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
 
     def captioned(self, says: Markup | None, caption: Markup) -> Markup:
         """A caption that opens with what the figure shows, where there is anything to say."""
@@ -541,15 +544,26 @@ def show(page: Context, *blocks: Block) -> View:
     return View(blocks, Paragraph(page.writer.t("view.simulated"), "simulated"))
 
 
-def existing(page: Context, region: str, codes: Iterable[str] | None = None) -> str:
+def day(date: object) -> str:
+    """A date as pages print it, checked: YYYY-MM-DD, or shorter.
+
+    Raises
+    ------
+    KepuError : it is none, or no text: a number is what tools make of digits without quotes.
+    """
+    if isinstance(date, str) and is_date(date):
+        return date
+    raise KepuError(f"{date!r:.40} is no date; write it as text in the form '2026-01-31'.")
+
+
+def existing(page: Context, region: str | int, codes: Iterable[str] | None = None) -> str:
     """The code of a region, checked: it is in ``regions.csv``, and among ``codes`` if given.
 
     Raises
     ------
     KepuError : an unknown region, or one that cannot be compared.
     """
-    if region not in set(page.study.dataset.regions["code"]):
-        raise KepuError(f"Region '{region}' is not in regions.csv; 'kepu list regions' shows all.")
+    region = slices.code_of(page.study.dataset, region)
     if codes is not None and region not in set(codes):
         raise KepuError(
             f"Region {region} is not among the regions that are compared; name one of them."

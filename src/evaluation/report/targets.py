@@ -12,7 +12,17 @@ from evaluation.base.results import MOST_LOCKS
 from evaluation.figures import charts
 from evaluation.panel.survey import Progress, assess
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
-from evaluation.report.page import DASH, Context, View, picture, plain, show, table, titled
+from evaluation.report.page import (
+    DASH,
+    Context,
+    View,
+    existing,
+    picture,
+    plain,
+    show,
+    table,
+    titled,
+)
 from evaluation.targets.gains import (
     Decomposition,
     Fastest,
@@ -180,7 +190,7 @@ def needed(context: Context, goals: list[Goal]) -> list:
 
 
 def _implied(context: Context, goal: Goal, last: pd.Series, best: Fastest) -> list[Paragraph]:
-    """A warning where the forecast itself goes faster than any comparable province has."""
+    """A warning where the forecast itself goes faster than any comparable unit has."""
     w, found = context.writer, context.study.outlook
     if not isinstance(found, Outlook) or goal.year == last["wave"]:
         return []
@@ -221,7 +231,7 @@ def _needed_figure(context: Context, needs: list[tuple[Goal, Required]], best: F
 
 
 def _required_sentence(context: Context, needs: list[tuple[Goal, Required]]) -> Markup:
-    """Whether a comparable province has been as fast, the targets of one answer together."""
+    """Whether a comparable unit has been as fast, the targets of one answer together."""
     w, years = context.writer, {}
     for goal, need in needs:
         years.setdefault(need.verdict, []).append(w.year(goal.year))
@@ -636,6 +646,7 @@ def _found(page: Context) -> Outlook:
 
 def heading(page: Context, code: str) -> View:
     """Fan chart of one region with its targets."""
+    code = existing(page, code)
     return show(page, fan(page, _found(page), code, goals_of(page, code)))
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from evaluation.base import cache
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import MOST_LOCKS
-from evaluation.data.package import INDEX
+from evaluation.data.package import INDEX, ITEMS, PEOPLE
 from evaluation.data.slices import lineage
 from evaluation.evidence.grade import gate
 from evaluation.figures import charts
@@ -24,6 +24,7 @@ from evaluation.report.page import (
     View,
     Writer,
     chance,
+    existing,
     money,
     money_interval,
     picture,
@@ -128,6 +129,21 @@ def prices(context: Context) -> Markup:
     return w.t("value.prices", year=w.year(year), source=w.cite(last["source_id"]))
 
 
+def lacking_for_cost(context: Context) -> str:
+    """What a comparison of cost and gain is short of, in a row."""
+    w, study = context.writer, context.study
+    facts, indicators = study.dataset.facts, study.dataset.facts["indicator"]
+    raised = [name for name, (item, _) in ITEMS.items() if item == "raised"]
+    there = {
+        "people": (indicators.eq(PEOPLE) & facts["region_code"].eq(context.code)).any(),
+        "index": indicators.eq(INDEX).any(),
+        "funds": (indicators.isin(raised) & facts["region_code"].eq(context.whole)).any(),
+        "estimate": bool(study.value.effects),
+    }
+    absent = [name for name, known in there.items() if not known] or ["match"]
+    return context.listed(w.t(f"lacking.{name}", region=context.name) for name in absent)
+
+
 def _bought(context: Context) -> list:
     """Cost and gain of a year with more of everything; no ratio where the gain is not told."""
     w = context.writer
@@ -135,7 +151,7 @@ def _bought(context: Context) -> list:
     try:
         found = assess(context.study.value, context.study.dataset, context.code, seed=SEED)
     except ModelError:
-        return [heading, context.missing("value.bought.missing")]
+        return [heading, context.missing("value.bought.missing", lacking=lacking_for_cost(context))]
     return [
         heading,
         Paragraph(lead(context, found), "lead"),
@@ -311,7 +327,7 @@ def moves_section(context: Context) -> Section:
         blocks = [*reallocation_blocks(context), Heading(w.t("value.curves")), *curves(context)]
         blocks += [Heading(w.t("value.efficiency")), _efficiency(context)]
     else:
-        # The comparison is one of provinces: its answer holds below them, its figures do not.
+        # The comparison is one of units: its answer holds below them, its figures do not.
         above = lineage(context.study.dataset, context.code)
         parent = w.name(next((code for code in above if code in provinces), above[-1]))
         blocks = [_answer(context), Paragraph(w.t("moves.provinces", parent=parent))]
@@ -463,7 +479,8 @@ def spending(page: Context) -> View:
 
 
 def _assessed(page: Context, region: str, seed: int) -> Assessment:
-    return assess(page.study.value, page.study.dataset, region, seed=seed)
+    code = existing(page, region)
+    return assess(page.study.value, page.study.dataset, code, seed=seed)
 
 
 def step(page: Context, region: str, seed: int) -> View:
@@ -471,7 +488,7 @@ def step(page: Context, region: str, seed: int) -> View:
     w, told = page.writer, _assessed(page, region, seed).summary()
     text = w.t(
         "view.step",
-        region=w.name(region),
+        region=w.name(existing(page, region)),
         cost=money(w, "step.cost", told["cost"]),
         **w.numbers("step.adults", low=told["adults.low"], high=told["adults.high"]),
         p=chance(w, "step.positive", told["positive"]),

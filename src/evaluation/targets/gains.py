@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError, ModelError
+from evaluation.base.results import LEAST_LOCKS
 from evaluation.data.package import Dataset, by_year, has_caveat, usable
 from evaluation.data.rules import GAIN, RATE
 from evaluation.evidence.headline import Headline
@@ -18,9 +19,6 @@ from evaluation.panel.panel import STALE, composite
 from evaluation.panel.survey import normal_quantile
 from evaluation.stats.least_squares import excess_variance
 from evaluation.targets.outlook import to_logit
-
-# The most that a change of programme inputs could account for in a gain, by what was estimated.
-LEAST_LOCKS = 1
 
 
 @dataclass(frozen=True)

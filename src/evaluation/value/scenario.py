@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.base.results import MOST_LOCKS, Spoken, points, say
+from evaluation.base.results import LEAST_LOCKS, MOST_LOCKS, Spoken, points, say
 from evaluation.data.package import Dataset
+from evaluation.data.slices import code_of
 from evaluation.evidence.checks import reading
 from evaluation.evidence.headline import MAIN, TERM, Headline
 from evaluation.targets.outlook import Outlook
@@ -154,8 +155,6 @@ def assess(
 
 
 # A planned increase: what it would go with by the estimates, refused where nothing was seen.
-# Below this many locks nothing but a description is permitted, and no ratio is printed.
-LEAST_LOCKS = 1
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
 FORM = re.compile(rf"([a-z_]+)=(?:([+-]{_NUMBER})%|({_NUMBER}):({_NUMBER}))")
 
@@ -327,7 +326,7 @@ def scenario(
     KepuError : a region without estimates, an unknown lever, a plan outside the observed support,
         a negative budget.
     """
-    changes = tuple(changes)
+    changes, region = tuple(changes), code_of(study.dataset, region)
     _ready(study, region, {"headline": Headline})
     if budget < 0 or (wtp is not None and wtp < 0):
         raise KepuError("A budget and a willingness to pay cannot be negative.")
@@ -491,6 +490,7 @@ def plans(study: Any, region: str, *, seed: int, draws: int = DRAWS) -> Plans:
     ------
     KepuError : no province, no estimate, no forecast, no input with a published level.
     """
+    region = code_of(study.dataset, region)
     _ready(study, region, {"headline": Headline, "outlook": Outlook})
     own = study.outlook.series
     start = own.loc[own["region_code"] == region, "wave"].max()

@@ -1,1 +1,1 @@
-"""An office's own data: from its files to a data package in a project of its own, and back."""
+"""From an office's files to a data package, and from a package to a workbook and back."""

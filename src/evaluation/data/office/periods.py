@@ -17,6 +17,7 @@ from evaluation.data.office.quantities import NUMERAL, WIDE, QuantityError, numb
 
 FIRST, LAST = 1900, 2100
 _SEASON = 3  # in the first months of a year, reviews are of the years before it
+_AIM = re.compile(r"(?:^|[，。；：、,;:\s(（]|力争|争取|计划|确保|预计)$")
 _MONTHS = "january february march april may june july august september october november december"
 _MONTH_OF = {name[:3]: place for place, name in enumerate(_MONTHS.split(), 1)}
 _NAMED_MONTH = rf"(?:{'|'.join(_MONTH_OF)})[a-z]*\.?"
@@ -43,7 +44,7 @@ class Period(NamedTuple):
 
 @dataclass(frozen=True)
 class FoundPeriod:
-    """A period in a running text; ``kind``: since, until, by, span, last, named, point, part."""
+    """A period in a running text; ``kind``: since, until, now, by, span, last, named, point..."""
 
     start: int
     end: int
@@ -70,7 +71,7 @@ def period(text: str, date: str = "") -> Period:
     cell = text.translate(WIDE).strip().strip("()。，,")
     if not cell:
         raise QuantityError("the cell is empty — write a period, e.g. 2021—2022年")
-    today = _dated(date)
+    today = checked(date)
     if len(cell) <= 60:
         for _, shape, read in SHAPES:
             if found := shape.fullmatch(cell):
@@ -80,21 +81,29 @@ def period(text: str, date: str = "") -> Period:
 
 def find(text: str, date: str = "") -> list[FoundPeriod]:
     """The periods of a running text in their order; what needs a date is left out without one."""
-    plain, today = text.translate(WIDE), _dated(date)
+    plain, today = text.translate(WIDE), checked(date)
     taken: list[FoundPeriod] = []
     for kind, shape, read in SHAPES:
         for found in shape.finditer(plain):
             if any(found.start() < one.end and one.start < found.end() for one in taken):
                 continue
+            if re.fullmatch(r"(?:[到至自从])?\d+", found[0]):
+                continue  # in a running text 2000 is a number (2000多场次)
             try:
                 read_ = _ordered(read(found, today), found[0])
             except QuantityError:
                 continue  # in a running text, what is no period is other words
+            if kind == "by" and not _AIM.search(plain[: found.start()]):  # 提升至2022年的11%
+                taken.append(
+                    FoundPeriod(found.start(), found.end(), Period(read_.end, read_.end), "point")
+                )
+                continue
             taken.append(FoundPeriod(found.start(), found.end(), read_, kind))
     return sorted(taken, key=lambda one: one.start)
 
 
-def _dated(date: str) -> str:
+def checked(date: str) -> str:
+    """The date of a document, refused unless it is empty, YYYY or YYYY-MM."""
     if date and not re.fullmatch(r"(19|20|21)\d\d(-(0[1-9]|1[0-2]))?", date, re.ASCII):
         raise QuantityError(f"{date!r:.30} is no date of a document — write YYYY or YYYY-MM")
     return date
@@ -167,7 +176,7 @@ def _months(found: re.Match[str], today: str) -> Period:
 def _last(found: re.Match[str], today: str) -> Period:
     """The last so many years: whole ones where a year has just begun, else this one counted too."""
     today = _needed(today, found[0])
-    written = found["n"]
+    written = found["n"] or "一"
     years = _WORDS.get(written.lower()) or int(number(written))
     if not 1 <= years <= 100:
         raise QuantityError(f"{found[0]!r:.60} is no span of years — write its first and last")
@@ -208,10 +217,11 @@ def _shapes() -> Iterator[tuple[str, str, Callable[[re.Match[str], str], Period]
         r"|(?P<half>[上下])半年|(?P<whole>前)?第?(?P<quarter>[一二三四1-4])(?:个)?季度)"
     ), _months  # fmt: skip
     yield "until", rf"(?:截至|截止|截止到|截至到|as of|up to)\s*{a}{_END}", _until
-    yield "until", r"截至目前|截止目前|目前|至今|迄今|so far|to date", _now
+    yield "now", r"截至目前|截止目前|目前|至今|迄今|so far|to date", _now
     yield "by", rf"(?:力争)?(?:到|至|by(?: the end of)?)\s?{a}{_END}", _until
     yield "last", rf"(?:最近|过去|近|the (?:last|past)\s){_COUNT}\s?(?:年来|年间|年|years)", _last
     yield "last", rf"{_COUNT}年(?:来|间)", _last
+    yield "last", r"(?P<n>一)年来|(?:全年|(?<![一二两三四五六七八九十\d])年内)", _last
     yield "point", rf"(?:at the end of\s|in\s)?{a}{_END}", _point
 
 

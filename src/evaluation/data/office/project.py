@@ -109,13 +109,23 @@ def _titles(
     parents = own["parent_code"].unique()
     above = parents[0] if len(parents) == 1 else next(iter(regions.index), "")
     whole = {lang: regions[f"name_{lang}"].get(above, above) for lang in LANGUAGES}
-    kinds = levels[levels["level"] == own["level"].iloc[0]] if len(levels) else levels
-    if own["level"].nunique() != 1 or kinds.empty:
+    kinds = _kinds(own, levels)
+    if len(kinds) != 1:
         return {n: name.replace("_", " ") or _say("project.all", n) for n in LANGUAGES}, whole
     names = {"zh": kinds["name_zh"].iloc[0], "en": kinds["plural_en"].iloc[0]}
     titles = {lang: _say("project.regions", lang, level=names[lang], whole=whole[lang])
               for lang in LANGUAGES}  # fmt: skip
     return {lang: text[:1].upper() + text[1:] for lang, text in titles.items()}, whole
+
+
+def _kinds(own: pd.DataFrame, levels: pd.DataFrame) -> pd.DataFrame:
+    """The levels that regions count as, of those the package names."""
+    if levels.empty:
+        return levels
+    levels = levels.set_index("level")
+    other = levels.get("counts_as", pd.Series("", levels.index))  # an optional column
+    as_other = other.where(other != "", levels.index.to_series())
+    return levels[levels.index.isin(own["level"].map(as_other))]
 
 
 def _say(key: str, language: str, **values: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -22,8 +22,12 @@ LONGEST = 200  # characters of one cell; a quantity is short
 # One sign for each, so that places in the text stay what they are.
 WIDE = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *map(ord, "．％（）＋～＞＜＝／"))}
 WIDE |= {0x3000: " ", 0xA0: " ", ord("〇"): "零", ord("﹪"): "%", ord("〜"): "~"}
-_ARABIC = r"(?:\d{1,3}(?:[,，]\d{3})+(?![\d.])|\d{1,3}(?:[,，]\d{3})+\.\d+|\d+(?:\.\d+)?)"
-_CHINESE = r"(?:[零一二两三四五六七八九十百千万亿]+(?:点[零一二三四五六七八九]+)?)"
+# Bounded, so that no text takes long: no figure has more signs.
+_ARABIC = (
+    r"(?:\d{1,3}(?:[,，]\d{3}){1,8}(?![\d.])|\d{1,3}(?:[,，]\d{3}){1,8}\.\d{1,20}"
+    r"|\d{1,24}(?:\.\d{1,20})?)"
+)
+_CHINESE = r"(?:[零一二两三四五六七八九十百千万亿]{1,24}(?:点[零一二三四五六七八九]{1,12})?)"
 NUMERAL = rf"(?:{_ARABIC}|{_CHINESE})"
 _SIZES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 _ENGLISH = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
@@ -98,7 +102,8 @@ class Measure:
 def table(name: str) -> list[dict[str, str]]:
     """The rows of a table beside this file."""
     with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+        head, *rows = csv.reader(stream)
+    return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 @cache
@@ -127,15 +132,28 @@ def _any(words: Iterator[str] | list[str]) -> str:
 @cache
 def _plain() -> re.Pattern[str]:
     """A number with all that may stand around it; the unit may be missing."""
-    words = _any([word for word in measures() if "#" not in word])
+    words = _words()
     return re.compile(
-        rf"(?:(?P<pre>{_any(list(_qualifiers('before')))})\s*)?"
+        rf"(?:(?P<pre>{_any(list(_qualifiers('before')))})\s{{0,2}})?"
         + _numeral(1)
-        + rf"(?:\s*(?P<word1>{words})?\s*(?:[—–~-]+|至|到)\s*{_numeral(2)})?"
+        + rf"(?:\s{{0,2}}(?P<word1>{words})?\s{{0,2}}(?:[—–~-]{{1,3}}|至|到)\s{{0,2}}"
+        + rf"{_numeral(2)})?"
         + rf"\s?(?P<word>{words})?(?P<late>{_any(list(_qualifiers('inside')))})?\s?"
         + rf"(?P<post>{_any(list(_qualifiers('after')))})?",
         re.I,
     )
+
+
+def _words() -> str:
+    """The measure words, the longest first, each with what may not follow it where it is one."""
+    found = []
+    for word in sorted(
+        (word for word in measures() if word and "#" not in word), key=len, reverse=True
+    ):
+        never = {row.not_after.pattern if row.not_after else "" for row in measures()[word]}
+        never_ = never.pop() if len(never) == 1 else ""
+        found.append(re.escape(word) + (f"(?!{never_})" if never_ else ""))
+    return "|".join(found)
 
 
 def _numeral(which: int) -> str:
@@ -158,7 +176,7 @@ def _shaped() -> list[tuple[Measure, re.Pattern[str]]]:
             if "#" in row.word:
                 word = re.escape(row.word).replace(r"\#", f"({NUMERAL})")
                 word = word.replace(r"\*", r"[^，。；、,;“”\d]{0,4}?")
-                shape = rf"(?:(?P<pre>{pre})\s*)?{word}(?P<late>{inside})?(?P<post>{post})?"
+                shape = rf"(?:(?P<pre>{pre})\s{{0,2}})?{word}(?P<late>{inside})?(?P<post>{post})?"
                 found.append((row, re.compile(shape)))
     return found
 
@@ -311,10 +329,21 @@ def _unit_of(found: re.Match[str], text: str, mode: str) -> Measure | None:
     rows = measures()[word.lower()]
     if mode == "parse":
         return next((r for r in rows if r.holds(text[: found.start()], "")), rows[-1])
-    return next((r for r in rows if r.holds(before, after) and _allowed(r, found)), None)
+    yearly = _yearly(text[: found.start()])
+    for row in rows:
+        led = yearly + before if row.unit.endswith("_per_year") else before
+        if row.holds(led, after) and _allowed(row, found, mode):
+            return row
+    return None
 
 
-def _allowed(row: Measure, found: re.Match[str]) -> bool:
+def _yearly(before: str) -> str:
+    """每年 where it was said earlier in a sentence: 每年举办培训班60期，惠及老年人3000人次."""
+    sentence = re.split("[。；;!！\n]", before[-3 * _PLACE :])[-1]
+    return next((word for word in _qualifiers("yearly") if word in sentence), "")
+
+
+def _allowed(row: Measure, found: re.Match[str], mode: str) -> bool:
     """Whether a numeral may count with a word: 五年 and 三个方面 are mostly no figures.
 
     A Chinese numeral of one sign counts with words that count things and persons (``any``), that of
@@ -322,7 +351,7 @@ def _allowed(row: Measure, found: re.Match[str]) -> bool:
     """
     written = found["num1"]
     if row.numeral == "duration":
-        return False
+        return mode == "durations" and number(written) <= 100
     if re.match(r"\d", written):
         return True
     if re.fullmatch("[一十百千万亿]|[零一]+", written) and not re.fullmatch("[十]", written):
@@ -378,8 +407,17 @@ def _of_shape(row: Measure, found: re.Match[str]) -> Quantity:
     return Quantity(_tidy(value), row.unit, comparator, step)
 
 
-def find(text: str) -> list[Found]:
+@cache
+def structures() -> frozenset[str]:
+    """Words that count the parts of a plan or a system, said again and again: #大*人群."""
+    return frozenset(row.word for rows in measures().values() for row in rows
+                     if row.numeral in ("chinese", "duration"))  # fmt: skip
+
+
+def find(text: str, durations: bool = False) -> list[Found]:
     """The quantities of a running text, in their order; dates, slogans and names are none.
+
+    ``durations``: whether years count (五年工作综述 in a title); elsewhere they are periods.
 
     >>> [found.figure for found in find("2021年以来，举办活动7600多场次，“五大人群”受益，居第4位")]
     ['7600多场次', '五大人群', '第4位']
@@ -387,7 +425,7 @@ def find(text: str) -> list[Found]:
     plain = text.translate(WIDE)
     names = [found.span() for found in _NAMES.finditer(plain)]
     taken: list[Found] = []
-    for found in (*_find_shaped(plain), *_find_plain(plain, names)):
+    for found in (*_find_shaped(plain), *_find_plain(plain, names, durations)):
         if not any(found.start < other.end and other.start < found.end for other in taken):
             taken.append(found)
     return sorted((Found(f.start, f.end, text[f.start : f.end], f.quantity, f.word)
@@ -414,7 +452,7 @@ def _find_shaped(text: str) -> Iterator[Found]:
             yield Found(found.start(), found.end(), found[0], quantity, row.word)
 
 
-def _find_plain(text: str, names: list[tuple[int, int]]) -> Iterator[Found]:
+def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Iterator[Found]:
     for found in _plain().finditer(text):
         begin = found.start("num1")
         if not found["num1"] or any(start <= begin < end for start, end in names):
@@ -422,24 +460,31 @@ def _find_plain(text: str, names: list[tuple[int, int]]) -> Iterator[Found]:
         lead = text[max(0, found.start() - 1) : found.start()]
         if lead and (lead in "第每" or _FOREIGN.match(lead)) and found.start() == begin:
             continue
-        row = _unit_of(found, text, "find")
-        if row is None and not _people(found, text):
+        row = _unit_of(found, text, "durations" if durations else "find")
+        if row is None and not (row := _told_before(found, text)):
             continue
         try:
             quantity = _of_plain(found, row)
         except QuantityError:
             continue  # two numbers beside a dash that are no range
-        if row is None:
-            quantity = Quantity(quantity.value, "person", quantity.comparator,
-                                quantity.roundness, quantity.upper)  # fmt: skip
-        yield Found(*_span(found), found[0].strip(), quantity, row.word if row else "")
+        if quantity.comparator == "=" and (bound := _bound(_around(found, text)[0])):
+            quantity = replace(quantity, comparator=bound)
+        yield Found(*_span(found), found[0].strip(), quantity, row.word)
 
 
-def _people(found: re.Match[str], text: str) -> bool:
-    """Whether a number without a measure word counts residents: 常住人口30万以上."""
-    before = text[max(0, found.start() - 8) : found.start()]
-    sized = bool(found["size1"] or found["more1"])
-    return sized and not found["word1"] and bool(re.search("人口|人数", before))
+def _bound(before: str) -> str:
+    """The comparator a verb parts from its figure: 至少建成2个."""
+    bounds = _any([word for word, sign in _qualifiers("before").items() if sign == ">="])
+    found = re.search(rf"({bounds})[^\d，、]{{1,4}}$", before)
+    return _qualifiers("before")[found[1]] if found else ""
+
+
+def _told_before(found: re.Match[str], text: str) -> Measure | None:
+    """The unit of a number of many that has no measure word: 常住人口30万以上, 人次达996.69万."""
+    if found["word"] or found["word1"] or not (found["size1"] or found["more1"]):
+        return None
+    before = _around(found, text)[0][-8:]
+    return next((row for row in measures()[""] if row.holds(before, "")), None)
 
 
 def _span(found: re.Match[str]) -> tuple[int, int]:

@@ -20,14 +20,14 @@ from evaluation.base.errors import KepuError, shown
 LARGEST = 64_000_000  # bytes of a file
 LARGEST_UNPACKED = 200_000_000  # bytes of all parts of a docx
 MOST_PARTS, MOST_PAGES = 5_000, 3_000
-LONGEST_TEXT = 20_000_000  # characters of one document
+LONGEST_TEXT = 1_000_000  # characters of one document
 # What libraries raise on files that are spoilt; anything else is an error of this program.
 SPOILT = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError,
           EOFError, RecursionError, MemoryError, NotImplementedError, UnicodeError, OSError,
           zipfile.BadZipFile, ZlibError)  # fmt: skip
-_BLOCKS = frozenset(
-    "address article blockquote br caption center dd div dl dt fieldset figcaption figure footer "
-    "form h1 h2 h3 h4 h5 h6 header hr li main ol p pre section table tbody thead tr ul".split()
+_BLOCKS = re.compile(
+    "address|article|aside|blockquote|br|caption|center|d[dlt]|div|fieldset|figcaption|figure|footer|"
+    "form|h[1-6r]|header|li|main|[ou]l|p|pre|section|table|tbody|thead|tr"
 )
 _UNSEEN = frozenset(["script", "style", "noscript", "template", "head", "nav", "svg", "iframe"])
 
@@ -55,7 +55,9 @@ def text_of(path: Path) -> str:
     if len(content) > LARGEST:
         raise KepuError(f"{shown(path)} is larger than {LARGEST:,} bytes — split it")
     text = reader(content, shown(path)).replace("\r\n", "\n").replace("\r", "\n")
-    text = text.replace("\0", " ")[:LONGEST_TEXT]
+    text = text.replace("\0", " ")
+    if len(text) > LONGEST_TEXT:
+        raise KepuError(f"{shown(path)} has more than {LONGEST_TEXT:,} characters — split it")
     if not text.strip():
         raise KepuError(f"{shown(path)} has no text — a scan must be recognised (OCR) first")
     return text
@@ -156,7 +158,7 @@ class _Words(HTMLParser):
             self.hidden.append(tag)
         elif tag == "body":
             self.hidden.clear()  # a head that nobody closed
-        elif tag in _BLOCKS:
+        elif _BLOCKS.fullmatch(tag):
             self.parts.append("\n# " if tag in ("h1", "h2", "h3", "h4") else "\n")
         elif tag in ("td", "th"):
             self.parts.append(" | ")
@@ -164,7 +166,7 @@ class _Words(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in self.hidden:
             del self.hidden[self.hidden.index(tag) :]
-        elif tag in _BLOCKS and not self.hidden:
+        elif _BLOCKS.fullmatch(tag) and not self.hidden:
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 import tempfile
@@ -234,31 +232,3 @@ def _located(fault: Violation, book: cells.Book, rows, names: dict[str, str]) ->
     sheet = next(name for name, file in names.items() if file == fault.file)
     place = f"{book.name}, sheet {sheet}"
     return Violation(place, row, fault.column, fault.rule, fault.remedy)
-
-
-def tidy(root: Path) -> str:
-    """The facts of a package with names beside their keys, as CSV without formulas.
-
-    Raises
-    ------
-    DataError : the package breaks its contract.
-    """
-    package = contract.read(read_files(root))
-    if faults := contract.breaches(package):
-        raise DataError(faults)
-    facts = package.tables["facts"]
-    for table, key, column in (
-        ("regions", "code", "region_code"),
-        ("indicators", "indicator", "indicator"),
-    ):
-        names = package.tables[table].set_index(key)
-        for language in ("zh", "en"):
-            label = f"{'name' if table == 'regions' else 'label'}_{language}"
-            facts = facts.assign(**{f"{table[:-1]}_{language}": facts[column].map(names[label])})
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(facts.columns)
-    writer.writerows(
-        [write.guarded(str(cell)) for cell in row] for row in facts.to_numpy().tolist()
-    )
-    return stream.getvalue()

@@ -1,0 +1,183 @@
+"""Commands that follow a figure: ``kepu verify``, ``trace``, ``diff`` and ``export``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evaluation.base.errors import FAILED, KepuError, shown
+
+DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a text.")]
+DOCUMENTS = Annotated[Path, typer.Option(help="Folder of the documents.")]
+ALL = Annotated[bool, typer.Option("--all", help="List the facts that were found as well.")]
+
+
+def verify(documents: DOCUMENTS, data: DATA = None, all_: ALL = False, json_: JSON = False) -> None:
+    """Look each fact up in its document, at its place; exit with 1 where one is not found."""
+    from evaluation.data.office import verify as looking
+
+    dataset = _dataset(data)
+    verdicts = looking.verify(dataset.facts, dataset.sources, documents)
+    if json_:
+        _json([verdict.record() for verdict in verdicts])
+    else:
+        for verdict in verdicts:
+            if all_ or verdict.status != looking.FOUND:
+                typer.echo(str(verdict))
+        typer.echo(_counted(verdicts, looking.STATUSES))
+        for name in looking.unnamed(dataset.sources, documents):
+            typer.echo(f"{name}: no source names this file", err=True)
+    if any(verdict.status == looking.MISSING for verdict in verdicts):
+        raise typer.Exit(FAILED)
+
+
+REPORT = Annotated[Path | None, typer.Option(help="A page of a report.")]
+OUT = Annotated[Path | None, typer.Option(help="Folder of reports.  [default: reports/out]")]
+
+
+def trace(
+    number: Annotated[str, typer.Argument(help="A fact, a result's key, a number as shown.")],
+    report: REPORT = None,
+    out: OUT = None,
+    data: DATA = None,
+    json_: JSON = False,
+) -> None:
+    """Follow a figure: to its facts, sources and computation, and to the pages that use it."""
+    from evaluation.batch import pages
+    from evaluation.batch.trace import Tracer, told
+
+    if report is not None:
+        searched = [pages.read(report)]
+    else:
+        folder = out or _reports()
+        searched = pages.edition(folder)[1] if folder else []
+    found = Tracer(_dataset(data), searched).trace(number)
+    if json_:
+        _json(found)
+        return
+    for record in found:
+        for line in told(record):
+            typer.echo(line)
+
+
+def _reports() -> Path | None:
+    """The project's own folder of reports, where any were made."""
+    from evaluation.batch.plan import find_root
+
+    try:
+        folder = find_root() / "reports" / "out"
+    except KepuError:  # data given, and no project to be found from here
+        return None
+    return folder if (folder / "manifest.json").is_file() else None
+
+
+OLD = Annotated[Path, typer.Argument(help="The earlier data package or folder of reports.")]
+NEW = Annotated[Path, typer.Argument(help="The later one.")]
+MARKDOWN = Annotated[bool, typer.Option("--markdown", help="Print a section for a document.")]
+
+
+def diff(old: OLD, new: NEW, markdown: MARKDOWN = False, json_: JSON = False) -> None:
+    """Say what changed between two data packages, or between two editions of a batch."""
+    from evaluation.data.tables import DESCRIPTOR
+
+    if all((folder / DESCRIPTOR).is_file() for folder in (old, new)):
+        record, lines = _package_changes(old, new)
+    elif all((folder / "manifest.json").is_file() for folder in (old, new)):
+        from evaluation.batch import editions
+
+        found = editions.compare(old, new)
+        record, lines = found.record(), list(editions.lines(found))
+    else:
+        raise KepuError(
+            f"{shown(old)} and {shown(new)} are neither two data packages ({DESCRIPTOR}) nor two "
+            "folders of reports (manifest.json) — name two of a kind"
+        )
+    if json_:
+        _json(record)
+        return
+    if markdown:
+        typer.echo("## What changed since the last edition\n")
+        lines = [f"  {line}" if line.startswith(" ") else f"- {line}" for line in lines]
+    for line in lines:
+        typer.echo(line)
+
+
+def _package_changes(old: Path, new: Path) -> tuple[Any, list[str]]:
+    """Changes between two packages as a record and as lines, how many first."""
+    from evaluation.data import package
+    from evaluation.data.office import differences
+
+    changes = differences.compare(*(package.load(path, complete=True) for path in (old, new)))
+    counts = differences.counted(changes)
+    told = [
+        f"{table}: " + ", ".join(f"{count:,} {what}" for what, count in of.items() if count)
+        for table, of in counts.items()
+    ]
+    record = {"counts": counts, "changes": [change.record() for change in changes]}
+    return record, [*(told or ["the packages hold the same"]), *map(str, changes)]
+
+
+FOLDER = Annotated[Path, typer.Argument(help="Folder to write into.")]
+PACKAGE = "package-xlsx"
+FORM = Annotated[
+    str,
+    typer.Option(
+        "--format", help="csv, sdmx-csv, tidy-xlsx, or package-xlsx, which kepu import takes again."
+    ),
+]
+THRESHOLD = Annotated[
+    float | None,
+    typer.Option(min=2, help="Withhold counts of people under it.  [default: the package's own]"),
+]
+
+
+def export(
+    folder: FOLDER, format_: FORM = "csv", threshold: THRESHOLD = None, data: DATA = None
+) -> None:
+    """Write the facts for other programs, small numbers of people withheld where asked."""
+    from evaluation.data.office import protect, workbook
+    from evaluation.data.office.export import export as write
+
+    dataset = _dataset(data)
+    least = protect.threshold_of(dataset, threshold)
+    if format_ == PACKAGE:
+        if least is not None:
+            raise KepuError("a package with figures withheld is none — choose another format")
+        typer.echo(shown(workbook.save(dataset.root, folder / "package.xlsx")))
+        return
+    for path in write(dataset, folder, format_, least):
+        typer.echo(shown(path))
+    if least is not None:
+        typer.echo(f"counts of people under {least:g} are withheld, and what would tell them")
+
+
+def _counted(verdicts: list[Any], statuses: tuple[str, ...]) -> str:
+    """How many facts of how many documents ended in which way."""
+    counts = Counter(verdict.status for verdict in verdicts)
+    told = ", ".join(f"{counts[status]:,} {status}" for status in statuses if counts[status])
+    files = len({verdict.file for verdict in verdicts})
+    nouns = ["" if number == 1 else "s" for number in (len(verdicts), files)]
+    return f"{len(verdicts):,} fact{nouns[0]} of {files} document{nouns[1]}: {told or 'none'}"
+
+
+def _json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1))
+
+
+def _dataset(data: Path | None) -> Any:
+    """The whole package, for these commands serve the office that made it."""
+    from evaluation.batch.plan import find_root
+    from evaluation.data import package
+
+    return package.load(find_root() / "data" if data is None else data, complete=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to ``kepu``."""
+    for command in (verify, trace, diff, export):
+        app.command()(command)
