@@ -341,3 +341,10 @@ def test_every_synonym_and_every_unit_is_of_the_vocabulary():
 
 def test_headers_of_the_samples_are_in_use():
     assert len(HEADS) * len(YEARS) * len(leagues()) == len(EXPECTED)
+
+
+def test_a_title_does_not_name_a_column_that_has_no_header(empty, tmp_path):
+    lines = ["内蒙古自治区科普活动,,", "盟市,年份,志愿者,", "包头市,2018,5,13", "乌海市,2018,6,14"]
+    preview = take(csv_file(tmp_path, *lines), empty)
+    assert {f.raw.indicator for f in preview.figures} == {"st_volunteers"}
+    assert len(preview.refused) == 2 and "names the indicator" in str(preview.refused[0])

@@ -195,7 +195,8 @@ def read_descriptor(root: Path | Files) -> dict[str, Any]:
     """
     files = root if isinstance(root, Files) else read_files(root)
     remedy = "restore the file"
-    if not os.path.lexists(files.root / DESCRIPTOR):
+    there = DESCRIPTOR in files.contents or os.path.lexists(files.root / DESCRIPTOR)
+    if not there:  # contents may be of a package that is yet to be written
         raise DataError([_no_package(files.root)])
     text = _decoded(DESCRIPTOR, content_of(files, DESCRIPTOR, remedy), "save the file as UTF-8")
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evaluation.data.office import vocabulary
 from evaluation.data.office.cells import Sheet, place
@@ -119,6 +119,9 @@ def read(sheet: Sheet, meaning: Meaning) -> Read:
     title, header = _header(grid, start)
     context = _context(sheet, title, meaning)
     columns = _columns(grid, header, start, keys, context.region, meaning)
+    if any(column.role == "value" and column.indicator for column in columns):
+        # Where columns name what they hold, the title does not speak for one that does not.
+        context = replace(context, indicator="")
     _tell(columns, found, meaning)
     covered = _covered(sheet, start)
     for number in range(start, len(grid)):
@@ -232,8 +235,14 @@ def _context(sheet: Sheet, title: list[str], meaning: Meaning) -> Column:
         unit, period = unit or own_unit, period or own_period
         region = region or _known(meaning.find("region", rest.strip() or text))
         for form in _title_forms(rest, meaning):
-            indicator = indicator or _known(meaning.find("indicator", form))
+            indicator = indicator or _titled(form, meaning)
     return Column(-1, "title", " / ".join(title), indicator, region, period, unit)
+
+
+def _titled(text: str, meaning: Meaning) -> str:
+    """The indicator a title names in full; what is left of a title names nothing by itself."""
+    things = meaning.names["indicator"].exact.get(normal(text), set())
+    return next(iter(things)) if len(things) == 1 else ""
 
 
 def _known(found: str) -> str:
