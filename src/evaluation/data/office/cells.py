@@ -54,6 +54,11 @@ class Book:
     sheets: list[Sheet]
     hidden: list[str] = field(default_factory=list)
 
+    @property
+    def source_id(self) -> str:
+        """Id of the file among the sources of a package: the same file has the same one."""
+        return f"F{self.sha256[:8]}"
+
 
 def file_name(path: Path) -> str:
     """The name of a file as a table may hold it: one line, no control characters."""

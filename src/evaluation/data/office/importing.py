@@ -217,7 +217,7 @@ def _inside(regions: pd.DataFrame) -> dict[str, frozenset[str]]:
 
 def _figures(book: cells.Book, read: Read, meaning: Meaning, stated, units, preview: Preview):
     """Convert the cells of one sheet; those that cannot be are refused."""
-    source = f"FILE_{book.sha256[:16]}"
+    source = book.source_id
     doubtful = _fractions(read, units)
     sheet = read.sheet
     for row, column, text, rule, remedy in read.refused:
@@ -400,7 +400,7 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
     new = {name: [] for name in ("sources", "indicators", "units", "covariates")}
     known = set(tables["sources"]["source_id"])
     for book in books:
-        source = f"FILE_{book.sha256[:16]}"
+        source = book.source_id
         if source in used and source not in known:
             known.add(source)
             new["sources"].append(_source(book, source, options))
