@@ -55,7 +55,9 @@ def _spent(context: Context) -> list:
     """The region's published funds, the national ones to read them by, and their prices."""
     w, value = context.writer, context.study.value
     if value.funds.empty:
-        return [Paragraph(w.t("value.spent.none"), "missing")]
+        given = context.facts["indicator"].isin(list(ITEMS)).any()
+        key = "value.spent.undeflated" if given else "value.spent.none"
+        return [Paragraph(w.t(key, region=context.name), "missing")]
     own = value.funds[value.funds["region_code"] == context.code]
     lacking = context.missing("value.spent.missing")
     blocks = [lacking if own.empty else _funds_table(context, own)]
