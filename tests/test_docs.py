@@ -128,8 +128,7 @@ def test_tutorial_followed_word_for_word_in_a_fresh_clone(tmp_path, cache):
 )
 def test_both_languages_of_a_tutorial_type_and_print_the_same(pages, least):
     told = [
-        [(b.language, b.body) for b in blocks(page) if b.language in RUN | PARSED]
-        for page in pages
+        [(b.language, b.body) for b in blocks(page) if b.language in RUN | PARSED] for page in pages
     ]
     assert told[0] == told[1] and len(told[0]) >= least
 

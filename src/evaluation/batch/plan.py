@@ -539,7 +539,7 @@ def here() -> Path:
 
 
 def find_root(start: Path | None = None) -> Path:
-    """Give the project folder at or above ``start``, see :func:`files.is_project`.
+    """Give the project folder at or above ``start``, see :func:`evaluation.base.files.is_project`.
 
     A checkout is one as well: the folder whose pyproject.toml bears our name.
 

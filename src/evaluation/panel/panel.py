@@ -88,7 +88,7 @@ def attach(dataset: Dataset, keys: pd.DataFrame) -> pd.DataFrame:
 
     ``keys`` needs ``region_code, wave_from, wave_to``. Returns ``keys`` with ``dose_<name>``,
     ``log2_<name>``, ``series_<name>`` (the definition counted) and the columns of
-    :attr:`Dataset.conditions`.
+    :attr:`evaluation.data.package.Dataset.conditions`.
     """
     frame = keys.copy()
     for _, dose in dataset.doses.iterrows():

@@ -66,14 +66,14 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Incoming:
     """One figure of a file on its way into the package; ``before`` is the value it replaces."""
 
     file: str
     source: str
     sheet: str
     raw: Raw
-    value: values.Figure
+    value: values.Reading
     unit: str
     kind: str
     status: str = NEW
@@ -96,7 +96,7 @@ class Figure:
 
 @dataclass
 class Preview:
-    """What an import would do; :func:`evaluation.data.office.write.write` does it.
+    """What an import would do; :func:`evaluation.data.office.write.replace_all` does it.
 
     ``figures`` holds those that are new or changed, ``same`` counts those already there,
     ``mapping`` is the mapping with new rows, ``asked`` the names nobody knows, by file and sheet,
@@ -105,7 +105,7 @@ class Preview:
 
     folder: Path
     hash: str
-    figures: list[Figure] = field(default_factory=list)
+    figures: list[Incoming] = field(default_factory=list)
     same: int = 0
     refused: list[Refused] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
@@ -235,7 +235,7 @@ def _figures(book: cells.Book, read: Read, meaning: Meaning, stated, units, prev
             preview.refused.append(_refusal(sheet, raw, fault.rule, fault.remedy))
             continue
         kind = "survey" if raw.indicator == package.RATE else "statistic"
-        preview.figures.append(Figure(book.name, source, sheet.name, raw, value, target, kind))
+        preview.figures.append(Incoming(book.name, source, sheet.name, raw, value, target, kind))
 
 
 def _unit_of(before: contract.Package) -> dict[str, str]:
@@ -268,7 +268,7 @@ def _refusal(sheet: cells.Sheet, raw: Raw, rule: str, remedy: str) -> Refused:
 
 def _once(preview: Preview) -> None:
     """Keep one of several equal figures; refuse all of those that differ."""
-    groups: dict[tuple[str, ...], list[Figure]] = {}
+    groups: dict[tuple[str, ...], list[Incoming]] = {}
     for figure in preview.figures:
         groups.setdefault(figure.identity, []).append(figure)
     kept = []
@@ -288,7 +288,7 @@ def _once(preview: Preview) -> None:
     preview.figures = kept
 
 
-def _sheet(preview: Preview, figure: Figure) -> cells.Sheet:
+def _sheet(preview: Preview, figure: Incoming) -> cells.Sheet:
     return next(
         read.sheet for read in preview.reads
         if (read.sheet.file, read.sheet.name) == (figure.file, figure.sheet)
@@ -469,7 +469,7 @@ def _facts(preview: Preview, facts: pd.DataFrame, books):
     return _appended(facts, rows), ids
 
 
-def _fact(figure: Figure, preview: Preview) -> dict[str, str]:
+def _fact(figure: Incoming, preview: Preview) -> dict[str, str]:
     raw = figure.raw
     sheet = f"sheet {figure.sheet}, " if figure.sheet else ""
     cell = cells.place(cells.Sheet("", "", []), raw.row, raw.column)

@@ -25,7 +25,7 @@ class NoFigure(Exception):
 
 
 @dataclass(frozen=True)
-class Figure:
+class Reading:
     """A value in the unit of its indicator, as plain decimal text, and how it was written.
 
     ``as_written`` is empty where the cell holds just the value. ``bare`` says that no unit was
@@ -38,7 +38,7 @@ class Figure:
     bare: bool
 
 
-def figure(text: str, unit: Unit | None, target: str, units: Units) -> Figure:
+def figure(text: str, unit: Unit | None, target: str, units: Units) -> Reading:
     """Read one cell.
 
     Parameters
@@ -67,7 +67,7 @@ def figure(text: str, unit: Unit | None, target: str, units: Units) -> Figure:
         )
     value = digits if factor == 1 else format(number.normalize(), "f")
     written = "" if factor == 1 and not own else f"{text}{'' if own else stated.word}"
-    return Figure(value, comparator, written or _otherwise(text, comparator), False)
+    return Reading(value, comparator, written or _otherwise(text, comparator), False)
 
 
 def _otherwise(text: str, comparator: str) -> str:
@@ -76,13 +76,13 @@ def _otherwise(text: str, comparator: str) -> str:
     return "" if comparator == "=" and plain else text
 
 
-def _bare(text: str, digits: str, comparator: str, target: str, units: Units) -> Figure:
+def _bare(text: str, digits: str, comparator: str, target: str, units: Units) -> Reading:
     """A figure whose unit nobody stated: taken where its indicator leaves no choice."""
     if units.is_scaled(target):
         rule = f"no unit is stated, and the indicator is kept in {target}"
         remedy = "write the unit into the header, as in 经费（万元）, or into the mapping"
         raise NoFigure(rule, remedy)
-    return Figure(digits, comparator, _otherwise(text, comparator), True)
+    return Reading(digits, comparator, _otherwise(text, comparator), True)
 
 
 def _split(text: str, units: Units) -> tuple[str, Unit | None, str]:
