@@ -162,8 +162,9 @@ def test_check_prints_every_violation(project, monkeypatch):
 def test_check_sums_up_a_sound_package(project, dataset):
     result = kepu("check", "--data", "data")
     assert result.exit_code == 0
-    assert result.stdout.count("\n") == 1
-    assert f"{sum(dataset.counts().values()):,} rows" in result.stdout
+    first, second, *_ = result.stdout.splitlines()
+    assert first.endswith(f"{sum(dataset.counts().values()):,} rows")
+    assert second == "models compare 31 provinces:"
 
 
 def test_lists_show_codes_and_both_names(project):

@@ -85,9 +85,13 @@ def test_a_plan_that_cannot_be_worked_out_is_refused(own, changes, year, message
         own.plan(changes, year)
 
 
-@pytest.mark.parametrize("region", ["150100", "999999", "100000"])
-def test_only_provinces_have_plans(study, region):
-    with pytest.raises(KepuError, match="compare provinces"):
+@pytest.mark.parametrize(
+    ("region", "told"),
+    [("150100", "compare provinces"), ("100000", "compare provinces"),
+     ("999999", "is not in regions.csv")],
+)  # fmt: skip
+def test_only_provinces_have_plans(study, region, told):
+    with pytest.raises(KepuError, match=told):
         plans(study, region, seed=1)
 
 

@@ -231,7 +231,7 @@ def test_index_lists_all_grouped_by_level(tmp_path):
         job("overview", level="overview"),
         job("110000", "zh", level="province"),
         job("110000", "en", level="province"),
-        job("150100", level="prefecture_city"),
+        job("150100", level="league"),
         job("152200", level="league"),
     ]
     manifest = record(tmp_path, jobs, failing=("152200_en",))

@@ -37,6 +37,8 @@ TERMS = {
 DENIALS = {
     "effect.some": "an association between provinces, said not to be a cause",
     "findings.effect.some": "the same in the key findings",
+    "effect.single.some": "the same of inputs taken one by one",
+    "findings.effect.single.some": "the same in the key findings",
     "effect.here.text": "an association is not what a region's spending achieved",
     "method.words": "the rule itself",
     "view.recovered.note": "not told apart does not mean no effect",

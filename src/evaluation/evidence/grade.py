@@ -273,6 +273,8 @@ TERMS = {
 DENIALS = (
     "effect.some",
     "findings.effect.some",
+    "effect.single.some",
+    "findings.effect.single.some",
     "effect.here.text",
     "inputs.intro",
     "level.gains.note",

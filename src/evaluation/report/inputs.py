@@ -114,9 +114,9 @@ COUNTIES, STAFFING = "county_level_units", "county_kepu_staff_norm"
 def norm_blocks(context: Context) -> list:
     """Museum coverage of county-level units and the staffing norms of county associations.
 
-    Nothing where the package has no figure of either, for then it knows no such norms.
+    Nothing where the package declares neither, for then it knows no such norms.
     """
-    w, held = context.writer, set(context.study.dataset.facts["indicator"])
+    w, held = context.writer, set(context.study.dataset.indicators["indicator"])
     if held.isdisjoint((COUNTIES, STAFFING, *MUSEUMS)):
         return []
     return [Heading(w.t("norms.title")), _coverage(context), *_staffing(context)]

@@ -516,11 +516,11 @@ def _dose(row: dict[str, str], per_head: bool) -> dict[str, str]:
         "unit": row["dose_unit"] if per_head else row["unit"],
         "label_zh": row["dose_zh"] if per_head else row["label_zh"],
         "label_en": row["dose_en"] if per_head else row["label_en"],
-        "short_zh": row["label_zh"], "short_en": _inside(row["label_en"]),
+        "short_zh": row["label_zh"], "short_en": _lowered(row["label_en"]),
     }  # fmt: skip
 
 
-def _inside(label: str) -> str:
+def _lowered(label: str) -> str:
     """An English label as it stands within a sentence: ``R&D staff`` keeps its capital."""
     return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
