@@ -13,8 +13,8 @@ from evaluation import report
 from evaluation.base.text import LANGUAGES, t
 from evaluation.report.chain import FUNDED, INPUTS, LINKS, MONEY
 
-# A folder beside the checkout or named by the environment holds the documents with their ledgers.
-DOCUMENTS = Path(os.environ.get("KEPU_DOCUMENTS", Path(__file__).parents[2] / "shared/documents"))
+# A folder named by the environment holds the documents with their ledgers.
+DOCUMENTS = Path(os.environ.get("KEPU_DOCUMENTS", "documents"))
 LEDGER = DOCUMENTS / "inner_mongolia_2023.ledger.csv"
 
 
