@@ -397,6 +397,9 @@ def overall(context: Context, stem: str = "effect") -> Markup:
     if not estimable:
         return w.t("effect.none")
     told, other = _told(main), _told([i for i in context.study.estimates if i.model != MAIN])
+    graded = isinstance(context.study.headline, Headline)
+    if told and graded and not _carries(context):
+        return quotable(context)  # with less than one lock no association may be named
     short, names = stem != "effect", _names(context, told, stem != "effect")
     counts = w.numbers("doses", tried=len(estimable), told=len(told))
     what = w.t(f"findings.effect.what.{context.study.dataset.doses_are}")
@@ -416,9 +419,13 @@ def overall(context: Context, stem: str = "effect") -> Markup:
 
 def _composite_told(context: Context) -> bool:
     """Whether the composite differs from zero and its evidence permits to say so."""
+    return _carries(context) and context.study.headline.result.verdict != "unknown"
+
+
+def _carries(context: Context) -> bool:
+    """Whether the evidence carries a comparison at all."""
     found = context.study.headline
-    known = isinstance(found, Headline) and found.grade.locks >= LEAST_LOCKS
-    return known and found.result.verdict != "unknown"
+    return isinstance(found, Headline) and found.grade.locks >= LEAST_LOCKS
 
 
 def _told(estimates: list[Estimate]) -> list[Estimate]:

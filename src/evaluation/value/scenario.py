@@ -241,7 +241,7 @@ def parse(texts: Iterable[str]) -> tuple[Change, ...]:
             raise KepuError(f"'{text}' starts from 0; a change in proportion is not defined.")
         factor = 1 + float(percent) / 100 if percent else float(after) / float(before)
         if factor <= 0:
-            raise KepuError(f"'{text}' leaves nothing of '{lever}'; no province showed that.")
+            raise KepuError(f"'{text}' leaves nothing of '{lever}'; no region showed that.")
         changes.append(Change(lever, factor))
     names = [item.lever for item in changes]
     if not names:
@@ -254,8 +254,11 @@ def parse(texts: Iterable[str]) -> tuple[Change, ...]:
 def _ready(study: Any, region: str, needed: dict[str, type]) -> None:
     """Refuse a region without estimates, and a study without a part that is ``needed``."""
     if region not in set(study.provinces["region_code"]):
+        words = study.dataset.words("en")
+        article = "an" if words["unit"][:1].lower() in "aeiou" else "a"
         raise KepuError(
-            f"The estimates compare provinces, and {region} is not among them; name a province."
+            f"The estimates compare {words['units']}, and {region} is not among them; "
+            f"name {article} {words['unit']}."
         )
     for name, kind in needed.items():
         if not isinstance(part := getattr(study, name), kind):
@@ -276,7 +279,7 @@ def _level(study: Any, region: str, lever: str) -> tuple[int, float] | None:
 
 
 def _supported(study: Any, region: str, item: Change) -> tuple[int, float]:
-    """Year and level of a lever in the region; refuses a plan outside what provinces showed."""
+    """Year and level of a lever in the region; refuses a plan outside what was seen."""
     known = _level(study, region, item.lever)
     if known is None:
         raise KepuError(f"No level of '{item.lever}' is published for {region}; nothing to raise.")
@@ -285,8 +288,8 @@ def _supported(study: Any, region: str, item: Change) -> tuple[int, float]:
     if not low <= level * item.factor <= high:
         raise KepuError(
             f"{item.lever} at {level * item.factor:.4g} lies outside the {low:.4g} to {high:.4g} "
-            f"seen among provinces; {region} stood at {level:.4g} in {year}. Plan a factor of "
-            f"{low / level:.2f} to {high / level:.2f}."
+            f"seen among {study.dataset.words('en')['units']}; {region} stood at {level:.4g} in "
+            f"{year}. Plan a factor of {low / level:.2f} to {high / level:.2f}."
         )
     return known
 
@@ -317,7 +320,7 @@ def scenario(
 
     Parameters
     ----------
-    study : :class:`evaluation.study.Study`. region : code of a province of the panel.
+    study : :class:`evaluation.study.Study`. region : code of a region of the panel.
     changes : see :func:`parse`. budget : yuan for one year, 0 if not stated. wtp : yuan per
         additional literate adult; by default the declared one.
 
@@ -355,7 +358,7 @@ def verdict_of(study: Any, changes: tuple[Change, ...], points: np.ndarray) -> s
     return reading(*np.quantile(points, TAILS))
 
 
-# Plans of one province, prepared so that each is worked out within milliseconds.
+# Plans of one region, prepared so that each is worked out within milliseconds.
 DRAWS = 2000
 STEP = 5  # per cent, of the ranges
 WIDEST = (-50, 100)  # per cent of today's level a plan may change an input by
@@ -363,10 +366,10 @@ WIDEST = (-50, 100)  # per cent of today's level a plan may change an input by
 
 @dataclass(frozen=True)
 class Lever:
-    """An input of the province: today's level and how far a plan may change it.
+    """An input of the region: today's level and how far a plan may change it.
 
     ``year, level`` are the last published ones, in the unit of the dose; ``seen`` the lowest and
-    highest level among provinces; ``low, high`` the bounds of a plan in per cent of today's level,
+    highest level among regions; ``low, high`` the bounds of a plan in per cent of today's level,
     multiples of ``STEP`` inside what was seen.
     """
 
@@ -387,7 +390,7 @@ class Plan:
     changes : per cent by input, those not zero. year : the share is worked out for.
     gain : mean, lower and upper end (95 %) of the yearly gain, percentage points.
     share, unchanged : the same of the literate share in ``year``, per cent, with and without it.
-    support, rows : gains of provinces whose inputs stood at least as far, of how many.
+    support, rows : gains of regions whose inputs stood at least as far, of how many.
     verdict : of the gain, ``positive``, ``negative`` or ``unknown``. locks : of the evidence.
     """
 
@@ -404,7 +407,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Plans:
-    """The plans of a province; see :func:`plans`."""
+    """The plans of a region; see :func:`plans`."""
 
     study: Any
     region: str
@@ -456,9 +459,10 @@ class Plans:
                 raise KepuError(f"No level of '{name}' is known in {self.region}; known: {known}.")
             lever = self.levers[name]
             if not lever.low <= value <= lever.high:
+                units = self.study.dataset.words("en")["units"]
                 raise KepuError(
                     f"A change of '{name}' by {value:g} % is outside {lever.low} % to "
-                    f"{lever.high} %, what provinces have shown; choose one inside."
+                    f"{lever.high} %, what {units} have shown; choose one inside."
                 )
         _paid_apart(chosen, self.study.dataset.money)
         if year not in self.years:
@@ -479,16 +483,16 @@ class Plans:
 
 
 def plans(study: Any, region: str, *, seed: int, draws: int = DRAWS) -> Plans:
-    """Prepare the plans of a province.
+    """Prepare the plans of a region.
 
     Parameters
     ----------
-    study : :class:`evaluation.study.Study`. region : code of a province of the panel.
+    study : :class:`evaluation.study.Study`. region : code of a region of the panel.
     seed : of the draws of the forecast. draws : at most that many of forecast and of estimate.
 
     Raises
     ------
-    KepuError : no province, no estimate, no forecast, no input with a published level.
+    KepuError : no region compared, no estimate, no forecast, no input with a published level.
     """
     region = code_of(study.dataset, region)
     _ready(study, region, {"headline": Headline, "outlook": Outlook})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +30,29 @@ def write(plan: Plan, file: Path, language: str = "both") -> Path:
     ------
     KepuError : the file is there already, is no .xlsx, or cannot be written.
     """
+    languages = LANGUAGES if language == "both" else (language,)
+    return saved(file, lambda book: _fill(_Form(book, plan, languages)))
+
+
+def saved(file: Path, fill: Callable[[Any], None], **options: Any) -> Path:
+    """Write a workbook that ``fill`` fills beside its place and move it there; returns the file.
+
+    Text stays text: nothing becomes a formula or a link. ``options`` are those of XlsxWriter.
+
+    Raises
+    ------
+    KepuError : the file is there already, is no .xlsx, or cannot be written.
+    """
     import xlsxwriter
 
     free(file)
-    languages = LANGUAGES if language == "both" else (language,)
+    plain = {"strings_to_formulas": False, "strings_to_urls": False}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=".kepu-") as parts:
             part = Path(parts) / file.name
-            book = xlsxwriter.Workbook(
-                part, {"strings_to_formulas": False, "strings_to_urls": False}
-            )
-            _fill(_Form(book, plan, languages))
+            book = xlsxwriter.Workbook(part, plain | options)
+            fill(book)
             book.close()
             part.rename(file)
     except OSError as error:

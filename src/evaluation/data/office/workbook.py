@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from evaluation.base.errors import DataError, KepuError, Violation, shown
+from evaluation.base.errors import DataError, KepuError, Violation
 from evaluation.data import contract
 from evaluation.data.office import cells, form, write
 from evaluation.data.tables import DESCRIPTOR, TABLES, files_of, read_files
@@ -45,26 +44,13 @@ def save(root: Path, file: Path) -> Path:
     DataError : the package breaks its contract.
     KepuError : the file is there already, or cannot be written.
     """
-    import xlsxwriter
-
     form.free(file)
     files = read_files(root)
     package = contract.read(files)
     if faults := contract.breaches(package):
         raise DataError(faults)
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "constant_memory": True}
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".kepu-") as parts:
-            part = Path(parts) / file.name
-            book = xlsxwriter.Workbook(part, options)
-            _sheets(book, package, files.contents[DESCRIPTOR].decode("utf-8-sig"))
-            book.close()
-            part.rename(file)
-    except OSError as error:
-        reason = error.strerror or error
-        raise KepuError(f"{shown(file)} cannot be written ({reason}) — name another file") from None
-    return file
+    descriptor = files.contents[DESCRIPTOR].decode("utf-8-sig")
+    return form.saved(file, lambda book: _sheets(book, package, descriptor), constant_memory=True)
 
 
 def _sheets(book, package: contract.Package, descriptor: str) -> None:
