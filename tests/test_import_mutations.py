@@ -322,7 +322,13 @@ def mutate(seed: int, package: Path, folder: Path) -> tuple[str, list[str]]:
 
 
 def test_a_mutated_file_gives_the_same_facts_or_is_refused_with_its_place(package, tmp_path):
-    results = [mutate(FIRST + number, package, tmp_path)[0] for number in range(COUNT)]
+    results, faults = [], []
+    for number in range(COUNT):
+        try:
+            results.append(mutate(FIRST + number, package, tmp_path)[0])
+        except AssertionError as error:
+            faults.append(str(error))
+    assert not faults, f"{len(faults)} of {COUNT:,} mutations:\n" + "\n".join(faults)
     counts = {result: results.count(result) for result in ("same", "less", "refused")}
     print(f"\n{COUNT:,} mutations: {counts}")
     # All three ends are reached; else the mutations, or the import, have become toothless.

@@ -373,6 +373,7 @@ def _row(number, cells, columns, context, covered, meaning: Meaning, found: Read
     """Figures of one row below the header."""
     values = [c for c in columns if c.role == "value" and not is_missing(cells[c.number])]
     filled = [cell for cell in cells if cell]
+    _absent(number, cells, columns, found)
     if not values:
         return
     if len(set(filled)) == 1:
@@ -394,6 +395,14 @@ def _row(number, cells, columns, context, covered, meaning: Meaning, found: Read
             found.refused.append((*spot, cells[column.number], rule, remedy))
         else:
             _figure(spot, cells[column.number], row, column, context, found)
+
+
+def _absent(number, cells, columns, found: Read) -> None:
+    """Note marks in the place of a figure, as "x" or a dash: an empty cell is none."""
+    for column in columns:
+        if column.role == "value" and cells[column.number] and is_missing(cells[column.number]):
+            place = f"row {number + 1}, column '{column.text}'"
+            found.passed.append(f"{place}: '{cells[column.number]}' says that there is no figure")
 
 
 def _row_says(number, cells, columns, meaning: Meaning, found: Read) -> Column | None:
