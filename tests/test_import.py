@@ -92,12 +92,12 @@ def test_a_corrected_file_changes_the_fact_and_keeps_its_id(empty, tmp_path):
 
 def test_a_mark_in_the_place_of_a_figure_is_told(empty, tmp_path):
     file = tmp_path / "marks.csv"
-    file.write_text("盟市,年份,科技志愿者（人）,科技馆（个）\n呼和浩特市,2018,999,x\n包头市,2018,,7\n", "utf-8")
+    file.write_text(
+        "盟市,年份,科技志愿者（人）,科技馆（个）\n呼和浩特市,2018,999,x\n包头市,2018,,7\n", "utf-8"
+    )
     preview = take(file, empty)
     assert [figure.value.value for figure in preview.figures] == ["999", "7"]
-    assert preview.reads[0].passed == [
-        "row 2, column '科技馆': 'x' says that there is no figure"
-    ]
+    assert preview.reads[0].passed == ["row 2, column '科技馆': 'x' says that there is no figure"]
 
 
 def test_another_source_that_disagrees_is_refused_with_the_fact_it_disagrees_with(empty, tmp_path):
