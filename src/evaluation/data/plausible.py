@@ -352,7 +352,7 @@ def _printed_otherwise(facts: pd.DataFrame, units: pd.DataFrame) -> list[Implaus
     numbers = rows["figure_as_written"].map(_numbers)
     rows, numbers = rows[numbers.map(len) == 1], numbers[numbers.map(len) == 1]
     printed = numbers.map(lambda found: found[0]).astype(float)
-    factor = rows["unit"].map(dict(zip(units["unit"], units["factor"], strict=True)))
+    factor = rows["unit"].map(dict(zip(units["unit"], units["factor"], strict=True))).astype(float)
     same = np.isclose(rows["value"], printed, rtol=1e-6) | np.isclose(
         rows["value"] * factor, printed, rtol=1e-6
     )
