@@ -66,6 +66,8 @@ _CHANGED = re.compile(
     "增长|增加|提高|提升|上升|扩大|下降|减少|降低|缩小|前移|多出|增幅|增速|降幅|翻"
 )
 _YEAR_BEFORE = re.compile("同比")
+_FROM = re.compile(r"[由从]$")
+_TO = re.compile(r"(?:增|升|提高|增长|增加|提升|扩大|上升|下降|减少|发展|降)(?:到|至)了?$")
 _WANTED = re.compile("力争|目标|远景|届时|将|拟|奋斗|纲要|规划|计划")
 _AHEAD = re.compile("打算|计划|安排|展望|目标|思路|要点")
 _BEHIND = re.compile("基础|现状|回顾|成效|背景")
@@ -172,9 +174,9 @@ def _scoped(paragraphs: list[Paragraph], first: int, whole: Scope) -> Iterator[P
             scope = levels[max(levels)] if levels else whole
         paragraph = replace(paragraph, scope=scope)
         yield paragraph
-        if place >= first and paragraph.text.endswith(("：", ":")) and not scope.stated:
-            if led := _lead(paragraph, dated(paragraph)):
-                levels[len(_LEVELS)] = _said_from(replace(scope, period=led.period, stated=True))
+        leads = place >= first and paragraph.text.endswith(("：", ":")) and not scope.stated
+        if leads and (led := _lead(paragraph, dated(paragraph))):
+            levels[len(_LEVELS)] = _said_from(replace(scope, period=led.period, stated=True))
 
 
 def _level(heading: str) -> int:
@@ -236,7 +238,9 @@ def period_of(paragraph: Paragraph, found: Found, near: list[FoundPeriod]) -> Pe
     if unit in _STOCKED and _TOTAL.search(text[start : found.start]):
         return Period("", scope.today)
     if before and not _between(text, before[-1], found):
-        return _said(before[-1], scope, lead)
+        return _one_of(text[start : found.start], text[found.end :], before[-1].period) or _said(
+            before[-1], scope, lead
+        )
     if after := _named_after(text, found, near, compared):
         return after.period
     if found.word in quantities.structures() and not scope.stated:
@@ -277,9 +281,25 @@ def _reaches(text: str, one: FoundPeriod, found: Found) -> bool:
 
 
 def _between(text: str, period: FoundPeriod, found: Found) -> bool:
-    """Whether a stock (累计) in a part of its own follows what was since a year: 2021年以来…；累计…"""
+    """Whether a stock in a part of its own follows what was since a year: 2021年以来…；累计…."""
     parts = re.split("[；;]", text[period.end : found.start])
     return period.kind in ("since", "point") and any(_STOCK.search(part) for part in parts[1:])
+
+
+def _one_of(clause: str, after: str, span: Period) -> Period | None:
+    """The year of a span that a figure has by its place: 分别为8万、9万, 由2元增至3元."""
+    if not span.start or len(span.start + span.end) != 8 or span.start == span.end:
+        return None
+    if _FROM.search(clause) or _TO.search(clause):
+        year = span.start if _FROM.search(clause) else span.end
+        return Period(year, year)
+    listed = clause.partition("分别")[2]
+    place = len(re.findall("[、和]", listed))
+    all_ = 1 + place + len(re.findall("[、和]", CLAUSE.split(after)[0]))
+    if not listed or all_ != int(span.end) - int(span.start) + 1:
+        return None
+    year = str(int(span.start) + place)
+    return Period(year, year)
 
 
 def _said(one: FoundPeriod, scope: Scope, lead: FoundPeriod | None) -> Period:
@@ -314,7 +334,10 @@ def _change(
         since = [one.period.start for one in before[:-1]]
     end = before[-1].period.end if before else ""
     end = end or (scope.period.end if scope.stated else scope.today)
-    if changed and not since and len(end) == 4 and _YEAR_BEFORE.search(text[part : found.start]):
+    yearly = _YEAR_BEFORE.search(text[part : found.start]) or (
+        found.quantity.unit == "percent" and scope.stated and scope.year == end and not scope.plan
+    )
+    if changed and not since and len(end) == 4 and yearly:
         since = [str(int(end) - 1)]
     if not since or not since[-1] or not end:
         return None
@@ -399,7 +422,10 @@ def _goes_on(words: str, following: str) -> bool:
 def _is_heading(words: str) -> bool:
     inside = "[。；;|]|[，,].*\\d" if _NUMBERED.match(words) else "[。；;，,|]"
     return words.startswith("#") or (
-        len(words) <= _LONGEST_HEADING and not re.search(inside, words) and not _ENDS.search(words)
+        len(words) <= _LONGEST_HEADING
+        and not re.search(inside, words)
+        and not _SIGNED.fullmatch(words.strip("()（） "))
+        and not _ENDS.search(words)
     )
 
 

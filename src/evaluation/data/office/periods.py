@@ -48,7 +48,7 @@ class Period(NamedTuple):
 
 @dataclass(frozen=True)
 class FoundPeriod:
-    """A period in a running text; ``kind``: since, until, now, by, span, part, last, whole, named, point."""
+    """A period in a running text; ``kind`` is one of those of ``SHAPES``."""
 
     start: int
     end: int
