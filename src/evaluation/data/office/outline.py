@@ -61,9 +61,12 @@ _TOTAL = re.compile(r"(?:累计|总数|总量)(?:已|现)?(?:达到|达|有|为|
 _STOCKED = frozenset(
     ["count", "school", "team", "person", "vehicle", "set", "level", "piece", "sqm"]
 )
-_FLOW = re.compile("新增|新建|新认定|开展|举办|组织|培训|接待|投入|争取|发放|推广|推送|完成|获")
+_FLOW = re.compile(
+    "[，,；;][^，,；;]*(?:新增|新建|新认定|开展|举办|组织|培训|接待|投入|争取|发放|推广|推送|完成|获)"
+    "|[；;][^；;]*建成"
+)
 _CHANGED = re.compile(
-    "增长|增加|提高|提升|上升|扩大|下降|减少|降低|缩小|前移|多出|增幅|增速|降幅|翻"
+    "(?:增长|增加|提高|提升|上升|扩大|下降|减少|降低|缩小|前移|多出)(?!到|至)|[增降]幅|增速"
 )
 _YEAR_BEFORE = re.compile("同比")
 _FROM = re.compile(r"[由从]$")
@@ -271,7 +274,7 @@ def _reaches(text: str, one: FoundPeriod, found: Found) -> bool:
         return not _FLOW.search(between)
     if one.kind not in ("point", "part") or found.start - one.end <= 1:
         return True
-    if between.startswith("的"):
+    if between.startswith("的") or "每年" in between:
         return False  # 从2018年的640人发展到5100余人: of that year is the first figure only
     opens = len(SENTENCE.split(text[: one.start])[-1].strip()) <= 2
     lead = CLAUSE.split(text[: one.start])[-1]
@@ -323,7 +326,7 @@ def _change(
     part = max(text.rfind(sign, 0, found.start) for sign in "。；;") + 1
     clause = text[start : found.start]
     changed = _CHANGED.search(clause) and "年均" not in clause
-    if not (points or changed):
+    if not (points or changed) or found.quantity.unit in ("rank", "ordinal"):
         return None
     since = [
         one.period.start

@@ -35,6 +35,7 @@ _SIZE = r"(?:[十百千]?万亿|[十百千]?[万亿]|[百千]|\s(?:thousand|mill
 _DIGIT = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2}
 _CLAUSE = re.compile(r"[，。；;：:！!？?\n]|,(?!\d{3})")
 _PLACE = 30  # characters before and after a figure that may tell its unit
+_CHANGE = re.compile(r"^[，,]?[^，。；,;]{0,3}[比较][^，。；,;]{0,12}[增减多少升降]")
 _FOREIGN = re.compile(r"[0-9A-Za-z.〔\[#+·:/\-]")  # before a number: it is part of another thing
 # What is called by a number and counts nothing: slogans in quotation marks, titles of works.
 _NAMES = re.compile(
@@ -138,7 +139,8 @@ def _plain() -> re.Pattern[str]:
         + _numeral(1)
         + rf"(?:\s{{0,2}}(?P<word1>{words})?\s{{0,2}}(?:[—–~-]{{1,3}}|至|到)\s{{0,2}}"
         + rf"{_numeral(2)})?"
-        + rf"\s?(?P<word>{words})?(?P<late>{_any(list(_qualifiers('inside')))})?\s?"
+        + rf"\s?(?:(?P<word>{words})(?:[（(](?:{words}|[、/])+[）)])?)?"
+        + rf"(?P<late>{_any(list(_qualifiers('inside')))})?\s?"
         + rf"(?P<post>{_any(list(_qualifiers('after')))})?",
         re.I,
     )
@@ -453,16 +455,27 @@ def _find_shaped(text: str) -> Iterator[Found]:
 
 
 def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Iterator[Found]:
+    last: tuple[int, Measure] | None = None
     for found in _plain().finditer(text):
         begin = found.start("num1")
         if not found["num1"] or any(start <= begin < end for start, end in names):
             continue
         lead = text[max(0, found.start() - 1) : found.start()]
-        if lead and (lead in "第每" or _FOREIGN.match(lead)) and found.start() == begin:
+        per = lead == "每" and "." not in found["num1"]  # 每百万人 is none, 每82.6万人 is one
+        if lead and (lead == "第" or per or _FOREIGN.match(lead)) and found.start() == begin:
             continue
         row = _unit_of(found, text, "durations" if durations else "find")
-        if row is None and not (row := _told_before(found, text)):
+        row = row or _told_before(found, text)
+        if (
+            last
+            and row
+            and _CHANGE.search(text[last[0] : found.start()])
+            and row.word == last[1].word
+        ):
+            row = last[1]  # 每万人拥有科普人员14.6人，比上年增加0.4人
+        if row is None:
             continue
+        last = (found.end(), row)
         try:
             quantity = _of_plain(found, row)
         except QuantityError:
