@@ -72,7 +72,7 @@ _YEAR_BEFORE = re.compile("同比")
 _FROM = re.compile(r"[由从]$")
 _TO = re.compile(r"(?:增|升|提高|增长|增加|提升|扩大|上升|下降|减少|发展|降)(?:到|至)了?$")
 _WANTED = re.compile("力争|目标|远景|届时|将|拟|奋斗|纲要|规划|计划")
-_AHEAD = re.compile("打算|计划|安排|展望|目标|思路|要点")
+_AHEAD = re.compile("下一?步|打算|展望|(?:工作|重点)(?:计划|安排|思路|要点|任务)|努力方向")
 _BEHIND = re.compile("基础|现状|回顾|成效|背景")
 _PLAN = re.compile(r"规划|方案|计划|纲要|意见|行动|plan|programme", re.I)
 
@@ -220,9 +220,9 @@ def dated(paragraph: Paragraph) -> list[FoundPeriod]:
 def period_of(paragraph: Paragraph, found: Found, near: list[FoundPeriod]) -> Period:
     """The period of a figure; ``near``: those its paragraph names, see :func:`dated`."""
     text, scope, unit = paragraph.text, paragraph.scope, found.quantity.unit
-    if unit.endswith(_YEARLY) and not scope.plan:
-        return Period(scope.year, scope.year)
     first, last = bounds(text, found, SENTENCE)
+    if text[first:].lstrip().startswith("其中"):  # goes on with what was said
+        first = max(text.rfind(end, 0, max(first - 1, 0)) for end in "。！？!?\n") + 1
     start, _ = bounds(text, found, CLAUSE)
     compared = [one for one in near if _COMPARED.search(text[: one.start])]
     told = [one for one in near if one not in compared and one.start < found.start]
@@ -233,6 +233,9 @@ def period_of(paragraph: Paragraph, found: Found, near: list[FoundPeriod]) -> Pe
     if other and other[-1].end <= found.start and unit != "percentage_point":
         return other[-1].period  # 比2018年的7.63%提高: the figure of the other year
     lead = _lead(paragraph, told)
+    coming = (before or told)[-1:] and (before or told)[-1].period.end[:4] > scope.today[:4]
+    if unit.endswith(_YEARLY) and not scope.plan and not coming:
+        return Period(scope.year, scope.year)
     if change := _change(paragraph, found, before, compared):
         return change
     before = [one for one in before if _reaches(text, one, found)]
@@ -311,9 +314,17 @@ def _said(one: FoundPeriod, scope: Scope, lead: FoundPeriod | None) -> Period:
         if lead and lead.period.start[:4] == lead.period.end[:4]:
             year = lead.period.end[:4]
         return Period(year, year)
+    if one.kind == "last" and scope.stated and _years(one.period) == _years(scope.period):
+        return scope.period  # 五年来 in a review of five years
+    if one.kind == "by" and scope.stated and not scope.plan and one.period.end == scope.year:
+        return one.period  # 至2024年末 in a review of 2024
     if one.kind == "by" and scope.today and scope.today[:4] <= one.period.end[:4]:
         return Period(scope.today[:4], one.period.end)  # a target: from now to then
     return one.period
+
+
+def _years(span: Period) -> int:
+    return int(span.end[:4] or 0) - int(span.start[:4] or 0)
 
 
 def _change(
@@ -515,7 +526,11 @@ def _scope(title: str, opening: str, date: str, plan: bool) -> Period | None:
         return points[0]
     # 五年来，…… at the head of a sentence; 三年来 within one dates that sentence only.
     for found in periods.find(opening, date):
-        if found.kind == "last" and re.search(r"[。：\s]$|^$", opening[: found.start]):
+        lead = opening[: found.start]
+        if (found.kind == "last" and re.search(r"[。：\s]$|^$", lead)) or (
+            found.kind == "part"
+            and not lead  # 4月10日至5月28日，大篷车巡展……: the tour it tells of
+        ):
             return found.period
     return None
 

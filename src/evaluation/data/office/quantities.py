@@ -35,11 +35,14 @@ _SIZE = r"(?:[十百千]?万亿|[十百千]?[万亿]|[百千]|\s(?:thousand|mill
 _DIGIT = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2}
 _CLAUSE = re.compile(r"[，。；;：:！!？?\n]|,(?!\d{3})")
 _PLACE = 30  # characters before and after a figure that may tell its unit
-_CHANGE = re.compile(r"^[，,]?[^，。；,;]{0,3}[比较][^，。；,;]{0,12}[增减多少升降]")
+# Between two figures: the second is of the first one's kind.
+_ALIKE = re.compile(
+    r"^[，,]?[^，。；,;]{0,3}(?:[比较][^，。；,;]{0,12}[增减多少升降]|(?:其中|获奖)[^，。；,;]{0,6}$)"
+)
 _FOREIGN = re.compile(r"[0-9A-Za-z.〔\[#+·:/\-]")  # before a number: it is part of another thing
 # What is called by a number and counts nothing: slogans in quotation marks, titles of works.
 _NAMES = re.compile(
-    r"《[^》\n]{1,80}》|[“「\"][^”」\"\n]{1,24}[”」\"]|〔\d{4}〕\d+号|\d{4}年\d*月?"
+    r"《[^》\n]{1,80}》|[“「\"][^”」\"\n]{1,24}[”」\"]|〔\d{4}〕\d+号|共印\d+份|\d{4}年\d*月?"
 )
 
 
@@ -135,7 +138,7 @@ def _plain() -> re.Pattern[str]:
     """A number with all that may stand around it; the unit may be missing."""
     words = _words()
     return re.compile(
-        rf"(?:(?P<pre>{_any(list(_qualifiers('before')))})\s{{0,2}})?"
+        rf"(?:(?<![线网附临])(?P<pre>{_any(list(_qualifiers('before')))})\s{{0,2}})?"
         + _numeral(1)
         + rf"(?:\s{{0,2}}(?P<word1>{words})?\s{{0,2}}(?:[—–~-]{{1,3}}|至|到)\s{{0,2}}"
         + rf"{_numeral(2)})?"
@@ -469,7 +472,7 @@ def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Ite
         if (
             last
             and row
-            and _CHANGE.search(text[last[0] : found.start()])
+            and _ALIKE.search(text[last[0] : found.start()])
             and row.word == last[1].word
         ):
             row = last[1]  # 每万人拥有科普人员14.6人，比上年增加0.4人
@@ -496,8 +499,8 @@ def _told_before(found: re.Match[str], text: str) -> Measure | None:
     """The unit of a number of many that has no measure word: 常住人口30万以上, 人次达996.69万."""
     if found["word"] or found["word1"] or not (found["size1"] or found["more1"]):
         return None
-    before = _around(found, text)[0][-8:]
-    return next((row for row in measures()[""] if row.holds(before, "")), None)
+    before, after = _around(found, text)
+    return next((row for row in measures()[""] if row.holds(before[-8:], after)), None)
 
 
 def _span(found: re.Match[str]) -> tuple[int, int]:
