@@ -191,7 +191,7 @@ def _proposal(
     found, quantity = figures[which], figures[which].quantity
     period = period_of(paragraph, found, periods_)
     wanted = paragraph.scope.plan and not (period.end and period.end < whole.date[:4])
-    around = Around(_pieces(paragraph, figures, which, before), quantity.unit, wanted)
+    around = Around(_pieces(paragraph, figures, which, before, whole.title), quantity.unit, wanted)
     matches = matcher.rank(around)
     line = paragraph.line(found.start)
     place = f"page {paragraph.page}, line {line}" if whole.paged else f"line {line}"
@@ -219,7 +219,7 @@ def _distinct(found: list[tuple[Found, Paragraph, Proposal]]) -> Iterator[Propos
 
 
 def _pieces(
-    paragraph: Paragraph, figures: list[Found], which: int, before: str
+    paragraph: Paragraph, figures: list[Found], which: int, before: str, title: str
 ) -> tuple[tuple[str, float], ...]:
     """The words around a figure with their weights: its noun, its clause, its sentence."""
     text, found = paragraph.text, figures[which]
@@ -239,7 +239,7 @@ def _pieces(
         (part, (0.6 if len(ahead) < 2 else 0.35) if not n else 0.15) for n, part in enumerate(later)
     ]
     previous = SENTENCE.split(text[:first].rstrip("。！!？?"))[-1] if first else before[-80:]
-    return (*pieces, (previous, 0.25), (paragraph.heading, 0.3))
+    return (*pieces, (previous, 0.25), (paragraph.heading, 0.3), (title, 0.2))
 
 
 @cache
