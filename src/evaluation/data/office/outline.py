@@ -227,10 +227,9 @@ def period_of(paragraph: Paragraph, found: Found, near: list[FoundPeriod]) -> Pe
     compared = [one for one in near if _COMPARED.search(text[: one.start])]
     told = [one for one in near if one not in compared and one.start < found.start]
     before = [one for one in told if first <= one.start]
-    other = [
-        one for one in compared if text[one.end : found.start].strip() in ("", "的", "（", "(")
-    ]
-    if other and other[-1].end <= found.start and unit != "percentage_point":
+    other = [one for one in compared if one.end <= found.start]
+    level = unit not in ("percentage_point", "multiple")
+    if level and other and text[other[-1].end : found.start].strip() in ("", "的", "（", "("):
         return other[-1].period  # 比2018年的7.63%提高: the figure of the other year
     lead = _lead(paragraph, told)
     coming = (before or told)[-1:] and (before or told)[-1].period.end[:4] > scope.today[:4]
@@ -344,6 +343,8 @@ def _change(
         for one in compared
         if (start if points else part) <= one.start < found.start
     ]
+    if before and before[-1].kind in ("last", "span", "named") and before[-1].start >= start:
+        return None  # 五年间提高了5个百分点
     if points and not since:
         since = [one.period.start for one in before[:-1]]
     end = before[-1].period.end if before else ""

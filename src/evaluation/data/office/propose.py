@@ -64,7 +64,7 @@ class Proposal:
     def _among_all(self) -> bool:
         """Whether a rank is one in the nation: 全国 is the last whole named before it."""
         before = self.sentence.partition(self.figure_as_written)[0]
-        wholes = re.findall("全[国省区市州盟县旗]", before)
+        wholes = re.findall("全[国省区市州盟县旗]|[东中西]部|东北|西[北南]|华[北东南中]", before)
         return bool(wholes) and wholes[-1] == "全国"
 
     def record(self) -> dict[str, Any]:

@@ -468,16 +468,10 @@ def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Ite
         if lead and (lead == "第" or per or _FOREIGN.match(lead)) and found.start() == begin:
             continue
         row = _unit_of(found, text, "durations" if durations else "find")
-        row = row or _told_before(found, text)
-        if (
-            last
-            and row
-            and _ALIKE.search(text[last[0] : found.start()])
-            and row.word == last[1].word
-        ):
-            row = last[1]  # 每万人拥有科普人员14.6人，比上年增加0.4人
-        if row is None:
+        if row is None and not (row := _told_before(found, text)):
             continue
+        if last and row.word == last[1].word and _alike(text[last[0] : found.start()], last[1]):
+            row = last[1]
         last = (found.end(), row)
         try:
             quantity = _of_plain(found, row)
@@ -486,6 +480,12 @@ def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Ite
         if quantity.comparator == "=" and (bound := _bound(_around(found, text)[0])):
             quantity = replace(quantity, comparator=bound)
         yield Found(*_span(found), found[0].strip(), quantity, row.word)
+
+
+def _alike(between: str, earlier: Measure) -> bool:
+    """Whether a figure is of an earlier one's kind: 每万人14.6人，比上年增加0.4人."""
+    per_head = earlier.unit == "yuan_per_person" and "。" not in between
+    return bool(_ALIKE.search(between)) or per_head
 
 
 def _bound(before: str) -> str:
