@@ -54,6 +54,7 @@ _REVIEW = re.compile(
 _WHOLE_YEAR = re.compile(r"全年|一年来|年内")
 _LEADS = frozenset(["point", "part", "span", "named", "last", "since"])
 _COMPARED = re.compile(r"[较比与同]\s*$")
+_TIMES = re.compile(r"的?\d[\d.]*倍")  # 是2015年的2.3倍
 _COMING = re.compile(r"即将|将于|拟于|筹备")
 _YEARLY = "_per_year"
 _STOCK = re.compile(r"累计|共有|现有|已有|已建成|已建|拥有|目前")
@@ -62,7 +63,7 @@ _STOCKED = frozenset(
     ["count", "school", "team", "person", "vehicle", "set", "level", "piece", "sqm"]
 )
 _FLOW = re.compile(
-    "[，,；;][^，,；;]*(?:新增|新建|新认定|开展|举办|组织|培训|接待|投入|争取|发放|推广|推送|完成|获)"
+    "[，,；;][^，,；;]*(?:新增|新建|新认定|开展|举办|(?<!服务)组织(?!\d)|培训|接待|投入|争取|发放|推广|推送|完成|获)"
     "|[；;][^；;]*建成"
 )
 _CHANGED = re.compile(
@@ -74,7 +75,9 @@ _TO = re.compile(r"(?:增|升|提高|增长|增加|提升|扩大|上升|下降|�
 _WANTED = re.compile("力争|目标|远景|届时|将|拟|奋斗|纲要|规划|计划")
 _AHEAD = re.compile("下一?步|打算|展望|(?:工作|重点)(?:计划|安排|思路|要点|任务)|努力方向")
 _BEHIND = re.compile("基础|现状|回顾|成效|背景")
-_PLAN = re.compile(r"规划|方案|计划|纲要|意见|行动|plan|programme", re.I)
+_PLAN = re.compile(r"规划|方案|计划|纲要|意见|要点|plan|programme", re.I)
+_BACK = re.compile("综述|回顾|巡礼|纪实|述评|成就|以来")
+_EVENT = re.compile("活动|大赛|竞赛|论坛|启动|举行|举办|开幕|闭幕|落幕|开展|走进")
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,9 @@ def outline(text: str, date: str = "") -> Outline:
     plan = bool(_PLAN.search(title)) and not _REVIEW.search(title)
     date = date or _date(paragraphs) or (_first(title) if plan else "") or _latest(paragraphs)
     period = _scope(title, _opening(paragraphs[title_lines : title_lines + 6]), date, plan)
-    if period is None and _WHOLE_YEAR.search(text):
+    if plan and period is None:
+        period = _target(paragraphs, date)
+    elif period is None and _WHOLE_YEAR.search(text):
         period = _year(paragraphs[:4], date)
     scope = _said_from(Scope(period or Period("", date), period is not None, date, plan))
     paragraphs = list(_scoped(paragraphs, title_lines, scope))
@@ -224,7 +229,8 @@ def period_of(paragraph: Paragraph, found: Found, near: list[FoundPeriod]) -> Pe
     if text[first:].lstrip().startswith("其中"):  # goes on with what was said
         first = max(text.rfind(end, 0, max(first - 1, 0)) for end in "。！？!?\n") + 1
     start, _ = bounds(text, found, CLAUSE)
-    compared = [one for one in near if _COMPARED.search(text[: one.start])]
+    compared = [one for one in near if _COMPARED.search(text[: one.start])
+                or _TIMES.match(text, one.end)]  # fmt: skip
     told = [one for one in near if one not in compared and one.start < found.start]
     before = [one for one in told if first <= one.start]
     other = [one for one in compared if one.end <= found.start]
@@ -240,7 +246,7 @@ def period_of(paragraph: Paragraph, found: Found, near: list[FoundPeriod]) -> Pe
     before = [one for one in before if _reaches(text, one, found)]
     if unit == "ordinal" and _COMING.search(text[first:last]):
         return Period(scope.year, scope.year)
-    if unit in _STOCKED and _TOTAL.search(text[start : found.start]):
+    if unit in _STOCKED and not scope.plan and _TOTAL.search(text[start : found.start]):
         return Period("", scope.today)
     if before and not _between(text, before[-1], found):
         return _one_of(text[start : found.start], text[found.end :], before[-1].period) or _said(
@@ -507,9 +513,10 @@ def _scope(title: str, opening: str, date: str, plan: bool) -> Period | None:
     """The years a document is about, by its title, else by how it opens."""
     named = periods.find(title, date)
     spans = [found.period for found in named if found.kind in ("span", "named", "last", "part")]
+    points = [found.period for found in named if found.kind == "point"]
     if plan:
         if not spans:
-            return Period(date, "") if date else None
+            return points[0] if points else None
         # What a plan wants lies between its own date and its last year.
         return Period(max(date[:4], spans[0].start[:4]) if date else spans[0].start, spans[0].end)
     if spans:  # of what is still going on, as far as it has gone
@@ -522,18 +529,35 @@ def _scope(title: str, opening: str, date: str, plan: bool) -> Period | None:
         )
     ):
         return periods.period(f"近{found[1]}年", date)
-    points = [found.period for found in named if found.kind == "point"]
     if points and re.search(rf"{_REVIEW.pattern}|工作", title, re.I):
         return points[0]
-    # 五年来，…… at the head of a sentence; 三年来 within one dates that sentence only.
+    return _opened(title, opening, date, bool(points))
+
+
+def _opened(title: str, opening: str, date: str, event: bool) -> Period | None:
+    """The time a text opens with: of a review, a tour or an event it tells of.
+
+    五年来，…… heads a sentence; 三年来 within one dates that sentence only.
+    """
     for found in periods.find(opening, date):
-        lead = opening[: found.start]
-        if (found.kind == "last" and re.search(r"[。：\s]$|^$", lead)) or (
-            found.kind == "part"
-            and not lead  # 4月10日至5月28日，大篷车巡展……: the tour it tells of
-        ):
-            return found.period
+        lead, one = opening[: found.start], found.period
+        heads = re.search(r"[。：\s]$|^$", lead)
+        if (found.kind == "last" and heads) or (found.kind == "part" and not lead):
+            return one
+        if found.kind == "since" and heads and _BACK.search(title):
+            return one
+        if event and _EVENT.search(title) and found.kind == "point" and one.end == date[:7]:
+            return one
     return None
+
+
+def _target(paragraphs: list[Paragraph], date: str) -> Period | None:
+    """From the date of a plan to the first year by which it wants something: 到2025年."""
+    for paragraph in paragraphs:
+        for found in periods.find(paragraph.text, date):
+            if found.kind == "by" and found.period.end[:4] >= date[:4]:
+                return Period(date[:4], found.period.end)
+    return Period(date, "") if date else None
 
 
 def _year(opening: list[Paragraph], date: str) -> Period | None:

@@ -18,7 +18,7 @@ from evaluation.data.office.quantities import NUMERAL, WIDE, QuantityError, numb
 FIRST, LAST = 1900, 2100
 _FAR = 6  # months: a month without a year that lies so far ahead was in the year before
 _SEASON = 3  # in the first months of a year, reviews are of the years before it
-_AIM = re.compile(r"(?:^|[，。；：、,;:\s(（]|力争|争取|计划|确保|预计)$")
+_AIM = re.compile(r"(?:^|[，。；：、,;:\s(（]|力争|争取|计划|确保|预计|[将要])$")
 _MONTHS = "january february march april may june july august september october november december"
 _MONTH_OF = {name[:3]: place for place, name in enumerate(_MONTHS.split(), 1)}
 _NAMED_MONTH = rf"(?:{'|'.join(_MONTH_OF)})[a-z]*\.?"
@@ -97,7 +97,9 @@ def find(text: str, date: str = "") -> list[FoundPeriod]:
                 read_ = _ordered(read(found, today), found[0])
             except QuantityError:
                 continue  # in a running text, what is no period is other words
-            if kind == "by" and not _AIM.search(plain[: found.start()]):  # 提升至2022年的11%
+            if kind == "by" and not _AIM.search(
+                plain[: found.start("a")].rstrip("到至")
+            ):  # 提升至2022年的11%
                 taken.append(
                     FoundPeriod(found.start(), found.end(), Period(read_.end, read_.end), "point")
                 )

@@ -42,7 +42,7 @@ _ALIKE = re.compile(
 _FOREIGN = re.compile(r"[0-9A-Za-z.〔\[#+·:/\-]")  # before a number: it is part of another thing
 # What is called by a number and counts nothing: slogans in quotation marks, titles of works.
 _NAMES = re.compile(
-    r"《[^》\n]{1,80}》|[“「\"][^”」\"\n]{1,24}[”」\"]|〔\d{4}〕\d+号|共印\d+份|\d{4}年\d*月?"
+    r"《[^》\n]{1,80}》|[“「\"][^”」\"\n]{1,24}[”」\"]|〔\d{4}〕\d+号|共印\d+份|(?:浏览|阅读|点击|访问)(?:次数|量|数)?[:：]\s?[\d,]+次?(?![\s万亿\d])|\d{4}年\d*月?"
 )
 
 
