@@ -470,7 +470,11 @@ def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Ite
         row = _unit_of(found, text, "durations" if durations else "find")
         if row is None and not (row := _told_before(found, text)):
             continue
-        if last and row.word == last[1].word and _alike(text[last[0] : found.start()], last[1]):
+        if (
+            last
+            and row.word == last[1].word
+            and _alike(found, text[last[0] : found.start()], last[1])
+        ):
             row = last[1]
         last = (found.end(), row)
         try:
@@ -482,9 +486,9 @@ def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Ite
         yield Found(*_span(found), found[0].strip(), quantity, row.word)
 
 
-def _alike(between: str, earlier: Measure) -> bool:
+def _alike(found: re.Match[str], between: str, earlier: Measure) -> bool:
     """Whether a figure is of an earlier one's kind: 每万人14.6人，比上年增加0.4人."""
-    per_head = earlier.unit == "yuan_per_person" and "。" not in between
+    per_head = earlier.unit == "yuan_per_person" and "。" not in between and not found["size1"]
     return bool(_ALIKE.search(between)) or per_head
 
 
