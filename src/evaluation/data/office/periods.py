@@ -16,8 +16,9 @@ from typing import NamedTuple
 from evaluation.data.office.quantities import NUMERAL, WIDE, QuantityError, number, table
 
 FIRST, LAST = 1900, 2100
+_FAR = 6  # months: a month without a year that lies so far ahead was in the year before
 _SEASON = 3  # in the first months of a year, reviews are of the years before it
-_AIM = re.compile(r"(?:^|[，。；：、,;:\s(（]|力争|争取|计划|确保|预计)$")
+_AIM = re.compile(r"(?:^|[，。；：、,;:\s(（]|力争|争取|计划|确保|预计|[将要])$")
 _MONTHS = "january february march april may june july august september october november december"
 _MONTH_OF = {name[:3]: place for place, name in enumerate(_MONTHS.split(), 1)}
 _NAMED_MONTH = rf"(?:{'|'.join(_MONTH_OF)})[a-z]*\.?"
@@ -26,11 +27,14 @@ _YEAR = r"(?<!\d)(?:19|20|21)\d\d(?!\d)"
 _POINT = (
     rf"(?:{_YEAR}\s*年度?(?:\s*\d{{1,2}}\s*月(?:份|\s*\d{{1,2}}\s*日)?)?"
     rf"|{_YEAR}[-/.](?:1[0-2]|0?[1-9])(?:[-/.]\d{{1,2}})?(?!\d)"
-    rf"|{_NAMED_MONTH}\s+(?:\d{{1,2}},\s*)?{_YEAR}|(?:今|本|去|上|前|明)年度?(?:\d{{1,2}}月份?)?"
+    rf"|{_NAMED_MONTH}\s+(?:\d{{1,2}},\s*)?{_YEAR}|(?:今|本|去|上|前|明)年度?"
+    rf"(?:\d{{1,2}}月(?:份|\d{{1,2}}日)?)?"
     rf"|{_YEAR})"
 )
 _DASH = r"\s*(?:[—–~―-]+|至|到|to|and)\s*"
 _END = r"(?:底|末|年底|年末)?"
+_BARE, _DAYS = r"(?<![\d年个第.])(?P<m>1[0-2]|[1-9])月", r"(?:\d{1,2}日)"
+_WHAT = r"[^，。；：、,;:\d]{0,18}?"  # 2021年启动创建以来
 _RELATIVE = {"今": 0, "本": 0, "去": -1, "上": -1, "前": -2, "明": 1}
 _QUARTER = {"一": 1, "二": 2, "三": 3, "四": 4, "1": 1, "2": 2, "3": 3, "4": 4}
 
@@ -44,7 +48,7 @@ class Period(NamedTuple):
 
 @dataclass(frozen=True)
 class FoundPeriod:
-    """A period in a running text; ``kind``: since, until, now, by, span, last, named, point..."""
+    """A period in a running text; ``kind`` is one of those of ``SHAPES``."""
 
     start: int
     end: int
@@ -93,7 +97,9 @@ def find(text: str, date: str = "") -> list[FoundPeriod]:
                 read_ = _ordered(read(found, today), found[0])
             except QuantityError:
                 continue  # in a running text, what is no period is other words
-            if kind == "by" and not _AIM.search(plain[: found.start()]):  # 提升至2022年的11%
+            if kind == "by" and not _AIM.search(
+                plain[: found.start("a")].rstrip("到至")
+            ):  # 提升至2022年的11%
                 taken.append(
                     FoundPeriod(found.start(), found.end(), Period(read_.end, read_.end), "point")
                 )
@@ -146,6 +152,19 @@ def _since(found: re.Match[str], today: str) -> Period:
     return Period(_at(found["a"], today), today)
 
 
+def _month(found: re.Match[str], today: str) -> Period:
+    """A month without its year: that of the day of writing, or the one before if far ahead."""
+    year, month = int(_needed(today, found[0])[:4]), int(found["m"])
+    ahead = today[5:] and month - int(today[5:]) >= _FAR
+    at = f"{year - 1 if ahead else year}-{month:02d}"
+    return Period(at, at)
+
+
+def _this_year(found: re.Match[str], today: str) -> Period:
+    year = _needed(today, found[0])[:4]
+    return Period(year, year)
+
+
 def _until(found: re.Match[str], today: str) -> Period:
     return Period("", _at(found["a"], today))
 
@@ -161,8 +180,9 @@ def _span(found: re.Match[str], today: str) -> Period:
 def _months(found: re.Match[str], today: str) -> Period:
     """2023年1—8月, 上半年, 前三季度: months of one year, the document's if none is named."""
     year = _at(found["a"], today)[:4] if found["a"] else _needed(today, found[0])[:4]
-    if found["m"]:
-        first, last = int(found["m"]), int(found["n"])
+    named = found.groupdict()
+    if named["m"]:
+        first, last = int(named["m"]), int(named["n"] or named["m"])
     elif found["half"]:
         first, last = (1, 6) if found["half"] == "上" else (7, 12)
     else:
@@ -210,19 +230,27 @@ def _shapes() -> Iterator[tuple[str, str, Callable[[re.Match[str], str], Period]
         _named,
     )
     yield "span", rf"(?:from\s|自|从)?{a}{_DASH}{b}(?:年度?)?(?:期间|间|{_END})", _span
-    yield "since", rf"(?:自|从)?{a}{_END}(?:以来|起|开始|至今)", _since
+    yield "since", rf"(?:自|从)?{a}{_END}(?:{_WHAT}(?:以来|至今)|起|开始)", _since
+    yield "since", rf"(?:自|从)?(?:开馆|建馆|开放|成立|启动|实施|创建){_WHAT}以来", _now
     yield "since", rf"(?:自|从)?(?:since|from)\s{a}", _since
     yield "part", (
         rf"(?P<a>{_POINT})?(?:(?P<m>\d{{1,2}})月?[—–~至到-]+(?P<n>\d{{1,2}})月份?"
         r"|(?P<half>[上下])半年|(?P<whole>前)?第?(?P<quarter>[一二三四1-4])(?:个)?季度)"
     ), _months  # fmt: skip
+    yield (
+        "part",
+        rf"(?P<a>{_YEAR}\s*年|[今去]年)?{_BARE}{_DAYS}?{_DASH}(?:(?P<n>\d{{1,2}})月份?{_DAYS}?|{_DAYS})",
+        _months,
+    )
     yield "until", rf"(?:截至|截止|截止到|截至到|as of|up to)\s*{a}{_END}", _until
-    yield "now", r"截至目前|截止目前|目前|至今|迄今|so far|to date", _now
+    yield "now", r"截至目前|截止目前|目前|至今|迄今|现有|现已|so far|to date", _now
     yield "by", rf"(?:力争)?(?:到|至|by(?: the end of)?)\s?{a}{_END}", _until
     yield "last", rf"(?:最近|过去|近|the (?:last|past)\s){_COUNT}\s?(?:年来|年间|年|years)", _last
     yield "last", rf"{_COUNT}年(?:来|间)", _last
-    yield "last", r"(?P<n>一)年来|(?:全年|(?<![一二两三四五六七八九十\d])年内)", _last
+    yield "last", r"(?P<n>一)年来", _last
+    yield "whole", r"全年|(?<![一二两三四五六七八九十\d])年内", _this_year
     yield "point", rf"(?:at the end of\s|in\s)?{a}{_END}", _point
+    yield "point", rf"{_BARE}(?:份|{_DAYS}|底|末|初|[上中下]旬)?", _month
 
 
 SHAPES = [(kind, re.compile(shape, re.I), read) for kind, shape, read in _shapes()]

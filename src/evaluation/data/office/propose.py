@@ -20,8 +20,17 @@ from evaluation.base.errors import DataError, KepuError, Violation
 from evaluation.data import contract
 from evaluation.data.office import names, periods, quantities, readers
 from evaluation.data.office.matching import Around, Match, Matcher
-from evaluation.data.office.outline import Outline, Paragraph, outline
-from evaluation.data.office.periods import FoundPeriod, Period
+from evaluation.data.office.outline import (
+    CLAUSE,
+    SENTENCE,
+    Outline,
+    Paragraph,
+    bounds,
+    dated,
+    outline,
+    period_of,
+)
+from evaluation.data.office.periods import FoundPeriod
 from evaluation.data.office.quantities import Found, table
 from evaluation.data.package import Dataset
 from evaluation.data.tables import read_files
@@ -31,13 +40,7 @@ COLUMNS = (
     "target_group", "indicator", "score", "other_indicators", "locator", "sentence",
 )  # fmt: skip
 MOST_FIGURES = 3_000  # of one document; no person decides on more
-_SENTENCE = re.compile(r"[。！!？?\n]")
-_CLAUSE = re.compile(r"[，；;：:。！!？?\n]|,(?!\d{3})")
 _PIECE = re.compile(r"[、，；;：:。！!？?\n]|,(?!\d{3})")
-_STOCK = re.compile(r"累计|共有|现有|已有|已建成|已建|拥有|目前")
-_COMPARED = re.compile(r"[较比与同]\s*$")
-_COMING = re.compile(r"即将|将于|拟于|筹备")
-_YEARLY = "_per_year"
 # Domains of indicators on an office's own staff and organisation, which are for no group.
 _INWARD = frozenset(["personnel", "volunteer", "organisation", "norm"])
 
@@ -61,7 +64,7 @@ class Proposal:
     def _among_all(self) -> bool:
         """Whether a rank is one in the nation: 全国 is the last whole named before it."""
         before = self.sentence.partition(self.figure_as_written)[0]
-        wholes = re.findall("全[国省区市州盟县旗]", before)
+        wholes = re.findall("全[国省区市州盟县旗]|[东中西]部|东北|西[北南]|华[北东南中]", before)
         return bool(wholes) and wholes[-1] == "全国"
 
     def record(self) -> dict[str, Any]:
@@ -166,12 +169,12 @@ def _all(whole: Outline, matcher: Matcher) -> Iterator[tuple[Found, Paragraph, P
         )
     before = ""
     for paragraph, here in zip(whole.paragraphs, figures, strict=True):
-        dated = _periods(paragraph.text, whole.date)
+        near = dated(paragraph)
         for which, found in enumerate(here):
             yield (
                 found,
                 paragraph,
-                _proposal(whole, paragraph, here, which, (dated, before), matcher),
+                _proposal(whole, paragraph, here, which, (near, before), matcher),
             )
         before = paragraph.text
 
@@ -184,16 +187,16 @@ def _proposal(
     near: tuple[list[FoundPeriod], str],
     matcher: Matcher,
 ) -> Proposal:
-    dated, before = near
+    periods_, before = near
     found, quantity = figures[which], figures[which].quantity
-    period = _period(whole, paragraph.text, found, dated)
-    wanted = whole.plan and not (period.end and period.end < whole.date[:4])
-    around = Around(_pieces(paragraph, figures, which, before), quantity.unit, wanted)
+    period = period_of(paragraph, found, periods_)
+    wanted = paragraph.scope.plan and not (period.end and period.end < whole.date[:4])
+    around = Around(_pieces(paragraph, figures, which, before, whole.title), quantity.unit, wanted)
     matches = matcher.rank(around)
     line = paragraph.line(found.start)
     place = f"page {paragraph.page}, line {line}" if whole.paged else f"line {line}"
     under = f" ({paragraph.heading})" if paragraph.heading and not paragraph.is_heading else ""
-    start, end = _bounds(paragraph.text, found, _SENTENCE)
+    start, end = bounds(paragraph.text, found, SENTENCE)
     return Proposal(
         found.figure, quantity.value, quantity.unit, quantity.comparator, period.start, period.end,
         _group(paragraph, found, matches, matcher), tuple(matches), place + under,
@@ -215,121 +218,28 @@ def _distinct(found: list[tuple[Found, Paragraph, Proposal]]) -> Iterator[Propos
             yield proposal
 
 
-def _bounds(text: str, found: Found, ends: re.Pattern[str]) -> tuple[int, int]:
-    """Where the sentence or clause a figure is in starts and ends."""
-    starts = [end.end() for end in ends.finditer(text, 0, found.start)]
-    after = ends.search(text, found.end)
-    return (starts[-1] if starts else 0), (after.start() if after else len(text))
-
-
 def _pieces(
-    paragraph: Paragraph, figures: list[Found], which: int, before: str
+    paragraph: Paragraph, figures: list[Found], which: int, before: str, title: str
 ) -> tuple[tuple[str, float], ...]:
     """The words around a figure with their weights: its noun, its clause, its sentence."""
     text, found = paragraph.text, figures[which]
-    start, end = _bounds(text, found, _CLAUSE)
-    first, last = _bounds(text, found, _SENTENCE)
-    left, right = _bounds(text, found, _PIECE)
+    start, end = bounds(text, found, CLAUSE)
+    first, last = bounds(text, found, SENTENCE)
+    left, right = bounds(text, found, _PIECE)
     left = max([left, *(f.end for f in figures[:which] if f.end <= found.start)])
     right = min([right, *(f.start for f in figures[which + 1 :] if f.start >= found.end)])
     behind, ahead = text[left : found.start], text[found.end : right]
     noun = [(ahead, 1.15), (behind, 0.9)] if len(ahead) > 1 else [(behind, 1.15)]
-    earlier = [part for part in _CLAUSE.split(text[first:start]) if part][::-1]
-    later = [part for part in _CLAUSE.split(text[end:last]) if part]
+    earlier = [part for part in CLAUSE.split(text[first:start]) if part][::-1]
+    later = [part for part in CLAUSE.split(text[end:last]) if part]
     figure = re.sub(r"[\d.,，]+", "", found.figure)
     pieces = [(figure, 1.15), *noun, (text[start : found.start], 0.8), (text[found.end : end], 0.8)]
     pieces += [(part, max(0.62 - 0.1 * n, 0.2)) for n, part in enumerate(earlier)]
     pieces += [
         (part, (0.6 if len(ahead) < 2 else 0.35) if not n else 0.15) for n, part in enumerate(later)
     ]
-    previous = _SENTENCE.split(text[:first].rstrip("。！!？?"))[-1] if first else before[-80:]
-    return (*pieces, (previous, 0.25), (paragraph.heading, 0.3))
-
-
-def _periods(text: str, date: str) -> list[FoundPeriod]:
-    """The periods of a paragraph without those in titles of works and in comparisons."""
-    works = [found.span() for found in re.finditer(r"《[^》]*》", text)]
-    return [one for one in periods.find(text, date)
-            if not any(a <= one.start < b for a, b in works)]  # fmt: skip
-
-
-def _period(whole: Outline, text: str, found: Found, dated: list[FoundPeriod]) -> Period:
-    """The period of a figure: said in its sentence, before it if possible; else the document's."""
-    year = whole.date[:4]
-    if found.quantity.unit.endswith(_YEARLY) and not whole.plan:
-        return Period(year, year)
-    first, last = _bounds(text, found, _SENTENCE)
-    compared = [one for one in dated if _COMPARED.search(text[: one.start])]
-    before = [one for one in dated if first <= one.start < found.start and one not in compared]
-    other = [one for one in compared if text[one.end : found.start].strip() in ("", "的")]
-    other = [one for one in other if one.end <= found.start]
-    if other and found.quantity.unit != "percentage_point":
-        return other[0].period  # 比2018年的7.63%提高: the figure of the other year
-    start, _ = _bounds(text, found, _CLAUSE)
-    change = _change(found, start, before, compared, whole)
-    if change and found.quantity.unit == "percentage_point":
-        return change
-    before = [one for one in before if _reaches(text, one, found)]
-    if found.quantity.unit == "ordinal" and _COMING.search(text[first:last]):
-        return Period(year, year)
-    if re.search(r"现有|现已|目前", text[start : found.start]) and not before:
-        return Period("", whole.date)
-    stock = _STOCK.search(text[max(first, found.start - 40) : found.start])
-    if before and not (
-        stock and before[-1].kind in ("since", "point") and _between(text, before[-1], found)
-    ):
-        return _said(before[-1], whole)
-    if after := _named_after(text, found, dated, compared):
-        return after.period
-    if found.word in quantities.structures() and not whole.stated:
-        return Period(year, year)
-    return whole.scope
-
-
-def _reaches(text: str, one: FoundPeriod, found: Found) -> bool:
-    """Whether a period holds in later clauses: that of 获2021年示范项目；培训500人 does not."""
-    if one.kind == "now":  # 目前有科普员1976人；推广良种55项
-        return not re.search("[；;]", text[one.end : found.start])
-    if one.kind != "point" or found.start - one.end <= 1:
-        return True
-    if text[one.end : one.end + 1] == "的":
-        return False  # 从2018年的640人发展到5100余人: of that year is the first figure only
-    lead = _CLAUSE.split(text[: one.start])[-1]
-    return len(lead.strip()) <= 2 or not _CLAUSE.search(text, one.end, found.start)
-
-
-def _between(text: str, period: FoundPeriod, found: Found) -> bool:
-    """Whether a word of stock (累计) in a clause of its own parts a figure from a period."""
-    parts = _CLAUSE.split(text[period.end : found.start])
-    return len(parts) > 2 and any(_STOCK.search(part) for part in parts[1:])
-
-
-def _said(one: FoundPeriod, whole: Outline) -> Period:
-    if one.kind == "by" and whole.date and whole.date[:4] <= one.period.end[:4]:
-        return Period(whole.date[:4], one.period.end)  # a target: from now to then
-    return one.period
-
-
-def _change(
-    found: Found, first: int, before: list[FoundPeriod], compared: list[FoundPeriod], whole: Outline
-) -> Period | None:
-    """From which year to which a rate has changed: 2022年达到10%，较2020年提高了1个百分点."""
-    since = [one for one in compared if first <= one.start < found.start] or before[:-1]
-    if not since:
-        return None
-    end = before[-1].period.end if before else whole.date[:4]
-    start = since[-1].period.start
-    return Period(start, end) if start[:4] <= end[:4] else None
-
-
-def _named_after(
-    text: str, found: Found, dated: list[FoundPeriod], compared: list[FoundPeriod]
-) -> FoundPeriod | None:
-    """A year named after a figure in its own clause: 20个部门举办2023年科普日活动."""
-    ends = _SENTENCE if found.quantity.unit == "ordinal" else _CLAUSE
-    _, last = _bounds(text, found, ends)
-    after = [one for one in dated if found.end <= one.start < last and one not in compared]
-    return next((one for one in after if one.kind in ("point", "span", "named")), None)
+    previous = SENTENCE.split(text[:first].rstrip("。！!？?"))[-1] if first else before[-80:]
+    return (*pieces, (previous, 0.25), (paragraph.heading, 0.3), (title, 0.2))
 
 
 @cache
@@ -342,8 +252,8 @@ def _group(paragraph: Paragraph, found: Found, matches: list[Match], matcher: Ma
     if matches and matcher.domain_of.get(matches[0].indicator) in _INWARD:
         return ""
     text = paragraph.text
-    first, last = _bounds(text, found, _SENTENCE)
-    start, end = _bounds(text, found, _CLAUSE)
+    first, last = bounds(text, found, SENTENCE)
+    start, end = bounds(text, found, CLAUSE)
     near = (text[start:end], text[first:start], text[end:last], text[max(0, first - 200) : first])
     for words in (*near, paragraph.heading):
         if named := [

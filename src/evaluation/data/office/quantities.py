@@ -35,10 +35,14 @@ _SIZE = r"(?:[十百千]?万亿|[十百千]?[万亿]|[百千]|\s(?:thousand|mill
 _DIGIT = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2}
 _CLAUSE = re.compile(r"[，。；;：:！!？?\n]|,(?!\d{3})")
 _PLACE = 30  # characters before and after a figure that may tell its unit
+# Between two figures: the second is of the first one's kind.
+_ALIKE = re.compile(
+    r"^[，,]?[^，。；,;]{0,3}(?:[比较][^，。；,;]{0,12}[增减多少升降]|(?:其中|获奖)[^，。；,;]{0,6}$)"
+)
 _FOREIGN = re.compile(r"[0-9A-Za-z.〔\[#+·:/\-]")  # before a number: it is part of another thing
 # What is called by a number and counts nothing: slogans in quotation marks, titles of works.
 _NAMES = re.compile(
-    r"《[^》\n]{1,80}》|[“「\"][^”」\"\n]{1,24}[”」\"]|〔\d{4}〕\d+号|\d{4}年\d*月?"
+    r"《[^》\n]{1,80}》|[“「\"][^”」\"\n]{1,24}[”」\"]|〔\d{4}〕\d+号|共印\d+份|(?:浏览|阅读|点击|访问)(?:次数|量|数)?[:：]\s?[\d,]+次?(?![\s万亿\d])|\d{4}年\d*月?"
 )
 
 
@@ -134,11 +138,12 @@ def _plain() -> re.Pattern[str]:
     """A number with all that may stand around it; the unit may be missing."""
     words = _words()
     return re.compile(
-        rf"(?:(?P<pre>{_any(list(_qualifiers('before')))})\s{{0,2}})?"
+        rf"(?:(?<![线网附临])(?P<pre>{_any(list(_qualifiers('before')))})\s{{0,2}})?"
         + _numeral(1)
         + rf"(?:\s{{0,2}}(?P<word1>{words})?\s{{0,2}}(?:[—–~-]{{1,3}}|至|到)\s{{0,2}}"
         + rf"{_numeral(2)})?"
-        + rf"\s?(?P<word>{words})?(?P<late>{_any(list(_qualifiers('inside')))})?\s?"
+        + rf"\s?(?:(?P<word>{words})(?:[（(](?:{words}|[、/])+[）)])?)?"
+        + rf"(?P<late>{_any(list(_qualifiers('inside')))})?\s?"
         + rf"(?P<post>{_any(list(_qualifiers('after')))})?",
         re.I,
     )
@@ -453,16 +458,25 @@ def _find_shaped(text: str) -> Iterator[Found]:
 
 
 def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Iterator[Found]:
+    last: tuple[int, Measure] | None = None
     for found in _plain().finditer(text):
         begin = found.start("num1")
         if not found["num1"] or any(start <= begin < end for start, end in names):
             continue
         lead = text[max(0, found.start() - 1) : found.start()]
-        if lead and (lead in "第每" or _FOREIGN.match(lead)) and found.start() == begin:
+        per = lead == "每" and "." not in found["num1"]  # 每百万人 is none, 每82.6万人 is one
+        if lead and (lead == "第" or per or _FOREIGN.match(lead)) and found.start() == begin:
             continue
         row = _unit_of(found, text, "durations" if durations else "find")
         if row is None and not (row := _told_before(found, text)):
             continue
+        if (
+            last
+            and row.word == last[1].word
+            and _alike(found, text[last[0] : found.start()], last[1])
+        ):
+            row = last[1]
+        last = (found.end(), row)
         try:
             quantity = _of_plain(found, row)
         except QuantityError:
@@ -470,6 +484,12 @@ def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Ite
         if quantity.comparator == "=" and (bound := _bound(_around(found, text)[0])):
             quantity = replace(quantity, comparator=bound)
         yield Found(*_span(found), found[0].strip(), quantity, row.word)
+
+
+def _alike(found: re.Match[str], between: str, earlier: Measure) -> bool:
+    """Whether a figure is of an earlier one's kind: 每万人14.6人，比上年增加0.4人."""
+    per_head = earlier.unit == "yuan_per_person" and "。" not in between and not found["size1"]
+    return bool(_ALIKE.search(between)) or per_head
 
 
 def _bound(before: str) -> str:
@@ -483,8 +503,8 @@ def _told_before(found: re.Match[str], text: str) -> Measure | None:
     """The unit of a number of many that has no measure word: 常住人口30万以上, 人次达996.69万."""
     if found["word"] or found["word1"] or not (found["size1"] or found["more1"]):
         return None
-    before = _around(found, text)[0][-8:]
-    return next((row for row in measures()[""] if row.holds(before, "")), None)
+    before, after = _around(found, text)
+    return next((row for row in measures()[""] if row.holds(before[-8:], after)), None)
 
 
 def _span(found: re.Match[str]) -> tuple[int, int]:
