@@ -9,9 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import xlsxwriter
+from typer.testing import CliRunner
 
 from evaluation import data
 from evaluation.base.errors import KepuError
+from evaluation.batch.cli import app
 from evaluation.data import contract
 from evaluation.data.office import cells, create, importing, regions, vocabulary
 from office_samples import HEADS, YEARS, filled, leagues, panel, plan, save
@@ -175,6 +177,37 @@ def test_cells_that_are_no_figures_are_refused(header, cell, rule, empty, tmp_pa
     assert preview.figures == []
     [refused] = preview.refused
     assert rule in str(refused) and str(refused).startswith("a.csv, row 2, column C"), str(refused)
+
+
+def test_empty_cells_below_a_region_are_that_region_and_the_preview_says_so(empty, tmp_path):
+    lines = ["盟市,年份,志愿者", "包头市,2018,5", ",2020,6", ",2022,7", "乌海市,2018,8", ",2020,9"]
+    preview = take(csv_file(tmp_path, *lines), empty)
+    assert preview.refused == []
+    found = [(f.raw.region, f.raw.period.end, f.value.value) for f in preview.figures]
+    assert found == [
+        ("150200", "2018", "5"), ("150200", "2020", "6"), ("150200", "2022", "7"),
+        ("150300", "2018", "8"), ("150300", "2020", "9"),
+    ]  # fmt: skip
+    told = CliRunner().invoke(
+        app, ["import", str(tmp_path / "a.csv"), "--into", str(empty), "--preview"]
+    )
+    assert "2 empty cells below 包头市 → 包头市" in told.stdout
+    assert "1 empty cells below 乌海市 → 乌海市" in told.stdout
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["盟市,年份,志愿者", "包头市,2018,5", ",2018,6"],  # the same year again
+        ["盟市,年份,志愿者", "包头市,2018,5", ",,", ",2020,6"],  # behind an empty row
+        ["盟市,年份,志愿者", "合计,2018,5", ",2020,6", "包头市,2018,5"],  # below a total
+        ["盟市,2018年志愿者,2020年志愿者", "包头市,5,7", ",6,8"],  # no years of their own
+    ],
+)
+def test_an_empty_cell_that_may_be_any_region_is_refused(lines, empty, tmp_path):
+    preview = take(csv_file(tmp_path, *lines), empty)
+    assert not any(figure.value.value == "6" for figure in preview.figures)
+    assert any("the row names no region" in str(each) for each in preview.refused)
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,16 @@ import pytest
 import typst
 from typer.testing import CliRunner
 
+from evaluation import data
 from evaluation.base.errors import KepuError
 from evaluation.batch.cli import app
-from evaluation.data.office import names, propose, readers
+from evaluation.data import contract
+from evaluation.data.office import cells, create, importing, names, propose, readers
 from evaluation.data.office.matching import Matcher
 from evaluation.data.office.outline import outline
 from evaluation.data.office.propose import proposals
 from evaluation.report.pdf import fonts
+from office_samples import plan
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
@@ -319,3 +322,88 @@ def test_a_spoilt_file_is_read_or_refused(tmp_path, name, matcher):
             propose.of_text(readers.text_of(path), matcher)
         except KepuError as error:
             assert name in str(error)
+
+
+# ------------------------------------------------------------------------------------------
+# What was accepted enters a package.
+
+
+def marked(folder: Path, *changes: dict[str, str], text: str = TEXT) -> Path:
+    """The table of a document's figures, with cells of its first rows written over."""
+    (folder / "report.txt").write_text(text, "utf-8")
+    table = proposals(folder / "report.txt", DATA).table("包头市").astype(str)
+    for row, change in enumerate(changes):
+        for column, cell in change.items():
+            table.loc[row, column] = cell
+    table.to_csv(folder / "proposed.csv", index=False, encoding="utf-8-sig")
+    return folder / "proposed.csv"
+
+
+def imported(table: Path) -> importing.Preview:
+    package = create.create(table.parent / "data", plan())
+    return importing.prepare([cells.read(table)], package, importing.Options(date="2026-01-01"))
+
+
+def test_accepted_figures_enter_a_package_with_their_document_and_place(tmp_path):
+    take = {"decision": "accept"}
+    people = {**take, "indicator": "st_volunteers", "unit": "person"}
+    table = marked(tmp_path, take, {"decision": "refuse"}, {}, people)
+    preview = imported(table)
+    assert preview.refused == [] and preview.asked == []
+    assert preview.reads[0].passed == ["2 rows are neither accepted nor refused"]
+    importing.apply(preview)
+    assert contract.check(preview.folder) == []
+    dataset = data.load(preview.folder)
+    rate, volunteers = dataset.facts.to_dict("records")
+    assert (rate["value"], rate["kind"], rate["period_end"]) == (11.35, "survey", "2022")
+    assert (rate["locator"], rate["figure_as_written"]) == (
+        "line 3 (某市科协2022年工作总结)",
+        "11.35%",
+    )
+    assert (volunteers["value"], volunteers["comparator"]) == (18000, ">")
+    source = dataset.sources.set_index("source_id").loc[rate["source_id"]]
+    assert (source["title"], source["date"]) == ("report.txt", "2026-01-01")
+    again = importing.prepare([cells.read(table)], preview.folder)
+    assert (again.figures, again.same) == ([], 2)
+
+
+def test_a_target_is_proposed_as_a_target(tmp_path):
+    plan_ = (
+        "某市实施方案（2022—2025年）\n\n2022年3月1日\n\n到2025年，公民具备科学素质的比例达到15%。\n"
+    )
+    table = marked(tmp_path, {"decision": "accept"}, text=plan_)
+    [figure] = imported(table).figures
+    assert (figure.kind, figure.raw.period) == ("target", ("2022", "2025"))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"decision": "perhaps"}, "column A2: 'perhaps' is no decision — write accept or refuse"),
+        (
+            {"region": "某市"},
+            "column B2: '某市' is no region that is known — write the key",
+        ),
+        ({"region": ""}, "column B2: the region is empty — write the key or name of the region"),
+        ({"indicator": "幸福感"}, "column J2: '幸福感' is no indicator that is known"),
+        ({"unit": "parsec"}, "column E2: 'parsec' is no unit that is known — write a key"),
+        ({"unit": "person"}, "column D (value): '11.35' is in person, and the indicator is in"),
+        ({"value": "many"}, "column D (value): 'many' is not understood as a quantity"),
+        ({"comparator": "<"}, "column F2: '<' is no comparator that is known"),
+        ({"period_start": "", "period_end": ""}, "column H2: the period_end is empty"),
+        ({"period_end": "last year"}, "column D (value): period_end: "),
+        ({"kind": "rumour"}, "column D (value): kind: "),
+        ({"locator": ""}, "column N2: the locator is empty — write it"),
+    ],
+)
+def test_an_accepted_row_that_cannot_be_taken_is_refused_with_its_place(change, told, tmp_path):
+    preview = imported(marked(tmp_path, {"decision": "accept"} | change))
+    assert preview.figures == [] and not preview.certain
+    assert any(str(each).startswith(f"proposed.csv, row 2, {told}") for each in preview.refused)
+
+
+def test_a_marked_table_without_a_column_it_needs_is_refused(tmp_path):
+    table = marked(tmp_path, {"decision": "accept"})
+    table.write_text(table.read_text("utf-8-sig").replace(",period_end,", ",until,", 1), "utf-8")
+    [refused] = imported(table).refused
+    assert "the column period_end is missing — add the column" in str(refused)

@@ -232,6 +232,8 @@ def _lines(found: Any) -> Any:
         yield f"{place}: {len(read.raws):,} figures"
         for (_, text), means in read.matched.items():
             yield f"  {text} → {means}"
+        for name, empty in read.below.items():
+            yield f"  {empty} empty cells below {name} → {name}"
         for (kind, text), like in read.asked.items():
             yield f"  {text} → ? {kind}{f' (like {chr(44).join(like)})' if like else ''}"
         yield from _some([f"  left out: {line}" for line in read.passed])

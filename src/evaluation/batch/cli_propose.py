@@ -15,6 +15,7 @@ DOCUMENT = Annotated[Path, typer.Argument(help="A txt, md, docx, pdf or html fil
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 DATE = Annotated[str, typer.Option(help="Date of the document, YYYY-MM.  [default: looked for]")]
+REGION = Annotated[str, typer.Option(help="Region the figures are of: fills a column of FILE.")]
 OUT = Annotated[Path | None, typer.Option(help="New CSV file to mark accept or refuse in.")]
 
 
@@ -24,7 +25,12 @@ def register(app: typer.Typer) -> None:
 
 
 def propose(
-    document: DOCUMENT, json_: JSON = False, data: DATA = None, date: DATE = "", out: OUT = None
+    document: DOCUMENT,
+    json_: JSON = False,
+    data: DATA = None,
+    date: DATE = "",
+    out: OUT = None,
+    region: REGION = "",
 ) -> None:
     """Propose the figures of a document: value, unit, period, likely indicators, place."""
     from evaluation.batch.plan import find_root
@@ -35,7 +41,7 @@ def propose(
     folder = find_root() / "data" if data is None else data
     found = proposing.proposals(document, folder, date)
     if out is not None:
-        _write(out, BOM + found.csv())
+        _write(out, BOM + found.csv(region))
     if json_:
         typer.echo(json.dumps(found.records(), ensure_ascii=False, indent=1, allow_nan=False))
     elif out is not None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from evaluation.base.errors import DataError, KepuError, shown
 from evaluation.data import contract, package, plausible
-from evaluation.data.office import cells, layout, mapping, values, vocabulary, write
+from evaluation.data.office import cells, layout, mapping, propose, values, vocabulary, write
 from evaluation.data.office.layout import Meaning, Raw, Read
 from evaluation.data.tables import (
     MAPPING,
@@ -79,6 +79,11 @@ class Incoming:
     status: str = NEW
     fact_id: str = ""
     before: str = ""
+
+    @property
+    def title(self) -> str:
+        """Title of its source: the file, or the document whose figures the file lists."""
+        return self.raw.told.document if self.raw.told else self.file
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -148,7 +153,8 @@ def prepare(books: Sequence[cells.Book], folder: Path, options: Options | None =
     units = _unit_of(before)
     for book in books:
         for sheet in book.sheets:
-            read = layout.read(sheet, meaning)
+            reader = propose.accepted if propose.is_decided(sheet) else layout.read
+            read = reader(sheet, meaning)
             preview.reads.append(read)
             _figures(book, read, meaning, stated, units, preview)
         if book.hidden:
@@ -235,7 +241,8 @@ def _figures(book: cells.Book, read: Read, meaning: Meaning, stated, units, prev
             preview.refused.append(_refusal(sheet, raw, fault.rule, fault.remedy))
             continue
         kind = "survey" if raw.indicator == package.RATE else "statistic"
-        preview.figures.append(Incoming(book.name, source, sheet.name, raw, value, target, kind))
+        own, kind = (raw.told.source, raw.told.kind) if raw.told else (source, kind)
+        preview.figures.append(Incoming(book.name, own, sheet.name, raw, value, target, kind))
 
 
 def _unit_of(before: contract.Package) -> dict[str, str]:
@@ -322,7 +329,7 @@ def _compare(preview: Preview, before: contract.Package) -> None:
             preview.same += 1
         elif not found:
             kept.append(figure)
-        elif len(found) == 1 and titles.get(found[0]["source_id"]) == write.guarded(figure.file):
+        elif len(found) == 1 and titles.get(found[0]["source_id"]) == write.guarded(figure.title):
             fact = found[0]
             kept.append(
                 replace(figure, status=CHANGED, fact_id=fact["fact_id"], before=fact["value"])
@@ -395,15 +402,14 @@ def _implausible(
 def _merged(preview: Preview, before: contract.Package, books, options: Options):
     """Tables that change, and the identity of each new or changed fact by its id."""
     tables = before.tables
-    facts, ids = _facts(preview, tables["facts"], {b.name: b for b in books})
-    used = {figure.source for figure in preview.figures}
+    by_name = {book.name: book for book in books}
+    facts, ids = _facts(preview, tables["facts"], by_name)
     new = {name: [] for name in ("sources", "indicators", "units", "covariates")}
     known = set(tables["sources"]["source_id"])
-    for book in books:
-        source = book.source_id
-        if source in used and source not in known:
-            known.add(source)
-            new["sources"].append(_source(book, source, options))
+    for figure in preview.figures:
+        if figure.source not in known:
+            known.add(figure.source)
+            new["sources"].append(_source(by_name[figure.file], figure, options))
     measured = set(facts["indicator"])
     standard = _standard()
     for key in sorted(measured - set(tables["indicators"]["indicator"])):
@@ -428,11 +434,13 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
     return {**merged, "facts": facts}, ids
 
 
-def _source(book: cells.Book, source: str, options: Options) -> dict[str, str]:
+def _source(book: cells.Book, figure: Incoming, options: Options) -> dict[str, str]:
+    listed = f"figures accepted in {book.name}; its " if figure.raw.told else ""
     return {
-        "source_id": source, "title": write.guarded(book.name), "date": options.date,
+        "source_id": figure.source, "title": write.guarded(figure.title), "date": options.date,
         "publisher": options.organisation, "grade": options.grade,
-        "note": f"SHA-256 {book.sha256}",
+        "note": f"{listed}SHA-256 {book.sha256}",
+        "file": figure.title if figure.raw.told else "",
     }  # fmt: skip
 
 
@@ -473,12 +481,14 @@ def _fact(figure: Incoming, preview: Preview) -> dict[str, str]:
     raw = figure.raw
     sheet = f"sheet {figure.sheet}, " if figure.sheet else ""
     cell = cells.place(cells.Sheet("", "", []), raw.row, raw.column)
+    locator = raw.told.locator if raw.told else f"{sheet}{cell}"
+    written = raw.told.written if raw.told else figure.value.as_written
     return {
         "region_code": raw.region, "period_start": raw.period.start, "period_end": raw.period.end,
         "indicator": raw.indicator, "series": raw.indicator, "group": "",
         "value": figure.value.value, "unit": figure.unit, "kind": figure.kind,
         "comparator": figure.value.comparator, "source_id": figure.source,
-        "locator": f"{sheet}{cell}", "figure_as_written": write.guarded(figure.value.as_written),
+        "locator": write.guarded(locator), "figure_as_written": write.guarded(written),
         "corroborated": "1", "note": write.guarded(raw.note), "caveats": "",
     }  # fmt: skip
 

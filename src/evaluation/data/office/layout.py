@@ -40,6 +40,17 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a table of a document's figures says of one beside its value."""
+
+    kind: str
+    written: str
+    locator: str
+    source: str
+    document: str
+
+
+@dataclass(frozen=True)
 class Raw:
     """One cell with a figure, and what row, column and title say of it."""
 
@@ -52,6 +63,7 @@ class Raw:
     unit: Unit | None
     header: str
     note: str = ""
+    told: Told | None = None
 
 
 @dataclass
@@ -60,7 +72,8 @@ class Read:
 
     ``asked``: names nobody knows, as (kind, text), with suggestions; ``refused``: cells or rows,
     with the rule and the remedy; ``passed``: what holds no figure of a region, as sentences;
-    ``matched``: names that were understood, as (kind, text) with their meaning.
+    ``matched``: names that were understood, as (kind, text) with their meaning; ``below``: how many
+    empty cells below the name of a region were read as that region.
     """
 
     sheet: Sheet
@@ -69,6 +82,7 @@ class Read:
     matched: dict[tuple[str, str], str] = field(default_factory=dict)
     refused: list[tuple[int, int, str, str, str]] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
+    below: dict[str, int] = field(default_factory=dict)
 
 
 class Meaning:
@@ -123,6 +137,8 @@ def read(sheet: Sheet, meaning: Meaning) -> Read:
         # Where columns name what they hold, the title does not speak for one that does not.
         context = replace(context, indicator="")
     _tell(columns, found, meaning)
+    if keys:
+        _fill_down(grid, start, keys[0], columns, found, meaning)
     covered = _covered(sheet, start)
     for number in range(start, len(grid)):
         _row(number, grid[number], columns, context, covered, meaning, found)
@@ -367,6 +383,24 @@ def _tell(columns: list[Column], found: Read, meaning: Meaning) -> None:
 
 # ------------------------------------------------------------------------------------------
 # The rows.
+
+
+def _fill_down(grid, start: int, key: int, columns, found: Read, meaning: Meaning) -> None:
+    """Write a region into the empty cells below it, where each row has a year of its own.
+
+    Without such a year, or behind an empty row, an empty cell may stand for anything and stays.
+    """
+    year = next((column.number for column in columns if column.role == "year"), None)
+    values = [column.number for column in columns if column.role == "value"]
+    above, seen = "", set()
+    for cells in grid[start:]:
+        period = vocabulary.period(cells[year]) if year is not None else None
+        if cells[key] or not any(cells[column] for column in values):
+            above, seen = cells[key] if meaning.find("region", cells[key]) else "", {period}
+        elif above and period and period not in seen:
+            cells[key] = above
+            seen.add(period)
+            found.below[above] = found.below.get(above, 0) + 1
 
 
 def _row(number, cells, columns, context, covered, meaning: Meaning, found: Read) -> None:

@@ -26,6 +26,7 @@ _LEVELS = (
 )
 _NUMBERED = re.compile(rf"\s*(?:{'|'.join(_LEVELS)})")
 _LONGEST_HEADING, _LONGEST_TITLE = 40, 90
+_LEAD_IN = 6  # characters before a period that still opens its sentence: 据统计，今年上半年
 _LONGEST_LINE = 4_000  # a longer one is cut: its figures are placed by their sentences
 _OPENING = 250  # characters after the title that may say what years a text is about
 _WRAPPED = 18  # characters of a line that a page may have broken in the middle of a sentence
@@ -63,11 +64,11 @@ _STOCKED = frozenset(
     ["count", "school", "team", "person", "vehicle", "set", "level", "piece", "sqm"]
 )
 _FLOW = re.compile(
-    "[，,；;][^，,；;]*(?:新增|新建|新认定|开展|举办|(?<!服务)组织(?!\d)|培训|接待|投入|争取|发放|推广|推送|完成|获)"
-    "|[；;][^；;]*建成"
+    r"[，,；;][^，,；;]*(?:新增|新建|新认定|开展|举办|(?<!服务)组织(?!\d)|培训|接待|投入|争取|发放|推广)"
+    r"|[，,；;][^，,；;]*(?:推送|完成|获)|[；;][^；;]*建成"
 )
 _CHANGED = re.compile(
-    "(?:增长|增加|提高|提升|上升|扩大|下降|减少|降低|缩小|前移|多出)(?!到|至)|[增降]幅|增速"
+    "(?:增长|增加|提高|提升|上升|扩大|下降|减少|降低|缩小|前移|多出|净增|净减)(?!到|至)|[增降]幅|增速"
 )
 _YEAR_BEFORE = re.compile("同比")
 _FROM = re.compile(r"[由从]$")
@@ -284,7 +285,7 @@ def _reaches(text: str, one: FoundPeriod, found: Found) -> bool:
         return True
     if between.startswith("的") or "每年" in between:
         return False  # 从2018年的640人发展到5100余人: of that year is the first figure only
-    opens = len(SENTENCE.split(text[: one.start])[-1].strip()) <= 2
+    opens = len(SENTENCE.split(text[: one.start])[-1].strip()) <= _LEAD_IN
     lead = CLAUSE.split(text[: one.start])[-1]
     if re.search("[；;]", between):
         return opens

@@ -160,6 +160,10 @@ def _month(found: re.Match[str], today: str) -> Period:
     return Period(at, at)
 
 
+def _until_month(found: re.Match[str], today: str) -> Period:
+    return Period("", _month(found, today).end)
+
+
 def _this_year(found: re.Match[str], today: str) -> Period:
     year = _needed(today, found[0])[:4]
     return Period(year, year)
@@ -212,7 +216,8 @@ def _plans() -> dict[str, Period]:
 
 
 def _named(found: re.Match[str], today: str) -> Period:
-    return _plans()[found["a"].lower()]
+    plan = _plans()[found["a"].lower()]
+    return Period(plan.end, plan.end) if found[0].endswith("末") else plan
 
 
 _TEN = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -243,6 +248,7 @@ def _shapes() -> Iterator[tuple[str, str, Callable[[re.Match[str], str], Period]
         _months,
     )
     yield "until", rf"(?:截至|截止|截止到|截至到|as of|up to)\s*{a}{_END}", _until
+    yield "until", rf"(?:截至|截止)到?{_BARE}(?:份|{_DAYS}|底|末)?", _until_month
     yield "now", r"截至目前|截止目前|目前|至今|迄今|现有|现已|so far|to date", _now
     yield "by", rf"(?:力争)?(?:到|至|by(?: the end of)?)\s?{a}{_END}", _until
     yield "last", rf"(?:最近|过去|近|the (?:last|past)\s){_COUNT}\s?(?:年来|年间|年|years)", _last

@@ -1,14 +1,16 @@
-"""Candidate figures of a document, for a person to accept or refuse.
+"""Candidate figures of a document, for a person to accept or refuse, and those accepted.
 
 Each is a figure as written with its value, unit, comparator, period, target group, the indicators
-it may be (best first) and its place. Nothing here enters a package: a person decides.
+it may be (best first) and its place. A person decides what enters a package: ``accepted`` reads
+the table that was marked.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -17,8 +19,11 @@ from typing import Any
 import pandas as pd
 
 from evaluation.base.errors import DataError, KepuError, Violation
+from evaluation.base.files import read_bytes
 from evaluation.data import contract
-from evaluation.data.office import names, periods, quantities, readers
+from evaluation.data.office import names, periods, quantities, readers, write
+from evaluation.data.office.cells import Sheet, file_name
+from evaluation.data.office.layout import Meaning, Raw, Read, Told
 from evaluation.data.office.matching import Around, Match, Matcher
 from evaluation.data.office.outline import (
     CLAUSE,
@@ -30,15 +35,22 @@ from evaluation.data.office.outline import (
     outline,
     period_of,
 )
-from evaluation.data.office.periods import FoundPeriod
+from evaluation.data.office.periods import FoundPeriod, Period
 from evaluation.data.office.quantities import Found, table
-from evaluation.data.package import Dataset
+from evaluation.data.office.vocabulary import normal, words
+from evaluation.data.package import RATE, Dataset
 from evaluation.data.tables import read_files
 
 COLUMNS = (
-    "decision", "figure_as_written", "value", "unit", "comparator", "period_start", "period_end",
-    "target_group", "indicator", "score", "other_indicators", "locator", "sentence",
+    "decision", "region", "figure_as_written", "value", "unit", "comparator", "period_start",
+    "period_end", "target_group", "indicator", "score", "other_indicators", "kind", "locator",
+    "sentence", "document", "source_id",
 )  # fmt: skip
+# Columns a marked table is known by; the others of COLUMNS that it needs are asked for.
+KNOWN_BY = frozenset(["decision", "figure_as_written", "value", "indicator", "locator"])
+NEEDED = frozenset(COLUMNS) - {"target_group", "score", "other_indicators", "sentence"}
+TOLD = ("kind", "figure_as_written", "locator", "source_id", "document")  # see layout.Told
+SIGNS = {"=": "", ">": ">", ">=": "≥", "approx": "约"}  # of comparators, before a value
 MOST_FIGURES = 3_000  # of one document; no person decides on more
 _PIECE = re.compile(r"[、，；;：:。！!？?\n]|,(?!\d{3})")
 # Domains of indicators on an office's own staff and organisation, which are for no group.
@@ -91,19 +103,29 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Proposals:
-    """All candidates of one document, in its order; ``date`` as given or found."""
+    """All candidates of one document, in its order; ``date`` as given or found.
+
+    ``source``: id of the document among the sources of a package, by the bytes of its file.
+    """
 
     document: str
     date: str
     found: tuple[Proposal, ...]
+    source: str = ""
 
-    def table(self) -> pd.DataFrame:
-        """One row a candidate, to mark ``accept`` or ``refuse`` in the column ``decision``."""
-        return pd.DataFrame([_row(proposal) for proposal in self.found], columns=list(COLUMNS))
+    def table(self, region: str = "") -> pd.DataFrame:
+        """One row a candidate, to mark ``accept`` or ``refuse`` in the column ``decision``.
 
-    def csv(self) -> str:
+        ``region``: code or name of the one the document is about, for each row.
+        """
+        rows = [
+            ["", region, *_row(each, self.date), self.document, self.source] for each in self.found
+        ]
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def csv(self, region: str = "") -> str:
         """The table as CSV; no cell of it is a formula where a spreadsheet opens it."""
-        return self.table().map(_harmless).to_csv(index=False, lineterminator="\n")
+        return self.table(region).map(_harmless).to_csv(index=False, lineterminator="\n")
 
     def records(self) -> list[dict[str, Any]]:
         """The candidates as JSON objects; see :meth:`Proposal.record`."""
@@ -130,7 +152,9 @@ def proposals(path: Path | str, data: Path | str | Dataset = "data", date: str =
     matcher = data if isinstance(data, Dataset) else _tables(Path(data))
     matcher = Matcher(matcher.indicators, matcher.units)
     path = Path(path)
-    return of_text(readers.text_of(path), matcher, date, path.name)
+    found = of_text(readers.text_of(path), matcher, date, file_name(path))
+    digest = hashlib.sha256(read_bytes(path, readers.LARGEST)).hexdigest()
+    return replace(found, source=f"F{digest[:8]}")
 
 
 def _tables(folder: Path) -> Matcher:
@@ -255,9 +279,9 @@ def _group(paragraph: Paragraph, found: Found, matches: list[Match], matcher: Ma
     first, last = bounds(text, found, SENTENCE)
     start, end = bounds(text, found, CLAUSE)
     near = (text[start:end], text[first:start], text[end:last], text[max(0, first - 200) : first])
-    for words in (*near, paragraph.heading):
+    for part in (*near, paragraph.heading):
         if named := [
-            (m.start(), group) for group, shape in _groups() for m in shape.finditer(words)
+            (m.start(), group) for group, shape in _groups() for m in shape.finditer(part)
         ]:
             return max(named)[1]
     return "all"
@@ -269,19 +293,90 @@ def _ledger_units() -> dict[str, str]:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if re.match(r"[=+@\t\r]|-(?!\d)", cell) and cell != "=" else cell
+    return cell if cell in SIGNS else write.guarded(cell)
 
 
 def _plain(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral() else float(value)
 
 
-def _row(proposal: Proposal) -> list[str]:
+def _row(proposal: Proposal, date: str) -> list[str]:
     best = proposal.indicators[:1]
     others = [f"{match.indicator} {match.score:.2f}" for match in proposal.indicators[1:]]
+    kind = "survey" if best and best[0].indicator == RATE else "statistic"
+    if proposal.period_end[:4] > date[:4]:
+        kind = "target"
     return [
-        "", proposal.figure_as_written, f"{proposal.value:f}", proposal.unit, proposal.comparator,
+        proposal.figure_as_written, f"{proposal.value:f}", proposal.unit, proposal.comparator,
         proposal.period_start, proposal.period_end, proposal.target_group,
         *([best[0].indicator, f"{best[0].score:.2f}"] if best else ["", ""]), "; ".join(others),
-        proposal.locator, proposal.sentence,
+        kind, proposal.locator, proposal.sentence,
     ]  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------
+# What a person accepted.
+
+
+def is_decided(sheet: Sheet) -> bool:
+    """Whether a sheet is a table of candidates, as :meth:`Proposals.csv` writes it."""
+    return bool(sheet.rows) and set(sheet.rows[0]) >= KNOWN_BY
+
+
+def accepted(sheet: Sheet, meaning: Meaning) -> Read:
+    """The figures a person accepted in a table of candidates; rows that name no decision are told.
+
+    A row that was accepted and cannot be taken is refused with its column, rule and remedy.
+    """
+    found, undecided = Read(sheet), 0
+    at = {name: column for column, name in enumerate(sheet.rows[0])}
+    for name in sorted(NEEDED - set(at)):
+        found.refused.append((0, 0, name, f"the column {name} is missing", "add the column"))
+    if found.refused:
+        return found
+    for number, line in enumerate(sheet.rows[1:], 1):
+        cells = [*line, *[""] * (len(at) - len(line))]
+        row = {name: write.unguarded(cells[column]) for name, column in at.items()}
+        if not any(row.values()) or normal(row["decision"]) in words("refuse"):
+            continue
+        undecided += not row["decision"]
+        if normal(row["decision"]) in words("accept"):
+            _accept(number, row, at, meaning, found)
+        elif row["decision"]:
+            rule, remedy = f"'{row['decision']}' is no decision", "write accept or refuse"
+            found.refused.append((number, at["decision"], row["decision"], rule, remedy))
+    if undecided:
+        found.passed.append(f"{undecided} rows are neither accepted nor refused")
+    return found
+
+
+def _accept(
+    number: int, row: dict[str, str], at: dict[str, int], meaning: Meaning, found: Read
+) -> None:
+    """Take one row as a figure, or say which of its cells cannot be understood."""
+    means = {kind: meaning.find(kind, row[kind]) for kind in ("region", "indicator")}
+    faults = {kind: f"write the key or name of the {kind}" for kind, key in means.items()
+              if key in ("", "ignore")}  # fmt: skip
+    faults |= {name: "write it" for name in TOLD if not row[name]}
+    if not meaning.units.knows(row["unit"]):
+        faults["unit"] = "write a key of units.csv, and the value in it"
+    if row["comparator"] not in SIGNS:
+        faults["comparator"] = f"write one of {' '.join(SIGNS)}"
+    if not (row["period_start"] or row["period_end"]):
+        faults["period_end"] = "write the year or month, as 2023 or 2023-09"
+    for column, remedy in faults.items():
+        rule = (
+            f"'{row[column]}' is no {column} that is known"
+            if row[column]
+            else f"the {column} is empty"
+        )
+        found.refused.append((number, at[column], row[column], rule, remedy))
+    if faults:
+        return
+    told = Told(*(row[name] for name in TOLD))
+    period = Period(row["period_start"], row["period_end"])
+    unit = meaning.units.unit(row["unit"], row["unit"])
+    text = SIGNS[row["comparator"]] + row["value"]
+    found.raws.append(
+        Raw(number, at["value"], text, **means, period=period, unit=unit, header="value", told=told)
+    )

@@ -37,7 +37,8 @@ _CLAUSE = re.compile(r"[，。；;：:！!？?\n]|,(?!\d{3})")
 _PLACE = 30  # characters before and after a figure that may tell its unit
 # Between two figures: the second is of the first one's kind.
 _ALIKE = re.compile(
-    r"^[，,]?[^，。；,;]{0,3}(?:[比较][^，。；,;]{0,12}[增减多少升降]|(?:其中|获奖)[^，。；,;]{0,6}$)"
+    r"^[，,]?[^，。；,;]{0,3}[比较][^，。；,;]{0,12}[增减多少升降]"
+    r"|^[^，。；,;]{0,6}[，,]?(?:其中|获奖)[^，。；,;]{0,6}$"
 )
 _FOREIGN = re.compile(r"[0-9A-Za-z.〔\[#+·:/\-]")  # before a number: it is part of another thing
 # What is called by a number and counts nothing: slogans in quotation marks, titles of works.
