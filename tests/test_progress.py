@@ -14,8 +14,7 @@ Z = 1.959963984540054
 
 
 def goal(value: float, year: int) -> pd.Series:
-    row = {"region_code": "x", "year": year, "value": value, "fact_id": "F", "flagged": False}
-    return pd.Series(row)
+    return pd.Series({"region_code": "x", "year": year, "value": value, "fact_id": "F"})
 
 
 def rates(*rows: tuple[int, float, float]) -> pd.DataFrame:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import Check, Result, Spoken, percent, say
-from evaluation.base.text import LANGUAGES, rounded, t
+from evaluation.base.text import rounded, t
 from evaluation.data.package import Dataset
 from evaluation.evidence import checks as robustness
 from evaluation.evidence import error
@@ -22,7 +22,7 @@ from evaluation.models.columns import GAINS, LEVELS, Inference, Roles, equation
 from evaluation.models.panels import Panels, roles
 from evaluation.panel.panel import composite
 from evaluation.panel.survey import normal_quantile
-from evaluation.stats.least_squares import Equation
+from evaluation.stats.least_squares import Equation, excess_variance, least_squares
 
 # What a region's gain would be if it followed the others: leave-one-region-out expectations.
 COLUMNS = ["observed", "expected", "residual", "se", "low", "high"]
@@ -55,18 +55,21 @@ def expected_gains(panel: pd.DataFrame, roles: Roles, level: float = 0.95) -> pd
 
 def _held_out(made: Equation, own: np.ndarray, level: float) -> np.ndarray:
     """Forecast errors of one region from the fit to the others, (rows of the region, 6)."""
-    others, observed = made.subset(~own), made.y[own]
-    seen = others.X.columns[(others.X != 0).any()]
+    others, known, y = made.X[~own], made.variance[~own], made.y[~own]
+    seen = others.columns[(others != 0).any()]
+    observed = made.y[own]
     rows = np.full((len(observed), len(COLUMNS)), np.nan)
     rows[:, 0] = observed
     try:
-        others = replace(others, X=others.X[seen])
-        sigma2, fit = max(0.0, others.excess), others.fit()
+        sigma2 = max(0.0, excess_variance(y, others[seen], known))
+        fit = least_squares(y, others[seen], 1 / (known + sigma2))
     except ModelError:
         # Without this region the others cannot carry the equation: nothing can be expected.
         return rows
     at = made.X.loc[own, seen].to_numpy(dtype=float)
-    spread = np.einsum("ij,jk,ik->i", at, fit.bread, at)
+    # Weights are scaled to mean 1 in the fit; the variance of the coefficients is not.
+    scale = 1 / (1 / (known + sigma2)).mean()
+    spread = np.einsum("ij,jk,ik->i", at, fit.bread, at) * scale
     error = np.sqrt(made.variance[own] + sigma2 + spread)
     fitted = at @ fit.coefficients
     half = normal_quantile(level) * error
@@ -85,7 +88,6 @@ CHECKS: dict[str, Callable[[Estimated], Check]] = {
     "robustness_value": robustness.confounding,
     "measurement_error": error.measurement_error,
     "opening_error": error.opening_error,
-    "variance_factor": error.variance_factor,
     "assumption_sweep": robustness.assumption_sweep,
     "breaks": robustness.breaks,
     "collinearity": robustness.collinearity,
@@ -117,7 +119,7 @@ class Estimate:
     """What one model says of one dose or of the composite, or why it can say nothing.
 
     ``result`` is ``None`` exactly when ``reason`` is not empty. ``p_holm`` adjusts the p-value for
-    all doses and models tried at the same question; ``names`` are the package's of the dose, by
+    the doses tried together with the same model; ``names`` are the package's of the dose, by
     language.
     """
 
@@ -164,7 +166,6 @@ class Headline(Spoken):
     ----------
     parts : doses in the composite of gains. level_parts : in that of levels.
     ladder : one estimate a model, the headline first. checks, grade : of the headline.
-    outcome : what the package calls it, by language.
     expected : annual gains of the panel's rows against what the other regions lead one to
         expect, see :func:`evaluation.evidence.headline.expected_gains`.
     """
@@ -175,7 +176,6 @@ class Headline(Spoken):
     checks: tuple[Check, ...]
     grade: Grade
     expected: pd.DataFrame
-    outcome: Mapping[str, str]
 
     @property
     def result(self) -> Result:
@@ -199,9 +199,8 @@ class Headline(Spoken):
         }
         key = permitted(self.grade, result.verdict, language)
         name = t("composite.name", language)
-        says = t(key, language, dose=name, outcome=self.outcome[language])
         sentence = say(
-            "speak.headline", language, name=name, says=says,
+            "speak.headline", language, name=name, says=t(key, language, dose=name),
             unit=t(f"result.unit.{result.unit}", language), level=percent(result.level), **shown,
         )  # fmt: skip
         return f"{sentence} {self.grade.summary(language)}"
@@ -251,13 +250,11 @@ def headline(
         inference,
         rates=panels.rates[read & panels.rates["variance"].notna()],
         rebuild=rebuilder(dataset, gains),
-        smallest=dataset.assumed("smallest_effect"),
     )
     checks, keys = run_checks(context), ["region_code", "interval", "wave_from", "wave_to"]
     expected = gains[keys].join(expected_gains(gains, context.roles))
     graded = _graded(dataset, context, checks)
-    outcome = {language: dataset.words(language)["outcome"] for language in LANGUAGES}
-    return Headline(parts, level_parts, ladder, checks, graded, expected, outcome)
+    return Headline(parts, level_parts, ladder, checks, graded, expected)
 
 
 def _graded(dataset: Dataset, context: Estimated, checks: tuple[Check, ...]) -> Grade:

@@ -100,5 +100,4 @@ def title(context: Context) -> Title:
     ]
     if context.study.simulated:
         blocks.insert(0, Paragraph(w.t("report.simulated"), "simulated"))
-    text = w.t(f"{frame}.title{kind}", region=context.name)
-    return Title(text, tuple(blocks), w.t("page.keywords").unescape())
+    return Title(w.t(f"{frame}.title{kind}", region=context.name), tuple(blocks))

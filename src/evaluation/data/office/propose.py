@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
@@ -20,7 +20,7 @@ import pandas as pd
 
 from evaluation.base.errors import DataError, KepuError, Violation
 from evaluation.base.files import read_bytes
-from evaluation.data import contract, rules
+from evaluation.data import contract
 from evaluation.data.office import names, periods, quantities, readers, write
 from evaluation.data.office.cells import Sheet, file_name
 from evaluation.data.office.layout import Meaning, Raw, Read, Told
@@ -38,7 +38,7 @@ from evaluation.data.office.outline import (
 from evaluation.data.office.periods import FoundPeriod, Period
 from evaluation.data.office.quantities import Found, table
 from evaluation.data.office.vocabulary import normal, words
-from evaluation.data.package import Dataset
+from evaluation.data.package import RATE, Dataset
 from evaluation.data.tables import read_files
 
 COLUMNS = (
@@ -105,15 +105,13 @@ class Proposal:
 class Proposals:
     """All candidates of one document, in its order; ``date`` as given or found.
 
-    ``source``: id of the document among the sources of a package, by the bytes of its file;
-    ``outcome``: the indicator of the package whose figures come from a survey.
+    ``source``: id of the document among the sources of a package, by the bytes of its file.
     """
 
     document: str
     date: str
     found: tuple[Proposal, ...]
     source: str = ""
-    outcome: str = ""
 
     def table(self, region: str = "") -> pd.DataFrame:
         """One row a candidate, to mark ``accept`` or ``refuse`` in the column ``decision``.
@@ -121,8 +119,7 @@ class Proposals:
         ``region``: code or name of the one the document is about, for each row.
         """
         rows = [
-            ["", region, *_row(each, self.date, self.outcome), self.document, self.source]
-            for each in self.found
+            ["", region, *_row(each, self.date), self.document, self.source] for each in self.found
         ]
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -152,24 +149,23 @@ def proposals(path: Path | str, data: Path | str | Dataset = "data", date: str =
         indicators or units.
     """
     periods.checked(date)
-    tables = vars(data) if isinstance(data, Dataset) else _tables(Path(data))
-    matcher = Matcher(tables["indicators"], tables["units"])
+    matcher = data if isinstance(data, Dataset) else _tables(Path(data))
+    matcher = Matcher(matcher.indicators, matcher.units)
     path = Path(path)
     found = of_text(readers.text_of(path), matcher, date, file_name(path))
     digest = hashlib.sha256(read_bytes(path, readers.LARGEST)).hexdigest()
-    return replace(found, source=f"F{digest[:8]}", outcome=rules.subject_of(tables, "outcome"))
+    return replace(found, source=f"F{digest[:8]}")
 
 
-def _tables(folder: Path) -> Mapping[str, pd.DataFrame]:
+def _tables(folder: Path) -> Matcher:
     """Indicators and units of a package; the rest of it need not be there yet."""
     files = read_files(folder)
     tables = contract.read(files).tables
-    for name, remedy in (("indicators", "describe it in the package"), ("units", "copy it"),
-                         ("subject", "copy it")):  # fmt: skip
+    for name, remedy in (("indicators", "describe it in the package"), ("units", "copy it")):
         if name not in tables:
             rule = "cannot be read, and figures are matched to it"
             raise DataError([Violation(f"{name}.csv", None, "", rule, remedy)])
-    return tables
+    return Matcher(tables["indicators"], tables["units"])
 
 
 def of_text(text: str, matcher: Matcher, date: str = "", document: str = "") -> Proposals:
@@ -304,10 +300,10 @@ def _plain(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral() else float(value)
 
 
-def _row(proposal: Proposal, date: str, outcome: str) -> list[str]:
+def _row(proposal: Proposal, date: str) -> list[str]:
     best = proposal.indicators[:1]
     others = [f"{match.indicator} {match.score:.2f}" for match in proposal.indicators[1:]]
-    kind = "survey" if best and best[0].indicator == outcome else "statistic"
+    kind = "survey" if best and best[0].indicator == RATE else "statistic"
     if proposal.period_end[:4] > date[:4]:
         kind = "target"
     return [
