@@ -14,6 +14,9 @@ WAVES = (2015, 2018, 2020, 2022)
 WORDS = {
     "unit": {"zh": "省份", "en": "province"}, "units": {"zh": "省份", "en": "provinces"},
     "whole": {"zh": "全国", "en": "China"},
+    "share": {"zh": "公民具备科学素质的比例", "en": "share of literate citizens"},
+    "topic": {"zh": "公民科学素质", "en": "scientific literacy"},
+    "programme": {"zh": "科普", "en": "science popularisation"},
 }  # fmt: skip
 # Level of regions.csv -> the one it is listed under, its place among the levels, its names.
 KINDS = {

@@ -25,8 +25,11 @@ OF_GAINS = Roles(
     region="region_code",
     wave="interval",
     variance="annual_variance",
+    spans=("wave_from", "wave_to", "annual_opening_variance"),
 )
-OF_LEVELS = replace(OF_GAINS, outcome="rate", covariates=[], wave="wave", variance="variance")
+OF_LEVELS = replace(
+    OF_GAINS, outcome="rate", covariates=[], wave="wave", variance="variance", spans=()
+)
 
 
 def simulated(seed: int = 0, n: int = 2200):
@@ -124,11 +127,11 @@ def test_each_draw_is_the_fit_of_its_own_panel(both):
     rates, frame = both
     drawn = draws.gains_of(draws.draw_rates(rates, 4, seed=5), rates, frame)
     estimates, _ = draws.refit(GAINS, frame, drawn, OF_GAINS)
-    root = np.sqrt(equation(GAINS, frame, OF_GAINS).weights)[:, None]
+    root = equation(GAINS, frame, OF_GAINS).root
     for i in range(4):
         own = frame.assign(annual=drawn["annual"][i], opening=drawn["opening"][i])
         eqs = equation(GAINS, own, OF_GAINS)
-        b = np.linalg.lstsq(eqs.matrix * root, eqs.y * root[:, 0], rcond=None)[0]
+        b = np.linalg.lstsq(root @ eqs.matrix, root @ eqs.y, rcond=None)[0]
         assert estimates[0, i] == pytest.approx(b[-1], rel=1e-8)
 
 
@@ -138,7 +141,7 @@ def test_draws_spread_by_the_sampling_error_of_the_estimate(both):
     drawn = draws.gains_of(draws.draw_rates(rates, 4000, seed=2), rates, rates)
     estimates, _ = draws.refit(LEVELS, rates, drawn, OF_LEVELS)
     eqs = equation(LEVELS, rates, OF_LEVELS)
-    w = eqs.weights
+    w = 1 / (rates["variance"].to_numpy() + max(0.0, eqs.excess))
     pull = np.linalg.solve((eqs.matrix.T * w) @ eqs.matrix, eqs.matrix.T * w)[-1]
     expected = np.sqrt(pull**2 @ rates["variance"].to_numpy())
     assert estimates[0].std() == pytest.approx(expected, rel=0.05)
@@ -185,7 +188,8 @@ def test_without_error_there_is_nothing_to_correct(both):
 def test_an_error_larger_than_the_scatter_is_not_taken_out_whole(both):
     rates, frame = both
     huge = rates.assign(variance=rates["variance"] * 20)
-    frame = frame.assign(annual_variance=frame["annual_variance"] * 20)
+    grown = ["annual_variance", "annual_opening_variance"]
+    frame = frame.assign(**{name: frame[name] * 20 for name in grown})
     found = corrected(GAINS, frame, huge, OF_GAINS)
     assert 0 <= found.factor < 0.5
     assert np.isfinite([found.estimate, found.se]).all()
@@ -196,7 +200,7 @@ def test_an_error_larger_than_the_scatter_is_not_taken_out_whole(both):
     [
         ({"covariates": []}, "'opening' as a covariate"),
         ({"outcome": "rate"}, "a gain as outcome"),
-        ({"variance": None}, "sampling variance of the gain"),
+        ({"variance": None, "spans": ()}, "sampling variance of the gain"),
     ],
 )
 def test_a_model_the_correction_is_not_for_is_refused(both, changes, message):

@@ -16,16 +16,16 @@ from evaluation.evidence.grade import DENIALS, RULES, Design, Grade, gate, grade
 
 BEST = Design("randomised", 5, True, 31, 31, "published", 0.0, False)
 PASSED = {
-    "placebo": Check("placebo", True, "", {"minimum_detectable": 0.1, "headline": 0.3, "p": 0.5}),
+    "placebo": Check("placebo", True, "", {"minimum_detectable": 0.1, "smallest": 0.3, "p": 0.5}),
     "robustness_value": Check("robustness_value", True, "", {"rv": 0.3, "strongest": 0.1}),
     "leave_one_region_out": Check("leave_one_region_out", True, "", {"changes": 0}),
-    "specification_curve": Check("specification_curve", True, "", {"opposite_share": 0.25}),
+    "specification_curve": Check("specification_curve", True, "", {"departing_share": 0.25}),
 }
 BAD = {
-    "placebo": Check("placebo", None, "", {"minimum_detectable": 0.4, "headline": 0.3, "p": 0.5}),
+    "placebo": Check("placebo", None, "", {"minimum_detectable": 0.4, "smallest": 0.3, "p": 0.5}),
     "robustness_value": Check("robustness_value", False, "", {"rv": 0.05, "strongest": 0.1}),
     "leave_one_region_out": Check("leave_one_region_out", False, "", {"changes": 2}),
-    "specification_curve": Check("specification_curve", False, "", {"opposite_share": 0.26}),
+    "specification_curve": Check("specification_curve", False, "", {"departing_share": 0.26}),
 }
 STEPS = Check("dose_response", True, "", {})
 
@@ -85,8 +85,8 @@ def test_a_cap_does_not_hold_at_its_limit(changes):
     [
         ("placebo", "pre_trend"),
         ("robustness_value", "confounder"),
-        ("leave_one_region_out", "sign_regions"),
-        ("specification_curve", "sign_specifications"),
+        ("leave_one_region_out", "single_region"),
+        ("specification_curve", "specifications"),
     ],
 )
 def test_each_minus_takes_one(bad, name):
@@ -99,12 +99,12 @@ def test_a_change_of_mode_takes_one():
     assert locks(mode_changed=True).locks == 4
 
 
-def test_a_changing_sign_takes_one_however_it_is_found():
+def test_an_unstable_estimate_takes_one_however_it_is_found():
     assert locks(bad=("leave_one_region_out", "specification_curve")).locks == 4
 
 
 def test_an_earlier_trend_that_was_found_takes_one():
-    found = Check("placebo", False, "", {"minimum_detectable": 0.1, "headline": 0.3, "p": 0.01})
+    found = Check("placebo", False, "", {"minimum_detectable": 0.1, "smallest": 0.3, "p": 0.01})
     result = grade(BEST, [found, *list(PASSED.values())[1:]])
     assert moved(result)[1:] == [("minus", "pre_trend_found", 1)]
 
@@ -114,8 +114,8 @@ def test_an_earlier_trend_that_was_found_takes_one():
     [
         ("placebo", "pre_trend_untested"),
         ("robustness_value", "confounder_untested"),
-        ("leave_one_region_out", "sign_untested"),
-        ("specification_curve", "sign_untested"),
+        ("leave_one_region_out", "stability_untested"),
+        ("specification_curve", "stability_untested"),
     ],
 )
 def test_a_check_that_could_not_be_made_is_not_passed(name, key):
@@ -306,7 +306,7 @@ def test_the_permitted_sentence_passes_its_own_gate(least, language):
     assert (keys[0] != keys[1]) == (least > 0)
     assert keys[2] == ("evidence.says.unknown" if least else "evidence.says.description")
     for key in keys:
-        assert gate(t(key, language, dose=""), language, least)
+        assert gate(t(key, language, dose="", outcome=""), language, least)
 
 
 def test_a_sentence_of_the_table_that_says_too_much_is_refused(monkeypatch):

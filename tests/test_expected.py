@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+import statsmodels.formula.api as smf
 
 from evaluation.base.errors import ModelError
 from evaluation.evidence.headline import expected_gains
@@ -83,3 +84,22 @@ def test_a_composite_is_standardised_and_wants_all_its_parts():
     assert index.mean() == pytest.approx(0) and index.std() == pytest.approx(1)
     with pytest.raises(ModelError, match="A composite needs two doses known in 90% of the rows"):
         composite(frame.drop(columns="log2_b").assign(log2_b=np.nan), ["b", "c"])
+
+
+@pytest.mark.parametrize("wave", ["interval", "wave"])
+def test_a_unit_of_the_composite_is_what_the_models_of_its_panel_compare(wave):
+    """Gains: between regions of one interval. Levels: within regions, beyond what all share."""
+    rng = np.random.default_rng(6)
+    region, time = np.repeat(np.arange(20), 4), np.tile(np.arange(4), 20)
+    base = {"region_code": region.astype(str), wave: 2010 + time}
+    own, trend = 3 * rng.normal(size=20)[region], 5.0 * time
+    doses = {f"log2_{name}": own + trend + 0.2 * rng.normal(size=80) for name in "ab"}
+    frame = pd.DataFrame(base | doses)
+    index = composite(frame, ["a", "b"])
+    labels = "C(interval)" if wave == "interval" else "C(wave) + C(region_code)"
+    left = smf.ols(f"index ~ {labels}", frame.assign(index=index)).fit()
+    assert left.mse_resid == pytest.approx(1.0)
+    moved = composite(frame.assign(log2_a=100 - 7 * frame["log2_a"]), ["a", "b"])
+    again = composite(frame.assign(log2_a=100 + 7 * frame["log2_a"]), ["a", "b"])
+    np.testing.assert_allclose(again, index)
+    assert not np.allclose(moved, index)

@@ -156,7 +156,7 @@ SAID = {
     "badge.proxy", "caveat.proxy", "chain.plan", "column.proxy_facts", "effect.limit.proxy",
     "findings.effect.what.proxy", "findings.effect.what.mixed", "findings.next.inputs",
     "findings.next.proxies", "fund.earmarked_provincial", "glossary.league",
-    "glossary.league.text", "glossary.proxy", "inputs.intro", "norms.coverage",
+    "glossary.league.text", "glossary.proxy", "inputs.intro",
     "norms.staff", "norms.staff.unknown", "view.proxies",
     "view.unknown.investment.1", "view.unknown.effect.2", "view.unknown.scenarios.2",
     "word.proxy", "word.proxy.several",

@@ -335,3 +335,114 @@ def test_error_free_rows_among_others_get_no_infinite_weight():
     frame["gain"] = 0.01 * frame["gain"]
     frame.loc[0, "v"] = 0.0
     assert "would get infinite weight" in refusal("gain_regression", frame, GAINS)
+
+
+# Units, shifts and labels must not matter; gains that meet in a survey must.
+TAKING_DOSES = [n for n, entry in models.MODELS.items() if entry.doses and entry.outcome != "event"]
+
+
+@pytest.mark.parametrize("name", TAKING_DOSES)
+def test_a_dose_in_another_unit_or_shifted_gives_the_same_answer_to_eight_digits(name):
+    if models.MODELS[name].outcome == "gain":
+        frame, roles = gain_panel(), GAINS
+    else:
+        frame = level_panel().assign(rate=lambda f: 50 + f["rate"])
+        roles = LEVELS | {"covariates": ["income"], "variance": "v"}
+    other = frame.assign(dose=1e6 + 4000 * frame["dose"])
+    other[roles["covariates"][0]] = 0.002 * frame[roles["covariates"][0]] - 500
+    run = {"draws": 199, "seed": 1}
+    one, two = (models.fit(name, item, **roles, **run) for item in (frame, other))
+    unit = 1 if one.model == "elastic_net" else 4000
+    for part in ("estimate", "se", "low", "high"):
+        assert unit * getattr(two, part) == pytest.approx(getattr(one, part), rel=1e-8), part
+    assert two.p == one.p
+
+
+@pytest.mark.parametrize("name", TAKING_DOSES)
+def test_a_category_that_no_row_has_counts_for_nothing(name):
+    frame, roles = gain_panel(), GAINS
+    if models.MODELS[name].outcome != "gain":
+        frame, roles = level_panel().assign(rate=lambda f: 50 + f["rate"]), LEVELS
+    coded = frame.assign(
+        **{
+            part: pd.Categorical(
+                frame[roles[part]], categories=[*sorted(frame[roles[part]].unique()), extra]
+            )
+            for part, extra in (("region", "zz"), ("wave", 2030 if "rate" in frame else "i9"))
+        }
+    ).drop(columns=[roles["wave"]] if roles["wave"] != "wave" else [])
+    plain = frame.rename(columns={roles["wave"]: "wave"})
+    run = {**roles, "wave": "wave", "draws": 199, "seed": 1}
+    assert models.fit(name, coded, **run) == models.fit(name, plain, **run)
+
+
+def surveyed(seed=0, regions=20, effect=0.5, beyond=0.0):
+    """Gains between surveys of one to four years, every survey's error in both gains it bounds."""
+    rng = np.random.default_rng(seed)
+    waves = np.array([2010, 2014, 2015, 2018, 2020])
+    v = rng.uniform(0.3, 1.0, (regions, 5))
+    error, years = np.sqrt(v) * rng.normal(size=v.shape), np.diff(waves)
+    dose = rng.normal(size=(regions, 1)) + 0.5 * rng.normal(size=(regions, 4))
+    gain = np.diff(error) / years + effect * dose + beyond * rng.normal(size=dose.shape)
+    columns = {
+        "gain": gain, "dose": dose, "v": (v[:, 1:] + v[:, :-1]) / years**2,
+        "v0": v[:, :-1] / years**2, "own": v[:, :-1],
+    }  # fmt: skip
+    frame = pd.DataFrame({name: part.ravel() for name, part in columns.items()})
+    frame["region"] = np.repeat([f"r{i:02d}" for i in range(regions)], 4)
+    frame["opens"], frame["wave"] = np.tile(waves[:-1], regions), np.tile(waves[1:], regions)
+    return frame.sample(frac=0.85, random_state=seed).reset_index(drop=True)
+
+
+SURVEYED = GAINS | {"covariates": [], "wave": "wave", "spans": ("opens", "wave", "v0")}
+
+
+def dense(frame, sigma2):
+    """The covariance written out: -v / (T T') where one gain closes and another opens."""
+    V = np.diag(frame["v"] + sigma2)
+    for i, one in enumerate(frame.itertuples()):
+        for j, two in enumerate(frame.itertuples()):
+            if one.region == two.region and one.wave == two.opens:
+                years = (one.wave - one.opens) * (two.wave - two.opens)
+                V[i, j] = V[j, i] = -two.own / years
+    return V
+
+
+def test_gains_that_share_a_survey_are_fitted_by_dense_generalised_least_squares():
+    frame = surveyed(3, beyond=0.2)
+    result = models.fit("gain_regression", frame, **SURVEYED, **QUICK)
+    X = pd.get_dummies(frame["wave"], dtype=float).assign(dose=frame["dose"])
+    M = np.eye(len(X)) - X.to_numpy() @ np.linalg.pinv(X.to_numpy())
+    rest, V0 = M @ frame["gain"], dense(frame, 0.0)
+    sigma2 = (rest @ rest - np.trace(M @ V0)) / (len(X) - X.shape[1])
+    assert result.details["sigma2_unfloored"] == pytest.approx(sigma2, rel=1e-9)
+    other = sm.GLS(frame["gain"], X, sigma=dense(frame, max(0.0, sigma2))).fit()
+    assert result.estimate == pytest.approx(other.params["dose"], rel=1e-9)
+    robust = other.get_robustcov_results("cluster", groups=pd.factorize(frame["region"])[0])
+    assert result.se == pytest.approx(robust.bse[-1], rel=1e-9)
+    shuffled = frame.sample(frac=1, random_state=1)
+    again = models.fit("gain_regression", shuffled, **SURVEYED, **QUICK)
+    assert again.estimate == pytest.approx(result.estimate, rel=1e-9)
+
+
+def test_the_covariance_narrows_the_estimate_without_bias_and_keeps_its_error_rate():
+    found, rejected = [], []
+    for seed in range(300):
+        frame = surveyed(seed)
+        pair = [SURVEYED, {**SURVEYED, "spans": ()}]
+        fits = [models.fit("gain_regression", frame, **roles, **QUICK) for roles in pair]
+        found.append([fit.estimate - 0.5 for fit in fits])
+        rejected.append(not fits[0].low <= 0.5 <= fits[0].high)
+    found = np.array(found)
+    assert np.abs(found.mean(axis=0)).max() < 3.3 * found.std() / np.sqrt(300)
+    assert found[:, 1].var() / found[:, 0].var() > 1.15
+    assert 0.02 <= np.mean(rejected) <= 0.09
+
+
+def test_spans_name_two_waves_and_a_part_of_the_variance():
+    frame = surveyed()
+    assert "beside 'variance'" in refusal("gain_regression", frame, SURVEYED, spans=("opens",))
+    assert "beside 'variance'" in refusal("gain_regression", frame, SURVEYED, variance=None)
+    assert "Column 'v0' must lie between 0 and 'v'" in refusal(
+        "gain_regression", frame.assign(v0=2 * frame["v"]), SURVEYED
+    )

@@ -47,9 +47,10 @@ def test_a_barred_caveat_keeps_a_fact_out_of_every_selection(dataset, caveat):
         fact(3, caveats=f"{caveat};proxy", kind="statistic", indicator="museum_count"),
     )
     assert observations.usable(rows, SOURCES).empty
-    assert observations.surveyed_rates(rows, SOURCES).empty
-    assert observations.by_year(replace(dataset, facts=rows, sources=SOURCES), "museum_count").empty
-    flagged = observations.surveyed_rates(rows, SOURCES, flagged=True)
+    held = replace(dataset, facts=rows, sources=SOURCES)
+    assert observations.surveyed_rates(held).empty
+    assert observations.by_year(held, "museum_count").empty
+    flagged = observations.surveyed_rates(held, flagged=True)
     assert list(flagged["fact_id"]) == ["F00001", "F00002"]
 
 
@@ -67,7 +68,7 @@ def test_no_barred_fact_of_the_package_comes_out(dataset):
     assert barred.isdisjoint(out["fact_id"])
     for others in out["also_printed_by"]:
         assert barred.isdisjoint(others.split(";"))
-    flagged = observations.surveyed_rates(dataset.facts, dataset.sources, flagged=True)
+    flagged = observations.surveyed_rates(dataset, flagged=True)
     assert set(flagged["fact_id"]) <= barred
     assert {"F00042", "F14918", "F14919", "F15007"} <= set(flagged["fact_id"])
 
@@ -114,34 +115,31 @@ def test_sources_that_confirm_each_other_print_the_same_value(dataset):
 
 
 def test_inner_mongolia_2020_stands_once_with_the_documents_grade(dataset):
-    rates = observations.surveyed_rates(dataset.facts, dataset.sources)
+    rates = observations.surveyed_rates(dataset)
     row = rates[(rates["region_code"] == "150000") & (rates["year"] == 2020)]
     assert row[["value", "source_id", "grade", "also_printed_by"]].to_numpy().tolist() == [
-        [8.73, "IM2021", "A", "F00046"]
+        [8.73, "S018;IM2021", "A", ""]
     ]
 
 
 def test_rates_of_groups_are_not_rates_of_the_region(dataset):
-    rates = observations.surveyed_rates(dataset.facts, dataset.sources)
+    rates = observations.surveyed_rates(dataset)
     assert (rates["group"] == "").all()
     assert not rates.duplicated(["region_code", "year", "series"]).any()
 
 
-def targets_of(dataset) -> pd.DataFrame:
-    return observations.targets(dataset.facts, dataset.sources, dataset.contradictions)
-
-
 def test_a_raised_target_replaces_the_first(dataset):
-    out = targets_of(dataset)
+    out = observations.targets(dataset)
     anhui = out[(out["region_code"] == "340000") & (out["year"] == 2025)]
     assert anhui[["value", "fact_id"]].to_numpy().tolist() == [[16.0, "F00084"]]
     raised = dataset.contradictions["kind"] == "target_raised"
-    without = observations.targets(dataset.facts, dataset.sources, dataset.contradictions[~raised])
+    unraised = replace(dataset, contradictions=dataset.contradictions[~raised])
+    without = observations.targets(unraised)
     assert "F00084" not in set(without["fact_id"]), "the contradictions table decides"
 
 
 def test_each_region_has_one_target_a_year(dataset):
-    out = targets_of(dataset)
+    out = observations.targets(dataset)
     assert not out.duplicated(["region_code", "year"]).any()
     facts = dataset.facts
     known = facts[(facts["kind"] == "target") & (facts["indicator"] == "science_literacy_rate")]
@@ -175,7 +173,7 @@ def test_by_year_takes_statistics_of_the_whole_region_with_a_year(dataset):
 def test_selections_leave_the_facts_as_they_were(dataset):
     before = dataset.facts.copy()
     observations.usable(dataset.facts, dataset.sources)
-    targets_of(dataset)
+    observations.targets(dataset)
     observations.by_year(dataset, "gdp_per_capita")
-    observations.surveyed_rates(dataset.facts, dataset.sources, flagged=True)
+    observations.surveyed_rates(dataset, flagged=True)
     pd.testing.assert_frame_equal(dataset.facts, before)

@@ -137,7 +137,7 @@ def test_gain_of_2020_to_2022_adds_the_variances(gains):
     assert row["annual_variance"] == pytest.approx(total / 4)
     half = Z * math.sqrt(total)
     assert (row["low"], row["high"]) == pytest.approx((1.31 - half, 1.31 + half))
-    assert (row["fact_from"], row["fact_to"]) == ("F14623", "F14564")
+    assert (row["fact_from"], row["fact_to"]) == ("F00046", "F14564")
     assert row["opening"] == 8.73
 
 

@@ -8,6 +8,10 @@ import pytest
 
 from evaluation.panel.panel import per_capita
 from evaluation.panel.survey import growth, latest_common_year, nearest, percentile, profile_of
+from evaluation.report import open_report
+from evaluation.report.level import position_blocks
+
+ONE = pd.Series("band", index=list("abcd"))
 
 
 def test_nearest_by_standardised_distance():
@@ -16,27 +20,67 @@ def test_nearest_by_standardised_distance():
         {"income": [1000.0, 1100.0, 3000.0, 1000.0], "share": [1.0, 1.1, 1.0, 9.0]},
         index=["a", "b", "c", "d"],
     )
-    assert nearest(profile, "a", 3) == ["b", "d", "c"]
-    assert nearest(profile, "a", 1) == ["b"]
+    assert list(nearest(profile, "a", ONE, 9.0, 3).index) == ["b", "d", "c"]
+    assert list(nearest(profile, "a", ONE, 9.0, 1).index) == ["b"]
     rescaled = profile.assign(income=profile["income"] * 1e6 + 5)
-    assert nearest(rescaled, "a", 3) == ["b", "d", "c"]
+    assert list(nearest(rescaled, "a", ONE, 9.0, 3).index) == ["b", "d", "c"]
+
+
+def test_peers_are_of_the_own_band_and_none_where_none_is_near():
+    profile = pd.DataFrame({"x": [0.0, 0.1, 1.0, 2.0, 9.0]}, index=list("abcde"))
+    bands = pd.Series(["west", "east", "west", "west", "east"], index=list("abcde"))
+    spread = profile["x"].std(ddof=0)
+    found = nearest(profile, "a", bands, 2.5 / spread)
+    assert found.to_dict() == pytest.approx({"c": 1 / spread, "d": 2 / spread})
+    assert list(nearest(profile, "a", bands, 0.5 / spread).index) == ["b"]  # no own one is near
+    assert nearest(profile, "e", bands, 1.0 / spread).empty
 
 
 def test_nearest_agrees_with_a_second_computation(study):
     conditions = list(study.dataset.conditions.index)
     profile = profile_of(study.provinces, conditions).dropna()
     assert conditions == ["log2_gdp_per_capita", "college_share", "urban_share"]
+    bands = study.dataset.regions.set_index("code")["band"]
     z = (profile - profile.mean()) / np.sqrt(((profile - profile.mean()) ** 2).mean())
-    distance = {code: np.linalg.norm(z.loc[code] - z.loc["150000"]) for code in z.index}
-    del distance["150000"]
-    assert nearest(profile, "150000") == sorted(distance, key=distance.get)[:5]
+    distance = {code: np.linalg.norm(z.loc[code] - z.loc["150000"]) / 3**0.5 for code in z.index}
+    near = {c: d for c, d in distance.items() if c != "150000" and d <= 1 and bands[c] == "west"}
+    found = nearest(profile, "150000", bands, 1.0)
+    assert list(found.index) == sorted(near, key=near.get)[:5]
+    assert found.to_dict() == pytest.approx({code: near[code] for code in found.index})
 
 
 def test_a_region_without_a_profile_has_no_peers_and_is_nobodys_peer():
     profile = pd.DataFrame({"x": [1.0, 2.0, np.nan], "y": [1.0, 2.0, 3.0]}, index=list("abc"))
-    assert nearest(profile, "c") == []
-    assert nearest(profile, "missing") == []
-    assert nearest(profile, "a") == ["b"]
+    assert nearest(profile, "c", ONE, 9.0).empty
+    assert nearest(profile, "missing", ONE, 9.0).empty
+    assert list(nearest(profile, "a", ONE, 9.0).index) == ["b"]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_report_names_a_peer_that_is_far_or_passes_over_its_own_band(study, language):
+    data = study.dataset
+    bands, profile = (
+        data.regions.set_index("code")["band"],
+        profile_of(study.provinces, data.conditions.index),
+    )
+    z = (profile - profile.dropna().mean()) / profile.dropna().std(ddof=0)
+    alone = []
+    for code in data.model_regions:
+        page = open_report(study, code, language, date="2026-03-01")
+        own = page.rates_of(code)
+        text = " ".join(str(block) for block in position_blocks(page, own)[-3:])
+        named = [
+            key.split(".")[2] for key in page.writer.computed if key.startswith(f"peer.{code}.")
+        ]
+        near = np.sqrt(((z - z.loc[code]) ** 2).mean(axis=1)).drop(code) if code in z.index else []
+        for other in named:
+            assert near[other] <= 1.0 + 1e-9, (code, other)
+        if named and (near[bands.reindex(near.index) == bands[code]] <= 1).any():
+            assert {bands[other] for other in named} == {bands[code]}, code
+        if code in z.index and len(own) and not named:
+            alone.append(code)
+            assert {"zh": "足够接近", "en": "near enough"}[language] in text, code
+    assert "110000" in alone and "150000" not in alone
 
 
 def test_the_profile_is_the_latest_one():

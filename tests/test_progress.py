@@ -14,7 +14,8 @@ Z = 1.959963984540054
 
 
 def goal(value: float, year: int) -> pd.Series:
-    return pd.Series({"region_code": "x", "year": year, "value": value, "fact_id": "F"})
+    row = {"region_code": "x", "year": year, "value": value, "fact_id": "F", "flagged": False}
+    return pd.Series(row)
 
 
 def rates(*rows: tuple[int, float, float]) -> pd.DataFrame:

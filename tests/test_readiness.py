@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from evaluation.data.package import SAMPLE, load
-from evaluation.data.rules import RATE
 from evaluation.models.readiness import readiness
 from evaluation.study import build
 
@@ -49,7 +48,7 @@ def test_gaps_say_what_filling_them_allows(leagues):
     assert any(gap.startswith("targets (") for gap in readiness(leagues).gaps)
     gaps = readiness(without(leagues, indicator=SAMPLE)).gaps
     assert any(f"the sample size ({SAMPLE}, or an assumption" in gap for gap in gaps)
-    gaps = readiness(without(leagues, indicator=RATE, kind="survey")).gaps
+    gaps = readiness(without(leagues, indicator=leagues.outcome, kind="survey")).gaps
     assert gaps[0].endswith("without them nothing can be compared")
     gaps = readiness(without(leagues, indicator="lecture_count", region_code="150100")).gaps
     assert any(gap.startswith("lecture_count or population_resident for 4 of 48") for gap in gaps)

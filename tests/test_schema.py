@@ -54,7 +54,11 @@ def facts(*rows: dict[str, str]) -> dict[str, pd.DataFrame]:
     table = pd.DataFrame(
         [{**default, "fact_id": f"F0000{i}", **row} for i, row in enumerate(rows)], dtype=str
     )
-    return {"facts": table.set_index(pd.RangeIndex(2, len(rows) + 2))}
+    subject = {"outcome": "science_literacy_rate", "change": "science_literacy_rate_change"}
+    return {
+        "facts": table.set_index(pd.RangeIndex(2, len(rows) + 2)),
+        "subject": pd.DataFrame([subject], index=[2]),
+    }
 
 
 # (fact, column, text) and where the breach must be reported, with words of rule and remedy.

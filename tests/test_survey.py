@@ -129,3 +129,40 @@ def test_ranks_refuse_what_cannot_be_ranked():
         survey.rank_interval([1.0, 2.0], [0.1, np.nan])
     with pytest.raises(KepuError, match="'level' must lie strictly between 0 and 1"):
         survey.rank_interval([1.0, 2.0], [0.1, 0.1], level=95)
+
+
+def test_korn_graubard_is_clopper_pearson_on_the_cut_sample():
+    p, n, deff, free = 0.08, 900, 1.8, 24
+    cut = n / deff * (stats.t.ppf(0.975, n - 1) / stats.t.ppf(0.975, free)) ** 2
+    x = p * cut
+    expected = stats.beta.ppf(0.025, x, cut - x + 1), stats.beta.ppf(0.975, x + 1, cut - x)
+    assert survey.korn_graubard_interval(p, n, deff, free) == pytest.approx(expected)
+    wide, wilson = survey.korn_graubard_interval(p, n, deff, 3), survey.wilson_interval(p, n, deff)
+    assert wide[0] < expected[0] < wilson[1] < expected[1] < wide[1]
+    low, high = survey.korn_graubard_interval(0.0, 50, 1.0, 20)
+    assert low == 0 < high
+    with pytest.raises(KepuError, match="'free' must be at least 1"):
+        survey.korn_graubard_interval(p, n, deff, 0)
+
+
+def test_korn_graubard_stands_where_degrees_of_freedom_are_known_and_wilson_elsewhere():
+    p, n, deff, free = np.array([0.1, 0.1]), np.array([500.0, 500.0]), np.full(2, 2.0), [np.nan, 12]
+    low, high = survey.rate_interval(p, n, deff, np.array(free))
+    wilson = survey.wilson_interval(0.1, 500, 2)
+    own = survey.korn_graubard_interval(0.1, 500, 2, 12)
+    assert (low[0], high[0]) == pytest.approx(wilson)
+    assert (low[1], high[1]) == pytest.approx(own)
+
+
+def test_korn_graubard_covers_where_the_design_has_few_units():
+    """Twelve clusters of forty, a design effect estimated by nobody: it is known here."""
+    rng, inside = np.random.default_rng(4), []
+    truth, clusters, size, icc = 0.08, 12, 40, 0.02
+    a = truth * (1 / icc - 1)
+    deff = 1 + (size - 1) * icc
+    for _ in range(600):
+        share = rng.beta(a, a * (1 - truth) / truth, size=clusters)
+        p = rng.binomial(size, share).sum() / (clusters * size)
+        low, high = survey.korn_graubard_interval(p, clusters * size, deff, clusters - 1)
+        inside.append(low <= truth <= high)
+    assert np.mean(inside) > 0.94

@@ -71,6 +71,20 @@ def test_both_languages_take_the_same_placeholders(dataset):
     assert differing == {}
 
 
+@pytest.mark.parametrize(("told", "verb"), [("1", "is"), ("3", "are"), ("11", "are")])
+def test_a_count_of_one_has_the_words_of_one(told, verb):
+    number = Markup('<data value="1">{}</data>').format(told)
+    values = {"tried": 7, "what": "inputs", "names": "a", "outcome": "literacy"}
+    text = t("findings.effect.single.some", "en", told=number, **values)
+    assert f"</data> of 7 inputs (a) {verb} associated" in text
+    assert "[" not in text and "|" not in text
+
+
+def test_a_choice_without_its_count_is_refused():
+    with pytest.raises(KepuError, match="needs a value for 'years'"):
+        t("outlook.beyond", "en")
+
+
 def test_english_has_no_chinese():
     assert [key for key in KEYS if HAN.search(texts()[key]["en"])] == []
 
@@ -227,7 +241,7 @@ def test_every_family_of_keys_covers_its_vocabulary(dataset):
     }
     statuses = re.findall(r"``(\w+)``", Progress.__doc__.partition("``required``")[0])
     statuses.remove("status")
-    assert len(statuses) == 7
+    assert len(statuses) == 8
     families |= dict.fromkeys(("status.", "targets.", "findings.target."), statuses)
     absent = {f"{stem}{name}" for stem, names in families.items() for name in names}
     assert (absent | related()) - set(texts()) == set()
@@ -265,3 +279,28 @@ def test_values_are_escaped_unless_they_are_markup():
     plain = t("period.until", "en", end="<b>&</b>")
     assert plain == "up to &lt;b&gt;&amp;&lt;/b&gt;"
     assert t("period.until", "en", end=Markup("<time>2022</time>")) == "up to <time>2022</time>"
+
+
+def test_each_thing_has_one_name_in_every_text():
+    with (SOURCE / "terms.csv").open(encoding="utf-8", newline="") as handle:
+        terms = list(csv.DictReader(handle))
+    assert all(term["zh"] and term["en"] for term in terms)
+    found = [
+        (key, language, term[language])
+        for term in terms
+        for key, text in texts().items()
+        for language in LANGUAGES
+        if (avoid := term[f"avoid_{language}"])
+        and re.search(avoid, re.sub(r"\{\w+\}", "0", text[language]))
+    ]
+    assert not found, f"text.csv has another word for these: {found}"
+
+
+def test_reports_ask_offices_and_name_no_file_or_column():
+    asked = {key: text for key, text in texts().items() if key.endswith("missing")}
+    inside = re.compile(r"\w+\.csv|region_code|\b[a-z]+_[a-z_]+\b|\bRows? (in|of|with)\b")
+    for key, text in asked.items():
+        for language in LANGUAGES:
+            assert not inside.search(re.sub(r"\{\w+\}", "", text[language])), (key, language)
+    for key in ("level.missing", "targets.missing", "outlook.missing", "value.spent.missing"):
+        assert "请" in asked[key]["zh"] and "asked of" in asked[key]["en"]

@@ -1,13 +1,15 @@
-"""Costs, draws, reallocation, efficiency and scenarios on the real data and on known truths."""
+"""Costs, draws, reallocation and scenarios on the real data and on known truths."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from scipy import optimize
 from typer.testing import CliRunner
 
@@ -15,10 +17,12 @@ from evaluation.base.errors import KepuError, ModelError
 from evaluation.batch.cli import app
 from evaluation.evidence.headline import TERM
 from evaluation.models.columns import Inference
+from evaluation.models.panels import panels
+from evaluation.report import SECTIONS, open_report
 from evaluation.value import costs
+from evaluation.value.analysis import assemble
 from evaluation.value.costs import price_level
 from evaluation.value.effects import Joint, confidence_draws, response
-from evaluation.value.efficiency import bootstrap_scores
 from evaluation.value.reallocate import (
     ROLES,
     RULE,
@@ -165,15 +169,37 @@ def test_little_evidence_or_levers_not_told_apart_recommend_nothing():
     assert reallocate(*given, rule=RULE, locks=3, told_apart=False).failed == ("told_apart",)
 
 
-def test_the_real_data_support_no_reallocation(study):
-    for part in (study.value.between_levers, study.value.between_regions):
+def graded(study, locks: int):
+    """The study as it would be with other evidence: money may be judged from one lock on."""
+    head = study.headline
+    head = replace(head, grade=replace(head.grade, locks=locks))
+    frames = panels(study.dataset)
+    value = assemble(study.dataset, frames, head, draws=499, seed=1)
+    return replace(study, headline=head, value=value)
+
+
+@pytest.fixture(scope="module")
+def one_lock(study):
+    return graded(study, 1)
+
+
+def test_without_a_lock_no_money_is_moved(study):
+    value = study.value
+    assert study.headline.grade.locks == value.locks == 0
+    assert value.between_levers is None and value.between_regions is None
+    for part in ("between_levers", "between_regions"):
+        assert value.reasons[part] == "Evidence of 0 of 5 locks moves no money."
+
+
+def test_one_lock_supports_no_reallocation(one_lock):
+    for part in (one_lock.value.between_levers, one_lock.value.between_regions):
         assert not part.recommended and "locks" in part.failed
         assert sum(t * m for t, m in zip(part.today, part.multiples, strict=True)) <= 1 + 1e-9
         assert min(part.multiples) >= 0.7 - 1e-9 and max(part.multiples) <= 1.3 + 1e-9
         assert part.regret <= part.today_regret + 1e-12
 
 
-# --- response curves and efficiency ----------------------------------------------------------
+# --- response curves ----------------------------------------------------------
 
 
 def levels(kind: str) -> pd.DataFrame:
@@ -196,49 +222,72 @@ def test_a_lever_without_data_says_why():
     assert found.curve is None and "No row of the panel is complete" in found.reason
 
 
-def test_bias_correction_lowers_scores_and_intervals_cover_most_true_ones():
-    rng, hits, raw, corrected = np.random.default_rng(9), [], [], []
-    for _ in range(30):
-        x = rng.uniform(1, 5, (40, 1))
-        true = np.exp(-np.abs(rng.normal(0, 0.25, 40)))
-        found = bootstrap_scores(x, np.sqrt(x[:, 0]) * true, size=200, seed=1)
-        hits.append(((found["low"] <= true) & (true <= found["high"])).mean())
-        raw.append((found["score"] - true).mean())
-        corrected.append((found["corrected"] - true).mean())
-    assert np.mean(raw) > 0.01  # an estimated frontier lies inside the true one
-    assert abs(np.mean(corrected)) < np.mean(raw) / 2
-    assert np.mean(hits) > 0.85
-
-
-def test_efficiency_has_an_interval_for_every_region(study):
-    table = study.value.efficiency.table
-    assert len(table) >= 20
-    assert table[["low", "high"]].notna().all().all()
-    assert (table["low"] < table["high"]).all() and (table["high"] <= 1).all()
-    with pytest.raises(ModelError, match="5 units are too few for a frontier"):
-        bootstrap_scores(np.ones((5, 1)), np.ones(5), seed=1)
-
-
 # --- one region and scenarios ----------------------------------------------------------------
 
 
-def test_a_step_prints_no_ratio_and_sums_to_its_parts(study):
-    found = assess(study.value, study.dataset, "150000", seed=1)
-    assert found.ratio is None
+def with_terms(study, **terms: float):
+    """The study under other declared terms of value."""
+    table = study.dataset.assumptions
+    table = table[~table["parameter"].isin(terms)]
+    more = pd.DataFrame(
+        [{"assumption_id": f"A9{i}", "parameter": name, "level": "all", "wave": "", "value": value}
+         for i, (name, value) in enumerate(terms.items())]
+    )  # fmt: skip
+    return replace(study, dataset=replace(study.dataset, assumptions=pd.concat([table, more])))
+
+
+MONEY = {"ratio", "positive", "probability", "benefit", "information", "break_even", "years"}
+
+
+def test_without_a_lock_a_step_has_no_verdict(study):
+    found = assess(study.value, study.dataset, "150000", seed=1, wtp=1e5)
     told = found.summary()
+    assert not MONEY & {name.split(".")[0] for name in told}
+    assert found.ratio is None and found.decision is None
     assert told["adults"] == pytest.approx(told["points"] / 100 * found.people * 0.7)
-    assert told["points.low"] < 0 < told["points.high"]
+    for curves in (found.curves, found.benefits):
+        with pytest.raises(ModelError, match="No verdict on money"):
+            curves()
+
+
+def test_a_step_is_judged_only_at_a_worth_that_was_stated(one_lock):
+    found = assess(one_lock.value, one_lock.dataset, "150000", seed=1)
+    assert found.wtp is None and found.ratio is None
+    assert not {"probability", "benefit", "information"} & set(found.summary())
+    stated = assess(one_lock.value, one_lock.dataset, "150000", seed=1, wtp=1e4).summary()
+    net = 1e4 * found.gained * found.years - found.spent
+    assert stated["probability"] == pytest.approx((net > 0).mean())
+    assert stated["benefit"] == pytest.approx(net.mean())
+    declared = with_terms(one_lock, willingness_to_pay=1e4)
+    own = assess(declared.value, declared.dataset, "150000", seed=1).summary()
+    assert own == stated
     curves = found.curves()
-    assert (curves["probability"] <= told["positive"] + 1e-9).all()
+    assert (curves["probability"] <= stated["positive"] + 1e-9).all()
     assert (curves["information"] >= -1e-12).all()
 
 
-def test_curves_of_the_decision_agree_with_its_draws(study):
-    """At a worth k the mean of k·adults - cost; its sign says which choice the frontier is of."""
-    found = assess(study.value, study.dataset, "150000", seed=1)
+@pytest.mark.parametrize(
+    ("horizon", "left", "years"), [(1, 80, 1.0), (3, 100, 3.0), (3, 50, 1.75), (5, 80, 3.3616)]
+)
+def test_a_gain_counts_as_long_as_declared(study, horizon, left, years):
+    told = with_terms(study, gain_horizon=horizon, gain_durability=left).dataset
+    assert costs.adult_years(told) == pytest.approx(years)
+
+
+def test_terms_that_are_not_declared_are_asked_for(study):
+    table = study.dataset.assumptions
+    bare = replace(study.dataset, assumptions=table[table["parameter"] != "gain_horizon"])
+    with pytest.raises(ModelError, match="declares no 'gain_horizon'; add a row to assumptions"):
+        costs.adult_years(bare)
+
+
+def test_curves_of_the_decision_agree_with_its_draws(one_lock):
+    """At a worth k the mean of k·adult years - cost; its sign says which choice is the best."""
+    found = assess(one_lock.value, one_lock.dataset, "150000", seed=1)
     told, people = found.benefits(), found.people
     for place in (0, 40, 81):
-        drawn = (told["wtp"][place] * found.gained - found.spent) / people
+        worth = told["wtp"][place] * found.years
+        drawn = (worth * found.gained - found.spent) / people
         assert told["benefit"][place] == pytest.approx(drawn.mean())
         assert told["low"][place] == pytest.approx(np.quantile(drawn, 0.025))
         assert told["high"][place] == pytest.approx(np.quantile(drawn, 0.975))
@@ -269,8 +318,17 @@ def test_sixty_to_eighty_four_museums_with_118_million(study):
     width = facility.high - facility.low
     assert record["points.low"] / np.log2(1.4) == pytest.approx(facility.low, abs=0.03 * width)
     assert found.verdict == "unknown" and found.result.ratio is None
-    assert not {"ratio", "break_even"} & set(record)
-    assert record["benefit"] == pytest.approx(record["adults"] * 10000 - 118e6)
+    assert not MONEY & {name.split(".")[0] for name in record}
+
+
+def test_with_a_lock_and_a_stated_worth_a_budget_is_judged(one_lock):
+    plan = parse(["facility=60:84"])
+    silent = scenario(one_lock, "150000", plan, budget=118e6).record()
+    assert silent["wtp"] is None and not {"probability", "benefit"} & set(silent["results"])
+    record = scenario(one_lock, "150000", plan, budget=118e6, wtp=1e4).record()["results"]
+    assert record["benefit"] == pytest.approx(record["adults"] * 3.3616 * 1e4 - 118e6)
+    assert not {"ratio", "ratio.low"} & set(record)
+    assert "years" not in scenario(one_lock, "150000", plan, wtp=1e4).record()["results"]
 
 
 def test_one_input_of_four_that_stands_out_alone_carries_no_ratio(study):
@@ -305,12 +363,54 @@ def test_the_command_prints_text_and_json(study, monkeypatch):
     assert "cannot be told from these data" in said.output
     assert "a sum, not a forecast" in said.output
     assert "Budget 118,000,000 yuan, 4.94 yuan per head" in said.output
+    assert "nothing is said on whether the money is well spent" in said.output
+    assert "chance that" not in said.output
     record = json.loads(CliRunner().invoke(app, [*plan, "--json"]).output)
     assert record["changes"] == {"facility": 1.4}
+    assert not MONEY & {name.split(".")[0] for name in record["results"]}
     chinese = CliRunner().invoke(app, [*plan, "--language", "zh"])
     assert "这些数据无法判断" in chinese.output
     refused = CliRunner().invoke(app, ["scenario", "150000", "--set", "facility=40"])
     assert refused.exit_code == 2
+
+
+# --- pages -----------------------------------------------------------------------------------
+
+VERDICTS = re.compile(r"(move\.|value\..*\.(positive|probability|benefit|information|ratio|cost))")
+REFUSED = {
+    "en": "nothing is said on whether the money is well spent",
+    "zh": "不足以判断这笔钱花得值不值",
+}
+
+
+def told(study, code, language, *names):
+    page = open_report(study, code, language, date="2026-03-01")
+    html = "".join(str(SECTIONS[name](page).html()) for name in names)
+    return page.writer, BeautifulSoup(html, "html.parser").get_text(" ")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_without_a_lock_no_report_has_a_verdict_on_money(study, language):
+    """In every report: one sentence and what would settle it, and no number of a verdict."""
+    regions = study.dataset.regions
+    for code in regions.loc[regions["code"] != study.dataset.whole, "code"]:
+        if code not in study.dataset.model_regions and not code.startswith("15"):
+            continue
+        w, text = told(study, code, language, "chain", "value", "moves")
+        assert not [key for key in w.computed if VERDICTS.match(key)], code
+        assert REFUSED[language] in text, code
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_with_a_lock_money_is_judged_at_a_worth_that_was_stated(one_lock, language):
+    w, text = told(one_lock, "150000", language, "value", "moves")
+    assert REFUSED[language] not in text
+    assert {"value.150000.positive", "value.years", "move.levers.p"} <= set(w.computed)
+    assert not {"value.150000.probability", "value.150000.benefit"} & set(w.computed)
+    assert {"en": "is not judged", "zh": "不作判断"}[language] in text
+    w, _ = told(with_terms(one_lock, willingness_to_pay=1e4), "150000", language, "value")
+    found = assess(one_lock.value, one_lock.dataset, "150000", seed=20250101, wtp=1e4).summary()
+    assert w.computed["value.150000.probability"] == pytest.approx(100 * found["probability"])
 
 
 def test_a_package_without_costs_keeps_the_reasons(simulated):

@@ -1,15 +1,14 @@
-"""Published worked examples of cost-effectiveness and of data envelopment analysis."""
+"""Published worked examples of cost-effectiveness."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
+from scipy import stats
 
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.value import effects as cea
 from evaluation.value.effects import fieller, from_draws
-from evaluation.value.efficiency import Reference, output_factors
 
 # Briggs, Claxton & Sculpher (2006), Decision Modelling for Health Economic Evaluation, example
 # 2.5, after Chancellor et al. (1997), Pharmacoeconomics 12:54-66: zidovudine alone against
@@ -146,75 +145,3 @@ def test_a_decision_needs_two_options_and_finite_draws():
         cea.Decision(np.zeros((3, 1)), np.zeros((3, 1)))
     with pytest.raises(KepuError, match="must be finite"):
         cea.two_options([np.inf, 1], 0.0)
-
-
-# Coelli (1996), A Guide to DEAP Version 2.1, example 1: five firms, two inputs, one output.
-# Scores as DEAP prints them in its output file for the example: 0.500, 1.000, 0.833, 0.714, 1.000.
-FIRMS, MADE = [[2, 5], [2, 4], [6, 6], [3, 2], [6, 2]], [1, 2, 3, 1, 2]
-# Twelve hospitals: doctors and nurses; outpatients and inpatients. Cooper, Seiford & Tone (2006),
-# Introduction to Data Envelopment Analysis, table 1.5, as in the data CST22 of the R package qDEA.
-DOCTORS = [20, 19, 25, 27, 22, 55, 33, 31, 30, 50, 53, 38]
-NURSES = [151, 131, 160, 168, 158, 255, 235, 206, 244, 268, 306, 284]
-OUTPATIENTS = [100, 150, 160, 180, 94, 230, 220, 152, 190, 250, 260, 250]
-INPATIENTS = [90, 50, 55, 72, 66, 90, 88, 80, 100, 100, 147, 120]
-
-
-def test_published_scores_of_the_five_firms():
-    scores = 1 / output_factors(FIRMS, np.c_[MADE], "constant")
-    assert scores.round(3).tolist() == [0.5, 1, 0.833, 0.714, 1]
-
-
-def test_scores_that_follow_on_paper():
-    """One output of 1: (4, 2), (2, 4) and (8, 1) span the frontier. From (4, 3) the ray meets
-    x + y = 6 at 6/7 of it, from (7, 3) it meets x + 4y = 12 at 12/19; (10, 1) lies on y = 1."""
-    six = [[4, 3], [7, 3], [8, 1], [4, 2], [2, 4], [10, 1]]
-    scores = 1 / output_factors(six, np.ones((6, 1)), "constant")
-    assert scores == pytest.approx([6 / 7, 12 / 19, 1, 1, 1, 1])
-
-
-def test_variable_returns_that_follow_on_paper():
-    """(2, 1), (3, 3) and (6, 5) span the frontier: 3 + 2/3 at an input of 4, 4 + 1/3 at 5."""
-    factors = output_factors([[2], [4], [3], [5], [6]], [[1], [2], [3], [4], [5]])
-    assert factors == pytest.approx([1, (11 / 3) / 2, 1, (13 / 3) / 4, 1])
-
-
-def by_weights(inputs: np.ndarray, outputs: np.ndarray, variable: bool) -> np.ndarray:
-    """Second implementation: the multiplier form, the least input value at an output value of 1.
-
-    Weights v, u at least 0 and, with variable returns, a free intercept w:
-    minimise v'x + w subject to u'y = 1 and v'X + w - u'Y at least 0 for every unit.
-    """
-    units, m = inputs.shape
-    free = np.ones((units, 1)) * variable
-    rows, bounds = np.hstack([-inputs, outputs, -free]), [(0, None)] * (m + outputs.shape[1])
-    found = []
-    for x, y in zip(inputs, outputs, strict=True):
-        solved = optimize.linprog(
-            np.r_[x, np.zeros(len(y)), float(variable)], A_ub=rows, b_ub=np.zeros(units),
-            A_eq=np.r_[np.zeros(m), y, 0.0][None, :], b_eq=[1.0],
-            bounds=[*bounds, (None, None)],
-        )  # fmt: skip
-        found.append(solved.fun)
-    return np.array(found)
-
-
-@pytest.mark.parametrize("returns", ["constant", "variable"])
-def test_the_hospitals_score_alike_in_the_multiplier_form(returns):
-    inputs, outputs = np.c_[DOCTORS, NURSES], np.c_[OUTPATIENTS, INPATIENTS]
-    factors = output_factors(inputs, outputs, returns)
-    assert factors == pytest.approx(by_weights(inputs, outputs, returns == "variable"), rel=1e-7)
-    assert 2 < (factors < 1 + 1e-9).sum() < 12
-
-
-def test_the_corners_give_what_the_linear_programs_give():
-    rng = np.random.default_rng(4)
-    inputs, output = rng.uniform(1, 5, (20, 3)), rng.uniform(1, 5, 20)
-    factors = output_factors(inputs, output[:, None])
-    assert Reference(inputs).best(output)[0] / output == pytest.approx(factors, abs=1e-9)
-
-
-def test_envelopment_refuses_what_it_cannot_read():
-    with pytest.raises(ModelError, match="must be above 0, none missing"):
-        output_factors([[0.0], [1.0]], [[1], [1]])
-    with pytest.raises(ModelError, match="use constant or variable"):
-        output_factors([[1.0], [1.0]], [[1], [1]], "falling")

@@ -16,7 +16,6 @@ from evaluation.base.errors import KepuError
 from evaluation.base.results import MOST_LOCKS, Spoken, figures, say, whole
 from evaluation.base.text import t
 from evaluation.data.package import SAMPLE, Dataset, targets, usable
-from evaluation.data.rules import RATE
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Estimate, Headline, attempt, headline
 from evaluation.models.columns import GAINS, LEVELS, Inference
@@ -171,7 +170,8 @@ class Study(Spoken):
 
     def summary(self, language: str = "en") -> str:
         """What the study rests on and the strongest sentence its evidence permits."""
-        counts = {"rates": whole(len(self.rates)), "gains": whole(len(self.gains))}
+        words = self.dataset.words(language)
+        counts = {**words, "rates": whole(len(self.rates)), "gains": whole(len(self.gains))}
         warning = [say("speak.simulated", language)] if self.simulated else []
         if not isinstance(self.headline, Headline):
             why = say("speak.ungraded", language, reason=self.headline, **counts)
@@ -181,7 +181,7 @@ class Study(Spoken):
         counts |= {
             "rows": whole(len(self.provinces)), "locks": grade.locks, "most": MOST_LOCKS,
             "provinces": self.provinces["region_code"].nunique(),
-            "says": t(key, language, dose=t("composite.name", language)),
+            "says": t(key, language, **{**words, "dose": t("composite.name", language)}),
         }  # fmt: skip
         return " ".join([*warning, say("speak.study", language, **counts)])
 
@@ -207,7 +207,7 @@ class Study(Spoken):
 def band_rates(dataset: Dataset) -> pd.DataFrame:
     """Published rates of the three bands of provinces: ``band, wave, rate, fact_id``."""
     prefix, rows = "region_band=", dataset.facts
-    rows = rows[(rows["indicator"] == RATE) & rows["group"].str.startswith(prefix)]
+    rows = rows[(rows["indicator"] == dataset.outcome) & rows["group"].str.startswith(prefix)]
     rows = usable(rows, dataset.sources)
     frame = pd.DataFrame(
         {
@@ -221,10 +221,11 @@ def band_rates(dataset: Dataset) -> pd.DataFrame:
 
 
 def estimate(frames: Panels, doses: pd.DataFrame, *, draws: int, seed: int) -> tuple[Estimate, ...]:
-    """Gain regression and two-way fixed effects for each dose, Holm over doses by model.
+    """Gain regression and two-way fixed effects for each dose, Holm over all that is tried.
 
-    Effects are percentage points per doubling of the dose: a year in the gain regression, in the
-    level in the fixed effects.
+    Every dose in every model is a try at one question, so one family is adjusted for. Effects
+    are percentage points per doubling of the dose: a year in the gain regression, in the level in
+    the fixed effects.
     """
     run, rows = Inference(draws, seed), []
     labels = doses[["label_zh", "label_en"]].rename(columns=lambda name: name[-2:])
@@ -234,11 +235,10 @@ def estimate(frames: Panels, doses: pd.DataFrame, *, draws: int, seed: int) -> t
             attempt(dose, model, frame, f"log2_{dose}", run, frames.controls)
             for dose in doses["dose"]
         ]
-        known = [e.result.p for e in tried if e.result]
-        adjusted = iter(holm(known) if known else ())
-        tried = [replace(e, p_holm=float(next(adjusted))) if e.result else e for e in tried]
         rows += [replace(e, names=own) for e, own in zip(tried, names, strict=True)]
-    return tuple(rows)
+    known = [e.result.p for e in rows if e.result]
+    adjusted = iter(holm(known) if known else ())
+    return tuple(replace(e, p_holm=float(next(adjusted))) if e.result else e for e in rows)
 
 
 def build(
@@ -256,7 +256,7 @@ def build(
         rates=frames.rates,
         gains=frames.gains,
         bands=band_rates(dataset),
-        targets=targets(dataset.facts, dataset.sources, dataset.contradictions),
+        targets=targets(dataset),
         provinces=frames.provinces,
         levels=frames.levels,
         estimates=estimate(frames, dataset.doses, **run),
@@ -268,7 +268,7 @@ def build(
 
 def widen(study: Study, dataset: Dataset) -> Study:
     """The same estimates over all regions of ``dataset``, of which ``study`` read a part."""
-    goals = targets(dataset.facts, dataset.sources, dataset.contradictions)
+    goals = targets(dataset)
     if _surveyed(dataset).equals(_surveyed(study.dataset)):
         return replace(study, dataset=dataset, targets=goals)
     rates, ahead = panel.rates(dataset), study.outlook
@@ -285,4 +285,6 @@ def widen(study: Study, dataset: Dataset) -> Study:
 def _surveyed(dataset: Dataset) -> pd.Series:
     """Identifiers of the facts that rates are read from; the study's are a part of any other's."""
     facts = dataset.facts
-    return facts.loc[facts["indicator"].isin([RATE, SAMPLE]), "fact_id"].reset_index(drop=True)
+    return facts.loc[facts["indicator"].isin([dataset.outcome, SAMPLE]), "fact_id"].reset_index(
+        drop=True
+    )

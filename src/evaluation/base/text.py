@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from importlib.resources import files
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from evaluation.base.errors import KepuError
 
@@ -35,7 +35,8 @@ def texts() -> dict[str, dict[str, str]]:
 def t(key: str, language: str, **values: object) -> Markup:
     """Text ``key`` in ``language`` with its ``{placeholders}`` filled.
 
-    Values are escaped unless they are markup (numbers that carry their source are).
+    Values are escaped unless they are markup (numbers that carry their source are). Of
+    ``[count:is|are]`` the first stands where the value ``count`` is 1, the second where it is not.
 
     Raises
     ------
@@ -51,9 +52,30 @@ def t(key: str, language: str, **values: object) -> Markup:
     if key not in texts():
         raise KepuError(f"Text key '{key}' is not in text.csv; add a row with zh and en.")
     try:
-        return Markup(texts()[key][language]).format(**values)
+        template = _CHOICE.sub(
+            lambda found: found[2 if _plain(values[found[1]]) == "1" else 3], texts()[key][language]
+        )
+        return Markup(template).format(**values)
     except KeyError as missing:
         raise KepuError(f"Text '{key}' ({language}) needs a value for {missing}.") from missing
+
+
+def marked(text: str) -> Markup:
+    """A definition in words, its numbers marked as constants of a definition.
+
+    >>> marked("aged 18–69 & more")
+    Markup('aged <span class="term">18–69</span> &amp; more')
+    """
+    term = Markup('<span class="term">{}</span>').format
+    parts = re.split(r"([0-9]+(?:[–.,-][0-9]+)*)", text)
+    return Markup("").join(term(part) if part[:1].isdigit() else part for part in parts)
+
+
+_CHOICE = re.compile(r"\[(\w+):([^|\[\]]*)\|([^|\[\]]*)\]")
+
+
+def _plain(value: object) -> str:
+    return Markup(escape(value)).striptags()
 
 
 FORMATS = ("html", "pdf", "docx")

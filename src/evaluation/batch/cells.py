@@ -169,6 +169,11 @@ def percent(value: float) -> str:
 
 SIDES = {"below": 0, "near": 1, "above": 2}
 # Verdicts on a target from the surest good news to the surest bad one, then the unknown.
+# Words for a value that its source qualifies.
+QUALIFIED = {
+    ">": "number.more_than", ">=": "number.at_least", "<=": "number.at_most",
+    "approx": "number.about", "nearly": "number.nearly",
+}  # fmt: skip
 STATUSES = (
     "met", "on_course", "undecided", "off_course", "missed", "not_surveyed", "no_survey",
 )  # fmt: skip
@@ -189,19 +194,27 @@ class Cell:
         return joined(*filter(None, (self.main, self.beside)), gaps=COMMAS)
 
 
-# What the regions compared and the whole are called where summaries do not agree on it.
-NEUTRAL = {"unit": "word.unit", "units": "word.unit.several", "whole": "word.whole"}
+# What regions, the whole and the subject are called where summaries do not agree on it.
+NEUTRAL = {
+    "unit": "word.unit", "units": "word.unit.several", "whole": "word.whole",
+    "share": "word.share", "topic": "word.topic", "programme": "word.programme",
+}  # fmt: skip
 
 
 def words_of(summaries: Iterable[Mapping[str, Any]]) -> dict[str, Pair]:
-    """The words ``unit, units, whole`` of the packages behind summaries, neutral if they differ."""
+    """The words of :data:`NEUTRAL` of the packages behind summaries, neutral if they differ."""
     found: dict[str, Pair] = {}
     given = [summary["words"] for summary in summaries if summary.get("words")]
     for name, key in NEUTRAL.items():
-        own = {tuple(words[name][language] for language in LANGUAGES) for words in given}
+        # A page of an earlier version may lack a word.
+        held = [words[name] for words in given if name in words]
+        own = {tuple(words[language] for language in LANGUAGES) for words in held}
         same = dict(zip(LANGUAGES, map(clean, own.pop()), strict=True)) if len(own) == 1 else None
         found[name] = same or pair(key)
-    return found
+    return found | {
+        name.capitalize(): {lang: word[:1].upper() + word[1:] for lang, word in both.items()}
+        for name, both in found.items()
+    }
 
 
 def cells(summary: Mapping[str, Any]) -> dict[str, Cell]:
@@ -265,9 +278,8 @@ def _target(summary: Mapping[str, Any]) -> Cell:
     if item is None:
         return Cell(pair("missing.target"))
     value: Pair | str = percent(item["value"])
-    keys = {">": "number.more_than", ">=": "number.at_least", "approx": "number.nearly"}
-    if item["comparator"] in keys:
-        value = pair(keys[item["comparator"]], value=value)
+    if item["comparator"] in QUALIFIED:
+        value = pair(QUALIFIED[item["comparator"]], value=value)
     status = item["status"]
     order = STATUSES.index(status) if status in STATUSES else len(STATUSES)
     return Cell(pair(f"status.{status}"), pair("front.by", value=value, year=item["year"]), order)
@@ -567,7 +579,7 @@ def _paint(row: Row, measure: str, edges: Sequence[float]) -> Paint:
     cell = cells(row.summary)[MEASURED_COLUMNS[measure]]
     if measure == "target":
         item = goal(row.summary)
-        status = item["status"] if item else NONE
+        status = item["status"] if item and item["status"] in STATUSES else NONE
         return Paint(status, status == "undecided", MARKS.get(status, ""), cell.text)
     if measure == "locks":
         locks = cell.order

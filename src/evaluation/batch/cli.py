@@ -256,7 +256,7 @@ def scenario(
         list[str], typer.Option("--set", help="Change, e.g. facility=+40% or facility=60:84.")
     ],
     budget: Annotated[float, _yuan("Yuan in one year; 0: not stated.")] = 0.0,
-    wtp: Annotated[float | None, _yuan("Yuan per additional literate adult.")] = None,
+    wtp: Annotated[float | None, _yuan("Yuan, worth of an adult year; unset: no verdict.")] = None,
     language: Annotated[TextLanguage, typer.Option(help="Language of the text.")] = TextLanguage.en,
     draws: Annotated[int, typer.Option(min=99, max=100_000, help="Bootstrap draws.")] = DRAWS,
     seed: SEED = START,

@@ -436,6 +436,7 @@ def page(
         levels={row.level: row.kind.names for row in regions},
         # Every text of the page may say what the package calls its regions.
         both=partial(both, **words),
+        title=pair("front.title", **words),
         columns={name: pair(f"front.column.{name}", **words) for name in COLUMNS},
         permitted=_permitted(regions),
         maps=draw_map(regions, own),
@@ -512,6 +513,7 @@ def _mapped(regions: Sequence[Row]) -> list[Row]:
 def _payload(regions: Sequence[Row]) -> Markup:
     """What the script needs, as JSON that no text in it can end early."""
     painted = paints(_mapped(regions))
+    words = words_of(row.summary for row in regions)
     data = {
         "rows": {row.key: _record(row) for row in regions},
         "paint": {
@@ -521,9 +523,9 @@ def _payload(regions: Sequence[Row]) -> Markup:
             }
             for measure, found in painted.items()
         },
-        "nation": pair("front.nation", **words_of(row.summary for row in regions)),
+        "nation": pair("front.nation", **words),
         "words": {
-            name: pair(f"front.{name}", **{place: f"{{{place}}}" for place in places})
+            name: pair(f"front.{name}", **{**words, **{place: f"{{{place}}}" for place in places}})
             for name, places in SPOKEN.items()
         },
     }

@@ -34,7 +34,7 @@ RATES = (
 )  # fmt: skip
 AIMED = ("chance", "need")  # of a target, which the key names, and of rates
 PANEL = (
-    "backtest", "check", "curve", "doses", "efficiency", "estimate", "evidence", "ladder", "move",
+    "backtest", "check", "curve", "doses", "estimate", "evidence", "ladder", "move",
     "overview", "panel", "value",
 )  # fmt: skip
 MOST = 12  # different origins of one number that are followed
@@ -288,7 +288,7 @@ class Tracer:
 
     @cached_property
     def _rates(self) -> pd.DataFrame:
-        return surveyed_rates(self.dataset.facts, self.dataset.sources)
+        return surveyed_rates(self.dataset)
 
     @cached_property
     def _rates_by_region(self) -> dict[str, dict[str, int]]:

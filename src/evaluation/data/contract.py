@@ -23,6 +23,7 @@ from evaluation.base.errors import DataError, Violation, shown
 from evaluation.data.rules import RULES
 from evaluation.data.tables import (
     DESCRIPTOR,
+    OPTIONAL,
     SIMULATED,
     TABLES,
     Files,
@@ -439,6 +440,12 @@ def read(files: Files) -> Package:
     for resource in descriptor["resources"]:
         _read(files, resource, package)
     package.violations.extend(_dangling(package))
+    described = {resource["name"] for resource in descriptor["resources"]}
+    for name in set(OPTIONAL) - described:
+        columns = [item["name"] for item in fields(name)]
+        package.tables[name] = pd.DataFrame(columns=columns, dtype=str)
+        package.schemas[name] = {"fields": [], "primaryKey": [], "foreignKeys": []}
+        package.files[name] = f"{name}.csv"
     return package
 
 
@@ -487,7 +494,7 @@ def _undeclared(files: Files, descriptor: Mapping[str, Any]) -> Iterator[Violati
     names = {resource["name"] for resource in descriptor["resources"]}
     remedy = f"describe it in {DESCRIPTOR} as the package of the project does"
     for name in TABLES:
-        if name not in names:
+        if name not in names and name not in OPTIONAL:
             yield Violation(DESCRIPTOR, None, name, f"table {name} is not described", remedy)
     if not isinstance(descriptor.get("simulated"), bool):
         remedy = f'write "{SIMULATED}": false for observed figures, true for generated ones'

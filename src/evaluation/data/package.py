@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,10 @@ import pandas as pd
 
 from evaluation.base.errors import DataError
 from evaluation.base.results import Spoken, figures, say, whole
-from evaluation.base.text import t
+from evaluation.base.text import marked, t
 from evaluation.data import contract
 from evaluation.data.office import protect
-from evaluation.data.rules import BARRED, RATE, each, flagged
+from evaluation.data.rules import BARRED, each, flagged
 from evaluation.data.rules import SAMPLE as SAMPLE
 from evaluation.data.tables import TABLES, Files, read_files
 
@@ -25,23 +25,22 @@ if TYPE_CHECKING:
 SHOWN_DIGITS = 12
 # A model needs as many regions; where a level has fewer, the next one analysed is compared.
 MIN_REGIONS = 10
+# Words of subject.csv that texts use as they are.
+SUBJECT = ("share", "outcome", "topic", "people", "have", "person", "reference", "programme")
 PEOPLE = "population_resident"
 INDEX = "consumer_price_index"
 # Indicator -> (item, lever the money is spent on; empty where the source does not say).
-# An item of the regional statistics is the same item of the national ones.
 ITEMS = {
     "funds_raised": ("raised", ""),
-    "kepu_fund_raised": ("raised", ""),
     "funds_government": ("government", ""),
-    "kepu_fund_government": ("government", ""),
     "funds_special_government": ("earmarked", ""),
-    "kepu_fund_earmarked": ("earmarked", ""),
     "funds_used": ("used", ""),
     "special_fund_provincial_level": ("earmarked_provincial", ""),
     "spend_venue_construction": ("venues", "facility"),
     "spend_exhibits_facilities": ("exhibits", "facility"),
     "free_entry_museum_central_subsidy": ("free_opening", "facility"),
     "central_fund_free_museum_opening": ("free_opening_obtained", "facility"),
+    "fund_free_museum_opening": ("free_opening_obtained", "facility"),
     "kepu_plus_pilot_fund": ("pilots", "facility"),
     "spend_activities": ("activities", "activity"),
 }
@@ -59,9 +58,9 @@ class Dataset(Spoken):
     facts : one published figure a row, with ``row`` (line in ``facts.csv``) and ``year`` (of
         ``period_end``, missing where the period has no stated end); ``value`` in ``unit``.
     sources, indicators, regions, region_sets, measures, units, organisations, waves,
-    assumptions, contradictions, doses, part_whole, levels, bands,
-    covariates : the tables that
-        ``datapackage.json`` describes.
+    assumptions, contradictions, doses, part_whole, levels, bands, covariates, subject,
+    programmes, claims : the tables that ``datapackage.json`` describes; the last two may have
+    no rows.
 
     The tables are not changed in place, for what was once selected from them is kept: a package
     with other tables is made by ``dataclasses.replace``.
@@ -89,11 +88,29 @@ class Dataset(Spoken):
     levels: pd.DataFrame
     bands: pd.DataFrame
     covariates: pd.DataFrame
+    subject: pd.DataFrame
+    programmes: pd.DataFrame
+    claims: pd.DataFrame
 
     @property
     def whole(self) -> str:
         """Code of the region that all others belong to."""
         return self.regions.loc[self.regions["parent_code"] == "", "code"].iloc[0]
+
+    @property
+    def outcome(self) -> str:
+        """Indicator of the share that is surveyed and evaluated."""
+        return str(self.subject["outcome"].iloc[0])
+
+    @property
+    def change(self) -> str:
+        """Indicator of a printed change of the outcome; ``""`` where the package has none."""
+        return str(self.subject["change"].iloc[0])
+
+    @property
+    def currency(self) -> str:
+        """The unit costs and worth are stated in."""
+        return str(self.subject["currency"].iloc[0])
 
     @property
     def unit_level(self) -> str:
@@ -172,6 +189,7 @@ class Dataset(Spoken):
 
         ``unit, units`` : one region of the level compared, and several; ``whole`` : the region
         they all belong to; ``measure, measures`` : what the doses are, proxies, inputs or both;
+        and those of :func:`subject_words`;
         a name with a capital, as ``Units``, is the same word at the beginning of a sentence.
         """
         level = self.levels.set_index("level").loc[self.unit_level]
@@ -183,9 +201,13 @@ class Dataset(Spoken):
             "measure": str(t(f"word.{self.doses_are}", language)),
             "measures": str(t(f"word.{self.doses_are}.several", language)),
         }
-        return found | {
-            key.capitalize(): word[:1].upper() + word[1:] for key, word in found.items()
-        }
+        money = self.units.set_index("unit").at[self.currency, f"symbol_{language}"]
+        return capitals(found) | subject_words(self.subject.iloc[0], money, language)
+
+    @property
+    def surveyed(self) -> pd.Series:
+        """True where a fact is a surveyed rate of the outcome."""
+        return (self.facts["indicator"] == self.outcome) & (self.facts["kind"] == "survey")
 
     @property
     def doses_are(self) -> str:
@@ -193,6 +215,13 @@ class Dataset(Spoken):
         stands_in = self.indicators.set_index("indicator")["proxy"]
         found = self.doses["indicator"].map(stands_in).astype(bool)
         return "proxy" if found.all() else "mixed" if found.any() else "input"
+
+    def assumed(self, parameter: str) -> float | None:
+        """The declared value of a parameter that holds for all levels and waves, or None."""
+        rows = self.assumptions
+        general = (rows["level"] == "all") & (rows["wave"] == "")
+        values = rows.loc[general & (rows["parameter"] == parameter), "value"]
+        return None if values.empty else float(values.iloc[0])
 
     def counts(self) -> dict[str, int]:
         """Number of rows of each table."""
@@ -205,19 +234,20 @@ class Dataset(Spoken):
     def summary(self, language: str = "en") -> str:
         """How much is in the package, in one sentence; a simulated one says so."""
         facts = self.facts
-        rates = int(((facts["indicator"] == RATE) & (facts["kind"] == "survey")).sum())
+        rates = int(self.surveyed.sum())
         counts = {
             "facts": len(facts), "rates": rates, "regions": facts["region_code"].nunique(),
             "indicators": facts["indicator"].nunique(), "sources": len(self.sources),
         }  # fmt: skip
         shown = {name: whole(count) for name, count in counts.items()}
         warning = [say("speak.simulated", language)] if self.simulated else []
-        return " ".join([*warning, say("speak.dataset", language, **shown)])
+        words = self.words(language)
+        return " ".join([*warning, say("speak.dataset", language, **words, **shown)])
 
     def plot(self, language: str = "en") -> Figure:
         """Which regions have a surveyed rate in which survey."""
         facts = self.facts
-        rates = facts[(facts["indicator"] == RATE) & (facts["kind"] == "survey")]
+        rates = facts[self.surveyed]
         rates = rates[(rates["group"] == "") & rates["year"].isin(self.waves["wave"])]
         state = flagged(rates, *BARRED).map({True: "flagged", False: "published"})
         # Where a survey has a rate with a caveat and one without, the latter counts.
@@ -235,15 +265,42 @@ class Dataset(Spoken):
         return charts.coverage(frame, states=states)
 
     def __repr__(self) -> str:
-        rates = int(((self.facts["indicator"] == RATE) & (self.facts["kind"] == "survey")).sum())
+        rates, name = int(self.surveyed.sum()), self.subject["outcome_en"].iloc[0]
         kind = "simulated " if self.simulated else ""
         return (
             f"Dataset({self.root.as_posix()}, {self.hash[:SHOWN_DIGITS]}: {len(self.facts):,} "
-            f"{kind}facts, {rates:,} of them surveyed literacy rates, on "
+            f"{kind}facts, {rates:,} of them surveyed {name} rates, on "
             f"{self.facts['region_code'].nunique()} regions and "
             f"{self.facts['indicator'].nunique()} indicators from {len(self.sources)} sources; "
             f"{len(self.waves)} waves)"
         )
+
+
+def capitals(words: Mapping[str, str]) -> dict[str, str]:
+    """Words, and each with a capital under its name with a capital."""
+    return {**words, **{key.capitalize(): w[:1].upper() + w[1:] for key, w in words.items()}}
+
+
+def subject_words(subject: Mapping[str, str], money: str, language: str) -> dict[str, str]:
+    """Words for what a package is about, with and without a capital.
+
+    ``share, outcome, topic, people, have, person, persons, a_person, reference, programme,
+    definition, explanation`` : those of ``subject.csv``, of which ``subject`` is the row;
+    ``currency`` : ``money``; ``rate_key`` : the indicator of the outcome.
+    """
+    found = {name: subject[f"{name}_{language}"] for name in SUBJECT}
+    person, article = found["person"], ""
+    if language == "en":
+        article = "an " if person[:1].lower() in "aeiou" else "a "
+    return capitals({
+        **found,
+        "persons": subject["persons_en"] if language == "en" else person,
+        "a_person": f"{article}{person}",
+        "definition": marked(subject[f"definition_{language}"]),
+        "explanation": marked(subject[f"explanation_{language}"]),
+        "currency": money,
+        "rate_key": subject["outcome"],
+    })  # fmt: skip
 
 
 _held: dict[str, Dataset] = {}
@@ -336,6 +393,12 @@ def grade_of(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.Series:
     return each(facts["source_id"], lambda ids: min(grades[i] for i in ids.split(";")))
 
 
+def only_copies(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.Series:
+    """True where no source of a fact was read at the address of who published it first."""
+    copies = set(sources.loc[sources["mirror"], "source_id"])
+    return each(facts["source_id"], lambda ids: copies.issuperset(ids.split(";"))).astype(bool)
+
+
 def usable(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     """Unflagged facts, one row a (region, series, period, group, kind).
 
@@ -359,30 +422,42 @@ def usable(facts: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values("fact_id", ignore_index=True)
 
 
-def surveyed_rates(facts: pd.DataFrame, sources: pd.DataFrame, flagged: bool = False):
+def surveyed_rates(dataset: Dataset, flagged: bool = False) -> pd.DataFrame:
     """Survey rates of whole regions, in percent; ``flagged=True`` returns the barred ones instead.
 
     Returns the columns of ``facts``; unflagged rows also carry ``grade`` and ``also_printed_by``.
     """
-    rates = facts[
-        (facts["indicator"] == RATE) & (facts["kind"] == "survey") & (facts["group"] == "")
-    ]
-    return rates[has_caveat(rates)] if flagged else usable(rates, sources)
+    rates = dataset.facts[dataset.surveyed & (dataset.facts["group"] == "")]
+    return rates[has_caveat(rates)] if flagged else usable(rates, dataset.sources)
 
 
-def targets(facts: pd.DataFrame, sources: pd.DataFrame, contradictions: pd.DataFrame):
-    """Literacy targets, one row a (region, year); a target raised later replaces the first.
+def targets(dataset: Dataset) -> pd.DataFrame:
+    """Targets of the outcome, one row a (region, year); a target raised later replaces the first.
 
-    Returns columns ``region_code, year, value, comparator, fact_id, source_id, grade``.
+    Returns columns ``region_code, year, value, comparator, fact_id, source_id, grade, flagged``:
+    a flagged one is known only from a source that nothing is judged by.
     """
-    rows = facts[(facts["indicator"] == RATE) & (facts["kind"] == "target")]
+    facts, contradictions = dataset.facts, dataset.contradictions
+    rows = facts[(facts["indicator"] == dataset.outcome) & (facts["kind"] == "target")]
     # The contradictions table lists a raised target as "first;later".
     raised = contradictions.loc[contradictions["kind"] == "target_raised", "fact_ids"]
     replaced = {ids.split(";")[0] for ids in raised}
-    rows = rows[~rows["fact_id"].isin(replaced)].assign(grade=lambda x: grade_of(x, sources))
-    rows = rows.sort_values(["grade", "fact_id"]).drop_duplicates(["region_code", "year"])
-    columns = ["region_code", "year", "value", "comparator", "fact_id", "source_id", "grade"]
+    rows = rows[~rows["fact_id"].isin(replaced)].assign(
+        grade=lambda x: grade_of(x, dataset.sources), flagged=has_caveat
+    )
+    rows = rows.sort_values(["flagged", "grade", "fact_id"])
+    rows = rows.drop_duplicates(["region_code", "year"])
+    columns = [
+        "region_code", "year", "value", "comparator", "fact_id", "source_id", "grade", "flagged",
+    ]  # fmt: skip
     return rows[columns].sort_values(["region_code", "year"], ignore_index=True)
+
+
+def stated(dataset: Dataset, parameter: str) -> float | None:
+    """The value of a parameter of ``assumptions.csv`` that holds for all levels, if one stands."""
+    table = dataset.assumptions
+    values = table.loc[(table["parameter"] == parameter) & (table["level"] == "all"), "value"]
+    return None if values.empty else float(values.iloc[0])
 
 
 def by_year(dataset: Dataset, indicator: str) -> pd.DataFrame:

@@ -16,8 +16,6 @@ from evaluation.base.errors import Violation
 Tables = dict[str, pd.DataFrame]
 Rule = Callable[[Tables], list[Violation]]
 
-RATE = "science_literacy_rate"
-GAIN = "science_literacy_rate_change"
 SAMPLE = "survey_sample_valid"
 CONFLICT = "conflict"
 RECORD = "correct the figure, or record it in contradictions.csv and flag the fact 'conflict'"
@@ -91,6 +89,11 @@ def flagged(facts: pd.DataFrame, *caveats: str) -> pd.Series:
     return each(facts["caveats"], lambda text: not wanted.isdisjoint(text.split(";"))).astype(bool)
 
 
+def subject_of(tables: Tables, column: str) -> str:
+    """An indicator that subject.csv names, ``""`` for none; a table without rows names none."""
+    return next(iter(tables["subject"][column]), "")
+
+
 def recorded_pairs(tables: Tables) -> list[frozenset[str]]:
     """Sets of fact ids that one row of contradictions.csv names together."""
     table = tables.get("contradictions")
@@ -128,6 +131,9 @@ LISTS = (
     ("measures", "lead_unit_zh", "organisations", "name_zh"),
     ("measures", "responsible_units_zh", "organisations", "name_zh"),
     ("contradictions", "fact_ids", "facts", "fact_id"),
+    ("programmes", "source_id", "sources", "source_id"),
+    ("programmes", "lead_unit_zh", "organisations", "name_zh"),
+    ("claims", "source_id", "sources", "source_id"),
 )
 BREAKS = "\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
 BREAK = re.compile(f"[{BREAKS}]")
@@ -137,7 +143,7 @@ CONTROL = re.compile(
 )
 # English writes no classifier after a counted number.
 UNPAIRED = ("symbol_zh",)
-FILLED = ("facts", "sources", "indicators", "regions", "region_sets", "units", "waves")
+FILLED = ("facts", "sources", "indicators", "regions", "region_sets", "units", "waves", "subject")
 
 
 def entries_are_known(tables: Tables) -> list[Violation]:
@@ -197,13 +203,13 @@ def values_are_possible(tables: Tables) -> list[Violation]:
     ]
 
 
-@needs(facts="indicator kind period_end caveats", waves="wave")
+@needs(facts="indicator kind period_end caveats", waves="wave", subject="outcome")
 def rate_belongs_to_a_wave(tables: Tables) -> list[Violation]:
-    """A surveyed literacy rate is dated to a national survey, or flagged ``off_wave``."""
+    """A surveyed rate of the outcome is dated to a national survey, or flagged ``off_wave``."""
     facts = tables["facts"]
     year = each(facts["period_end"], _year)
     national = year.isin(tables["waves"]["wave"]) | year.isin(EARLY_SURVEYS)
-    rates = (facts["indicator"] == RATE) & (facts["kind"] == "survey")
+    rates = (facts["indicator"] == subject_of(tables, "outcome")) & (facts["kind"] == "survey")
     rows = facts[rates & ~national & ~flagged(facts, "off_wave")]
     remedy = (
         "correct the year, or add the caveat off_wave; a new national wave is a row of waves.csv"
@@ -357,6 +363,27 @@ def one_region_is_the_whole(tables: Tables) -> list[Violation]:
     return breaches(rows, "regions", "parent_code", rule, remedy)
 
 
+@needs(subject="outcome")
+def one_row_names_the_subject(tables: Tables) -> list[Violation]:
+    """A package is about one outcome."""
+    rows = tables["subject"].iloc[1:]
+    rule, remedy = "{outcome} is a second subject", "keep one row; a second outcome is a package"
+    return breaches(rows, "subject", "outcome", rule, remedy)
+
+
+@needs(subject="outcome change", indicators="indicator unit")
+def the_outcome_is_a_share(tables: Tables) -> list[Violation]:
+    """The outcome is in percent, its printed change in percentage points."""
+    units = tables["indicators"].drop_duplicates("indicator").set_index("indicator")["unit"]
+    found = []
+    for column, wanted in (("outcome", "percent"), ("change", "percentage_point")):
+        table = tables["subject"].assign(unit=tables["subject"][column].map(units))
+        rows = table[~table["unit"].isin([wanted]) & table["unit"].notna()]
+        rule = f"the unit of {{{column}}} is {{unit}}, not {wanted}"
+        found += breaches(rows, "subject", column, rule, "name an indicator of that unit")
+    return found
+
+
 @needs(levels="level analysed")
 def some_level_is_compared(tables: Tables) -> list[Violation]:
     """At least one level is declared for the models."""
@@ -384,11 +411,22 @@ def assumptions_hold_for_known_levels(tables: Tables) -> list[Violation]:
     return breaches(rows, "assumptions", "level", "{level} is no level", remedy)
 
 
-@needs(facts=FACT, waves="wave")
+@needs(assumptions="parameter value")
+def only_a_smallest_effect_is_below_one(tables: Tables) -> list[Violation]:
+    """Ratios, counts, percentages and prices that are assumed are at least 1."""
+    table = tables["assumptions"]
+    values = pd.to_numeric(table["value"], errors="coerce")
+    rows = table[(table["parameter"] != "smallest_effect") & (values < 1)]
+    rule, remedy = "{parameter} is {value}, below 1", "write a value of at least 1"
+    return breaches(rows, "assumptions", "value", rule, remedy)
+
+
+@needs(facts=FACT, waves="wave", subject="outcome")
 def one_wave_has_one_rate(tables: Tables) -> list[Violation]:
     """Estimates read at most one surveyed rate of a region, group and year, however it is dated."""
     facts = tables["facts"].assign(year=each(tables["facts"]["period_end"], _year))
-    facts = facts[(facts["indicator"] == RATE) & (facts["kind"] == "survey")]
+    rate = subject_of(tables, "outcome")
+    facts = facts[(facts["indicator"] == rate) & (facts["kind"] == "survey")]
     facts = facts[~flagged(facts, *BARRED) & (facts["year"] != "")]
     facts = facts.assign(row=facts.index)
     place = ["region_code", "group", "year"]
@@ -409,17 +447,18 @@ def one_wave_has_one_rate(tables: Tables) -> list[Violation]:
     return breaches(rows, "facts", "period_end", rule, remedy)
 
 
-@needs(facts=FACT)
+@needs(facts=FACT, subject="outcome change")
 def gains_agree_with_levels(tables: Tables) -> list[Violation]:
     """A printed gain is the difference of the published levels at its start and end."""
     facts = tables["facts"].assign(number=number(tables["facts"]["value"]))
     facts = facts[(facts["kind"] == "survey") & ~flagged(facts, CONFLICT, "suspect")]
-    levels = facts[(facts["indicator"] == RATE) & (facts["series"] == RATE)]
+    rate = subject_of(tables, "outcome")
+    levels = facts[(facts["indicator"] == rate) & (facts["series"] == rate)]
     levels = levels.assign(year=each(levels["period_end"], _year))
     known = levels.groupby(["region_code", "group", "year"])["number"].agg(["min", "max"])
     # Two different levels of one year are a breach of their own; neither judges a gain.
     known = known.loc[known["min"] == known["max"], "min"]
-    gains = facts[facts["indicator"] == GAIN]
+    gains = facts[facts["indicator"] == subject_of(tables, "change")]
     at = {
         end: known.reindex(
             pd.MultiIndex.from_arrays([gains["region_code"], gains["group"], gains[end].str[:4]])
@@ -554,6 +593,28 @@ def _placeholder_faults(text: str, listed: set[str]) -> list[tuple[str, str]]:
     return faults
 
 
+# A comparison of a claim: a fact or the difference of two, and a fact or a number.
+CHECK = re.compile(r"(F[0-9]+)(?:-(F[0-9]+))?(>=|<=|>|<|=)(?:(F[0-9]+)|([0-9.]+))", re.A)
+
+
+@needs(claims="checks", facts="fact_id unit")
+def claims_compare_like_with_like(tables: Tables) -> list[Violation]:
+    """Facts that a claim compares exist, and each comparison stays within one unit."""
+    units = tables["facts"].set_index("fact_id")["unit"].to_dict()
+    found = []
+    for row, text in tables["claims"]["checks"].items():
+        for match in CHECK.finditer(text):
+            facts = [match[i] for i in (1, 2, 4) if match[i]]
+            absent = [fact for fact in facts if fact not in units]
+            # A difference of shares is in points.
+            held = {units.get(fact, "").replace("percentage_point", "percent") for fact in facts}
+            rule = f"'{absent[0]}' is not in facts.csv" if absent else "compares different units"
+            if absent or len(held) > 1:
+                remedy = "correct the ids in checks"
+                found.append(Violation("claims.csv", int(row), "checks", rule, remedy))
+    return found
+
+
 RULES: tuple[Rule, ...] = (
     entries_are_known,
     caveats_are_known,
@@ -571,7 +632,10 @@ RULES: tuple[Rule, ...] = (
     one_region_is_the_whole,
     some_level_is_compared,
     assumptions_hold_for_known_levels,
+    only_a_smallest_effect_is_below_one,
     covariates_are_no_doses,
+    one_row_names_the_subject,
+    the_outcome_is_a_share,
     one_wave_has_one_rate,
     gains_agree_with_levels,
     parts_add_to_wholes,
@@ -579,4 +643,5 @@ RULES: tuple[Rule, ...] = (
     repeated_facts_agree,
     a_new_scope_begins_a_series,
     texts_refer_to_listed_facts,
+    claims_compare_like_with_like,
 )

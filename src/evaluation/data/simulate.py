@@ -31,6 +31,7 @@ DOSES = tuple(REFERENCE)
 STOCKS = ("facility", "personnel")
 FLOWS = ("activity", "fund")
 COVARIATES = ("income", "college_share", "urban_share")
+SMALLEST_EFFECT = 0.1  # percentage points a year
 # Years of doses before the first wave, which levels in that wave may be set against.
 LEAD = 3
 # The true gain of a region between two waves, in percentage points a year. Stocks enter with the
@@ -375,7 +376,7 @@ def to_tables(simulation: Simulation, main: Mapping[str, pd.DataFrame]) -> dict[
 def _around(
     main: Mapping[str, pd.DataFrame], regions: pd.DataFrame, facts: pd.DataFrame, codes: Any
 ) -> dict[str, pd.DataFrame]:
-    """Of the main package, what these regions and facts use: levels, bands, covariates, sets."""
+    """Of the main package, what these regions and facts use; its subject, without a change."""
     bands, held, sets = main["bands"], main["covariates"], main["region_sets"]
     complete = sets.groupby("set")["code"].agg(lambda members: set(members) <= set(codes))
     return {
@@ -383,6 +384,7 @@ def _around(
         "bands": bands[bands["band"].isin(regions["band"])],
         "covariates": held[held["indicator"].isin(facts["indicator"])],
         "region_sets": sets[sets["set"].map(complete)],
+        "subject": main["subject"].assign(outcome=RATE, change=""),
     }
 
 
@@ -495,8 +497,15 @@ def _declared(simulation: Simulation) -> dict[str, pd.DataFrame]:
         "reason_en": "The simulated rates were drawn with this design effect",
         "source_id": SOURCE,
     }
+    smallest = assumption | {
+        "assumption_id": "A02",
+        "parameter": "smallest_effect",
+        "value": SMALLEST_EFFECT,
+        "reason_zh": "模拟数据设定的最小关注效应（每年百分点）",
+        "reason_en": "The smallest effect of interest that the simulation sets, points a year",
+    }
     sources = pd.DataFrame([{**source, "note": note}])
-    return {"sources": sources, "waves": waves, "assumptions": pd.DataFrame([assumption])}
+    return {"sources": sources, "waves": waves, "assumptions": pd.DataFrame([assumption, smallest])}
 
 
 # ------------------------------------------------------------------------------------------

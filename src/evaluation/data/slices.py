@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import numbers
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
@@ -18,17 +19,16 @@ import pandas as pd
 
 from evaluation.base.errors import KepuError
 from evaluation.data.package import INDEX, ITEMS, PEOPLE, SAMPLE, Dataset
-from evaluation.data.rules import RATE
 from evaluation.data.tables import TABLES
 
-RATES = frozenset({RATE, SAMPLE})
+NAMED = re.compile(r"F[0-9]+", re.A)  # facts in a list or a comparison
 
 
 def compared(dataset: Dataset) -> frozenset[str]:
     """Indicators that estimates compare between regions."""
     doses = dataset.doses
     inputs = {*doses["indicator"], *doses["denominator"], *dataset.conditions}
-    return RATES | inputs | {*ITEMS, INDEX, PEOPLE}
+    return frozenset({dataset.outcome, SAMPLE, *inputs, *ITEMS, INDEX, PEOPLE})
 
 
 def of_study(dataset: Dataset) -> Dataset:
@@ -128,7 +128,7 @@ class Slicer:
 
     @cached_property
     def _rates(self) -> np.ndarray:
-        return self.dataset.facts["indicator"].isin(RATES).to_numpy()
+        return self.dataset.facts["indicator"].isin({self.dataset.outcome, SAMPLE}).to_numpy()
 
     @cached_property
     def _panel(self) -> np.ndarray:
@@ -150,21 +150,25 @@ class Slicer:
         # A raised target is known by the table of contradictions, in every region compared.
         told = contradictions["region_code"].isin(whole)
         told |= contradictions["kind"] == "target_raised"
+        checks = dataset.claims.loc[dataset.claims["region_code"].isin(whole), "checks"]
+        named = [*contradictions.loc[told, "fact_ids"], *checks]
         kept = {
-            "facts": self._facts(whole, rates, contradictions.loc[told, "fact_ids"]),
+            "facts": self._facts(whole, rates, named),
             "contradictions": told.to_numpy(),
-            "measures": dataset.measures["region_code"].isin(whole).to_numpy(),
+        } | {
+            name: getattr(dataset, name)["region_code"].isin(whole).to_numpy()
+            for name in ("measures", "programmes", "claims")
         }
         part = replace(dataset, **{n: getattr(dataset, n)[rows] for n, rows in kept.items()})
         kept["sources"] = dataset.sources["source_id"].isin(_cited(part)).to_numpy()
         return replace(part, sources=dataset.sources[kept["sources"]], hash=self._digest(kept))
 
-    def _facts(self, whole: set[str], rates: bool, named: pd.Series) -> np.ndarray:
+    def _facts(self, whole: set[str], rates: bool, named: Iterable[str]) -> np.ndarray:
         numbers, codes = self._codes
         kept = self._panel | np.isin(numbers, codes.get_indexer(codes.intersection(list(whole))))
         if rates:
             kept = kept | self._rates
-        ids = {fact for text in named for fact in text.split(";")}
+        ids = {fact for text in named for fact in NAMED.findall(text)}
         return kept | self.dataset.facts["fact_id"].isin(ids).to_numpy() if ids else kept
 
     def _digest(self, kept: dict[str, np.ndarray]) -> str:

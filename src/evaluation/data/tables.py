@@ -43,7 +43,11 @@ TABLES = (
     "levels",
     "bands",
     "covariates",
+    "subject",
+    "programmes",
+    "claims",
 )
+OPTIONAL = ("programmes", "claims")  # without a file they have no rows
 LARGEST = 256_000_000  # bytes of one file; 300,000 facts are about 50 million
 LARGEST_DESCRIPTOR = 4_000_000
 

@@ -79,7 +79,6 @@ def _bootstrapped(model: str, panel: pd.DataFrame, roles: Roles, inference: Infe
         len(made.names) - 1,
         inference.draws,
         seed=inference.seed,
-        observation_weights=made.known_variance_weights()[0],
         level=inference.level,
     )
     return Refit(**numbers(test, ("se", *ENDS)), clusters=regions, observations=len(made.y))
@@ -96,6 +95,8 @@ class Estimated:
     rates : ``region_code, wave, rate, variance`` of the published rates, or None.
     rebuild : ``rebuild(design_effect, sample_factor) -> panel`` under other survey assumptions,
         or None.
+    smallest : the smallest effect of interest, declared before any estimate, in the unit of the
+        estimate; what checks hold their own power against. Or None.
     """
 
     panel: pd.DataFrame
@@ -104,6 +105,7 @@ class Estimated:
     inference: Inference
     rates: pd.DataFrame | None = None
     rebuild: Callable[[float, float], pd.DataFrame] | None = None
+    smallest: float | None = None
 
     def __post_init__(self) -> None:
         if self.result.term != self.roles.dose:
@@ -128,6 +130,17 @@ class Estimated:
     def draws(self) -> int:
         """Draws of a check: those of the estimate, at most 999."""
         return min(self.inference.draws, DRAWS)
+
+    @property
+    def interest(self) -> float:
+        """The smallest effect of interest; refused where none is declared."""
+        if self.smallest is None or not self.smallest > 0:
+            raise ModelError("No smallest effect of interest is declared to hold this check to.")
+        return self.smallest
+
+    def shift(self, estimate: Any) -> Any:
+        """How far other estimates lie from this one, in its standard errors; blind to its size."""
+        return abs(estimate - self.result.estimate) / self.result.se
 
     def equations(self) -> Equation:
         """The equation of the estimate."""
@@ -215,6 +228,7 @@ def _one(context: Estimated, keep: np.ndarray) -> float:
 # The estimate under other survey assumptions: sample sizes and the design effect.
 DESIGN_EFFECTS = (1.0, 1.5, 2.0, 3.0)
 SAMPLE_FACTORS = (0.5, 1.0, 2.0)
+GAIN_ERRORS = ("annual_variance", "annual_opening_variance")
 
 
 def rebuilder(dataset: Dataset, frame: pd.DataFrame) -> Callable[[float, float], pd.DataFrame]:
@@ -229,7 +243,7 @@ def rebuilder(dataset: Dataset, frame: pd.DataFrame) -> Callable[[float, float],
     def rebuild(design_effect: float, sample_factor: float) -> pd.DataFrame:
         table = panel.rates(dataset, panel.Assumed(design_effect, sample_factor))
         table = panel.gains(table, dataset.waves) if gains else table
-        changing = ["se", "low", "high", *(["annual_variance"] if gains else ["n", "variance"])]
+        changing = ["se", "low", "high", *(GAIN_ERRORS if gains else ["n", "variance"])]
         fresh = table.set_index(keys)[changing]
         wanted = pd.MultiIndex.from_frame(frame[keys])
         return frame.assign(**fresh.reindex(wanted).reset_index(drop=True).set_axis(frame.index))
@@ -241,12 +255,12 @@ def rebuilder(dataset: Dataset, frame: pd.DataFrame) -> Callable[[float, float],
 def assumption_sweep(context: Estimated):
     """Refit under each pair of design effect and factor on the assumed samples.
 
-    Fails if the sign or the reading of the interval (above, below or around zero) is not the same
-    under all of them: then the finding rests on an assumption.
+    Fails if the estimate moves by more than its standard error under any of them: then it rests
+    on an assumption.
     """
     if context.rebuild is None:
         raise ModelError("No function was given that rebuilds the panel.")
-    rows, first = [], context.result
+    rows = []
     for deff, factor in product(DESIGN_EFFECTS, SAMPLE_FACTORS):
         try:
             fit = context.refit(context.rebuild(deff, factor))
@@ -255,8 +269,7 @@ def assumption_sweep(context: Estimated):
         row = {"design_effect": deff, "sample_factor": factor, "verdict": fit.verdict}
         rows.append(row | numbers(fit))
     table = pd.DataFrame(rows)
-    differing = table["verdict"] != first.verdict
-    turned = np.sign(table["estimate"]) != np.sign(first.estimate)
+    differing = context.shift(table["estimate"]) > MAXIMUM_SHIFT
     values = {
         "count": len(table),
         "estimate_low": float(table["estimate"].min()),
@@ -265,7 +278,7 @@ def assumption_sweep(context: Estimated):
         "high": float(table["high"].max()),
         "differing": int(differing.sum()),
     }
-    return not (differing | turned).any(), values, rows
+    return not differing.any(), values, rows
 
 
 # Can the data tell the doses apart: condition number and variance inflation.
@@ -273,10 +286,9 @@ MAXIMUM_VIF = 10.0
 MAXIMUM_CONDITION = 30.0
 
 
-def within(X: np.ndarray, effects: int, weights: np.ndarray) -> np.ndarray:
-    """Weighted covariates and doses less the fixed effects, unit length, (N, k - effects)."""
-    root = np.sqrt(weights)[:, None]
-    left, right = X[:, :effects] * root, X[:, effects:] * root
+def within(X: np.ndarray, effects: int) -> np.ndarray:
+    """Covariates and doses less the fixed effects, unit length, (N, k - effects)."""
+    left, right = X[:, :effects], X[:, effects:]
     rest = right - left @ np.linalg.lstsq(left, right, rcond=None)[0]
     return rest / np.linalg.norm(rest, axis=0)
 
@@ -290,7 +302,7 @@ def collinearity(context: Estimated):
     its own. With one dose it informs.
     """
     eqs = context.equations()
-    columns = within(eqs.matrix, eqs.effects, eqs.weights)
+    columns = within(eqs.white.matrix, eqs.effects)
     vif = np.diag(np.linalg.inv(columns.T @ columns))
     values = {
         "condition_number": float(np.linalg.cond(columns)),
@@ -374,12 +386,12 @@ def _strength(with_dose: float, with_outcome: float) -> float:
     return float(_equal_strength(np.sqrt(outcome * dose / (1 - dose))))
 
 
-def benchmarks(y: Any, X: Any, weights: Any, names: tuple[str, ...], chosen: list[str], dose: str):
+def benchmarks(y: Any, X: Any, names: tuple[str, ...], chosen: list[str], dose: str):
     """Partial R² of each chosen column with dose and outcome, and its strength; list of records."""
     order = [*(n for n in names if n != dose), dose]
     place = [names.index(n) for n in order]
     X = np.asarray(X)[:, place]
-    outcome, treatment = least_squares(y, X, weights), least_squares(X[:, -1], X[:, :-1], weights)
+    outcome, treatment = least_squares(y, X), least_squares(X[:, -1], X[:, :-1])
     rows = []
     for name in chosen:
         i = order.index(name)
@@ -393,26 +405,25 @@ def benchmarks(y: Any, X: Any, weights: Any, names: tuple[str, ...], chosen: lis
 
 @check("robustness_value", linear=True, undecided="no_covariate")
 def confounding(context: Estimated):
-    """Robustness value against the strongest observed covariate.
+    """Robustness value of the smallest effect of interest against the strongest covariate.
 
-    Fails if a confounder no stronger than it would carry the estimate to zero; without a
-    covariate there is nothing to compare with, and the check is not made.
+    Fails if a confounder no stronger than it would bias the estimate by that much; without a
+    covariate there is nothing to compare with, and the check is not made. Partial R² of a
+    covariate with the outcome are given the dose, so nothing depends on the estimate.
     """
     eqs, roles = context.equations(), context.roles
-    weights = eqs.weights
-    fit = least_squares(eqs.y, eqs.matrix, weights)
+    fit, white = eqs.fit(), eqs.white
     k, rss = len(eqs.names) - 1, float(fit.residuals @ fit.residuals)
-    estimate, se = fit.coefficients[k], np.sqrt(fit.bread[k, k] * rss / fit.free)
+    se = np.sqrt(fit.bread[k, k] * rss / fit.free)
     values = {
-        "rv": robustness_value(estimate, se, fit.free),
-        "rv_alpha": robustness_value(estimate, se, fit.free, alpha=1 - context.result.level),
-        "partial_r2": _partial_r2(fit, k),
+        "rv": robustness_value(context.interest, se, fit.free),
+        "smallest": context.interest,
         "dof": fit.free,
     }
     chosen = [*roles.covariates, *roles.doses[1:]]
     if not chosen:
         return None, values, [{"reason": "No covariate to compare an unobserved confounder with."}]
-    rows = benchmarks(eqs.y, eqs.matrix, weights, eqs.names, chosen, roles.dose)
+    rows = benchmarks(white.y, white.matrix, eqs.names, chosen, roles.dose)
     rows = sorted(rows, key=lambda row: -row["strength"])
     strongest = rows[0]["strength"]
     return values["rv"] > strongest, values | {"strongest": strongest}, rows
@@ -423,87 +434,100 @@ GROUPS = 4
 SQUARE = "dose_squared"
 
 
-def _steps(context: Estimated) -> pd.DataFrame:
+def _steps(context: Estimated, panel: pd.DataFrame) -> pd.DataFrame:
     """Adjusted outcome of the quarters of the dose, the lowest set to zero."""
     s, used = context.roles, context.used()
-    dose = context.panel[s.dose]
+    dose = panel[s.dose]
     try:
         group = pd.qcut(dose.where(used).rank(method="first"), GROUPS, labels=False)
     except ValueError as error:
         raise ModelError(str(error)) from error
     names = [f"quarter_{i}" for i in range(1, GROUPS)]
-    panel = context.panel.assign(
+    panel = panel.assign(
         **{name: (group == i + 1).astype(float).where(used) for i, name in enumerate(names)}
     )
     # The last columns are the quarters in their order, then any further doses.
     roles = replace(s, doses=[*names, *s.doses[1:]][::-1])
     eqs = equation(context.result.model, panel, roles)
-    b = solve_many(eqs.y, eqs.matrix, eqs.weights[None, :]).coefficients[0]
+    white = eqs.white
+    b = solve_many(white.y, white.matrix, np.ones((1, len(white.y)))).coefficients[0]
     adjusted = np.concatenate([[0.0], b[-eqs.doses :][: GROUPS - 1]])
     middle = dose[used].groupby(group[used]).median()
     return pd.DataFrame({"quarter": range(1, GROUPS + 1), "dose": middle, "adjusted": adjusted})
 
 
-@check("dose_response", linear=True)
+@check("dose_response", linear=True, undecided="unclear")
 def dose_response(context: Estimated):
-    """Quarters of the dose must be ordered, and the square must add nothing.
+    """A straight line must hold, by tests that would have found a bend that matters.
 
-    Passes if the adjusted outcome rises (or falls) from each quarter to the next and the wild
-    bootstrap test of a squared term is not rejected. Without any association four quarters are in
-    order once in twelve: it can add at most one lock.
+    Fails where the wild bootstrap test of the squared dose rejects. Passes only if a bend that
+    makes a difference of the smallest effect of interest one standard deviation from the middle
+    would have been found with 80 % power, and if the quarters of the dose would be in order were
+    the slope no more than that effect. The slope found plays no part: a shape is what is left of
+    the quarters without it.
     """
     roles, dose = context.roles, context.panel[context.roles.dose]
-    middle = float(dose[context.used()].mean())
-    panel = context.panel.assign(**{SQUARE: (dose - middle) ** 2})
-    steps = _steps(context)
+    used, interest = context.used(), context.interest
+    middle, spread = float(dose[used].mean()), float(dose[used].std())
+    panel = context.panel.assign(**{SQUARE: ((dose - middle) / spread) ** 2})
     square = context.refit(panel, doses=[SQUARE], covariates=(*roles.covariates, *roles.doses))
-    change = np.diff(steps["adjusted"])
-    monotone = bool((change > 0).all() or (change < 0).all())
-    linear = square.p > 1 - context.result.level
-    values = {"p_square": float(square.p), "monotone": float(monotone), "linear": float(linear)}
-    return monotone and linear, values, steps.to_dict("records")
+    slope = context.result.estimate - interest
+    least = context.panel.assign(**{roles.outcome: context.panel[roles.outcome] - slope * dose})
+    steps, shown = _steps(context, least), _steps(context, context.panel)
+    values = {
+        "p_square": float(square.p),
+        "ordered": float((np.diff(steps["adjusted"]) > 0).all()),
+        "minimum_detectable": minimum_detectable(square.se, square.clusters, context.result.level),
+        "smallest": interest,
+    }
+    powered = values["minimum_detectable"] <= interest and values["ordered"]
+    bent = square.p <= 1 - context.result.level
+    return False if bent else True if powered else None, values, shown.to_dict("records")
 
 
 # Leave one region out, one wave out, and the gains across an instrument break out.
 BREAK = "crosses_break"
 
 
-def _signs(context: Estimated, part: str):
-    """Whether the estimate keeps its sign without each label of a column in turn."""
-    estimate = context.result.estimate
+# Standard errors by which an estimate may move: without one region, under another assumption; and
+# without one wave or the gains across a break, which take many rows along.
+MAXIMUM_SHIFT, MAXIMUM_SHIFT_OF_MANY = 1.0, 2.0
+
+
+def _shifts(context: Estimated, part: str, most: float):
+    """Whether the estimate stays within ``most`` standard errors without each label in turn."""
     table = estimates_without(context, context.panel[part])
+    table["shift"] = context.shift(table["estimate"])
     known = table.dropna(subset="estimate")
     if known.empty:
         raise ModelError("No subset of the panel identifies the dose.")
-    changed = np.sign(known["estimate"]) != np.sign(estimate)
-    table = table.assign(sign_changes=changed.reindex(table.index, fill_value=False))
     values = {
         "low": float(known["estimate"].min()),
         "high": float(known["estimate"].max()),
         "count": len(known),
-        "changes": int(changed.sum()),
+        "changes": int((known["shift"] > most).sum()),
         "not_estimable": int(table["estimate"].isna().sum()),
-        "largest_shift": float((known["estimate"] - estimate).abs().max()),
+        "largest_shift": float(known["shift"].max()),
     }
     ordered = table.sort_values("estimate", ignore_index=True)
-    return not changed.any(), values, ordered.to_dict("records")
+    return values["changes"] == 0, values, ordered.to_dict("records")
 
 
 @check("leave_one_region_out")
 def leave_one_region_out(context: Estimated):
-    """Refit without each region; fails if the sign of the estimate changes in any."""
-    return _signs(context, context.roles.region)
+    """Refit without each region; fails if the estimate moves by more than its standard error."""
+    return _shifts(context, context.roles.region, MAXIMUM_SHIFT)
 
 
 @check("leave_one_wave_out")
 def leave_one_wave_out(context: Estimated):
-    """Refit without each wave (interval, of gains); fails if the sign changes in any."""
-    return _signs(context, context.roles.wave)
+    """Refit without each wave (interval, of gains); fails beyond two standard errors."""
+    return _shifts(context, context.roles.wave, MAXIMUM_SHIFT_OF_MANY)
 
 
 @check("breaks")
 def breaks(context: Estimated):
-    """Refit without the gains across an instrument break; fails if the sign changes.
+    """Refit without the gains across an instrument break; fails beyond two standard errors.
 
     A wider interval on fewer gains is no failure.
     """
@@ -518,8 +542,13 @@ def breaks(context: Estimated):
         {"breaks": label, **numbers(fit), "observations": fit.observations}
         for label, fit in (("in", first), ("out", other))
     ]
-    values = numbers(other) | {"left_out": left, "observations": other.observations}
-    return bool(np.sign(other.estimate) == np.sign(first.estimate)), values, rows
+    shift = float(context.shift(other.estimate))
+    values = numbers(other) | {
+        "left_out": left,
+        "observations": other.observations,
+        "shift": shift,
+    }
+    return shift <= MAXIMUM_SHIFT_OF_MANY, values, rows
 
 
 # Placebo: the dose of the next interval can have no part in the gain before it.
@@ -540,21 +569,21 @@ def placebo(context: Estimated):
 
     A region's dose moves slowly, so without the current one the future dose would only repeat it.
     Fails where the coefficient differs from zero at the level of the estimate. It passes only if
-    a violation as large as the estimate would have been found: where the minimum detectable
-    violation (80 % power) exceeds the estimate, not finding one says nothing, and the check
-    neither passes nor fails.
+    a violation as large as the smallest effect of interest would have been found: where the
+    minimum detectable violation (80 % power) exceeds that, not finding one says nothing, and the
+    check neither passes nor fails.
     """
-    roles, first = context.roles, context.result
+    roles, first, interest = context.roles, context.result, context.interest
     held = (*roles.covariates, *roles.doses)
     fit = context.refit(with_lead(context), doses=[LEAD], covariates=held)
     detectable = minimum_detectable(fit.se, fit.clusters, first.level)
     if not np.isfinite(detectable):
         raise ModelError("The standard error of the placebo is not finite.")
-    powered = detectable <= abs(first.estimate)
+    powered = detectable <= interest
     passed = False if fit.p <= 1 - first.level else True if powered else None
     values = numbers(fit) | {
         "minimum_detectable": detectable,
-        "headline": float(abs(first.estimate)),
+        "smallest": interest,
         "observations": fit.observations,
         "clusters": fit.clusters,
     }

@@ -11,8 +11,9 @@ import pandas as pd
 from scipy import stats
 
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.evidence.checks import Estimated, check, numbers, reading
+from evaluation.evidence.checks import MAXIMUM_SHIFT, Estimated, check, numbers
 from evaluation.models.columns import Roles, equation
+from evaluation.stats.bootstrap import holm
 from evaluation.stats.least_squares import Equation, cluster_sums, crv1_many, solve_many
 
 
@@ -100,7 +101,7 @@ def refit(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Refit a linear model on every drawn panel.
 
-    The weights stay those of the observed panel: they are known variances, not outcomes.
+    The weights stay those of the observed panel: they are known covariances, not outcomes.
 
     Parameters
     ----------
@@ -119,7 +120,7 @@ def refit(
     used = {roles.outcome, *roles.covariates, *roles.doses} & set(drawn)
     if not used:
         raise ModelError(f"The model uses none of the drawn columns {', '.join(drawn)}.")
-    y, X, weights = made.y, made.matrix, made.weights[None, :]
+    y, X = made.y, made.matrix
     if roles.outcome in used:
         y = drawn[roles.outcome][:, made.rows]
     for name in used - {roles.outcome}:
@@ -127,10 +128,19 @@ def refit(
         if X.ndim == 2:
             X = np.broadcast_to(X, (len(values), *X.shape)).copy()
         X[:, :, made.names.index(name)] = values
-    fits = solve_many(y, X, weights)
+    y, X = (made.root @ y.T).T, _whitened(made, X)
+    fits = solve_many(y, X, np.ones((1, len(made.y))))
     # The first dose is the last column.
-    estimates, se = fits.coefficients[:, -made.doses :], crv1_many(made, X, weights, fits)
+    estimates, se = fits.coefficients[:, -made.doses :], crv1_many(made, X, fits)
     return estimates.T[::-1], se.T[::-1]
+
+
+def _whitened(made: Equation, X: np.ndarray) -> np.ndarray:
+    """Designs (N, k) or (draws, N, k) in units in which the sampling covariance is the identity."""
+    if X.ndim == 2:
+        return made.root @ X
+    flat = made.root @ X.transpose(1, 0, 2).reshape(X.shape[1], -1)
+    return flat.reshape(X.shape[1], X.shape[0], -1).transpose(1, 0, 2)
 
 
 # Known-variance errors-in-variables correction for the observed opening level as a control.
@@ -158,11 +168,11 @@ class Corrected:
     factor: float
 
 
-def _residuals(eqs: Equation, weights: np.ndarray, j: int) -> np.ndarray:
-    """Outcome and opening level less what the other columns explain, weighted, (N, 2)."""
-    root = np.sqrt(weights)[:, None]
-    others = np.delete(eqs.matrix, j, axis=1) * root
-    both = np.column_stack([eqs.y, eqs.matrix[:, j]]) * root
+def _residuals(eqs: Equation, j: int) -> np.ndarray:
+    """Outcome and opening level less what the other columns explain, whitened, (N, 2)."""
+    white = eqs.white
+    others = np.delete(white.matrix, j, axis=1)
+    both = np.column_stack([white.y, white.matrix[:, j]])
     return both - others @ np.linalg.lstsq(others, both, rcond=None)[0]
 
 
@@ -181,9 +191,10 @@ def corrected(
 ) -> Corrected:
     """Correct the first dose of a gain regression for sampling error in the opening level.
 
-    Moment estimator with known error variances: b = (X'WX - f Σw V)⁻¹ (X'Wy - f Σw c), with
-    V = v0 at the opening level, c = -v0/T (the covariance of the two errors) and weights as in the
-    model. The standard error is the sandwich of its estimating equations, clustered by region.
+    Moment estimator with known error covariances: b = (X'PX - f tr PU)⁻¹ (X'Py - f tr PC), P the
+    inverse of the model's covariance, U that of the errors of the opening levels and C that of
+    these with the errors of the gains: -v0/T in the gain that a survey opens, v0/T' in the one it
+    closes. The standard error is the sandwich of its estimating equations, clustered by region.
 
     Parameters
     ----------
@@ -209,23 +220,29 @@ def corrected(
     v0 = rates_table["variance"].to_numpy(dtype=float)[opening]
     if not np.all(v0 > 0):
         raise ModelError("Every opening rate needs a sampling variance above 0.")
-    years = rows["years"].to_numpy(dtype=float) if roles.outcome == "annual" else 1.0
-    return _solve(eqs, v0, -v0 / years, level)
+    closing = rate_rows(rates_table, rows["region_code"], rows["wave_to"])
+    years = rows["years"].to_numpy(dtype=float) if roles.outcome == "annual" else np.ones(len(rows))
+    meets = (opening[:, None] == closing[None, :]).astype(float) - np.eye(len(rows))
+    return _solve(eqs, v0, v0[:, None] * meets / years[None, :], level)
 
 
-def _solve(eqs: Equation, v0: np.ndarray, c: np.ndarray, level: float) -> Corrected:
-    w, j, k = eqs.weights, eqs.names.index(OPENING), len(eqs.names) - 1
-    rest = _residuals(eqs, w, j)
+def _solve(eqs: Equation, v0: np.ndarray, meet: np.ndarray, level: float) -> Corrected:
+    j, k = eqs.names.index(OPENING), len(eqs.names) - 1
+    P = (eqs.root.T @ eqs.root).toarray()
+    # By row, the expected products of the error of the opening level with both errors.
+    u, c = np.diag(P) * v0, (P * meet).sum(axis=1)
+    rest = _residuals(eqs, j)
     moments = rest.T @ rest
-    known = np.array([[w @ eqs.variance, w @ c], [w @ c, w @ v0]])
-    f = _factor(moments, known, len(w))
-    gram, right = (eqs.matrix.T * w) @ eqs.matrix, (eqs.matrix.T * w) @ eqs.y
+    own = float((eqs.sampling * P).sum())
+    known = np.array([[own, c.sum()], [c.sum(), u.sum()]])
+    f = _factor(moments, known, len(v0))
+    gram, right = eqs.matrix.T @ P @ eqs.matrix, eqs.matrix.T @ P @ eqs.y
     naive = np.linalg.solve(gram, right)[k]
-    gram[j, j] -= f * (w @ v0)
-    right[j] -= f * (w @ c)
+    gram[j, j] -= f * u.sum()
+    right[j] -= f * c.sum()
     b = np.linalg.solve(gram, right)
-    scores = eqs.matrix * (w * (eqs.y - eqs.matrix @ b))[:, None]
-    scores[:, j] -= f * w * (c - v0 * b[j])
+    scores = eqs.matrix * (P @ (eqs.y - eqs.matrix @ b))[:, None]
+    scores[:, j] -= f * (c - u * b[j])
     sums = cluster_sums(scores, eqs.codes)
     pull = sums @ np.linalg.inv(gram)[:, k]
     clusters = len(sums)
@@ -237,7 +254,7 @@ def _solve(eqs: Equation, v0: np.ndarray, c: np.ndarray, level: float) -> Correc
         se=se,
         low=float(b[k] - half),
         high=float(b[k] + half),
-        reliability=float(1 - (w @ v0) / moments[1, 1]),
+        reliability=float(1 - u.sum() / moments[1, 1]),
         factor=f,
     )
 
@@ -280,11 +297,98 @@ def measurement_error(context: Estimated):
 def opening_error(context: Estimated):
     """Take the known sampling error out of the opening level used as a control.
 
-    Fails if the corrected estimate has the other sign or its interval reads differently (holds
-    zero where the headline does not, or the reverse).
+    Fails if the estimate moves by more than its standard error.
     """
     first = context.result
     other = corrected(first.model, context.panel, _rates(context), context.roles, first.level)
-    same = reading(other.low, other.high) == first.verdict
     values = numbers(other, ("naive", "estimate", "se", "low", "high", "reliability", "factor"))
-    return same and bool(np.sign(other.estimate) == np.sign(first.estimate)), values, [values]
+    return bool(context.shift(other.estimate) <= MAXIMUM_SHIFT), values, [values]
+
+
+# Do the gains scatter as the declared sampling variances say? Both readings of them are carried.
+def variance_factors(y: Any, v: Any, intervals: Any, level: float = 0.95) -> pd.DataFrame:
+    """How many times the declared variances the scatter of the gains of each interval is.
+
+    Cochran's Q over its degrees of freedom, with the chi-square interval for a common factor on
+    the variances. True differences between regions only add to Q, so a factor below 1 is at most
+    what sampling error amounts to; above 1 the two cannot be told apart.
+
+    Parameters
+    ----------
+    y, v : (N,) gains and their declared variances, above 0. intervals : (N,) labels.
+
+    Returns
+    -------
+    DataFrame ``interval, regions, q, df, factor, low, high, p``; p, of scatter as small as this
+    under the declared variances, is Holm-adjusted over the intervals. One of fewer than three
+    regions is left out.
+    """
+    frame = pd.DataFrame({"interval": intervals, "y": y, "v": v})
+    rows, tail = [], (1 - level) / 2
+    for name, part in frame.groupby("interval", observed=True):
+        if len(part) < 3:
+            continue
+        w, df = 1 / part["v"], len(part) - 1
+        q = float(w @ (part["y"] - w @ part["y"] / w.sum()) ** 2)
+        high, low = q / stats.chi2.ppf([tail, 1 - tail], df)
+        row = {"interval": str(name), "regions": len(part), "q": q, "df": df, "factor": q / df}
+        rows.append(row | {"low": low, "high": high, "p": float(stats.chi2.cdf(q, df))})
+    if not rows:
+        raise ModelError("No interval has three regions to compare their scatter.")
+    table = pd.DataFrame(rows)
+    return table.assign(p=holm(table["p"]))
+
+
+def _floors(context: Estimated, years: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Simple random sampling variance of both surveys of each gain, 0 where no sample is known.
+
+    No survey of the size published is more precise than that unless it is stratified very well.
+    """
+    rates, panel = _rates(context), context.panel
+    if "n_assumed" not in rates.columns:
+        return np.zeros(len(panel)), np.zeros(len(panel))
+    p = rates["rate"].to_numpy(dtype=float)
+    least = np.where(rates["n_assumed"], 0.0, p * (100 - p) / rates["n"].to_numpy(dtype=float))
+    ends = (rate_rows(rates, panel["region_code"], panel[w]) for w in ("wave_from", "wave_to"))
+    opening, closing = (least[rows] / years**2 for rows in ends)
+    return opening, closing
+
+
+def estimated_variances(context: Estimated, factors: pd.DataFrame) -> pd.DataFrame:
+    """The panel with the declared variances multiplied by the factor of their interval.
+
+    Never more than declared, and never less than simple random sampling of a published sample.
+    """
+    roles, panel = context.roles, context.panel
+    if not roles.spans:
+        raise ModelError("The panel does not say which surveys its gains lie between.")
+    of = factors.set_index("interval")["factor"].clip(upper=1.0)
+    factor = panel[roles.wave].astype(str).map(of).fillna(1.0).to_numpy(dtype=float)
+    total, part = (panel[name].to_numpy(dtype=float) for name in (roles.variance, roles.spans[2]))
+    opening, closing = _floors(context, panel["years"].to_numpy(dtype=float))
+    first = np.minimum(part, np.maximum(factor * part, opening))
+    second = np.minimum(total - part, np.maximum(factor * (total - part), closing))
+    return panel.assign(**{roles.spans[2]: first, roles.variance: first + second})
+
+
+@check("variance_factor", linear=True)
+def variance_factor(context: Estimated):
+    """Refit with the variances the scatter of the gains allows, beside the declared ones.
+
+    Fails where gains of an interval lie closer together than the declared sampling errors allow:
+    then these are too large, or the published figures were smoothed. The intervals of the estimate
+    itself rest on the declared variances.
+    """
+    roles, used = context.roles, context.panel[context.used()]
+    if roles.variance is None:
+        raise ModelError("No sampling variance is declared.")
+    columns = (used[name] for name in (roles.outcome, roles.variance, roles.wave))
+    factors = variance_factors(*columns, context.result.level)
+    other = context.refit(estimated_variances(context, factors))
+    values = numbers(other, ("estimate", "low", "high")) | {
+        "factor_low": float(factors["factor"].min()),
+        "factor_high": float(factors["factor"].max()),
+        "count": len(factors),
+        "p": float(factors["p"].min()),
+    }
+    return values["p"] > 1 - context.result.level, values, factors.to_dict("records")

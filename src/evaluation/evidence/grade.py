@@ -69,7 +69,7 @@ class Design:
 VERDICTS = ("positive", "negative", "unknown")
 MINIMUM_WAVES, MINIMUM_REGIONS, FEW_TREATED, SUPPORT_SD = 3, 20, 3, 1.0
 # Of specifications, above which the check fails and the grade falls; the texts say "a quarter".
-OPPOSITE_SHARE = 0.25
+DEPARTING_SHARE = 0.25
 # Checks without which no grade is given: leaving one unmade would spare the estimate a minus.
 NEEDED = ("placebo", "robustness_value", "leave_one_region_out", "specification_curve")
 
@@ -118,7 +118,7 @@ class Grade(Spoken):
 
 def _worded(item: Component, language: str) -> str:
     stem = item.key.removeprefix("evidence.")
-    if stem in ("minus.confounder", "minus.sign_specifications"):
+    if stem in ("minus.confounder", "minus.specifications"):
         value = f"{100 * item.value:.1f}%"
     elif stem == "minus.pre_trend_found":
         value = chance(item.value)
@@ -145,9 +145,10 @@ def _trend(check: Check) -> tuple[str, float] | None:
     values = check.values
     if "minimum_detectable" not in values:
         return "evidence.minus.pre_trend_untested", 0
-    if values["minimum_detectable"] > values["headline"]:
-        return "evidence.minus.pre_trend", values["minimum_detectable"]
-    return None if check.passed is True else ("evidence.minus.pre_trend_found", values["p"])
+    if check.passed is False:
+        return "evidence.minus.pre_trend_found", values["p"]
+    powered = values["minimum_detectable"] <= values["smallest"]
+    return None if powered else ("evidence.minus.pre_trend", values["minimum_detectable"])
 
 
 def _confounder(check: Check) -> tuple[str, float] | None:
@@ -157,13 +158,13 @@ def _confounder(check: Check) -> tuple[str, float] | None:
 
 
 def _unstable(regions: Check, curve: Check) -> tuple[str, float] | None:
-    """One minus for a sign that changes, whichever of the two checks finds it."""
-    if "changes" not in regions.values or "opposite_share" not in curve.values:
-        return "evidence.minus.sign_untested", 0
-    changes, share = regions.values["changes"], curve.values["opposite_share"]
+    """One minus for an estimate that moves, whichever of the two checks finds it."""
+    if "changes" not in regions.values or "departing_share" not in curve.values:
+        return "evidence.minus.stability_untested", 0
+    changes, share = regions.values["changes"], curve.values["departing_share"]
     if changes > 0:
-        return "evidence.minus.sign_regions", changes
-    return ("evidence.minus.sign_specifications", share) if share > OPPOSITE_SHARE else None
+        return "evidence.minus.single_region", changes
+    return ("evidence.minus.specifications", share) if share > DEPARTING_SHARE else None
 
 
 def _minuses(design: Design, checks: dict[str, Check]) -> list[Component]:
@@ -179,8 +180,9 @@ def _minuses(design: Design, checks: dict[str, Check]) -> list[Component]:
 def grade(design: Design, checks: Iterable[Check]) -> Grade:
     """Grade the evidence: start, caps, minuses, at most one plus; the caps hold to the end.
 
-    Blind to sign and size: nothing of the estimate enters but the comparison of what the placebo
-    could detect with it. A check that could not be made counts as not passed.
+    Blind to sign and size: checks hold standard errors and shifts against the declared smallest
+    effect of interest, and nothing of the estimate enters. A check that could not be made counts
+    as not passed.
 
     Parameters
     ----------
@@ -279,7 +281,6 @@ DENIALS = (
     "inputs.intro",
     "level.gains.note",
     "method.words",
-    "norms.coverage",
 )
 SENTENCE = re.compile(r"(?<=[。！？；!?;])|(?<=\.)(?=\s|$)")
 
@@ -377,5 +378,5 @@ def permitted(grade: Grade, verdict: str, language: str) -> str:
         raise KepuError(f"Unknown verdict '{verdict}'; known: {', '.join(VERDICTS)}.")
     least, sentences = next(entry for entry in SENTENCES if grade.locks >= entry[0])
     key = sentences.get(verdict, UNKNOWN) if least else DESCRIPTION
-    gate(str(t(key, language, dose="")), language, grade.locks)
+    gate(str(t(key, language, dose="", outcome="")), language, grade.locks)
     return key

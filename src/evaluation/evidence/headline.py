@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import Check, Result, Spoken, percent, say
-from evaluation.base.text import rounded, t
+from evaluation.base.text import LANGUAGES, rounded, t
 from evaluation.data.package import Dataset
 from evaluation.evidence import checks as robustness
 from evaluation.evidence import error
@@ -22,7 +22,7 @@ from evaluation.models.columns import GAINS, LEVELS, Inference, Roles, equation
 from evaluation.models.panels import Panels, roles
 from evaluation.panel.panel import composite
 from evaluation.panel.survey import normal_quantile
-from evaluation.stats.least_squares import Equation, excess_variance, least_squares
+from evaluation.stats.least_squares import Equation
 
 # What a region's gain would be if it followed the others: leave-one-region-out expectations.
 COLUMNS = ["observed", "expected", "residual", "se", "low", "high"]
@@ -55,21 +55,18 @@ def expected_gains(panel: pd.DataFrame, roles: Roles, level: float = 0.95) -> pd
 
 def _held_out(made: Equation, own: np.ndarray, level: float) -> np.ndarray:
     """Forecast errors of one region from the fit to the others, (rows of the region, 6)."""
-    others, known, y = made.X[~own], made.variance[~own], made.y[~own]
-    seen = others.columns[(others != 0).any()]
-    observed = made.y[own]
+    others, observed = made.subset(~own), made.y[own]
+    seen = others.X.columns[(others.X != 0).any()]
     rows = np.full((len(observed), len(COLUMNS)), np.nan)
     rows[:, 0] = observed
     try:
-        sigma2 = max(0.0, excess_variance(y, others[seen], known))
-        fit = least_squares(y, others[seen], 1 / (known + sigma2))
+        others = replace(others, X=others.X[seen])
+        sigma2, fit = max(0.0, others.excess), others.fit()
     except ModelError:
         # Without this region the others cannot carry the equation: nothing can be expected.
         return rows
     at = made.X.loc[own, seen].to_numpy(dtype=float)
-    # Weights are scaled to mean 1 in the fit; the variance of the coefficients is not.
-    scale = 1 / (1 / (known + sigma2)).mean()
-    spread = np.einsum("ij,jk,ik->i", at, fit.bread, at) * scale
+    spread = np.einsum("ij,jk,ik->i", at, fit.bread, at)
     error = np.sqrt(made.variance[own] + sigma2 + spread)
     fitted = at @ fit.coefficients
     half = normal_quantile(level) * error
@@ -88,6 +85,7 @@ CHECKS: dict[str, Callable[[Estimated], Check]] = {
     "robustness_value": robustness.confounding,
     "measurement_error": error.measurement_error,
     "opening_error": error.opening_error,
+    "variance_factor": error.variance_factor,
     "assumption_sweep": robustness.assumption_sweep,
     "breaks": robustness.breaks,
     "collinearity": robustness.collinearity,
@@ -119,7 +117,7 @@ class Estimate:
     """What one model says of one dose or of the composite, or why it can say nothing.
 
     ``result`` is ``None`` exactly when ``reason`` is not empty. ``p_holm`` adjusts the p-value for
-    the doses tried together with the same model; ``names`` are the package's of the dose, by
+    all doses and models tried at the same question; ``names`` are the package's of the dose, by
     language.
     """
 
@@ -166,6 +164,7 @@ class Headline(Spoken):
     ----------
     parts : doses in the composite of gains. level_parts : in that of levels.
     ladder : one estimate a model, the headline first. checks, grade : of the headline.
+    outcome : what the package calls it, by language.
     expected : annual gains of the panel's rows against what the other regions lead one to
         expect, see :func:`evaluation.evidence.headline.expected_gains`.
     """
@@ -176,6 +175,7 @@ class Headline(Spoken):
     checks: tuple[Check, ...]
     grade: Grade
     expected: pd.DataFrame
+    outcome: Mapping[str, str]
 
     @property
     def result(self) -> Result:
@@ -199,8 +199,9 @@ class Headline(Spoken):
         }
         key = permitted(self.grade, result.verdict, language)
         name = t("composite.name", language)
+        says = t(key, language, dose=name, outcome=self.outcome[language])
         sentence = say(
-            "speak.headline", language, name=name, says=t(key, language, dose=name),
+            "speak.headline", language, name=name, says=says,
             unit=t(f"result.unit.{result.unit}", language), level=percent(result.level), **shown,
         )  # fmt: skip
         return f"{sentence} {self.grade.summary(language)}"
@@ -250,11 +251,13 @@ def headline(
         inference,
         rates=panels.rates[read & panels.rates["variance"].notna()],
         rebuild=rebuilder(dataset, gains),
+        smallest=dataset.assumed("smallest_effect"),
     )
     checks, keys = run_checks(context), ["region_code", "interval", "wave_from", "wave_to"]
     expected = gains[keys].join(expected_gains(gains, context.roles))
     graded = _graded(dataset, context, checks)
-    return Headline(parts, level_parts, ladder, checks, graded, expected)
+    outcome = {language: dataset.words(language)["outcome"] for language in LANGUAGES}
+    return Headline(parts, level_parts, ladder, checks, graded, expected, outcome)
 
 
 def _graded(dataset: Dataset, context: Estimated, checks: tuple[Check, ...]) -> Grade:

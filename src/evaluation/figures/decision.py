@@ -19,7 +19,9 @@ COLUMNS = ("wtp", "benefit", "low", "high", "frontier", "information")
 LABELS = ("wtp", "benefit", "frontier", "information")
 
 
-def decision_curves(curves: pd.DataFrame, *, wtp: float, labels: Mapping[str, str]) -> Figure:
+def decision_curves(
+    curves: pd.DataFrame, *, wtp: float | None, labels: Mapping[str, str]
+) -> Figure:
     """Three panels over the worth of one unit of effect, on one axis in logs.
 
     Parameters
@@ -27,7 +29,8 @@ def decision_curves(curves: pd.DataFrame, *, wtp: float, labels: Mapping[str, st
     curves : columns ``wtp`` (0 is left out), ``benefit, low, high`` (expected incremental benefit
         with its interval, money per head), ``frontier`` (0 to 1, the probability that the option
         best on average is the best), ``information`` (value of perfect information per head).
-    wtp : the stated value, marked. labels : ``wtp, benefit, frontier, information``.
+    wtp : the stated value, marked; ``None`` if none is.
+    labels : ``wtp, benefit, frontier, information``.
 
     Raises
     ------
@@ -44,7 +47,7 @@ def decision_curves(curves: pd.DataFrame, *, wtp: float, labels: Mapping[str, st
         drawn = (shown["benefit"], 100 * shown["frontier"], shown["information"])
         for ax, values, name in zip(axes, drawn, LABELS[1:], strict=True):
             ax.plot(shown["wtp"], values, color=style.ACCENT, lw=1.8, gid=name)
-            ax.axvline(wtp, color=style.DARK, lw=1, ls=(0, (4, 2)), gid="wtp")
+            _stated(ax, wtp)
             ax.set_title(wrap(labels[name], 26), loc="left")
             _money_axis(ax, shown["wtp"])
         axes[1].set_ylim(0, 105)
@@ -52,6 +55,11 @@ def decision_curves(curves: pd.DataFrame, *, wtp: float, labels: Mapping[str, st
         for ax in (axes[0], axes[2]):
             ax.yaxis.set_major_formatter(plain)
     return fig
+
+
+def _stated(ax: Axes, wtp: float | None) -> None:
+    if wtp is not None:
+        ax.axvline(wtp, color=style.DARK, lw=1, ls=(0, (4, 2)), gid="wtp")
 
 
 def _money_axis(ax: Axes, values: pd.Series) -> None:
@@ -155,7 +163,7 @@ def _choices(ax: Axes, ticks: np.ndarray, names: Sequence[str], heights: Sequenc
 
 
 def plane_and_acceptability(
-    draws: pd.DataFrame, curve: pd.DataFrame, *, wtp: float, labels: Mapping[str, str]
+    draws: pd.DataFrame, curve: pd.DataFrame, *, wtp: float | None, labels: Mapping[str, str]
 ) -> Figure:
     """Draws on the cost-effectiveness plane; beside it the probability that the step pays.
 
@@ -163,7 +171,8 @@ def plane_and_acceptability(
     ----------
     draws : columns ``effect, cost``, one row a draw; effects below zero are drawn grey.
     curve : columns ``wtp`` (0 is left out: the axis is in logs), ``probability`` (0 to 1).
-    wtp : the stated value, marked. labels : ``effect, cost, wtp, probability``, the axes' texts.
+    wtp : the stated value, marked; ``None`` if none is.
+    labels : ``effect, cost, wtp, probability``, the axes' texts.
 
     Raises
     ------
@@ -182,7 +191,7 @@ def plane_and_acceptability(
             xscale="log", ylim=(0, 100), xlabel=wrap(labels["wtp"], 40),
             ylabel=labels["probability"],
         )  # fmt: skip
-        right.axvline(wtp, color=style.DARK, lw=1, ls=(0, (4, 2)), gid="wtp")
+        _stated(right, wtp)
         ticks = 10.0 ** np.arange(np.ceil(np.log10(shown["wtp"].min())), 7)
         right.set_xticks(ticks[ticks <= shown["wtp"].max()])
         right.xaxis.set_minor_locator(NullLocator())

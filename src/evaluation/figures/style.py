@@ -35,6 +35,7 @@ INK, DARK, MID, LIGHT, PALE = "#222222", "#4A4A4A", "#8A8A8A", "#BDBDBD", "#E6E6
 QUIET = "#6B6B6B"  # the lightest grey still readable as text (5.3:1)
 
 WIDTH, DPI = 7.2, 150
+DENSITY = 2  # pixels of a picture for each of the page, along a side
 BASE, SMALL, TINY = 10, 9, 8.5
 
 RC = {
@@ -159,7 +160,7 @@ def settle(fig: Figure) -> None:
     fig.set_layout_engine("none")
 
 
-def figure_png(fig: Figure, dpi: int = DPI) -> bytes:
+def figure_png(fig: Figure, dpi: int = DPI * DENSITY) -> bytes:
     """PNG bytes of a figure, the same for the same figure; the figure is closed.
 
     The image is written anew in 256 colours, so that neither date nor software name remains.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from evaluation.base.errors import ModelError
 from evaluation.data.package import MIN_REGIONS
@@ -28,6 +29,9 @@ class Roles:
         events the timing of the treatment. covariates : further columns.
     region : clusters. wave : survey wave of a level or interval (wave pair) of a gain.
     variance : known sampling variance of the outcome, or None where it is taken as error-free.
+    spans : of a gain, its opening and its closing wave and the opening survey's part of
+        ``variance``; with them gains of a region that meet in a survey have their covariance,
+        without them they count as independent.
 
     Raises
     ------
@@ -40,14 +44,21 @@ class Roles:
     wave: str
     variance: str | None = None
     covariates: Sequence[str] = ()
+    spans: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for part in ("doses", "covariates"):
+        for part in ("doses", "covariates", "spans"):
             names = getattr(self, part)
             if isinstance(names, str):
                 raise ModelError(f"'{part}' must be a list of columns, not the text '{names}'.")
             object.__setattr__(self, part, tuple(names))
-        twice = sorted({name for name in self.used if self.used.count(name) > 1})
+        if self.spans and (len(self.spans) != 3 or self.variance is None):
+            raise ModelError(
+                "'spans' names the opening wave, the closing wave and the opening survey's part of "
+                f"the variance beside 'variance'; it names {len(self.spans)} columns."
+            )
+        parts = [*self._numbers, self.region, self.wave]
+        twice = sorted({name for name in parts if parts.count(name) > 1})
         if twice:
             raise ModelError(f"Column used in two parts of one model: {', '.join(twice)}.")
 
@@ -57,15 +68,19 @@ class Roles:
         return self.doses[0]
 
     @property
-    def numeric(self) -> list[str]:
-        """Columns that must hold numbers."""
+    def _numbers(self) -> list[str]:
         known = [] if self.variance is None else [self.variance]
         return [self.outcome, *self.doses, *self.covariates, *known]
 
     @property
+    def numeric(self) -> list[str]:
+        """Columns that must hold numbers."""
+        return [*self._numbers, *self.spans[2:]]
+
+    @property
     def used(self) -> list[str]:
         """All columns, each once."""
-        return [*self.numeric, self.region, self.wave]
+        return list(dict.fromkeys([*self.numeric, self.region, self.wave, *self.spans]))
 
 
 @dataclass(frozen=True)
@@ -99,6 +114,13 @@ def _require_columns(panel: pd.DataFrame, roles: Roles) -> None:
         raise ModelError(f"Columns not in the panel: {', '.join(absent)}. It has: {known}.")
 
 
+def plain(panel: pd.DataFrame, roles: Roles) -> pd.DataFrame:
+    """The panel with plain labels: a category that no row has would count as a region or wave."""
+    names = {roles.region, roles.wave, *roles.spans[:2]} & set(panel.columns)
+    coded = [n for n in sorted(names) if isinstance(panel[n].dtype, pd.CategoricalDtype)]
+    return panel.assign(**{n: panel[n].astype(panel[n].cat.categories.dtype) for n in coded})
+
+
 def complete(panel: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, int]:
     """Rows of the declared columns without missing values, and the number left out.
 
@@ -108,6 +130,7 @@ def complete(panel: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, int]:
         variance; the message names column and rows.
     """
     _require_columns(panel, roles)
+    panel = plain(panel, roles)
     for name in roles.numeric:
         if not pd.api.types.is_numeric_dtype(panel[name]):
             raise ModelError(f"Column '{name}' must be numeric; it is {panel[name].dtype}.")
@@ -190,15 +213,46 @@ def dummies(labels: pd.Series, drop_first: bool) -> pd.DataFrame:
     return frame.iloc[:, 1:] if drop_first else frame
 
 
-def _joined(frame: pd.DataFrame, roles: Roles, effects: pd.DataFrame, **counts) -> Equation:
-    """Effects, covariates and doses, the first dose last."""
+def _covariance(frame: pd.DataFrame, roles: Roles) -> sparse.csr_array | None:
+    """Sampling covariance (N, N) of gains, of which two share a survey where they meet.
+
+    A gain is the error of its closing survey less that of its opening one, so what it has of each
+    stands in a row of signed standard errors: their products are the covariance, -v/(T T') where
+    one gain closes and the next opens.
+    """
+    if not roles.spans:
+        return None
+    opens, closes, part = roles.spans
+    total, first = (frame[name].to_numpy(dtype=float) for name in (roles.variance, part))
+    if ((first < 0) | (first > total * (1 + 1e-9))).any():
+        raise ModelError(
+            f"Column '{part}' must lie between 0 and '{roles.variance}', of which it is a part."
+        )
+    keys = [pd.MultiIndex.from_frame(frame[[roles.region, name]]) for name in (opens, closes)]
+    surveys = pd.factorize(keys[0].append(keys[1].set_names(keys[0].names)))[0]
+    errors = np.sqrt(np.concatenate([first, np.maximum(total - first, 0.0)]))
+    signs = np.repeat([-1.0, 1.0], len(frame))
+    place = (np.tile(np.arange(len(frame)), 2), surveys)
+    shares = sparse.csr_array((signs * errors, place))
+    return (shares @ shares.T).tocsr()
+
+
+def _centred(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Columns less their mean: what is estimated then keeps its digits however far they lie off."""
+    values = frame[list(names)].astype(float)
+    return values - values.mean()
+
+
+def joined(frame: pd.DataFrame, roles: Roles, effects: pd.DataFrame, **counts) -> Equation:
+    """Effects, covariates and doses, the first dose last; fixed effects are at their means."""
     own = [*roles.covariates, *reversed(roles.doses)]
     return Equation(
         y=frame[roles.outcome].to_numpy(dtype=float),
-        X=pd.concat([effects, frame[own].astype(float)], axis=1),
+        X=pd.concat([effects, _centred(frame, own)], axis=1),
         clusters=frame[roles.region].to_numpy(),
         periods=frame[roles.wave].to_numpy(),
         variance=None if roles.variance is None else frame[roles.variance].to_numpy(dtype=float),
+        covariance=_covariance(frame, roles),
         effects=effects.shape[1],
         doses=len(roles.doses),
         **counts,
@@ -229,7 +283,7 @@ def equation(model: str, panel: pd.DataFrame, roles: Roles) -> Equation:
     """
     if model not in EFFECTS:
         raise ModelError(f"'{model}' is not linear; use one of {', '.join(EFFECTS)}.")
-    nested = "region" in EFFECTS[model]
+    nested, panel = "region" in EFFECTS[model], plain(panel, roles)
     rows, counts = _kept(panel, roles, repeated=nested)
     if not len(rows):
         if counts["singletons"]:
@@ -242,7 +296,7 @@ def equation(model: str, panel: pd.DataFrame, roles: Roles) -> Equation:
     ]
     if nested:
         counts["nested"] = effects[0].shape[1]
-    return _joined(frame, roles, pd.concat(effects, axis=1), rows=rows, **counts)
+    return joined(frame, roles, pd.concat(effects, axis=1), rows=rows, **counts)
 
 
 def require_repeated(regions: int, singletons: int) -> None:
@@ -324,11 +378,12 @@ def mundlak(
     Mundlak (1978), Econometrica 46:69-85; Wooldridge (2019), Journal of Econometrics 211:137-150.
     """
     checked(panel, roles)
+    panel = plain(panel, roles)
     rows, counts = _kept(panel, roles, repeated=True)
     frame = panel[roles.used].iloc[rows].reset_index(drop=True)
     require_repeated(frame[roles.region].nunique(), counts["singletons"])
     _require_within(frame, roles)
-    own = frame[[*roles.covariates, *reversed(roles.doses)]].astype(float)
+    own = _centred(frame, [*roles.covariates, *reversed(roles.doses)])
     waves = dummies(frame[roles.wave], drop_first=True)
     left = pd.concat([pd.Series(1.0, frame.index, name="intercept"), waves], axis=1)
     if means:
@@ -336,4 +391,4 @@ def mundlak(
         extra.append(_exposure(frame, roles, waves, unbalanced))
         extra = pd.concat(extra, axis=1)
         left = left.join(extra[independent(left.join(own), extra)])
-    return _joined(frame, roles, left, rows=rows, **counts), frame
+    return joined(frame, roles, left, rows=rows, **counts), frame

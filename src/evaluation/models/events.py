@@ -14,7 +14,7 @@ import pandas as pd
 from evaluation.base.errors import ModelError
 from evaluation.base.results import Result
 from evaluation.data.package import MIN_REGIONS
-from evaluation.models.columns import Inference, Roles, complete
+from evaluation.models.columns import Inference, Roles, complete, plain
 from evaluation.stats.bootstrap import SMALL, cohort_bootstrap, standard_errors
 from evaluation.stats.permutation import POWER, TIE, critical_value, detectable, p_among, rejections
 
@@ -86,6 +86,7 @@ def one_of(value: str, known: Sequence[str], what: str = "option") -> None:
 
 def _rows(panel: pd.DataFrame, roles: Roles) -> pd.DataFrame:
     """Complete rows; refuses regions whose timing is missing throughout, for 0 means never."""
+    panel = plain(panel, roles)
     if roles.wave in panel.columns and not pd.api.types.is_numeric_dtype(panel[roles.wave]):
         raise ModelError(f"Column '{roles.wave}' must be numeric; it is {panel[roles.wave].dtype}.")
     frame, _ = complete(panel, roles)

@@ -7,13 +7,12 @@ beside the interval (CRV3, randomisation inference, the detectable effect).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.meta_analysis import combine_effects
 
 from evaluation.base.errors import ModelError
 from evaluation.base.results import Result
@@ -24,6 +23,7 @@ from evaluation.models.columns import (
     Roles,
     checked,
     equation,
+    joined,
     require_repeated,
 )
 from evaluation.stats.bootstrap import Bootstrap, cluster_codes, romano_wolf, wild_cluster_bootstrap
@@ -34,6 +34,7 @@ from evaluation.stats.least_squares import (
     crv1,
     jackknife,
     least_squares,
+    paule_mandel,
 )
 from evaluation.stats.permutation import POWER, randomisation_inference
 from evaluation.stats.power import (
@@ -100,11 +101,18 @@ def _coefficients(
     return tuple(rows)
 
 
-def _details(made: Equation, bootstrap: Bootstrap, sigma2: float | None) -> dict[str, Any]:
+def _weighting(made: Equation, beyond: str = "sigma2") -> str:
+    if made.variance is None:
+        return "none"
+    return f"1/(v + {beyond})" if made.covariance is None else f"inverse of (known + {beyond})"
+
+
+def _details(made: Equation, bootstrap: Bootstrap) -> dict[str, Any]:
+    sigma2 = made.excess
     return {
         "sigma2": None if sigma2 is None else max(0.0, sigma2),
         "sigma2_unfloored": sigma2,
-        "weighting": "none" if sigma2 is None else "1/(v + sigma2)",
+        "weighting": _weighting(made),
         "dropped": made.dropped,
         "singletons": made.singletons,
         "mde_approximate": minimum_detectable(bootstrap.se, bootstrap.clusters, bootstrap.level),
@@ -116,26 +124,24 @@ def _details(made: Equation, bootstrap: Bootstrap, sigma2: float | None) -> dict
 
 
 def estimate(name: str, made: Equation, roles: Roles, inference: Inference, unit: str) -> Result:
-    """Fit an equation by known-variance FGLS and wrap it with its wild cluster bootstrap.
+    """Fit an equation by known-covariance FGLS and wrap it with its wild cluster bootstrap.
 
-    The weights are held fixed in the bootstrap. See :func:`diagnostics` for the details kept, and
+    The covariance is held fixed in the bootstrap. See :func:`diagnostics` for the details kept, and
     :func:`companions` for those added beside them.
     """
-    weights, sigma2 = made.known_variance_weights()
-    fit = least_squares(made.y, made.X, weights)
+    fit = made.fit()
     codes, clusters = cluster_codes(made.clusters, len(made.y))
     tests = [
         wild_cluster_bootstrap(
             made, made.X.shape[1] - 1 - i, inference.draws,
-            seed=inference.seed, level=inference.level, 
-            observation_weights=weights,
+            seed=inference.seed, level=inference.level,
         )
         for i in range(made.doses)
     ]  # fmt: skip
     first, measured = tests[0], diagnostics(fit, made.effects, codes)
-    details = _details(made, first, sigma2) | {"seed": inference.seed} | measured
+    details = _details(made, first) | {"seed": inference.seed} | measured
     if inference.companions:
-        details |= companions(made, roles, fit, weights, inference)
+        details |= companions(made, roles, fit, inference)
     return Result(
         model=name,
         outcome=roles.outcome,
@@ -158,11 +164,13 @@ def estimate(name: str, made: Equation, roles: Roles, inference: Inference, unit
 
 
 def fit_gains(panel: pd.DataFrame, roles: Roles, inference: Inference) -> Result:
-    """Regress the annualised gain g on the dose by known-variance FGLS.
+    """Regress the annualised gain g on the dose by known-covariance FGLS.
 
     g_it = β dose_it + γ'x_it + θ_t + e_it with x the opening level and covariates and
-    Var(e_it) = v_it + σ²; weights 1/(v_it + σ̂²); interval and p by wild cluster bootstrap. The
-    outcome is in percentage points per year, one row a region and interval.
+    Var(e) = Ω + σ²I: Ω holds the sampling variances v_it and, with ``roles.spans``, the covariance
+    -v/(T T') of two gains over T and T' years that meet in a survey of variance v. Interval and p
+    by wild cluster bootstrap. The outcome is in percentage points per year, one row a region and
+    interval.
 
     Raises
     ------
@@ -208,13 +216,12 @@ def fit_levels(panel: pd.DataFrame, roles: Roles, inference: Inference) -> Resul
     return estimate(LEVELS, made, roles, inference, "percentage_point")
 
 
-def _randomised(made: Equation, weights: np.ndarray | None, inference: Inference) -> dict[str, Any]:
+def _randomised(made: Equation, inference: Inference) -> dict[str, Any]:
     """Randomisation inference, or the reason why it says nothing here."""
     try:
         test = randomisation_inference(
-            made, made.X.shape[1] - 1, inference.draws,
-            seed=inference.seed, observation_weights=weights,
-        )  # fmt: skip
+            made, made.X.shape[1] - 1, inference.draws, seed=inference.seed
+        )
     except ModelError as error:
         return {"reason": str(error)}
     kept = {"smallest_p": test.smallest_p, "draws": test.draws, "moved": test.moved}
@@ -223,28 +230,24 @@ def _randomised(made: Equation, weights: np.ndarray | None, inference: Inference
     return {"p": test.p} | kept
 
 
-def _stepped(
-    made: Equation, roles: Roles, weights: np.ndarray | None, inference: Inference
-) -> dict[str, float]:
+def _stepped(made: Equation, roles: Roles, inference: Inference) -> dict[str, float]:
     """Romano-Wolf p-values of the doses of one model, by name."""
-    fits = []
+    fits, white = [], made.white
     for dose in roles.doses:
-        others = [name for name in made.X.columns if name != dose]
-        fits.append((least_squares(made.y, made.X[[*others, dose]], weights), made.clusters))
+        others = [name for name in white.X.columns if name != dose]
+        fits.append((least_squares(white.y, white.X[[*others, dose]]), made.clusters))
     adjusted = romano_wolf(fits, inference.draws, seed=inference.seed)
     return dict(zip(roles.doses, map(float, adjusted), strict=True))
 
 
-def _detectable(
-    made: Equation, fit: LeastSquares, weights: np.ndarray | None, inference: Inference
-) -> Detectable:
+def _detectable(made: Equation, fit: LeastSquares, inference: Inference) -> Detectable:
     """Minimum detectable effect at the regions, waves and gaps of the design."""
     rss = float(fit.residuals @ fit.residuals)
     test = SimulatedTest(
         fit,
         made.codes,
-        # Variance of the errors of the weighted equation: known, or that of the residuals.
-        scale=rss / fit.free if weights is None else float(1 / weights.mean()),
+        # Variance of the errors of the whitened equation: 1, or that of the residuals.
+        scale=rss / fit.free if made.variance is None else 1.0,
         correlation=region_correlation(fit, made.codes, made.nested),
         nested=made.nested,
         panels=PANELS,
@@ -256,31 +259,29 @@ def _detectable(
 
 
 def companions(
-    made: Equation,
-    roles: Roles,
-    fit: LeastSquares,
-    weights: np.ndarray | None,
-    inference: Inference,
+    made: Equation, roles: Roles, fit: LeastSquares, inference: Inference
 ) -> dict[str, Any]:
     """Details ``crv3``, ``ri``, ``mde``, ``mde_simulation``; of several doses ``romano_wolf``."""
-    power = _detectable(made, fit, weights, inference)
+    power = _detectable(made, fit, inference)
     details = {
         "crv3": asdict(jackknife(fit, made.codes, made.nested, inference.level)),
-        "ri": _randomised(made, weights, inference),
+        "ri": _randomised(made, inference),
         "mde": power.effect,
         "mde_simulation": asdict(power),
     }
     if made.doses > 1:
-        details["romano_wolf"] = _stepped(made, roles, weights, inference)
+        details["romano_wolf"] = _stepped(made, roles, inference)
     return details
 
 
 def random_effects_mean(y: np.ndarray, v: np.ndarray, level: float = 0.95) -> dict[str, float]:
-    """Mean of estimates with known variances, τ² by Paule-Mandel, interval by Hartung-Knapp.
+    """Mean of independent estimates (K,) with known variances (K,); see :func:`pooled_mean`."""
+    ones = pd.DataFrame({MEAN: np.ones(len(y))})
+    return pooled_mean(Equation(np.asarray(y), ones, np.arange(len(y)), variance=v), level)
 
-    Parameters
-    ----------
-    y : (K,) independent estimates. v : (K,) their variances, above 0.
+
+def pooled_mean(made: Equation, level: float = 0.95) -> dict[str, float]:
+    """Mean of estimates with known covariance, τ² by Paule-Mandel, interval by Hartung-Knapp.
 
     Returns
     -------
@@ -293,13 +294,11 @@ def random_effects_mean(y: np.ndarray, v: np.ndarray, level: float = 0.95) -> di
     Paule & Mandel (1982), Journal of Research of the NBS 87:377-385; Hartung & Knapp (2001),
     Statistics in Medicine 20:1771-1782; Higgins & Thompson (2002), ibid. 21:1539-1558.
     """
-    found = combine_effects(y, v, method_re="iterated", alpha=1 - level, use_t=True, atol=1e-10)
-    tau2 = max(0.0, float(found.tau2))
-    w = 1 / (v + tau2)
-    mean = float(w @ y / w.sum())
-    se = float(np.sqrt(w @ (y - mean) ** 2 / w.sum() / (len(y) - 1)))
-    half = float(stats.t.ppf((1 + level) / 2, len(y) - 1)) * se
-    q = float(found.q)
+    tau2, free = paule_mandel(made), len(made.y) - 1
+    known, fit = (replace(made, sigma2=value).fit() for value in (0.0, tau2))
+    q, mean = float(known.residuals @ known.residuals), float(fit.coefficients[0])
+    se = float(np.sqrt(fit.bread[0, 0] * (fit.residuals @ fit.residuals) / free))
+    half = float(stats.t.ppf((1 + level) / 2, free)) * se
     return {
         "estimate": mean,
         "se": se,
@@ -307,9 +306,9 @@ def random_effects_mean(y: np.ndarray, v: np.ndarray, level: float = 0.95) -> di
         "high": mean + half,
         "tau2": tau2,
         "q": q,
-        "p_heterogeneity": float(stats.chi2.sf(q, len(y) - 1)),
-        "p_too_similar": float(stats.chi2.cdf(q, len(y) - 1)),
-        "i2": max(0.0, 1 - (len(y) - 1) / q) if q > 0 else 0.0,
+        "p_heterogeneity": float(stats.chi2.sf(q, free)),
+        "p_too_similar": float(stats.chi2.cdf(q, free)),
+        "i2": max(0.0, 1 - free / q) if q > 0 else 0.0,
     }
 
 
@@ -341,9 +340,9 @@ def fit_mean(panel: pd.DataFrame, roles: Roles, inference: Inference) -> Result:
     """Mean annual gain over all regions and intervals observed, and for each interval.
 
     ``panel`` has one row a region and interval; the outcome is the annualised gain with its
-    sampling variance v, above 0. Weights 1/(v + τ²) with τ² by Paule-Mandel. Two gains of a region
-    share a survey, so the interval and p of the overall mean come from the wild cluster bootstrap
-    over regions; within an interval regions are independent, and ``details["waves"]`` holds
+    sampling variance v, above 0. The mean is weighted by the inverse of Ω + τ²I, Ω as in
+    :func:`fit_gains` and τ² by Paule-Mandel; interval and p come from the wild cluster bootstrap
+    over regions. Within an interval regions are independent, and ``details["waves"]`` holds
     Hartung-Knapp means. The mean holds what all regions share, so it says nothing of any input.
 
     Raises
@@ -353,25 +352,23 @@ def fit_mean(panel: pd.DataFrame, roles: Roles, inference: Inference) -> Result:
         :func:`evaluation.stats.bootstrap.wild_cluster_bootstrap` refuse.
     """
     frame, dropped = _mean_rows(panel, roles)
-    y, v = (frame[name].to_numpy(dtype=float) for name in (roles.outcome, roles.variance))
     level, seed = inference.level, inference.seed
-    pooled = random_effects_mean(y, v, level)
-    weights = 1 / (v + pooled["tau2"])
-    ones = pd.DataFrame({MEAN: np.ones(len(y))})
-    boot = wild_cluster_bootstrap(
-        Equation(y, ones, frame[roles.region]), 0, inference.draws,
-        seed=seed, observation_weights=weights, level=level,
-    )  # fmt: skip
+    ones = pd.DataFrame({MEAN: np.ones(len(frame))})
+    made = joined(frame, roles, ones)
+    pooled = pooled_mean(made, level)
+    made = replace(made, sigma2=pooled["tau2"])
+    boot = wild_cluster_bootstrap(made, 0, inference.draws, seed=seed, level=level)
+    weights = made.white.matrix[:, 0] ** 2
     row = {"term": MEAN, "estimate": boot.estimate, "se": boot.se}
     row |= {"low": boot.low, "high": boot.high, "p": boot.p}
     return Result(
         model=MEAN, outcome=roles.outcome, **row, level=level, inference=boot.description,
-        clusters=boot.clusters, observations=len(y), unit="percentage_point_per_year",
+        clusters=boot.clusters, observations=len(frame), unit="percentage_point_per_year",
         coefficients=(row,), draws=boot.draws,
-        support=float(weights.sum() ** 2 / (weights**2).sum() / len(y)),
+        support=float(weights.sum() ** 2 / (weights**2).sum() / len(frame)),
         details={
             **{key: pooled[key] for key in ("tau2", "q", "p_heterogeneity", "p_too_similar", "i2")},
-            "weighting": "1/(v + tau2)",
+            "weighting": _weighting(made, "tau2"),
             "hartung_knapp": {key: pooled[key] for key in ("se", "low", "high")},
             "waves": _by_wave(frame, roles, level),
             "dropped": dropped,

@@ -53,14 +53,14 @@ def _refuse_boundary(fitted: Reml) -> None:
 def _whitened(made: Equation, fitted: Reml) -> Equation:
     """The design in units in which the fitted covariance is the identity; regions stay apart."""
     X = pd.DataFrame(fitted.whiten(made.X.to_numpy()), columns=made.X.columns)
-    return replace(made, y=fitted.whiten(made.y), X=X, variance=None)
+    return replace(made, y=fitted.whiten(made.y), X=X, variance=None, covariance=None)
 
 
 def _check_terms(made: Equation, seed: int) -> None:
     """Refuse doses carried by too few regions; whitening would hide them from the bootstrap."""
-    last = made.X.shape[1] - 1
+    last, bare = made.X.shape[1] - 1, replace(made, variance=None, covariance=None)
     for i in range(made.doses):
-        wild_cluster_bootstrap(made, last - i, draws=99, seed=seed, level=0.9)
+        wild_cluster_bootstrap(bare, last - i, draws=99, seed=seed, level=0.9)
 
 
 def _details(fitted: Reml, known: bool) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def fit(
     """
     made, frame = mundlak(panel, roles, means=means, unbalanced=unbalanced)
     _check_terms(made, inference.seed)
-    known = np.zeros(len(made.y)) if made.variance is None else made.variance
+    known = np.zeros(len(made.y)) if made.variance is None else made.sampling.toarray()
     fitted = reml(made.y, made.X.to_numpy(), known, components(made, frame, roles, slope))
     _refuse_boundary(fitted)
     # Permuting trajectories of whitened rows would permute the weights too: no companions.

@@ -25,6 +25,7 @@ ROLES: dict[str, Roles] = {
         region="region_code",
         wave="interval",
         variance="annual_variance",
+        spans=("wave_from", "wave_to", "annual_opening_variance"),
     ),
     "level": Roles(
         outcome="rate",

@@ -12,7 +12,6 @@ import pandas as pd
 
 from evaluation.base.errors import ModelError
 from evaluation.data.package import INDEX, ITEMS, MIN_REGIONS, PEOPLE, SAMPLE, Dataset, by_year
-from evaluation.data.rules import RATE
 from evaluation.models.columns import GAINS, LEVELS
 from evaluation.models.panels import Panels, panels
 
@@ -87,7 +86,7 @@ def _unread(dataset: Dataset) -> pd.DataFrame:
     """Indicators of the regions compared that no estimate reads, most figures first."""
     doses, facts = dataset.doses, dataset.facts
     inputs = {*doses["indicator"], *doses["denominator"], *dataset.conditions}
-    read = {RATE, SAMPLE, PEOPLE, INDEX, *ITEMS, *inputs}
+    read = {dataset.outcome, SAMPLE, PEOPLE, INDEX, *ITEMS, *inputs}
     own = facts[facts["region_code"].isin(dataset.model_regions) & ~facts["indicator"].isin(read)]
     counts = own["indicator"].value_counts()
     return counts.rename_axis("indicator").rename("facts").reset_index()
@@ -98,7 +97,7 @@ def _rate_gaps(dataset: Dataset, frames: Panels) -> Iterator[str]:
     units, regions = dataset.words("en")["units"], set(dataset.model_regions)
     rates = frames.rates[frames.rates["region_code"].isin(regions)]
     if rates.empty:
-        yield f"surveyed rates ({RATE}) of {units}; without them nothing can be compared"
+        yield f"surveyed rates ({dataset.outcome}) of {units}; without them nothing can be compared"
         return
     counts = rates["region_code"].value_counts().reindex(list(regions), fill_value=0)
     if few := sorted(counts.index[counts < 2]):
@@ -137,7 +136,7 @@ def _input_gaps(dataset: Dataset, frames: Panels) -> Iterator[str]:
 
 def _value_gaps(dataset: Dataset) -> Iterator[str]:
     """What cost, prices and targets would need."""
-    facts, units = dataset.facts, dataset.words("en")["units"]
+    facts, units, rate = dataset.facts, dataset.words("en")["units"], dataset.outcome
     own = facts[facts["region_code"].isin(dataset.model_regions)]
     if not dataset.money:
         yield "a dose of domain fund; with it reports say what money was spent and moved"
@@ -145,5 +144,5 @@ def _value_gaps(dataset: Dataset) -> Iterator[str]:
         yield f"{INDEX} of {dataset.whole}; with it sums of several years are compared"
     if not (own["indicator"] == PEOPLE).any():
         yield f"{PEOPLE} of {units}; with it figures are given per head"
-    if not ((own["indicator"] == RATE) & (own["kind"] == "target")).any():
-        yield f"targets ({RATE}, kind target) of {units}; with them reports say what is needed"
+    if not ((own["indicator"] == rate) & (own["kind"] == "target")).any():
+        yield f"targets ({rate}, kind target) of {units}; with them reports say what is needed"

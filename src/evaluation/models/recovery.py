@@ -13,7 +13,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import sparse, stats
 
 from evaluation import models
 from evaluation.base.errors import KepuError, ModelError
@@ -21,7 +21,7 @@ from evaluation.models.columns import GAINS, checked, dummies, equation
 from evaluation.models.panels import Panels, roles
 from evaluation.panel.survey import wilson_interval
 from evaluation.stats.bootstrap import cluster_codes, wild_cluster_bootstrap
-from evaluation.stats.least_squares import Equation, jackknife, least_squares
+from evaluation.stats.least_squares import Equation, jackknife
 from evaluation.stats.permutation import randomisation_inference
 from evaluation.stats.power import region_correlation
 
@@ -108,14 +108,15 @@ def means(rng: np.random.Generator, regions: int) -> tuple[pd.DataFrame, float]:
     region, wave = np.repeat(np.arange(regions), len(WAVES) - 1), np.tile(WAVES[1:], regions)
     gain, variance = np.diff(rates) / 2, (v[:, 1:] + v[:, :-1]) / 4
     columns = {"region": region, "wave": wave, "gain": gain.ravel(), "v": variance.ravel()}
+    columns |= {"opens": np.tile(WAVES[:-1], regions), "v0": (v[:, :-1] / 4).ravel()}
     return _thinned(rng, pd.DataFrame(columns)), 0.8
 
 
-KNOWN = {"variance": "v"}
+KNOWN, SPANS = {"variance": "v"}, ("opens", "wave", "v0")
 # Only estimate and interval are compared, so what the linear models compute beside them is left.
 ALONE = {"companions": False}
 RUNGS: dict[str, Rung] = {
-    "mean_gain": Rung(means, GAIN | KNOWN | {"doses": []}),
+    "mean_gain": Rung(means, GAIN | KNOWN | {"doses": [], "spans": SPANS}),
     "gain_regression": Rung(gains, GAIN | KNOWN | ALONE | {"covariates": ["opening"]}),
     "two_way_fixed_effects": Rung(levels, LEVEL | KNOWN | ALONE),
     "fractional_probit": Rung(shares, LEVEL),
@@ -268,9 +269,12 @@ def _generated(
     codes, interval = np.divmod(np.arange(len(X)), waves - 1)
     sampled = SAMPLING_SD * rng.normal(size=(regions, waves))
     y = np.diff(sampled, axis=1).ravel() / YEARS + SIGMA * shock(rng, codes, CORRELATION)
-    variance = np.full(len(X), 2 * SAMPLING_SD**2 / YEARS**2)
     y = y + effect * X["dose"].to_numpy()
-    return Equation(y, X, codes, interval, variance, effects=waves - 1)
+    # Minus the opening survey, plus the closing one: neighbouring gains share one of them.
+    one = np.diff(np.eye(waves), axis=0) * SAMPLING_SD / YEARS
+    shared = sparse.kron(sparse.eye_array(regions), sparse.csr_array(one @ one.T), format="csr")
+    known = {"variance": shared.diagonal(), "covariance": shared}
+    return Equation(y, X, codes, interval, **known, effects=waves - 1)
 
 
 def generated(regions: int, waves: int, treated: int = 0) -> Scenario:
@@ -325,12 +329,10 @@ def actual(panels: Panels, dose: str) -> Scenario:
     design = equation(GAINS, panels.provinces, part)
     frame = panels.provinces.iloc[design.rows]
     spans, sampling = _spans(frame, panels.rates)
-    weights, sigma2 = design.known_variance_weights()
-    fit = least_squares(design.y, design.X, weights)
-    codes, _ = cluster_codes(design.clusters, len(design.y))
     draw = partial(
         _actual, design=design, spans=spans, sampling=sampling,
-        sigma=max(0.0, sigma2) ** 0.5, correlation=region_correlation(fit, codes),
+        sigma=max(0.0, design.excess) ** 0.5,
+        correlation=region_correlation(design.fit(), design.codes),
     )  # fmt: skip
     return Scenario(f"actual, {dose}", SCENARIO_EFFECT, draw)
 
@@ -396,13 +398,9 @@ class Calibration:
 
 def _answers(design: Equation, draws: int, seed: int, level: float) -> dict[str, tuple[float, Any]]:
     """P-value and interval of each procedure for the last column; raises as the headline does."""
-    weights, _ = design.known_variance_weights()
-    fit = least_squares(design.y, design.X, weights)
+    fit = design.fit()
     codes, clusters = cluster_codes(design.clusters, len(design.y))
-    found = wild_cluster_bootstrap(
-        design, design.X.shape[1] - 1, draws,
-        seed=seed, observation_weights=weights, level=level,
-    )  # fmt: skip
+    found = wild_cluster_bootstrap(design, design.X.shape[1] - 1, draws, seed=seed, level=level)
     crv3 = jackknife(fit, codes, level=level)
     t = stats.t(df=clusters - 1)
     half = float(t.ppf((1 + level) / 2)) * found.se
@@ -416,11 +414,9 @@ def _answers(design: Equation, draws: int, seed: int, level: float) -> dict[str,
 
 def _randomised(design: Equation, draws: int, seed: int) -> tuple[float, float]:
     """P-value of randomisation inference and the smallest p-value the design allows."""
-    weights, _ = design.known_variance_weights()
     found = randomisation_inference(
-        design, design.X.shape[1] - 1, draws,
-        seed=seed, observation_weights=weights, statistic="coefficient",
-    )  # fmt: skip
+        design, design.X.shape[1] - 1, draws, seed=seed, statistic="coefficient"
+    )
     return found.p, found.smallest_p
 
 

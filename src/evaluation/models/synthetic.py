@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import nnls
+from scipy.optimize import linprog, nnls
 
 from evaluation.base.errors import ModelError
 from evaluation.base.results import Result
@@ -18,7 +18,7 @@ from evaluation.stats.permutation import critical_value, detectable, p_among
 
 CONTROL, DIFFERENCES = "synthetic_control", "synthetic_did"
 METHODS = (CONTROL, DIFFERENCES, "did")
-STATISTICS = ("gap", "ratio")
+STATISTICS = ("studentised", "ratio")
 MIN_BEFORE, MIN_DONORS = 3, 5
 # Share of the donors' noise that makes otherwise free weights unique.
 TINY = 1e-6
@@ -91,6 +91,7 @@ class Fit:
     donors : (J,) weights of the donors. times : (T0,) of the waves before treatment.
     gaps : (T,) outcome less that of the weighted donors, less the weighted gap before treatment.
     before, after : root mean square of the gaps before and after treatment.
+    left_out : the same of the gap of each wave before treatment to donors weighed without it.
     """
 
     estimate: float
@@ -99,6 +100,7 @@ class Fit:
     gaps: np.ndarray
     before: float
     after: float
+    left_out: float
 
     @property
     def ratio(self) -> float:
@@ -108,23 +110,57 @@ class Fit:
 
 def compare(y: np.ndarray, others: np.ndarray, before: int, method: str) -> Fit:
     """Fit one region against its donors; arguments as in :func:`weights`."""
+    donors, times, gaps = _gaps(y, others, before, method)
+    apart = []
+    for wave in range(before):
+        # The wave left out stands first after the others, as if it were the treatment.
+        order = [*(t for t in range(before) if t != wave), wave]
+        apart.append(_gaps(y[order], others[:, order], before - 1, method)[2][-1])
+    parts = (gaps[:before], gaps[before:], np.array(apart))
+    size = [float(np.sqrt((part**2).mean())) for part in parts]
+    return Fit(float(gaps[before:].mean()), donors, times, gaps, *size)
+
+
+def _gaps(y: np.ndarray, others: np.ndarray, before: int, method: str) -> tuple[np.ndarray, ...]:
+    """Weights of donors and of waves, and the gaps (T,)."""
     donors, times = weights(y, others, before, method)
     gaps = y - donors @ others
     # Synthetic control keeps the level of the gap; the others allow a constant one.
-    gaps = gaps - float(times @ gaps[:before])
-    size = [float(np.sqrt((part**2).mean())) for part in (gaps[:before], gaps[before:])]
-    return Fit(float(gaps[before:].mean()), donors, times, gaps, *size)
+    return donors, times, gaps - float(times @ gaps[:before])
+
+
+def outside(y: np.ndarray, others: np.ndarray, before: int) -> bool:
+    """Whether the mean level before treatment lies above, or below, that of every donor."""
+    own, donors = y[:before].mean(), others[:, :before].mean(axis=1)
+    return bool(own > donors.max() or own < donors.min())
+
+
+def is_unique(A: np.ndarray, found: np.ndarray) -> bool:
+    """Whether no other weights on the simplex make the same mixture of the columns of A.
+
+    Parameters
+    ----------
+    A : (m, J). found : (J,). Least and greatest value of one generic sum of the weights over all
+    that make the mixture; they agree only where the weights are unique.
+    """
+    scale = float(np.abs(A).max()) or 1.0
+    rows = np.vstack([A / scale, np.ones(A.shape[1])])
+    right, ask = np.append(A @ found / scale, 1.0), np.sin(np.arange(1, A.shape[1] + 1))
+    ends = [linprog(side * ask, A_eq=rows, b_eq=right) for side in (1, -1)]
+    if any(end.status != 0 for end in ends):
+        return True  # nothing but the weights found meets the mixture within the solver's tolerance
+    return bool(abs(ends[0].fun + ends[1].fun) < 1e-4)
 
 
 def _scale(fits: list[Fit], statistic: str) -> np.ndarray:
     """What each region's estimate is divided by."""
-    if statistic == "gap":
-        return np.ones(len(fits))
+    if statistic == "studentised":
+        return np.maximum([fit.left_out for fit in fits], 1e-12)
     before = np.array([fit.before for fit in fits])
     if (before <= 1e-4 * np.median([fit.after for fit in fits])).any():
         raise ModelError(
             "Some region is fitted perfectly before treatment, so that a ratio to that fit means "
-            "nothing; use statistic='gap'."
+            "nothing; use statistic='studentised'."
         )
     return before
 
@@ -167,6 +203,17 @@ def _check_options(roles: Roles, method: str, statistic: str, level: float) -> N
         raise ModelError(f"'level' must lie strictly between 0 and 1; it is {level}.")
 
 
+def _testable(count: int, level: float, what: str) -> None:
+    """Refuse so few placebos that no p-value could reach 1 - level."""
+    smallest = 1 / (1 + count)
+    if smallest > 1 - level + 1e-12:
+        raise ModelError(
+            f"Not testable with this design: {count} {what} let no p-value go below "
+            f"{smallest:.3g}; a level of {level:g} needs {1 - level:.3g}. More donors or a lower "
+            "level are needed."
+        )
+
+
 def _used(panel: Timed, row: int, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the waves (the treated region's) and of the donors (without gaps in them)."""
     waves = np.flatnonzero(panel.observed[row])
@@ -181,13 +228,7 @@ def _used(panel: Timed, row: int, level: float) -> tuple[np.ndarray, np.ndarray]
         )
     if donors < MIN_DONORS:
         raise ModelError(f"{donors} donor regions{left_out}; at least {MIN_DONORS} are needed.")
-    smallest = 1 / (1 + donors)
-    if smallest > 1 - level + 1e-12:
-        raise ModelError(
-            f"Not testable with this design: {donors} donor regions{left_out} let no p-value go "
-            f"below {smallest:.3g}; a level of {level:g} needs {1 - level:.3g}. More donors or a "
-            "lower level are needed."
-        )
+    _testable(donors, level, f"donor regions{left_out}")
     return waves, np.flatnonzero(complete)
 
 
@@ -204,7 +245,7 @@ def _sampling_se(
 
 
 def _details(
-    panel: Timed, waves: np.ndarray, donors: np.ndarray, own: Fit, placebos: list[Fit]
+    panel: Timed, waves: np.ndarray, donors: np.ndarray, own: Fit, placebos: dict[str, Fit]
 ) -> dict[str, Any]:
     """Weights, gaps by wave, fit before treatment and the placebos behind the test."""
     names, years, before = panel.regions[donors], panel.waves[waves], len(own.times)
@@ -218,7 +259,8 @@ def _details(
         "rmspe_before": own.before,
         "rmspe_after": own.after,
         "rmspe_ratio": own.ratio,
-        "smallest_p": 1 / (1 + len(donors)),
+        "rmspe_left_out": own.left_out,
+        "smallest_p": 1 / (1 + len(placebos)),
         "donor_weights": dict(zip(map(str, names), own.donors.tolist(), strict=True)),
         "time_weights": dict(zip(map(str, years), own.times.tolist(), strict=False)),
         "gaps": [
@@ -226,10 +268,35 @@ def _details(
             for place, (year, gap) in enumerate(zip(years.tolist(), own.gaps.tolist(), strict=True))
         ],
         "placebos": [
-            {"region": str(name), "estimate": fit.estimate, "rmspe_ratio": fit.ratio}
-            for name, fit in zip(names, placebos, strict=True)
+            {
+                "region": name,
+                "estimate": fit.estimate,
+                "rmspe_ratio": fit.ratio,
+                "studentised": fit.estimate / max(fit.left_out, 1e-12),
+            }
+            for name, fit in placebos.items()
         ],
     }
+
+
+def _placebos(y: np.ndarray, names: list[str], before: int, method: str) -> dict[str, Fit]:
+    """Each donor in the treated region's place; of synthetic control those inside the others."""
+    found = {}
+    for j, name in enumerate(names):
+        rest = np.delete(y, j, axis=0)
+        if method == CONTROL and outside(y[j], rest, before):
+            continue  # it would be refused as the treated region is
+        found[name] = compare(y[j], rest, before, method)
+    return found
+
+
+def _inside(y: np.ndarray, others: np.ndarray, before: int, method: str, name: str) -> None:
+    if method == CONTROL and outside(y, others, before):
+        raise ModelError(
+            f"{name} lies outside what donors span: its level before treatment is beyond that of "
+            "every donor, so no mixture of them stands for it. Use synthetic_did, which compares "
+            "movements and not levels."
+        )
 
 
 def fit(
@@ -238,42 +305,66 @@ def fit(
     inference: Inference,
     *,
     method: str = DIFFERENCES,
-    statistic: str = "gap",
+    statistic: str = "studentised",
 ) -> Result:
     """Mean gap of the one treated region to its weighted donors after treatment.
 
-    Every donor is put in the treated region's place once; p = (1 + k) / (1 + J) and the interval
-    inverts that test, of ``inference`` only the level is used. ``se`` is the placebos' root mean
-    square deviation from their mean. Missing waves of the treated region are left out, and donors
-    with gaps in the others. Panel and roles as in :func:`evaluation.models.events.fit`, ``method``
-    as in :func:`weights`; ``statistic`` ``"gap"`` compares absolute gaps, ``"ratio"`` divides each
-    by the region's root mean square gap before treatment.
+    Every donor is put in the treated region's place once; p = (1 + k) / (1 + J), the interval
+    inverts that test. ``se`` is the placebos' root mean square deviation from their mean. Panel
+    and roles as in :func:`evaluation.models.events.fit`, ``method`` as in :func:`weights`;
+    ``statistic`` ``"studentised"`` divides each gap by the region's root mean square gap in earlier
+    waves its weights were not fitted to, ``"ratio"`` by that in waves they were fitted to.
 
     Raises
     ------
     ModelError : not exactly one treated region, fewer than 3 waves before treatment, fewer than
-        5 donors, or so few that no p-value could reach 1 - level.
+        5 donors, or so few that no p-value could reach 1 - level; with synthetic control, a region
+        whose level before treatment is above or below that of every donor.
     """
     _check_options(roles, method, statistic, inference.level)
     timed = timed_panel(panel, roles)
     row = _treated_row(timed)
     waves, donors = _used(timed, row, inference.level)
     before, others = int((waves < timed.start[row]).sum()), timed.y[np.ix_(donors, waves)]
-    own = compare(timed.y[row, waves], others, before, method)
-    placebos = [
-        compare(y, np.delete(others, j, axis=0), before, method) for j, y in enumerate(others)
-    ]
-    main, more = _tested(own, placebos, statistic, inference.level)
+    y, names = timed.y[row, waves], list(map(str, timed.regions[donors]))
+    _inside(y, others, before, method, str(timed.regions[row]))
+    tests = _both(y, others, names, before, method)
+    own, placebos = tests[method]
+    _testable(len(placebos), inference.level, "donor regions inside what the others span")
+    main, more = _tested(own, list(placebos.values()), statistic, inference.level)
     details = _details(timed, waves, donors, own, placebos) | more
-    details |= {"method": method, "statistic": statistic}
-    details["sampling_se"] = _sampling_se(timed, row, waves, donors, own)
+    details |= {
+        "method": method, "statistic": statistic,
+        "weights_unique": is_unique(others[:, :before].T, own.donors),
+        "beside": _beside(tests, method, inference.level),
+        "sampling_se": _sampling_se(timed, row, waves, donors, own),
+    }  # fmt: skip
     count, main = 1 + len(donors), {"term": roles.dose, **main}
     return Result(
         model=method, outcome=roles.outcome, **main, level=inference.level,
-        inference=f"placebo regions, all {len(donors)} donors, {statistic}", clusters=count,
-        observations=len(waves) * count, unit="percentage_point", coefficients=(main,),
-        draws=len(donors), support=(1 + details["donors_effective"]) / count, details=details,
+        inference=f"placebo regions, {len(placebos)} of {len(donors)} donors, {statistic}",
+        clusters=count, observations=len(waves) * count, unit="percentage_point",
+        coefficients=(main,), draws=len(placebos),
+        support=(1 + details["donors_effective"]) / count, details=details,
     )  # fmt: skip
+
+
+def _both(y, others, names, before: int, method: str) -> dict[str, tuple]:
+    """The method asked for and, where the region lies inside its donors, the other beside it."""
+    return {
+        name: (compare(y, others, before, name), _placebos(others, names, before, name))
+        for name in dict.fromkeys([method, DIFFERENCES if method == CONTROL else CONTROL])
+        if name == method or not (name == CONTROL and outside(y, others, before))
+    }
+
+
+def _beside(tests: dict, method: str, level: float) -> dict[str, Any]:
+    """The other method on the same panel; ``refused`` where the region is outside its donors."""
+    for name, (own, placebos) in tests.items():
+        if name != method:
+            found = _tested(own, list(placebos.values()), "studentised", level)[0]
+            return {"method": name, **found}
+    return {"method": CONTROL, "refused": True}
 
 
 control = partial(fit, method=CONTROL)

@@ -10,6 +10,7 @@ import pandas as pd
 from evaluation.base.errors import ModelError
 from evaluation.data.package import SAMPLE, Dataset, by_year, surveyed_rates
 from evaluation.panel import survey
+from evaluation.stats.least_squares import basis
 
 # ------------------------------------------------------------------------------------------
 # Doses and covariates of the panel: per head, read so that none is later than what it explains.
@@ -148,20 +149,40 @@ def level_panel(dataset: Dataset, rate_table: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def composite(frame: pd.DataFrame, names: list[str], coverage: float = 0.9) -> pd.Series:
-    """One index of collinear doses: the mean of their standardised log2 values, standardised again.
+# What a model of gains or of levels takes out before it compares; a unit of the composite is a
+# standard deviation of what is left.
+COMPARED = {"interval": ("interval",), "wave": ("region_code", "wave")}
 
-    A unit is one standard deviation between the rows of the panel. Only doses known in at least
+
+def _compared_sd(frame: pd.DataFrame, values: pd.Series) -> float:
+    """Standard deviation of what the models of this panel compare, see ``COMPARED``."""
+    parts = next((COMPARED[name] for name in COMPARED if name in frame), ())
+    known = values.dropna()
+    ones = pd.Series(1.0, known.index, name="one")
+    labels = [pd.get_dummies(frame.loc[known.index, part].astype(str)) for part in parts]
+    q = basis(pd.concat([ones, *labels], axis=1).to_numpy(dtype=float))
+    rest = known.to_numpy() - q @ (q.T @ known.to_numpy())
+    free = len(known) - q.shape[1]
+    return float(np.sqrt(rest @ rest / free)) if free > 0 else float("nan")
+
+
+def composite(frame: pd.DataFrame, names: list[str], coverage: float = 0.9) -> pd.Series:
+    """One index of collinear doses: the mean of their standardised log2 values.
+
+    Its unit is one standard deviation of what the models of the panel compare: between the regions
+    of one interval, of gains; of what changes within a region beyond what all share, of levels. An
+    estimate for one unit so never lies outside what identifies it. Only doses known in at least
     ``coverage`` of the rows with any dose take part, and a row lacking one of them has no index:
     an index whose parts change from row to row would compare unlike with like.
 
     Returns
     -------
-    Series on the index of ``frame``; ``attrs["doses"]`` lists the doses that take part.
+    Series on the index of ``frame``, mean 0; ``attrs["doses"]`` lists the doses that take part,
+    ``attrs["unit"]`` is the unit in means of standard scores.
 
     Raises
     ------
-    ModelError : fewer than two doses are known in enough rows.
+    ModelError : fewer than two doses are known in enough rows, or nothing is left to compare.
     """
     columns = [f"log2_{name}" for name in names]
     seen = frame.loc[frame[columns].notna().any(axis=1), columns]
@@ -173,8 +194,11 @@ def composite(frame: pd.DataFrame, names: list[str], coverage: float = 0.9) -> p
         )
     scores = (frame[taken] - frame[taken].mean()) / frame[taken].std()
     index = scores.mean(axis=1, skipna=False)
-    index = (index - index.mean()) / index.std()
-    index.attrs["doses"] = [column.removeprefix("log2_") for column in taken]
+    unit = _compared_sd(frame, index)
+    if not unit > 0:
+        raise ModelError("The composite differs nowhere within what the models compare.")
+    index = (index - index.mean()) / unit
+    index.attrs |= {"doses": [column.removeprefix("log2_") for column in taken], "unit": unit}
     return index
 
 
@@ -211,23 +235,30 @@ def sample_sizes(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> pd.
 def rates(dataset: Dataset, assumed: Assumed | None = None) -> pd.DataFrame:
     """National-wave literacy rates with Wilson intervals on the effective sample.
 
-    Returns ``region_code, wave, rate, n, n_assumed, variance, se, low, high, fact_id, grade,
-    corroborated, also_printed_by``; a rate of a wave without published or assumed sample size keeps
-    missing ``n, variance, se, low, high``.
+    Where the design degrees of freedom of a survey are declared, the interval is that of Korn and
+    Graubard. Returns ``region_code, wave, rate, n, n_assumed, variance, se, low, high, fact_id,
+    grade, corroborated, also_printed_by``; a rate of a wave without published or assumed sample
+    size keeps missing ``n, variance, se, low, high``.
     """
     assumed = assumed or Assumed()
-    frame = surveyed_rates(dataset.facts, dataset.sources).rename(columns={"value": "rate"})
+    frame = surveyed_rates(dataset).rename(columns={"value": "rate"})
     frame = frame[frame["year"].isin(dataset.waves["wave"])].assign(
         wave=lambda x: x["year"].astype(int)
     )
     frame = frame.join(sample_sizes(dataset, frame, assumed))
-    deff = _design_effects(dataset, frame, assumed)
+    deff = (
+        np.full(len(frame), assumed.design_effect)
+        if assumed.design_effect
+        else _declared(dataset, frame, "design_effect")
+    )
     p, known = frame["rate"].to_numpy() / 100, frame["n"].notna().to_numpy()
     deff = deff[known]
     for column in ("variance", "low", "high"):
         frame[column] = np.nan
     n = frame.loc[known, "n"].to_numpy()
-    low, high = survey.wilson_interval(p[known], n, deff)
+    low, high = survey.rate_interval(
+        p[known], n, deff, _declared(dataset, frame.loc[known], "design_degrees_of_freedom")
+    )
     frame.loc[known, "variance"] = survey.sampling_variance(p[known], n, deff) * 1e4
     frame.loc[known, "low"], frame.loc[known, "high"] = low * 100, high * 100
     frame["se"] = np.sqrt(frame["variance"])
@@ -236,24 +267,19 @@ def rates(dataset: Dataset, assumed: Assumed | None = None) -> pd.DataFrame:
     return frame[columns].sort_values(["region_code", "wave"], ignore_index=True)
 
 
-def _design_effects(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> np.ndarray:
-    """The design effect of each rate: of its level and wave, its level, its wave, else of all."""
-    table = dataset.assumptions[dataset.assumptions["parameter"] == "design_effect"]
+def _declared(dataset: Dataset, rates: pd.DataFrame, parameter: str) -> np.ndarray:
+    """A parameter of each rate's survey: of its level and wave, its level, its wave, else of all.
+
+    Missing where none is declared.
+    """
+    table = dataset.assumptions[dataset.assumptions["parameter"] == parameter]
     declared = table.set_index(["level", "wave"])["value"].to_dict()
-    if assumed.design_effect:
-        return np.full(len(rates), assumed.design_effect)
     levels, waves = rates["region_code"].map(dataset.survey_levels), rates["wave"].astype(str)
-    return np.array(
-        [
-            next(
-                declared[key]
-                for key in ((level, wave), (level, ""), ("all", wave), ("all", ""))
-                if key in declared
-            )
-            for level, wave in zip(levels, waves, strict=True)
-        ],
-        dtype=float,
-    )
+    rows = []
+    for level, wave in zip(levels, waves, strict=True):
+        keys = ((level, wave), (level, ""), ("all", wave), ("all", ""))
+        rows.append(next((declared[key] for key in keys if key in declared), np.nan))
+    return np.array(rows, dtype=float)
 
 
 def design_effect(dataset: Dataset) -> float:
@@ -266,8 +292,9 @@ def gains(rate_table: pd.DataFrame, waves: pd.DataFrame, level: float = 0.95) ->
     """Gains between consecutive *observed* waves of each region, with their variances.
 
     Returns ``region_code, wave_from, wave_to, interval, years, opening, gain, se, low, high,
-    annual, annual_variance, crosses_break, fact_from, fact_to``; gain and annual gain in
-    percentage points.
+    annual, annual_variance, annual_opening_variance, crosses_break, fact_from, fact_to``; gain and
+    annual gain in percentage points, the opening variance being that part of the annual variance
+    which the opening survey has.
     """
     table = rate_table[rate_table["variance"].notna()].sort_values(["region_code", "wave"])
     before = table.groupby("region_code").shift(1)
@@ -297,6 +324,7 @@ def gains(rate_table: pd.DataFrame, waves: pd.DataFrame, level: float = 0.95) ->
             "high": change + z * se,
             "annual": change / years,
             "annual_variance": variance / years**2,
+            "annual_opening_variance": before["variance"] / years**2,
             "crosses_break": crosses,
             "fact_from": before["fact_id"],
             "fact_to": table["fact_id"],

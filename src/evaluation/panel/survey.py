@@ -83,6 +83,47 @@ def wilson_interval(
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
+def korn_graubard_interval(
+    p: Any, n: Any, deff: Any, free: Any, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Korn-Graubard interval of a share: Clopper-Pearson on an effective sample cut for few units.
+
+    The effective sample n / deff is multiplied by (t(n - 1) / t(free))², the squared ratio of the
+    quantiles, and at most n.
+
+    Parameters
+    ----------
+    free : design degrees of freedom, primary sampling units less strata, at least 1. Others as in
+        :func:`wilson_interval`.
+
+    Source
+    ------
+    Korn & Graubard (1998), Survey Methodology 24:193-201; the cut at n as in R's ``survey``
+    (``svyciprop``, method ``beta``) and in NCHS, Vital and Health Statistics 2(175), 2017.
+
+    >>> low, high = korn_graubard_interval(0.1, 400, 2.0, 30)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.0609, 0.1525)
+    """
+    p, n, deff = _checked(p, n, deff)
+    free, alpha = np.asarray(free, dtype=float), 1 - _checked_level(level)
+    _require((free >= 1) & np.isfinite(free), "All values in 'free' must be at least 1.")
+    _require(n >= 2, "A Korn-Graubard interval needs at least 2 respondents.")
+    ratio = stats.t.ppf(1 - alpha / 2, n - 1) / stats.t.ppf(1 - alpha / 2, free)
+    effective = np.minimum(n, n / deff * ratio**2)
+    return proportion_confint(p * effective, effective, alpha=alpha, method="beta")
+
+
+def rate_interval(p: Any, n: Any, deff: Any, free: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Korn-Graubard where design degrees of freedom are known, Wilson where they are missing."""
+    low, high = wilson_interval(p, n, deff)
+    known = np.isfinite(free)
+    if known.any():
+        values = (np.broadcast_to(x, known.shape)[known] for x in (p, n, deff, free))
+        low[known], high[known] = korn_graubard_interval(*values)
+    return low, high
+
+
 def gain(p1: Any, v1: Any, p0: Any, v0: Any, years: Any = 1.0) -> tuple[Any, Any]:
     """Gain between two independent waves and its variance; annualised where ``years`` is given.
 
@@ -171,20 +212,28 @@ def rank_interval(p: Any, se: Any, level: float = 0.95) -> pd.DataFrame:
     return pd.DataFrame(ranks, columns=["rank_low", "rank_high"], index=index)
 
 
-def nearest(profile: pd.DataFrame, code: str, count: int = 5) -> list[str]:
-    """The ``count`` regions most like ``code`` on standardised covariates.
+def nearest(
+    profile: pd.DataFrame, code: str, bands: pd.Series, farthest: float, count: int = 5
+) -> pd.Series:
+    """Distance of at most ``count`` regions most like ``code``, the nearest first.
+
+    Regions of another band are named only where the own band has none near enough.
 
     Parameters
     ----------
     profile : frame indexed by region code, one column a covariate, rows with missing values are
-        left out; the distance is Euclidean on z-scores.
+        left out. bands : band of each region, by code.
+    farthest : a region farther away is no peer. The distance is the root mean square difference of
+        the z-scores: standard deviations a covariate.
     """
     complete = profile.dropna()
     if code not in complete.index:
-        return []
+        return pd.Series(dtype=float)
     scores = (complete - complete.mean()) / complete.std(ddof=0)
-    distance = np.sqrt(((scores - scores.loc[code]) ** 2).sum(axis=1)).drop(code)
-    return distance.nsmallest(count, keep="first").index.tolist()
+    distance = np.sqrt(((scores - scores.loc[code]) ** 2).mean(axis=1)).drop(code)
+    near = distance[distance <= farthest]
+    same = near[bands.reindex(near.index).to_numpy() == bands[code]]
+    return (near if same.empty else same).nsmallest(count, keep="first")
 
 
 def profile_of(provinces: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFrame:
@@ -234,8 +283,9 @@ class Progress:
     """One target against the surveys.
 
     ``status``: ``met``, ``missed``, ``on_course``, ``off_course``, ``undecided`` (the interval
-    does not tell), ``no_survey`` (no usable rate) or ``not_surveyed`` (due, but no survey of the
-    due year or later is published). ``required`` and ``observed`` are percentage points a year.
+    does not tell), ``no_survey`` (no usable rate), ``not_surveyed`` (due, but no survey of the
+    due year or later is published) or ``flagged`` (the target is not one to judge by).
+    ``required`` and ``observed`` are percentage points a year.
     """
 
     target: pd.Series
@@ -254,6 +304,8 @@ def assess(target: pd.Series, rates: pd.DataFrame, today: int, level: float = 0.
     before the due year the yearly gain still required is set against the observed one.
     """
     rates = rates[rates["variance"].notna()].sort_values("wave")
+    if target["flagged"]:
+        return Progress(target, "flagged", rates.iloc[-1] if len(rates) else None)
     if rates.empty:
         return Progress(target, "no_survey")
     due = rates[rates["wave"] >= target["year"]]

@@ -100,4 +100,5 @@ def title(context: Context) -> Title:
     ]
     if context.study.simulated:
         blocks.insert(0, Paragraph(w.t("report.simulated"), "simulated"))
-    return Title(w.t(f"{frame}.title{kind}", region=context.name), tuple(blocks))
+    text = w.t(f"{frame}.title{kind}", region=context.name)
+    return Title(text, tuple(blocks), w.t("page.keywords").unescape())

@@ -163,10 +163,14 @@ class Part(Block):
 
 @dataclass(frozen=True, repr=False)
 class Title(Part):
-    """Head of a report: its name, what it is about, and what a reader must know first."""
+    """Head of a report: its name, what it is about, and what a reader must know first.
+
+    ``keywords`` are those of the file.
+    """
 
     text: Markup
     blocks: tuple[Block, ...] = ()
+    keywords: str = ""
 
     def html(self) -> Markup:
         heading = Markup("<h1>{}</h1>").format(self.text)

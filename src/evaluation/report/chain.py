@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 from markupsafe import Markup
 
@@ -20,6 +22,9 @@ from evaluation.report.targets import (
     forecast,
     goals_of,
     is_met,
+    is_past,
+    own_errors,
+    reach,
     shown,
     told,
 )
@@ -33,9 +38,11 @@ from evaluation.report.value import (
     per_head,
     raised,
     step_sentence,
+    unpriced,
+    verdict_refused,
 )
 from evaluation.targets.gains import track
-from evaluation.targets.outlook import Outlook
+from evaluation.targets.outlook import AVERAGE, Outlook
 from evaluation.value.scenario import Change, Projection, assess, scenario
 
 # Section: key findings, five sentences that answer before anything is explained.
@@ -46,6 +53,7 @@ LACKING = {
     (False, True): "samples",
     (False, False): "continue",
 }
+NEAR = 5  # years from the report: a target due within them is told before one beyond
 ANSWERS = ("level", "change", "target", "effect", "next")
 
 
@@ -131,12 +139,15 @@ def target(context: Context) -> Markup:
     w, found = context.writer, assessments(context)
     if not found:
         return w.t("findings.target.missing", region=context.name)
-    item = found[-1] if found[-1].target["year"] <= 2030 or len(found) == 1 else found[-2]
+    near = [item for item in found if item.target["year"] <= context.today + NEAR]
+    item = near[-1] if near else found[0]
     values = {
         "region": context.name,
         "target": context.fact(item.target["fact_id"]),
         "year": w.year(item.target["year"]),
     }
+    if item.latest is None and item.status == "flagged":
+        return w.t("findings.target.flagged_alone", **values)
     if item.latest is not None:
         values["rate"] = context.rate_text(item.latest)
         values["wave"] = w.year(item.latest["wave"])
@@ -163,6 +174,8 @@ def lacking(context: Context) -> Markup:
 MONEY = "central_fund_free_museum_opening"
 FUNDED = "science_museums_funded_free_opening"
 ALL = "science_museums_banner_level_and_above"
+# Money for free opening and the museums it went to.
+PAIRS = ((MONEY, FUNDED), ("free_entry_museum_central_subsidy", "free_entry_museum_count"))
 # Published inputs in the order in which they are told; the first SHOWN_INPUTS of a region are.
 INPUTS = (
     ALL, "science_museums_built_or_rebuilt", "mobile_science_museum_sets", "science_caravans",
@@ -273,8 +286,25 @@ def literacy_text(context: Context) -> Markup:
 
 # Section: from money to target on one page, on figures the region has published.
 LINKS = ("money", "inputs", "literacy", "cost", "evidence", "target", "next")
-# A projection and the facts it rests on: money, museums funded, all museums.
-Plan = tuple[Projection, pd.Series, pd.Series, pd.Series]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Support for every museum there is, as far as documents name what a museum costs.
+
+    ``found`` : the projection, its budget the cost of a year for the museums ``added``.
+    ``costs`` : yuan a museum and year, of each figure that documents print, ``costs[0]`` the one
+    the plan is costed by.
+    """
+
+    found: Projection
+    funded: pd.Series
+    every: pd.Series
+    costs: list[float]
+
+    @property
+    def added(self) -> float:
+        return float(self.every["value"] - self.funded["value"])
 
 
 def section(context: Context) -> Section:
@@ -294,14 +324,18 @@ def section(context: Context) -> Section:
     blocks: list = [Paragraph(w.t("chain.lead", region=context.name), "note")]
     blocks.append(Items(told, key=True, labels=labels))
     if plan is not None:
-        blocks.append(Paragraph(w.t("chain.note", dose=w.dose(plan[0].changes[0].lever)), "note"))
+        lever = plan.found.changes[0].lever
+        blocks.append(Paragraph(w.t("chain.note", dose=w.dose(lever)), "note"))
     return Section("chain", w.t("chain.title"), tuple(blocks))
 
 
 def _plan(context: Context) -> Plan | None:
-    """Support for every museum there is, with as much money again, where documents name both."""
-    paid, funded, every = (last(context, name) for name in (MONEY, FUNDED, ALL))
-    if paid is None or funded is None or every is None or every["value"] <= funded["value"]:
+    """Support for every museum there is, costed at what a museum has cost a year."""
+    if unpriced(context.study):
+        return None
+    funded, every = last(context, FUNDED), last(context, ALL)
+    costs = unit_costs(context)
+    if not costs or funded is None or every is None or every["value"] <= funded["value"]:
         return None
     factor = float(every["value"] / funded["value"])
     doses = context.study.dataset.doses
@@ -310,17 +344,38 @@ def _plan(context: Context) -> Plan | None:
         return None
     changes = [Change(facilities.iloc[0], factor)]
     try:
-        found = scenario(context.study, context.code, changes, budget=float(paid["value"]))
+        added = float(every["value"] - funded["value"])
+        found = scenario(context.study, context.code, changes, budget=added * costs[0])
     except KepuError:
         return None
-    return found, paid, funded, every
+    return Plan(found, funded, every, costs)
+
+
+def unit_costs(context: Context) -> list[float]:
+    """Yuan a museum and year of free opening, by each pair of figures for the same period.
+
+    In constant prices where the period has a price index, else in prices of its time.
+    """
+    funds, found = context.study.value.funds, []
+    for money_of, museums in PAIRS:
+        paid, count = last(context, money_of), last(context, museums)
+        if paid is None or count is None or paid["period_end"] != count["period_end"]:
+            continue
+        row = funds[funds["fact_id"] == paid["fact_id"]].iloc[0]
+        yearly = row["a_year"] if pd.isna(row["real"]) else row["real"]
+        if pd.notna(yearly):
+            found.append(float(yearly / count["value"]))
+    return found
 
 
 def _cost(context: Context, plan: Plan | None) -> Markup:
     """What the plan of the documents, or else a year of more, would go with."""
     w = context.writer
+    if unpriced(context.study):
+        return verdict_refused(w, context.study)
     if plan is not None:
-        return w.joined(_planned(context, plan), *judged(w, _key(context), plan[0]))
+        told = judged(w, _key(context), plan.found, context.study)
+        return w.joined(_planned(context, plan), *told)
     if context.code not in set(context.study.provinces["region_code"]):
         return w.t("value.provinces_only", region=context.name)
     try:
@@ -335,16 +390,23 @@ def _key(context: Context) -> str:
 
 
 def _planned(context: Context, plan: Plan) -> Markup:
-    found, paid, funded, every = plan
     w, key = context.writer, _key(context)
-    factor = every["value"] / funded["value"]
+    factor = plan.every["value"] / plan.funded["value"]
+    ends = {"low": min(plan.costs), "high": max(plan.costs)}
+    spread = {
+        f"{end}_cost": money(w, f"{key}.plan.{end}", plan.added * cost, 1)
+        for end, cost in ends.items()
+    }
     return w.t(
-        "chain.plan",
-        funded=context.fact(funded["fact_id"]),
-        every=context.fact(every["fact_id"]),
+        "chain.plan" if len(plan.costs) > 1 else "chain.plan.one",
+        funded=context.fact(plan.funded["fact_id"]),
+        every=context.fact(plan.every["fact_id"]),
+        added=w.number(f"{key}.added", plan.added, "", 0),
         rise=w.number(f"{key}.rise", 100 * (factor - 1), "percent", 0),
-        money=context.fact(paid["fact_id"]),
-        **gained(w, key, found.result.summary()),
+        a_museum=money(w, f"{key}.a_museum", plan.costs[0], 2),
+        cost=money(w, f"{key}.plan", plan.added * plan.costs[0], 1),
+        **spread,
+        **gained(w, key, plan.found.result.summary()),
     )
 
 
@@ -364,7 +426,7 @@ def _target(context: Context) -> Markup:
         parts += [_tested(context, found)] if goals and found.beats_benchmarks else []
     else:
         parts.append(_no_forecast(context))
-    others = track(context.study.dataset.facts, context.code)
+    others = track(context.study.dataset, context.code)
     if others:
         unknown, stem = sum(item.status == "unknown" for item in others), f"tracked.{context.code}"
         key = "chain.tracked.none" if unknown == len(others) else "chain.tracked"
@@ -382,14 +444,15 @@ def _no_forecast(context: Context) -> Markup:
 
 def _tested(context: Context, found: Outlook) -> Markup:
     """How such forecasts did on values published later."""
-    w, name, best = context.writer, found.trend.name, found.score()
-    return w.t(
+    w, best = context.writer, found.score()
+    text = w.t(
         "chain.tested",
         rates=w.number("backtest.rates", best["rates"], "", 0),
-        mae=w.number(f"backtest.{name}.mae", best["mae"], "percentage_point", 2),
+        mae=w.number(f"backtest.{AVERAGE}.mae", best["mae"], "percentage_point", 2),
         cover=shown(context),
-        held=cover_text(context, name, SHOWN, best),
+        held=cover_text(context, AVERAGE, SHOWN, best),
     )
+    return w.joined(text, *own_errors(context, found, context.code))
 
 
 def _goal(context: Context, found: Outlook, goal: Goal) -> Markup:
@@ -401,9 +464,11 @@ def _goal(context: Context, found: Outlook, goal: Goal) -> Markup:
     }
     if is_met(context, code, goal):
         return w.t("needed.met", **values)
+    if not found.within(code, goal.year):
+        return w.t("chain.goal.beyond", years=reach(context, found), **values)
     median, interval = forecast(context, found, code, goal.year)
     return w.t(
-        "chain.goal",
+        "chain.goal.past" if is_past(context, goal) else "chain.goal",
         median=median,
         interval=interval,
         cover=shown(context),

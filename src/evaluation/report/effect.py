@@ -218,7 +218,7 @@ def _ladder_figures(context: Context, found: Headline) -> list[Figure]:
     w, figures = context.writer, []
     for key, unit in LADDERS.items():
         rungs = [rung for rung in found.ladder if rung.result and rung.result.unit == unit]
-        if not rungs:
+        if len(rungs) < 2:  # one row is read in the table below
             continue
         headline = any(rung.result is found.result for rung in rungs)
         results = {str(w.t(f"rung.{rung.model}")): rung.result for rung in rungs}
@@ -278,7 +278,7 @@ def _component(context: Context, item: Component) -> Markup:
     """Why a component set or moved the grade, its numbers with their results."""
     w, stem = context.writer, item.key.removeprefix("evidence.")
     values = {"amount": w.number(f"{item.key}.amount", item.amount, "", 0)}
-    shares = {"minus.confounder", "minus.sign_specifications"}
+    shares = {"minus.confounder", "minus.specifications"}
     if stem in shares:
         values["value"] = w.number(f"{item.key}.value", 100 * item.value, "percent", 1)
     elif stem == "minus.pre_trend_found":
@@ -402,7 +402,7 @@ def overall(context: Context, stem: str = "effect") -> Markup:
         return quotable(context)  # with less than one lock no association may be named
     short, names = stem != "effect", _names(context, told, stem != "effect")
     counts = w.numbers("doses", tried=len(estimable), told=len(told))
-    what = w.t(f"findings.effect.what.{context.study.dataset.doses_are}")
+    what = w.t(f"findings.effect.what.{context.study.dataset.doses_are}", **counts)
     given = {"names": names, "what": what, **counts}
     text = w.t(f"{stem}.some" if told else f"{stem}.unknown", **given)
     if _composite_told(context):
@@ -429,7 +429,7 @@ def _carries(context: Context) -> bool:
 
 
 def _told(estimates: list[Estimate]) -> list[Estimate]:
-    """Estimates that differ from zero after Holm's correction within their model."""
+    """Estimates that differ from zero after Holm's correction over all doses and models."""
     return [item for item in estimates if item.result and item.p_holm < 1 - item.result.level]
 
 

@@ -6,11 +6,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation.data.package import usable
-from evaluation.data.rules import RATE
 from evaluation.report.blocks import Heading, Paragraph, Section, Table
-from evaluation.report.page import Context, figure_table, table
+from evaluation.report.page import DASH, Context, figure_table, table, titled
 
 # Section: policy measures and who answers for them.
+KINDS = ("plan", "mechanism", "platform", "brand", "project", "activity", "honour")
 
 
 def measures_of(context: Context) -> tuple[pd.DataFrame, str]:
@@ -55,6 +55,9 @@ def _table(context: Context, rows: pd.DataFrame, caption: Markup, *notes: Markup
 def _measure(context: Context, row: pd.Series) -> dict[str, Markup]:
     w = context.writer
     text = w.recorded("measures", row["measure_id"], w.column(row, "title"))
+    if goal := w.column(row, "quantified_target"):
+        goal = w.t("governance.goal", goal=w.recorded("measures", row["measure_id"], goal))
+        text = Markup('{}<span class="bodies">{}</span>').format(text, goal)
     if row["responsible_units_zh"]:
         others = w.organisations(row["responsible_units_zh"])
         others = w.t("governance.partners", partners=others)
@@ -77,32 +80,87 @@ def section(context: Context) -> Section:
     else:
         sources = w.cite(";".join(dict.fromkeys(measures["source_id"])))
         key = "governance.own" if origin == context.code else "governance.inherited"
+        blocks += _unheld(context, origin)
         blocks.append(Paragraph(w.t(key, name=w.name(origin), source=sources)))
         for domain in dict.fromkeys(rows["domain"]):
             part = rows[rows["domain"] == domain]
             blocks += measure_tables(context, part, w.t(f"domain.{domain}"))
+    named = _programmes(context)
+    named = named[~named["target_group"].isin(GROUPS)]
+    blocks += titled(w.t("programmes.title"), programme_table(context, named))
     blocks += _organisation(context)
     return Section("governance", w.t("governance.title"), tuple(blocks))
 
 
-def _organisation(context: Context) -> list:
-    """Published figures on organisation and planning, the grassroots associations among them."""
-    w = context.writer
-    domain = context.study.dataset.indicators.set_index("indicator")["domain"]
-    facts = context.facts
-    rows = facts[
-        (facts["indicator"].map(domain) == "organisation")
-        & (facts["group"] == "")
-        & facts["kind"].isin(["statistic", "norm"])
-    ]
-    extra = facts[
-        (facts["kind"] == "norm") & ~facts["indicator"].str.startswith("county_kepu_staff_norm")
-    ]
-    rows = pd.concat([rows, extra]).drop_duplicates("fact_id")
-    if rows.empty:
+def _programmes(context: Context) -> pd.DataFrame:
+    """Named plans, mechanisms, platforms and honours of the region's own documents."""
+    rows = context.study.dataset.programmes
+    return rows[rows["region_code"] == context.code]
+
+
+def _unheld(context: Context, origin: str) -> list[Paragraph]:
+    """That the region has a plan of its own whose measures are not in the data."""
+    w, rows = context.writer, _programmes(context)
+    plans = rows[rows["kind"] == "plan"]
+    if origin == context.code or plans.empty:
         return []
-    body = figure_table(context, rows, w.t("domain.organisation"))
-    return [Heading(w.t("governance.figures")), body]
+    names = context.listed(
+        w.recorded("programmes", row["programme_id"], w.column(row, "name"))
+        for _, row in plans.iterrows()
+    )
+    cited = w.cite(";".join(dict.fromkeys(plans["source_id"])))
+    values = {"region": context.name, "plan": Markup(names), "source": cited}
+    return [Paragraph(w.t("governance.unheld", **values))]
+
+
+def programme_table(context: Context, rows: pd.DataFrame) -> list[Table]:
+    """Programmes by kind, each with who leads it, its years and its place in the document."""
+    w = context.writer
+    order = rows["kind"].map(KINDS.index)
+    cells = [
+        (
+            w.t(f"programme.{row['kind']}"),
+            w.recorded("programmes", row["programme_id"], w.column(row, "name")),
+            Markup("{}").format(w.organisations(row["lead_unit_zh"]) or DASH),
+            _years(context, row),
+            w.joined(w.cite(row["source_id"]), _place(context, row)),
+        )
+        for _, row in rows.loc[order.sort_values(kind="stable").index].iterrows()
+    ]
+    if not cells:
+        return []
+    columns = ("kind", "programme", "lead", "period", "source")
+    return [table(context, w.t("programmes.table", region=context.name), columns, cells)]
+
+
+def _place(context: Context, row: pd.Series) -> Markup:
+    return Markup("<cite>{}</cite>").format(context.writer.column(row, "place"))
+
+
+def _years(context: Context, row: pd.Series) -> Markup:
+    start, end = row["year_start"], row["year_end"]
+    if not start and not end:
+        return context.writer.t("missing.due")
+    return context.writer.period(start, end)
+
+
+def _organisation(context: Context) -> list:
+    """Published figures on organisation and planning, and on work that is no popularisation."""
+    w, facts = context.writer, context.facts
+    kinds = context.study.dataset.indicators.set_index("indicator")
+    domain, scope, proxy = (facts["indicator"].map(kinds[c]) for c in ("domain", "scope", "proxy"))
+    counted = (facts["group"] == "") & facts["kind"].isin(["statistic", "norm"])
+    besides = scope.isin(["association", "other"])
+    besides &= ~proxy.astype(bool) & (domain != "covariate")
+    norms = facts["kind"].eq("norm") & ~facts["indicator"].str.startswith("county_kepu_staff_norm")
+    named = {
+        "domain.organisation": (counted & (domain == "organisation") & ~besides) | norms,
+        "governance.besides": counted & besides,
+    }
+    tables = [
+        figure_table(context, facts[rows], w.t(key)) for key, rows in named.items() if rows.any()
+    ]
+    return titled(w.t("governance.figures"), tables)
 
 
 # Section: the five key groups with their measures, lead units, due years and figures.
@@ -123,7 +181,9 @@ def groups_section(context: Context) -> Section:
     measures, origin = measures_of(context)
     blocks: list = [Paragraph(w.t("groups.intro"))] if _only_whole(context) else []
     if origin and origin != context.code:
-        blocks.append(Paragraph(w.t("groups.inherited", name=w.name(origin)), "note"))
+        held = _unheld(context, origin)
+        key = "groups.inherited.unheld" if held else "groups.inherited"
+        blocks.append(Paragraph(w.t(key, name=w.name(origin)), "note"))
     bearing = _bearing(context)
     for group in GROUPS:
         blocks.append(Heading(w.t(f"group.{group}")))
@@ -135,8 +195,8 @@ def groups_section(context: Context) -> Section:
 
 def _only_whole(context: Context) -> bool:
     """Whether rates by group are held for the whole and for no other region."""
-    facts = context.study.dataset.facts
-    rates = facts[(facts["indicator"] == RATE) & (facts["kind"] == "survey")]
+    dataset = context.study.dataset
+    rates = dataset.facts[dataset.surveyed]
     return set(rates.loc[rates["group"] != "", "region_code"]) == {context.whole}
 
 
@@ -144,21 +204,23 @@ def _group(context: Context, group: str, measures: pd.DataFrame) -> list:
     w, facts, name = context.writer, context.facts, context.writer.t(f"group.{group}")
     own = facts[(facts["group"] == f"key_group={group}") & (facts["kind"] == "statistic")]
     rows = measures[measures["target_group"] == group]
-    if own.empty and rows.empty:
+    named = _programmes(context)
+    named = named[named["target_group"] == group]
+    if own.empty and rows.empty and named.empty:
         return [context.missing("groups.missing", group=name)]
     blocks: list = []
     if len(own):
         blocks.append(figure_table(context, own, w.t("groups.figures", group=name)))
     if len(rows):
         blocks += measure_tables(context, rows, w.t("groups.measures", group=name))
-    return blocks
+    return [*blocks, *programme_table(context, named)]
 
 
 def _bearing(context: Context) -> pd.DataFrame:
     """The latest national rate that bears on each key group, for orientation; by key group."""
     dataset = context.study.dataset
     rows = dataset.facts[dataset.facts["region_code"] == context.whole]
-    rows = rows[rows["indicator"] == RATE]
+    rows = rows[rows["indicator"] == dataset.outcome]
     rows = rows.assign(bears_on=rows["group"].map(RELATED)).dropna(subset="bears_on")
     rows = usable(rows, dataset.sources).sort_values("year", kind="stable")
     return rows.drop_duplicates("bears_on", keep="last").set_index("bears_on")

@@ -16,11 +16,12 @@ import html
 import io
 import re
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from functools import cache
 from html.parser import HTMLParser
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -30,6 +31,7 @@ from nbformat import NotebookNode
 from evaluation.base import text as web
 from evaluation.base.errors import KepuError
 from evaluation.base.text import t
+from evaluation.figures.style import DENSITY
 from evaluation.report.blocks import Block, Figure, Part, Table, stored
 from evaluation.report.document import ExportError, harmless, named, nodes, outputs, plain, read
 
@@ -154,10 +156,11 @@ def _held_back(notebook: NotebookNode, language: str) -> tuple[NotebookNode, lis
     Sections have theirs, and make up nearly all of a page.
     """
     rendered, held = deepcopy(notebook), []
+    counts = {"figure": count(1), "table": count(1)}  # numbered through, as in PDF and Word
     for output in outputs(rendered):
         data = output.get("data", {})
         if part := stored(data):
-            data = output["data"] = {"text/html": part_html(part, language, stem(notebook))}
+            data = output["data"] = {"text/html": part_html(part, language, stem(notebook), counts)}
         markup = "".join(data.get("text/html", ""))
         if markup.lstrip().startswith(("<section", "<template")):
             output["data"] = {"text/html": f"<!--part {len(held)}-->"}
@@ -169,10 +172,14 @@ def _filled(text: str, held: list[str]) -> str:
     return _HELD.sub(lambda mark: held[int(mark[1])], text)
 
 
-def part_html(part: Part, language: str, stem: str) -> str:
-    """One part of a report; ``stem`` begins the names of the CSV files a reader may save."""
-    words = {"csv": t("table.csv", language), "language": language}
-    return _template().render(part=part, words=words, stem=stem)
+def part_html(part: Part, language: str, stem: str, counts: Mapping[str, Iterator[int]]) -> str:
+    """One part of a report; ``stem`` begins the names of the CSV files a reader may save.
+
+    ``counts`` give the next number of a figure and of a table.
+    """
+    words = {kind: t(f"page.{kind}", language) for kind in counts}
+    words |= {"csv": t("table.csv", language), "language": language}
+    return _template().render(part=part, words=words, stem=stem, counts=counts)
 
 
 @cache
@@ -185,6 +192,7 @@ def _template() -> Template:
         "csv": lambda table, language: base64.b64encode(to_csv(table, language)).decode(),
         "png": lambda figure: base64.b64encode(figure.png).decode(),
         "size": size,
+        "next": next,
         "refused": refused,
     }
     return environment.get_template("report/section.html.j2")
@@ -195,9 +203,13 @@ def refused(block: Block) -> None:
 
 
 def size(figure: Figure) -> tuple[int, int]:
-    """Width and height of a picture in pixels, from the head of its PNG; 0 where it has none."""
+    """Width and height at which a picture is shown, from the head of its PNG; 0 without one.
+
+    A picture has ``DENSITY`` pixels for each that is asked for, so that it is sharp on any screen.
+    """
     head = figure.png[16:24]
-    return struct.unpack(">II", head) if len(head) == 8 else (0, 0)
+    wide, high = struct.unpack(">II", head) if len(head) == 8 else (0, 0)
+    return -(-wide // DENSITY), -(-high // DENSITY)
 
 
 def stem(notebook: NotebookNode) -> str:

@@ -104,11 +104,13 @@ def factors(page: Context) -> View:
 
 # Blocks: norms the region is held to, and what is known against them.
 
-# Indicators that count science museums at county level, by order of preference.
+# Indicators that count science museums at county level and above, by order of preference.
 MUSEUMS = ("science_museums_banner_level_and_above", "science_museums_association")
-
-
-COUNTIES, STAFFING = "county_level_units", "county_kepu_staff_norm"
+# Museums of county-level units alone, and the units that documents hold to have one each.
+OPEN, COUNTIES = "free_entry_museum_count_county_level", "county_level_units_outside_districts"
+STAFFING, UNITS, POPULOUS = (
+    "county_kepu_staff_norm", "county_level_units", "county_level_units_populous",
+)  # fmt: skip
 
 
 def norm_blocks(context: Context) -> list:
@@ -117,7 +119,7 @@ def norm_blocks(context: Context) -> list:
     Nothing where the package declares neither, for then it knows no such norms.
     """
     w, held = context.writer, set(context.study.dataset.indicators["indicator"])
-    if held.isdisjoint((COUNTIES, STAFFING, *MUSEUMS)):
+    if held.isdisjoint((UNITS, COUNTIES, STAFFING, *MUSEUMS)):
         return []
     return [Heading(w.t("norms.title")), _coverage(context), *_staffing(context)]
 
@@ -133,20 +135,28 @@ def _latest(context: Context, indicators: tuple[str, ...]):
 def _coverage(context: Context) -> Paragraph:
     w = context.writer
     counties, museums = _latest(context, (COUNTIES,)), _latest(context, MUSEUMS)
-    if counties is None or museums is None:
+    if counties is None or museums is None or not counties["value"]:
         return context.missing("norms.coverage.missing")
-    ratio = museums["value"] / counties["value"]
-    return Paragraph(
-        w.t(
-            "norms.coverage",
-            region=context.name,
-            museums=w.fact(museums, unit=False),
-            counties=w.fact(counties, unit=False),
-            period=w.period(museums["period_start"], museums["period_end"]),
-            ratio=w.number(f"coverage.{context.code}", ratio, "", 2),
-            source=w.cite(f"{museums['source_id']};{counties['source_id']}"),
-        )
+    text = w.t(
+        "norms.coverage",
+        region=context.name,
+        museums=w.fact(museums, unit=False),
+        counties=w.fact(counties, unit=False),
+        period=w.period(museums["period_start"], museums["period_end"]),
+        source=w.cite(f"{museums['source_id']};{counties['source_id']}"),
     )
+    opened = _latest(context, (OPEN,))
+    if opened is None:
+        return Paragraph(text)
+    ratio = opened["value"] / counties["value"]
+    more = w.t(
+        "norms.coverage.open",
+        opened=w.fact(opened, unit=False),
+        period=w.period(opened["period_start"], opened["period_end"]),
+        ratio=w.number(f"coverage.{context.code}", ratio, "", 2),
+        source=w.cite(opened["source_id"]),
+    )
+    return Paragraph(w.joined(text, more))
 
 
 def _staffing(context: Context) -> list[Paragraph]:
@@ -168,11 +178,31 @@ def _staffing(context: Context) -> list[Paragraph]:
         "norms.staff",
         small=w.fact(small),
         large=w.fact(large),
-        threshold=w.fact(threshold),
+        threshold=w.fact(threshold, unit=False),
         source=w.cite(small["source_id"]),
     )
     gap = w.t("norms.staff.unknown", region=context.name)
-    return [Paragraph(w.joined(sentence, gap))]
+    return [Paragraph(w.joined(sentence, *_required_staff(context, small, large, threshold), gap))]
+
+
+def _required_staff(context: Context, small, large, threshold) -> list[Markup]:
+    """What the norm comes to in the region, where it is known how many units are populous."""
+    w, units, populous = context.writer, _latest(context, (UNITS,)), _latest(context, (POPULOUS,))
+    if units is None or populous is None:
+        return []
+    rest = units["value"] - populous["value"]
+    total = populous["value"] * large["value"] + rest * small["value"]
+    return [
+        w.t(
+            "norms.staff.required",
+            region=context.name,
+            units=w.fact(units, unit=False),
+            populous=w.fact(populous, unit=False),
+            threshold=w.fact(threshold, unit=False),
+            total=w.number(f"norm.staff.{context.code}", total, "person", 0),
+            source=w.cite(populous["source_id"]),
+        )
+    ]
 
 
 # Blocks of the input section: inputs per head, against all units, the band and the past.
@@ -319,6 +349,10 @@ def _history(context: Context, found: list[Standing]) -> Figure:
     return picture(context, "inputs.history", charts.small_multiples, frame, columns=2, **options)
 
 
+# Scopes of indicators that stand among inputs; an empty one is not declared.
+KEPU = ("", "kepu")
+BUDGET = "fiscal_expenditure_kepu"  # class of the government budget for science popularisation
+
 # Section: inputs by domain — per head, the region's own published figures, norms.
 DOMAINS = (
     "facility", "personnel", "volunteer", "activity", "fund", "digital", "reach", "training",
@@ -344,6 +378,7 @@ def _published(context: Context) -> list:
     facts = context.facts
     facts = facts[(facts["kind"] == "statistic") & (facts["group"] == "")]
     facts = facts[~facts["indicator"].map(indicators["proxy"]).astype(bool)]
+    facts = facts[facts["indicator"].map(indicators["scope"]).isin(KEPU)]
     domain = facts["indicator"].map(indicators["domain"])
     blocks: list = [Heading(w.t("inputs.published", region=context.name))]
     empty = []
@@ -355,8 +390,17 @@ def _published(context: Context) -> list:
             blocks.append(figure_table(context, rows, w.t(f"domain.{key}")))
     if empty:
         blocks.append(context.missing("inputs.missing", domains=w.series(empty)))
+    blocks += _budget(context)
     blocks.append(Paragraph(w.t("inputs.published.note"), "note"))
     return blocks
+
+
+def _budget(context: Context) -> list[Paragraph]:
+    """Why budgets for science popularisation are shown and not compared, where any is known."""
+    compared = set(context.study.dataset.doses["indicator"])
+    if BUDGET in compared or not context.facts["indicator"].eq(BUDGET).any():
+        return []
+    return [Paragraph(context.writer.t("inputs.budget"), "note")]
 
 
 # The inputs the comparison rests on: what they are not, how they moved, how they differ.

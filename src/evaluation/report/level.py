@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup, escape
 
-from evaluation.data.package import by_year, surveyed_rates
-from evaluation.data.rules import GAIN, RATE
+from evaluation.data.package import by_year, stated, surveyed_rates
 from evaluation.figures import charts
 from evaluation.panel import panel
 from evaluation.panel.survey import growth, nearest, normal_quantile, profile_of, rank_interval
@@ -227,23 +226,53 @@ def _condition(page: Context, code: str, name: str, value: float) -> Markup:
     return page.writer.number(f"peer.{code}.{name.removeprefix('log2_')}", shown, "", digits)
 
 
+def _near(page: Context, code: str) -> pd.Series:
+    """Peers of a region with their distances; none where the package declares no distance."""
+    data = page.study.dataset
+    most = stated(data, "peer_distance")
+    bands = data.regions.set_index("code")["band"]
+    return nearest(_profile(page), code, bands, -1.0 if most is None else most)
+
+
+def _no_peers(page: Context, code: str) -> Paragraph:
+    """That no region is near enough to be compared with, and how near that is."""
+    w, most = page.writer, stated(page.study.dataset, "peer_distance")
+    if most is None:
+        return Paragraph(w.t("level.peers.undeclared"), "missing")
+    limit = w.number("peer.most", most, "", 1)
+    return Paragraph(w.t("level.peers.none", region=w.name(code), most=limit), "missing")
+
+
+def _distance(page: Context, region: str, code: str, near: pd.Series) -> Markup:
+    """How far a peer lies, and of which band it is."""
+    if code == region:
+        return DASH
+    bands = page.study.dataset.regions.set_index("code")["band"]
+    far = page.writer.number(f"peer.{region}.{code}", near[code], "", 2)
+    other = bands[code] != bands[region]
+    return page.writer.joined(far, page.writer.t("level.peers.other")) if other else far
+
+
 def peers(page: Context, region: str) -> View:
     """The regions most like ``region`` by the package's covariates, with their latest rate."""
     w, profile = page.writer, _profile(page)
     region = existing(page, region, profile.index)
-    rows = []
-    for code in [region, *nearest(profile, region)]:
+    near, rows = _near(page, region), []
+    if near.empty:
+        return show(page, _no_peers(page, region))
+    for code in [region, *near.index]:
         known, own = page.rates_of(code), profile.loc[code]
         rows.append(
             (
                 w.name(code),
+                _distance(page, region, code, near),
                 *(_condition(page, code, name, own[name]) for name in profile),
                 page.rate_text(known.iloc[-1]),
                 w.year(known["wave"].iloc[-1]),
             )
         )
-    ends = [w.t(f"column.{name}") for name in ("region", "latest", "year")]
-    head = (ends[0], *(escape(w.term(name)) for name in profile), *ends[1:])
+    ends = [w.t(f"column.{name}") for name in ("region", "distance", "latest", "year")]
+    head = (*ends[:2], *(escape(w.term(name)) for name in profile), *ends[2:])
     lead = Paragraph(w.t("view.peers", region=w.name(region)))
     numeric = frozenset(range(1, len(head) - 1))
     body = Table(w.t("view.peers.table"), head, tuple(rows), numeric)
@@ -315,7 +344,8 @@ def documents(page: Context, region: str) -> View:
     """What a region's documents print in two definitions of one indicator, never joined."""
     w, data = page.writer, page.study.dataset
     region = existing(page, region)
-    facts = data.facts[(data.facts["region_code"] == region) & (data.facts["indicator"] != RATE)]
+    facts = data.facts[data.facts["region_code"] == region]
+    facts = facts[facts["indicator"] != data.outcome]
     facts = facts[(facts["kind"] == "statistic") & (facts["series"] != facts["indicator"])]
     facts = facts[~facts["indicator"].map(data.indicators.set_index("indicator")["proxy"])]
     series = facts.groupby("indicator")["series"].nunique()
@@ -489,7 +519,7 @@ def _apart(own: pd.Series, first: pd.Series, last: pd.Series) -> str:
 def _printed(context: Context) -> list:
     """Gains that sources print themselves, beside what they leave out."""
     w, facts = context.writer, context.facts
-    rows = facts[facts["indicator"] == GAIN].sort_values("period_end")
+    rows = facts[facts["indicator"] == w.dataset.change].sort_values("period_end")
     if rows.empty:
         return []
     cells = [
@@ -525,41 +555,48 @@ def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
     own = ranks[(rows["region_code"] == context.code).to_numpy()].iloc[0]
     key = f"rank.{context.code}.{wave}"
     exact = ".exact" if own["rank_low"] == own["rank_high"] else ""
+    if exact and own["rank_low"] == len(rows) > 1:
+        exact = ".last"
     ends = w.numbers(key, low=own["rank_low"], high=own["rank_high"])
+    count = w.number(f"rank.count.{wave}", len(rows), "", 0)
     sentence = w.t(
         f"level.rank{exact}",
         region=context.name,
-        count=w.number(f"rank.count.{wave}", len(rows), "", 0),
+        count=count,
         all=w.number("provinces", len(context.units), "", 0),
         year=w.year(wave),
         **ends,
     )
-    says = w.t(f"figure.rank{exact}", region=context.name, **ends)
+    says = w.t(f"figure.rank{exact}", region=context.name, count=count, **ends)
     return [Paragraph(sentence), rate_dots(context, "level.ranking.alt", rows, wave, says)]
 
 
 def _peer_table(context: Context, wave: int) -> list:
     w = context.writer
-    peers = nearest(_profile(context), context.code)
-    if not peers or context.study.dataset.covariates.empty:
+    if context.study.dataset.covariates.empty or context.code not in _profile(context).index:
         return []
-    rows = []
-    for code in [context.code, *peers]:
+    near, rows = _near(context, context.code), []
+    if near.empty:
+        return [Heading(w.t("level.peers")), _no_peers(context, context.code)]
+    for code in [context.code, *near.index]:
         known = context.rates_of(code)
         last = known.iloc[-1] if len(known) else None
         rows.append(
             (
                 w.name(code),
+                _distance(context, context.code, code, near),
                 context.rate_text(context.rate(code, wave)),
                 context.rate_text(last),
                 w.t("missing.value") if last is None else w.year(last["wave"]),
             )
         )
-    columns = ("region", "rate_in", "latest", "year")
+    columns = ("region", "distance", "rate_in", "latest", "year")
+    most = w.number("peer.most", stated(context.study.dataset, "peer_distance"), "", 1)
+    told = w.t("level.peers.note", conditions=_conditions(context), most=most)
     return [
         Heading(w.t("level.peers")),
-        Paragraph(w.t("level.peers.note", conditions=_conditions(context)), "note"),
-        table(context, w.t("level.peers.table"), columns, rows, (1, 2), year=w.year(wave)),
+        Paragraph(told, "note"),
+        table(context, w.t("level.peers.table"), columns, rows, (1, 2, 3), year=w.year(wave)),
     ]
 
 
@@ -675,7 +712,8 @@ def _sample(context: Context, row: pd.Series) -> Markup:
 
 def _flagged(context: Context) -> list:
     w = context.writer
-    rows = surveyed_rates(context.facts, context.study.dataset.sources, flagged=True)
+    rows = surveyed_rates(context.study.dataset, flagged=True)
+    rows = rows[rows["region_code"] == context.code]
     if rows.empty:
         return []
     cells = [

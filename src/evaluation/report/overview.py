@@ -119,8 +119,7 @@ def regions(context: Context) -> Section:
 
 def coverage_figure(context: Context) -> Figure:
     w, study = context.writer, context.study
-    facts = study.dataset.facts
-    surveys = facts[(facts["indicator"] == "science_literacy_rate") & (facts["kind"] == "survey")]
+    surveys = study.dataset.facts[study.dataset.surveyed]
     seen = set(zip(surveys["region_code"], surveys["year"].fillna(0).astype(int), strict=True))
     used = set(zip(study.rates["region_code"], study.rates["wave"], strict=True))
     waves = [wave for wave in study.dataset.waves["wave"] if wave >= context.first_year]
@@ -299,11 +298,11 @@ def _kind(context: Context) -> dict[str, Any]:
 
 
 def _words(context: Context) -> dict[str, dict[str, str]]:
-    """What the package calls the regions compared and the whole, by language."""
+    """What the package calls the regions compared, the whole and its subject, by language."""
     found = {language: context.study.dataset.words(language) for language in LANGUAGES}
     return {
         name: {language: str(words[name]) for language, words in found.items()}
-        for name in ("unit", "units", "whole")
+        for name in ("unit", "units", "whole", "share", "topic", "programme")
     }
 
 
@@ -399,12 +398,16 @@ def _input(context: Context, item: Standing) -> dict[str, Any]:
 def _evidence(context: Context) -> dict[str, Any]:
     """Locks of the comparison over all units, the sentence they permit, the region's share."""
     found, panel = context.study.headline, context.study.provinces
-    said = {lang: t("effect.none", lang) for lang in LANGUAGES}
+    words = {lang: context.study.dataset.words(lang) for lang in LANGUAGES}
+    said = {lang: t("effect.none", lang, **words[lang]) for lang in LANGUAGES}
     locks = None
     if isinstance(found, Headline):
         locks = int(found.grade.locks)
         keys = {lang: permitted(found.grade, found.result.verdict, lang) for lang in LANGUAGES}
-        said = {lang: t(keys[lang], lang, dose=t("composite.name", lang)) for lang in LANGUAGES}
+        said = {
+            lang: t(keys[lang], lang, **{**words[lang], "dose": t("composite.name", lang)})
+            for lang in LANGUAGES
+        }
     statement = {lang: str(said[lang].striptags()) for lang in LANGUAGES}
     gains = int((panel["region_code"] == context.code).sum())
     return {"locks": locks, "most": MOST_LOCKS, "gains": gains, "statement": statement}

@@ -28,7 +28,9 @@ _COMPARATORS = {
     "=": "",
     ">": "number.more_than",
     ">=": "number.at_least",
-    "approx": "number.nearly",
+    "<=": "number.at_most",
+    "approx": "number.about",
+    "nearly": "number.nearly",
 }
 
 
@@ -171,8 +173,8 @@ class Writer:
         return self.t(key, value=element) if key else element
 
     def _rank(self, row: Mapping[str, object]) -> Markup:
-        """A place in a national ranking; an approximate one is "among the first"."""
-        key = "number.top" if row["comparator"] == "approx" else "number.rank"
+        """A place in a national ranking; at most the fifth is "among the first five"."""
+        key = "number.top" if row["comparator"] == "<=" else "number.rank"
         element = Markup('<data value="{0}" data-fact="{1}">{0}</data>').format(
             f"{row['value']:.10g}", row["fact_id"]
         )
@@ -249,14 +251,18 @@ class Writer:
         marks = []
         for source in ids.split(";"):
             self.cited.setdefault(source)
-            grade = self._sources.at[source, "grade"]
             marks.append(
                 Markup(
-                    '<span class="span"><a href="#source-{0}"><cite>{0}</cite></a>'
-                    '<span class="grade grade-{1}">{1}</span></span>'
-                ).format(source, grade)
+                    '<span class="span"><a href="#source-{0}"><cite>{0}</cite></a>{1}</span>'
+                ).format(source, self.grade(source))
             )
         return Markup(" ").join(marks)
+
+    def grade(self, source: str) -> Markup:
+        """The grade of a source, and whether only a copy of it was read."""
+        row = self._sources.loc[source]
+        text = self.t("badge.copy", grade=row["grade"]) if row["mirror"] else row["grade"]
+        return Markup('<span class="grade grade-{}">{}</span>').format(row["grade"], text)
 
     def recorded(self, table: str, identifier: str, text: str) -> Markup:
         """Text of a table row, marked with the row it stands in."""
@@ -463,7 +469,7 @@ def figure_table(context: Context, rows: pd.DataFrame, caption: Markup) -> Table
     return table(context, caption, columns, cells, (1,))
 
 
-# Sums of money and chances in words: in 万 or millions of yuan, and never a chance of nought.
+# Sums of money and chances in words: in 万 or millions, and never a chance of nought.
 
 
 MILLION, WAN, YI = 1e6, 1e4, 1e8
@@ -471,17 +477,19 @@ MILLION, WAN, YI = 1e6, 1e4, 1e8
 LEAST, MOST = 0.01, 0.99
 
 
-def money(w: Writer, key: str, yuan: float, digits: int = 0) -> Markup:
+def money(w: Writer, key: str, amount: float, digits: int = 0) -> Markup:
     """A sum without its unit's name: in 万 or, from one on, 亿 in Chinese, else in millions.
 
     ``digits`` are those of millions; 万 are a hundredth of that and need two fewer.
     """
-    w.number(key, yuan)  # keeps the result, and refuses a second value under its name
+    w.number(key, amount)  # keeps the result, and refuses a second value under its name
     scale, word, places = MILLION, " million", digits
     if w.language == "zh":
-        scale, word, places = (YI, "亿", 2) if abs(yuan) >= YI else (WAN, "万", max(0, digits - 2))
-    text = plain(yuan / scale, w.language, places) + word
-    return Markup('<data value="{}" data-result="{}">{}</data>').format(f"{yuan:.10g}", key, text)
+        scale, word, places = (
+            (YI, "亿", 2) if abs(amount) >= YI else (WAN, "万", max(0, digits - 2))
+        )
+    text = plain(amount / scale, w.language, places) + word
+    return Markup('<data value="{}" data-result="{}">{}</data>').format(f"{amount:.10g}", key, text)
 
 
 def money_interval(w: Writer, key: str, low: float, high: float) -> Markup:
@@ -610,15 +618,17 @@ def picture(
 ) -> Figure:
     """A chart with the texts ``<key>.caption`` and ``<key>.alt`` (or ``alt``), with ``values``.
 
-    The caption opens with what the chart ``says``. ``options`` are those of the chart, ``xlabel``
+    The caption opens with what the chart ``says``, and so does the text that stands for it: who
+    cannot see the chart is told its finding first. ``options`` are those of the chart, ``xlabel``
     and ``ylabel`` the keys of their texts.
     """
     caption = page.writer.t(f"{key}.caption", **values)
     instead = page.writer.t(alt or f"{key}.alt", **values)
+    instead = page.writer.joined(says, instead) if says else instead
     axes = {"xlabel", "ylabel"} & options.keys()
     options |= {name: page.writer.t(options[name], **values).unescape() for name in axes}
     png = style.drawn(chart, *data, **options)
-    return Figure(png, page.captioned(says, caption), str(instead.striptags()))
+    return Figure(png, page.captioned(says, caption), instead.striptags())
 
 
 def dots(

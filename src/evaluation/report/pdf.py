@@ -119,7 +119,7 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
         "name": document.name,
         "head": _cut(document.name),
         "foot": str(t("page.dated", language, date=f"{document.moment:%Y-%m-%d}")),
-        "keywords": [str(t("page.keywords", language))],
+        "keywords": [document.title.keywords],
         "labels": {name: str(t(f"page.{name}", language)) for name in LABELS},
         "banner": str(t("page.banner", language)) if document.simulated else "",
         "title": flow(document.title.text),

@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
 from evaluation.base.text import link
-from evaluation.data.package import grade_of, has_caveat
-from evaluation.data.rules import BARRED, RATE
+from evaluation.data.package import grade_of, has_caveat, only_copies
+from evaluation.data.rules import BARRED
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table, Terms
 from evaluation.report.overview import coverage_figure, element
 from evaluation.report.page import DASH, Context, View, Writer, show, table
@@ -53,8 +53,7 @@ def _coverage(context: Context) -> Table:
     """Which waves hold a rate of the region, usable or flagged."""
     w, study = context.writer, context.study
     own = set(context.rates_of(context.code)["wave"])
-    facts = context.facts
-    surveys = facts[(facts["indicator"] == RATE) & (facts["kind"] == "survey")]
+    surveys = context.facts[study.dataset.surveyed.reindex(context.facts.index)]
     seen = set(surveys["year"].dropna().astype(int))
     cells = []
     for wave in study.dataset.waves["wave"]:
@@ -155,10 +154,9 @@ GRADES = ("A", "B", "C")
 
 
 def surveyed(page: Context) -> pd.DataFrame:
-    """All surveyed literacy rates of whole regions, flagged ones included."""
-    facts = page.study.dataset.facts
-    whole = (facts["indicator"] == RATE) & (facts["kind"] == "survey") & (facts["group"] == "")
-    return facts[whole]
+    """All surveyed rates of whole regions, flagged ones included."""
+    dataset = page.study.dataset
+    return dataset.facts[dataset.surveyed & (dataset.facts["group"] == "")]
 
 
 def contents(page: Context) -> View:
@@ -213,7 +211,7 @@ def grades(page: Context) -> View:
         "view.grades",
         rates=w.number("contents.rates", len(rates), "", 0),
         twice=w.number("grades.twice", int((rates["corroborated"] >= 2).sum()), "", 0),
-        reprints=w.number("grades.C.rates", frame.at["C", "rates"], "", 0),
+        reprints=w.number("grades.copies", int(only_copies(rates, data.sources).sum()), "", 0),
     )
     columns = ("grade", "meaning", "sources", "facts", "surveyed")
     body = table(page, w.t("view.grades.table"), columns, rows, (2, 3, 4))
@@ -305,7 +303,7 @@ def sources(context: Context) -> Section:
         rows.append(
             (
                 Markup('<span id="source-{0}"><cite>{0}</cite></span>').format(identifier),
-                Markup('<span class="grade grade-{0}">{0}</span>').format(row["grade"]),
+                w.grade(identifier),
                 title,
                 *(_cited(row[name]) for name in ("publisher", "date")),
             )
@@ -382,20 +380,17 @@ def overview(page: Context, years: int) -> View:
     """
     if years < 1:
         raise KepuError(f"A figure is fresh for at least 1 year; got {years}.")
-    w, facts, day = page.writer, page.study.dataset.facts, int(page.date[:4])
+    w, dataset, day = page.writer, page.study.dataset, int(page.date[:4])
+    facts, outcome = dataset.facts, dataset.outcome
     whole = facts[(facts["group"] == "") & facts["kind"].isin(["survey", "statistic"])]
     rows, rates = [], pd.Series(dtype=int)
-    for name in [
-        RATE,
-        *page.study.dataset.doses["indicator"],
-        *sorted(set(page.study.dataset.conditions)),
-    ]:
+    for name in [outcome, *dataset.doses["indicator"], *sorted(set(dataset.conditions))]:
         own = whole[(whole["indicator"] == name) & whole["region_code"].isin(page.codes)]
         if own.empty:
             continue
         counts = states(own, page.codes, day - years + 1).value_counts()
         counts = counts.reindex(KINDS, fill_value=0)
-        rates = counts if name == RATE else rates
+        rates = counts if name == outcome else rates
         cells = w.numbers(f"state.{name}", **counts).values()
         newest = own.loc[~has_caveat(own), "year"].max()
         rows.append((w.indicator(name), w.year(newest), *cells))
@@ -404,7 +399,7 @@ def overview(page: Context, years: int) -> View:
     lead = w.t(
         "view.state",
         region_count=w.number("state.regions", len(page.codes), "", 0),
-        fresh=w.number(f"state.{RATE}.fresh", rates.get("fresh", 0), "", 0),
+        fresh=w.number(f"state.{outcome}.fresh", rates.get("fresh", 0), "", 0),
         missing=w.number("state.unusable", unusable, "", 0),
         **span,
     )

@@ -24,18 +24,29 @@ from evaluation.report.page import (
     titled,
 )
 from evaluation.targets.gains import (
+    Checked,
+    Claimed,
     Decomposition,
     Fastest,
     Part,
     Required,
     Tracked,
     by_residence,
+    claimed,
     decompose,
     inputs_part,
     required,
     track,
 )
-from evaluation.targets.outlook import BENCHMARKS, LEVELS, Outlook, scores, word
+from evaluation.targets.outlook import (
+    AVERAGE,
+    BENCHMARKS,
+    CANDIDATES,
+    LEVELS,
+    Outlook,
+    scores,
+    word,
+)
 
 # The targets that no survey has decided yet, as the blocks on the future take them up.
 
@@ -65,7 +76,7 @@ def goals_of(context: Context, code: str) -> list[Goal]:
         Goal(row, holder == code)
         for holder in dict.fromkeys([code, context.whole])
         for _, row in context.targets_of(holder).iterrows()
-        if row["year"] > last
+        if row["year"] > last and not row["flagged"]
     ]
 
 
@@ -192,7 +203,9 @@ def needed(context: Context, goals: list[Goal]) -> list:
 def _implied(context: Context, goal: Goal, last: pd.Series, best: Fastest) -> list[Paragraph]:
     """A warning where the forecast itself goes faster than any comparable unit has."""
     w, found = context.writer, context.study.outlook
-    if not isinstance(found, Outlook) or goal.year == last["wave"]:
+    if not isinstance(found, Outlook) or not found.within(context.code, goal.year):
+        return []
+    if goal.year == last["wave"]:
         return []
     median = found.fan(context.code, [goal.year])["median"].iloc[0]
     pace = (median - last["rate"]) / (goal.year - last["wave"])
@@ -269,7 +282,6 @@ def _needed_sentence(context: Context, goal: Goal, need: Required) -> Markup:
 # Blocks on the future: fan chart, chance of each target, back-test, gain still needed.
 SHOWN = 80  # coverage of the interval printed beside a median, percent
 CHANCE_COLUMNS = ("due", "target", "median", "interval80", "chance", "word")
-BAND = (0.7, 0.9)  # share of held-out rates an interval of 80 percent should hold
 
 
 def outlook_blocks(context: Context) -> list:
@@ -282,7 +294,7 @@ def outlook_blocks(context: Context) -> list:
     if context.code in found.regions:
         blocks = [fan(context, found, context.code, goals), *chances(context, found, goals)]
         gains = titled(w.t("needed.title"), needed(context, goals))
-        return [*head, *blocks, *backtest(context, found), *gains]
+        return [*head, *blocks, *backtest(context, found, context.code), *gains]
     # Without a survey of its own a region has no forecast; what lies above it is shown instead.
     name = w.name(context.parent)
     blocks = [context.missing("outlook.missing", parent=name)]
@@ -297,6 +309,8 @@ def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figur
     rates = rates[rates["wave"] >= context.first_year]
     start = int(rates["wave"].max())
     end = max([start + 3, context.today, *(goal.year for goal in goals)])
+    # A fan ends where the back-test did: beyond, nothing says how wide it should be.
+    end = max(start + 1, min(end, start + found.reach))
     published = rates.rename(columns={"wave": "year", "rate": "value"})
     marks = pd.DataFrame(
         [(g.year, g.value, mark(context, g), g.own) for g in goals],
@@ -347,7 +361,10 @@ def _whose(context: Context, goal: Goal) -> Markup:
 
 
 def chance_text(context: Context, found: Outlook, code: str, goal: Goal) -> Markup:
-    """The chance that a target is met in its year, never printed as certain."""
+    """The chance that a target is met in its year, never printed as certain; a dash where no
+    forecast that far ahead could be checked."""
+    if not found.within(code, goal.year):
+        return DASH
     w, p = context.writer, found.chance(code, goal.year, goal.value)
     if p < 0.01:
         return w.t("chance.under", bound=w.number("chance.least", 1, "percent", 0))
@@ -357,13 +374,22 @@ def chance_text(context: Context, found: Outlook, code: str, goal: Goal) -> Mark
 
 
 def chance_word(context: Context, found: Outlook, code: str, goal: Goal) -> Markup:
-    """The word for a chance, marked where no forecast that far ahead could be checked."""
+    """The word for a chance; that there is none where no forecast that far could be checked."""
     w = context.writer
-    said = w.t(f"chance.{word(found.chance(code, goal.year, goal.value))}")
-    if goal.year - context.surveyed(code)["wave"].iloc[-1] <= found.reach:
-        return said
-    years = w.number("backtest.reach", found.reach, "", 0)
-    return w.joined(said, w.t("outlook.beyond", years=years))
+    if not found.within(code, goal.year):
+        return w.t("outlook.beyond", years=reach(context, found))
+    said = word(found.chance(code, goal.year, goal.value))
+    return w.t(f"chance.past.{said}") if is_past(context, goal) else w.t(f"chance.{said}")
+
+
+def reach(context: Context, found: Outlook) -> Markup:
+    """The horizon of the back-test."""
+    return context.writer.number("backtest.reach", found.reach, "", 0)
+
+
+def is_past(context: Context, goal: Goal) -> bool:
+    """Whether the due year lies behind the report: what was then is estimated, not forecast."""
+    return goal.year < context.today
 
 
 def chances(context: Context, found: Outlook, goals: list[Goal]) -> list:
@@ -389,7 +415,9 @@ def shown(context: Context) -> Markup:
 
 
 def forecast(context: Context, found: Outlook, code: str, year: int) -> tuple[Markup, Markup]:
-    """The median of a forecast and its interval."""
+    """The median of a forecast and its interval; dashes beyond the horizon of the back-test."""
+    if not found.within(code, year):
+        return DASH, DASH
     w, key, row = context.writer, f"outlook.{code}.{year}", found.fan(code, [year]).iloc[0]
     ends = (row[f"low_{SHOWN}"], row[f"high_{SHOWN}"])
     return w.number(key, row["median"], "percent", 1), w.interval(key, *ends, "percent", 1)
@@ -416,16 +444,53 @@ def backtest_sentence(context: Context, found: Outlook) -> Markup:
     values = {
         **w.numbers("backtest", origins=found.records["origin"].nunique()),
         **w.numbers("backtest", rates=best["rates"], regions=best["regions"]),
-        "cover": shown(context),
-        "held": cover_text(context, found.trend.name, SHOWN, best),
-        "mae": w.number(f"backtest.{found.trend.name}.mae", best["mae"], "percentage_point", 2),
+        "mae": w.number(f"backtest.{AVERAGE}.mae", best["mae"], "percentage_point", 2),
     }
     for name in BENCHMARKS:
         key = f"backtest.{name}.mae"
         values[name] = w.number(key, found.score(name)["mae"], "percentage_point", 2)
-    share = best[f"cover_{SHOWN}"]
-    fit = "narrow" if share < BAND[0] else "wide" if share > BAND[1] else "fair"
-    return w.joined(w.t(f"backtest.{kind}", **values), w.t(f"backtest.{fit}"))
+    return w.joined(w.t(f"backtest.{kind}", **values), width_sentence(context, found))
+
+
+def width_sentence(context: Context, found: Outlook) -> Markup:
+    """Whether intervals are as wide as they claim: coverage against its band at every level."""
+    w, best = context.writer, found.score()
+    levels = [
+        w.t(
+            "backtest.held",
+            cover=level_text(context, level),
+            held=cover_text(context, AVERAGE, level, best),
+            band=w.interval(
+                f"backtest.band_{level}", *(100 * end for end in found.band(level)), "percent", 0
+            ),
+        )
+        for level in LEVELS
+    ]
+    return w.t(f"backtest.{found.width}", levels=w.series(levels, "；", "; "))
+
+
+def level_text(context: Context, level: int) -> Markup:
+    """Nominal coverage of an interval."""
+    return context.writer.number(f"backtest.level_{level}", level, "percent", 0)
+
+
+def own_errors(context: Context, found: Outlook, code: str) -> list[Markup]:
+    """How such forecasts did on the region's own surveys, and to which side they always erred."""
+    w, own = context.writer, found.errors(code)
+    if own is None:
+        return [w.t("backtest.own.none", region=w.name(code))]
+    key = f"backtest.{code}"
+    text = w.t(
+        "backtest.own",
+        region=w.name(code),
+        **w.numbers(key, rates=own.rates, waves=own.waves),
+        mae=w.number(f"{key}.mae", own.mae, "percentage_point", 2),
+        pooled=w.number(f"backtest.{found.model}.mae", found.score(found.model)["mae"], "", 2),
+    )
+    if not own.way:
+        return [text]
+    mean = w.number(f"{key}.mean", abs(own.mean), "percentage_point", 2)
+    return [w.joined(text, w.t(f"backtest.own.{own.way}", region=w.name(code), mean=mean))]
 
 
 def cover_text(context: Context, model: str, level: int, score: pd.Series) -> Markup:
@@ -434,8 +499,19 @@ def cover_text(context: Context, model: str, level: int, score: pd.Series) -> Ma
     return context.writer.number(key, share, "percent", 0)
 
 
-def backtest(context: Context, found: Outlook) -> list:
-    """The sentence on the back-test and the table of every model tried."""
+def _role(context: Context, found: Outlook, name: str) -> Markup:
+    """What a model of the back-test is to the forecasts: used, weighed into them, or neither."""
+    w = context.writer
+    if name == found.model:
+        return w.t("backtest.used")
+    if name in CANDIDATES and found.beats_benchmarks:
+        weight = 100 * found.weights[list(CANDIDATES).index(name)]
+        return w.t("backtest.weight", weight=w.number(f"weight.{name}", weight, "percent", 0))
+    return DASH
+
+
+def backtest(context: Context, found: Outlook, code: str = "") -> list:
+    """The sentences on the back-test, pooled and of one region, and every model tried."""
     w, rows = context.writer, []
     for _, score in found.scores.iterrows():
         name = score["model"]
@@ -443,16 +519,15 @@ def backtest(context: Context, found: Outlook) -> list:
             DASH if pd.isna(score[f"cover_{n}"]) else cover_text(context, name, n, score)
             for n in LEVELS
         )
-        used = w.t("backtest.used") if name == found.model else DASH
         mae = w.number(f"backtest.{name}.mae", score["mae"], "", 2)
-        rows.append((w.t(f"trend.{name}"), mae, *shares, used))
+        rows.append((w.t(f"trend.{name}"), mae, *shares, _role(context, found, name)))
     columns = [w.t("column.model"), w.t("column.mae")]
-    columns += [
-        w.t("column.cover", cover=w.number(f"backtest.level_{n}", n, "percent", 0)) for n in LEVELS
-    ]
-    columns.append(w.t("column.verdict"))
+    columns += [w.t("column.cover", cover=level_text(context, n)) for n in LEVELS]
+    columns.append(w.t("column.role"))
+    own = own_errors(context, found, code) if code else []
     return [
         Paragraph(backtest_sentence(context, found)),
+        *(Paragraph(text) for text in own),
         Table(w.t("backtest.table"), tuple(columns), tuple(rows), frozenset({1, 2, 3, 4})),
         Paragraph(w.t("backtest.note"), "note"),
     ]
@@ -508,7 +583,7 @@ def _nearest(context: Context, code: str) -> Goal | None:
 
 def tracker_blocks(context: Context) -> list:
     """Each target with the last published value, its year and source, and where it stands."""
-    w, found = context.writer, track(context.study.dataset.facts, context.code)
+    w, found = context.writer, track(context.study.dataset, context.code)
     if not found:
         return []
     names = ("indicator", "target", "due", "source", "last_known", "value_source", "status")
@@ -536,6 +611,66 @@ def _tracked_row(context: Context, item: Tracked) -> tuple[Markup, ...]:
     )
 
 
+# Blocks on what documents judge of the region, beside the figures that can decide it.
+SIGNS = {">=": "≥", "<=": "≤"}
+
+
+def claim_blocks(context: Context) -> list:
+    """Judgements that documents print, each with the comparisons that hold if it does."""
+    w, data = context.writer, context.study.dataset
+    found = claimed(data.claims, data.facts, context.code)
+    if not found:
+        return []
+    rows = [_claim_row(context, item) for item in found]
+    names = ("year", "claim", "source", "checks", "verdict")
+    body = table(context, w.t("claims.table", region=context.name), names, rows)
+    return [body, Paragraph(w.t("claims.note"), "note")]
+
+
+def _claim_row(context: Context, item: Claimed) -> tuple[Markup, ...]:
+    w, claim = context.writer, item.claim
+    where = Markup("<cite>{}</cite>").format(w.column(claim, "place"))
+    checks = w.series(
+        [_check(context, f"claim.{claim['claim_id']}.{n}", c) for n, c in enumerate(item.checks)],
+        "；",
+        "; ",
+    )
+    return (
+        w.year(claim["year"]),
+        w.recorded("claims", claim["claim_id"], w.column(claim, "text")),
+        w.joined(w.cite(claim["source_id"]), where),
+        checks or w.t("claims.none"),
+        w.t(f"claims.{item.verdict}"),
+    )
+
+
+def _counted(context: Context, row: pd.Series, named: bool) -> Markup:
+    """A figure, with what it counts where the two of a comparison differ in that."""
+    w, value = context.writer, context.writer.fact(row)
+    if row["kind"] == "target":
+        return w.t("claims.target", target=value)
+    if not named:
+        return value
+    label = w.recorded("indicators", row["indicator"], str(w.indicator(row["indicator"])))
+    return w.t("claims.counted", what=label, value=value)
+
+
+def _check(context: Context, key: str, check: Checked) -> Markup:
+    """One comparison with its answer, as ``8.73% ≥ 9%: no``."""
+    w, right = context.writer, check.right
+    if isinstance(right, float):
+        named = False
+        bound = w.number(key, right, check.left[0]["unit"], 0 if right.is_integer() else 2)
+    else:
+        named = check.left[0]["indicator"] != right["indicator"] and len(check.left) == 1
+        bound = _counted(context, right, named)
+    left = w.series([_counted(context, row, named) for row in check.left], " − ", " − ")
+    answer = w.t(f"claims.check.{'holds' if check.holds else 'fails'}")
+    text = w.t("claims.check", left=left, sign=SIGNS.get(check.sign, check.sign), right=bound,
+               answer=answer)  # fmt: skip
+    return w.joined(text, w.t("claims.check.flagged")) if check.flagged else text
+
+
 # Section: progress to targets, outlook, other quantified targets, what the gain is made of.
 
 
@@ -556,6 +691,7 @@ def section(context: Context) -> Section:
     else:
         blocks.append(context.missing("targets.missing"))
         blocks += _above(context)
+    blocks += titled(w.t("claims.title"), claim_blocks(context))
     blocks += outlook_blocks(context)
     blocks += titled(w.t("targets.quantified"), tracker_blocks(context))
     blocks += titled(w.t("makeup.title"), makeup_blocks(context))
@@ -563,10 +699,11 @@ def section(context: Context) -> Section:
 
 
 def _above(context: Context) -> list:
-    """The targets that hold above the region, for orientation."""
+    """The targets that hold above the region and that surveys have not left behind."""
     w, items = context.writer, []
     for code in dict.fromkeys([context.parent, context.whole]):
-        for _, row in context.targets_of(code).query("year >= 2025").iterrows():
+        goals, surveyed = context.targets_of(code), context.rates_of(code)["wave"].max()
+        for _, row in goals[~(goals["year"] < surveyed)].iterrows():
             text = w.t(
                 "targets.above",
                 name=w.name(code),
@@ -661,8 +798,9 @@ def all_chances(page: Context) -> View:
 
 
 def tested(page: Context) -> View:
-    """The back-test: sentence, table of models, what it does not show."""
-    return show(page, *backtest(page, _found(page)))
+    """The back-test: sentences, table of models, what it does not show."""
+    code = "" if page.code == page.whole else page.code
+    return show(page, *backtest(page, _found(page), code))
 
 
 def by_origin(page: Context) -> View:
@@ -671,7 +809,7 @@ def by_origin(page: Context) -> View:
     rows = scores(found.records, ("origin", "model")).set_index(["origin", "model"])
     cells = []
     for origin in sorted(found.records["origin"].unique()):
-        own, key = rows.loc[(origin, found.trend.name)], f"backtest.{origin}"
+        own, key = rows.loc[(origin, AVERAGE)], f"backtest.{origin}"
         errors = {"mae": own["mae"]} | {
             name: rows.loc[(origin, name), "mae"] for name in BENCHMARKS
         }
@@ -684,22 +822,34 @@ def by_origin(page: Context) -> View:
             )
         )
     columns = ("made_from", "held_out", "mae", "no_change", "national_trend", "held_share")
-    caption = w.t("view.origin.table", model=w.t(f"trend.{found.trend.name}"))
-    note = w.t("view.origin", agreed=w.number("backtest.agreed", found.agreed, "", 0))
-    return show(page, table(page, caption, columns, cells, range(1, 6)), Paragraph(note))
+    caption = w.t("view.origin.table", model=w.t(f"trend.{AVERAGE}"))
+    body = table(page, caption, columns, cells, range(1, 6))
+    return show(page, body, Paragraph(w.t("view.origin")))
 
 
 def components(page: Context) -> View:
-    """What the fitted trend consists of, as standard deviations of the logit."""
+    """What the fitted trends consist of, as standard deviations of the logit."""
     w, found = page.writer, _found(page)
+    names = dict.fromkeys(name for trend in found.trends for name in trend.variances)
     rows = [
-        (w.t(f"component.{name}"), w.number(f"component.{name}", value**0.5, "", 3))
-        for name, value in found.trend.variances.items()
+        (
+            w.t(f"component.{name}"),
+            *(
+                w.number(f"component.{trend.name}.{name}", trend.variances[name] ** 0.5, "", 3)
+                if name in trend.variances
+                else DASH
+                for trend in found.trends
+            ),
+        )
+        for name in names
     ]
-    life = w.number("component.life", found.trend.life, "year", 0)
+    shrinking = next(trend for trend in found.trends if "distance" in trend.variances)
+    life = w.number("component.life", shrinking.life, "year", 0)
+    head = (w.t("column.component"), *(w.t(f"trend.{trend.name}") for trend in found.trends))
+    numeric = frozenset(range(1, len(head)))
     return show(
         page,
-        table(page, w.t("view.components"), ("component", "deviation"), rows, (1,)),
+        Table(w.t("view.components"), head, tuple(rows), numeric),
         Paragraph(w.t("view.components.note", life=life), "note"),
     )
 

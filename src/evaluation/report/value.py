@@ -10,13 +10,14 @@ from markupsafe import Markup
 
 from evaluation.base import cache
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.base.results import MOST_LOCKS
+from evaluation.base.results import LEAST_LOCKS, MOST_LOCKS
 from evaluation.data.package import INDEX, ITEMS, PEOPLE
 from evaluation.data.slices import lineage
 from evaluation.evidence.grade import gate
-from evaluation.figures import charts
+from evaluation.evidence.headline import Headline
 from evaluation.figures import decision as plots_value
 from evaluation.report.blocks import Figure, Heading, Items, Paragraph, Section, Table
+from evaluation.report.effect import FEW
 from evaluation.report.page import (
     DASH,
     MILLION,
@@ -28,12 +29,12 @@ from evaluation.report.page import (
     money,
     money_interval,
     picture,
-    plain,
     show,
     table,
 )
+from evaluation.study import Study
 from evaluation.value import effects as cea
-from evaluation.value.costs import price_level
+from evaluation.value.costs import declared, price_level
 from evaluation.value.reallocate import RULE, Reallocation, trial
 from evaluation.value.scenario import Assessment, Projection, assess, parse, scenario
 
@@ -150,6 +151,8 @@ def _bought(context: Context) -> list:
     """Cost and gain of a year with more of everything; no ratio where the gain is not told."""
     w = context.writer
     heading = Heading(w.t("value.bought"))
+    if unpriced(context.study):
+        return [heading, Paragraph(verdict_refused(w, context.study), "lead")]
     try:
         found = assess(context.study.value, context.study.dataset, context.code, seed=SEED)
     except ModelError:
@@ -164,10 +167,29 @@ def _bought(context: Context) -> list:
     ]
 
 
+def unpriced(study: Study) -> bool:
+    """Whether the evidence is graded and carries no verdict on money."""
+    found = study.headline
+    return isinstance(found, Headline) and found.grade.locks < LEAST_LOCKS
+
+
+def verdict_refused(w: Writer, study: Study) -> Markup:
+    """That no verdict on money is given, and what would settle it: the only sentence on it."""
+    rates = study.rates[study.rates["region_code"].isin(study.dataset.model_regions)]
+    wanted = {
+        "inputs": study.dataset.doses_are != "input",
+        "samples": bool(rates["n_assumed"].mean() > FEW),
+        "design": True,
+    }
+    lacking = [w.t(f"value.settle.{name}") for name, needed in wanted.items() if needed]
+    locks = w.numbers("evidence", locks=study.headline.grade.locks, most=MOST_LOCKS)
+    return w.t("value.refused", settle=w.series(lacking, "；", "; "), **locks)
+
+
 def lead(context: Context, found: Assessment) -> Markup:
-    """The cost of one more literate adult, or why none is given."""
+    """The cost of one more literate adult and year, or why none is given."""
     w = context.writer
-    if found.ratio is None or context.study.headline.grade.locks < 1:
+    if found.ratio is None:
         return w.t("value.ratio.none")
     return w.t("value.ratio", **_ratio(w, f"value.{context.code}.ratio", found.ratio))
 
@@ -175,7 +197,7 @@ def lead(context: Context, found: Assessment) -> Markup:
 def _ratio(w: Writer, key: str, ratio: Any) -> dict[str, Markup]:
     """A cost per adult with its interval."""
     interval = w.interval(key, ratio.low, ratio.high, "", 0)
-    return {"ratio": w.number(key, ratio.value, "yuan", 0), "interval": interval}
+    return {"ratio": w.number(key, ratio.value, w.dataset.currency, 0), "interval": interval}
 
 
 def gained(w: Writer, key: str, summary: dict[str, float]) -> dict[str, Markup]:
@@ -217,14 +239,26 @@ def step_sentence(context: Context, found: Assessment) -> Markup:
 
 
 def _worth(context: Context, found: Assessment) -> list[Markup]:
-    """Acceptability, net benefit and the value of knowing more, at the stated worth."""
+    """How long a gain counts; acceptability, net benefit and the value of knowing more at the
+    stated worth, or that none was stated."""
     w, key, told = context.writer, f"value.{context.code}", found.summary()
-    wtp = w.number("value.wtp", found.wtp, "yuan", 0)
+    data = context.study.dataset
+    terms = w.t(
+        "value.terms",
+        horizon=w.number("value.horizon", declared(data, "gain_horizon"), "year", 0),
+        left=w.number("value.durability", declared(data, "gain_durability"), "percent", 0),
+        years=w.number("value.years", told["years"], "", 2),
+    )
+    positive = w.t("value.positive", p=chance(w, f"{key}.positive", told["positive"]))
+    if found.wtp is None:
+        return [terms, positive, w.t("value.unstated")]
+    wtp = w.number("value.wtp", found.wtp, w.dataset.currency, 0)
     sign = "loss" if told["benefit"] < 0 else "gain"
     benefit = money(w, f"{key}.benefit", abs(told["benefit"]))
     information = money(w, f"{key}.information", told["information"], 2)
     return [
-        w.t("value.positive", p=chance(w, f"{key}.positive", told["positive"])),
+        terms,
+        positive,
         w.t("value.probability", wtp=wtp, p=chance(w, f"{key}.probability", told["probability"])),
         w.t(f"value.benefit.{sign}", wtp=wtp, benefit=benefit),
         w.t("value.information", wtp=wtp, value=information),
@@ -238,6 +272,10 @@ def figure(context: Context, found: Assessment) -> Figure:
     draws = pd.DataFrame({"effect": found.gained[::4], "cost": found.spent[::4] / MILLION})
     curve = pd.DataFrame({"wtp": curves["wtp"], "probability": curves["probability"]})
     key, told = f"value.{context.code}", found.summary()
+    says = [w.t("figure.value", positive=chance(w, f"{key}.positive", told["positive"]))]
+    if found.wtp is not None:
+        p = chance(w, f"{key}.probability", told["probability"])
+        says.append(w.t("figure.value.worth", p=p))
     return picture(
         context,
         "value.figure",
@@ -246,11 +284,7 @@ def figure(context: Context, found: Assessment) -> Figure:
         curve,
         wtp=found.wtp,
         labels=_labels(w, "effect", "cost", "wtp", "probability"),
-        says=w.t(
-            "figure.value",
-            positive=chance(w, f"{key}.positive", told["positive"]),
-            p=chance(w, f"{key}.probability", told["probability"]),
-        ),
+        says=w.joined(*says),
     )
 
 
@@ -261,7 +295,7 @@ def _labels(w: Writer, *names: str) -> dict[str, str]:
 # A plan in words: what the estimates permit to say of it, and the text of ``kepu scenario``.
 
 
-def judged(w: Writer, key: str, found: Projection) -> list[Markup]:
+def judged(w: Writer, key: str, found: Projection, study: Study) -> list[Markup]:
     """The verdict with its locks; with a budget also its worth. Every sentence passes the gate."""
     told, strength = found.result.summary(), "none" if found.locks < 1 else "some"
     sentences = [
@@ -271,10 +305,14 @@ def judged(w: Writer, key: str, found: Projection) -> list[Markup]:
             **w.numbers("evidence", locks=found.locks, most=MOST_LOCKS),
         ),
     ]
-    if found.result.ratio is not None and found.budget:
+    if found.budget and unpriced(study):
+        sentences.append(verdict_refused(w, study))
+    elif found.result.ratio is not None:
         sentences.append(w.t("outlook.ratio", **_ratio(w, f"{key}.ratio", found.result.ratio)))
+    elif found.budget and found.result.wtp is None:
+        sentences.append(w.t("value.unstated"))
     elif found.budget:
-        wtp = w.number("value.wtp", found.result.wtp, "yuan", 0)
+        wtp = w.number("value.wtp", found.result.wtp, w.dataset.currency, 0)
         p = chance(w, f"{key}.probability", told["probability"])
         sentences.append(w.t("outlook.worth", wtp=wtp, p=p))
     for sentence in sentences:
@@ -310,29 +348,29 @@ def lines(study: Any, found: Projection, language: str) -> list[str]:
         rows.append(
             w.t(
                 "outlook.budget",
-                budget=w.number("budget", found.budget, "yuan", 0),
+                budget=w.number("budget", found.budget, w.dataset.currency, 0),
                 per_head=w.number("per_head", found.budget / found.result.people, "", 2),
             )
         )
     if study.simulated:
         rows.insert(0, w.t("view.simulated"))
-    return [str(Markup(row).striptags()) for row in (*rows, *judged(w, "outlook", found))]
+    return [str(Markup(row).striptags()) for row in (*rows, *judged(w, "outlook", found, study))]
 
 
-# Section: what could be moved: reallocation, response curves, efficiency.
+# Section: what could be moved: reallocation, response curves.
 
 
 def moves_section(context: Context) -> Section:
-    """Reallocation with the sentence its rule permits, curves, and the region's efficiency."""
+    """Reallocation with the sentence its rule permits, and response curves."""
     w, provinces = context.writer, set(context.study.provinces["region_code"])
     if context.code in provinces:
         blocks = [*reallocation_blocks(context), Heading(w.t("value.curves")), *curves(context)]
-        blocks += [Heading(w.t("value.efficiency")), _efficiency(context)]
     else:
         # The comparison is one of units: its answer holds below them, its figures do not.
         above = lineage(context.study.dataset, context.code)
         parent = w.name(next((code for code in above if code in provinces), above[-1]))
         blocks = [_answer(context), Paragraph(w.t("moves.provinces", parent=parent))]
+        blocks = blocks[:1] if unpriced(context.study) else blocks
     return Section("moves", w.t("moves.title"), tuple(blocks))
 
 
@@ -345,6 +383,10 @@ def _given(context: Context) -> list[tuple[str, Reallocation]]:
 def _answer(context: Context) -> Paragraph:
     """Whether these data support moving money, in one sentence."""
     given = _given(context)
+    if unpriced(context.study):
+        locks = context.study.headline.grade.locks
+        told = context.writer.numbers("evidence", locks=locks, most=MOST_LOCKS)
+        return Paragraph(context.writer.t("value.moves.refused", **told), "lead")
     if not given:
         return context.missing("value.moves.missing")
     kind = "some" if any(part.recommended for _, part in given) else "none"
@@ -430,32 +472,6 @@ def curves(context: Context) -> list:
     return [Items(tuple(items)), Paragraph(w.t("value.curves.note"), "note")]
 
 
-def _efficiency(context: Context) -> Paragraph:
-    """The region's score with its interval; no other region is named without one."""
-    w, found = context.writer, context.study.value.efficiency
-    if found is None:
-        return context.missing("value.efficiency.missing")
-    own = found.table[found.table["region_code"] == context.code]
-    if own.empty:
-        return context.missing("value.efficiency.absent", wave=w.year(found.wave))
-    row, key = own.iloc[0], f"efficiency.{context.code}"
-    lower = int((found.table["high"] < row["low"]).sum())
-    higher = int((found.table["low"] > row["high"]).sum())
-    apart = bool(lower or higher)
-    counts = w.numbers(key, lower=lower, higher=higher) if apart else {}
-    text = w.t(
-        f"value.efficiency.{'apart' if apart else 'alike'}",
-        region=context.name,
-        wave=w.year(found.wave),
-        score=w.number(key, 100 * row["corrected"], "percent", 0),
-        interval=w.interval(key, 100 * row["low"], 100 * row["high"], "percent", 0),
-        regions=w.number("efficiency.regions", len(found.table), "", 0),
-        **counts,
-    )
-    inputs = context.listed(w.dose(name) for name in found.inputs)
-    return Paragraph(w.joined(text, w.t("value.efficiency.inputs", inputs=inputs)))
-
-
 # What was spent, what it is worth, what could be moved: the views of the notebook on value.
 SHOWN = (1e3, 1e4, 1e5, 1e6)  # willingness to pay, yuan, of the table
 TRUTHS = {"none": (0.0, 0.0, 0.0), "known": (0.02, 0.25, 0.1)}
@@ -464,7 +480,8 @@ TRUTHS = {"none": (0.0, 0.0, 0.0), "known": (0.02, 0.25, 0.1)}
 def spending(page: Context) -> View:
     """National funds by year, as printed, per head in constant prices, and their parts."""
     w, funds = page.writer, page.study.value.funds
-    nation = funds[funds["region_code"] == page.whole]
+    # A sum over several years may end in the same year as a year's own figure.
+    nation = funds[(funds["region_code"] == page.whole) & (funds["years"] == 1)]
     wide = nation.pivot(index="end", columns="item", values="fact_id")
     real = nation.set_index("fact_id")["per_head"]
     rows = []
@@ -485,8 +502,17 @@ def _assessed(page: Context, region: str, seed: int) -> Assessment:
     return assess(page.study.value, page.study.dataset, code, seed=seed)
 
 
+def _refused(page: Context) -> View | None:
+    """The one sentence on money that evidence without a lock permits."""
+    if not unpriced(page.study):
+        return None
+    return show(page, Paragraph(verdict_refused(page.writer, page.study), "lead"))
+
+
 def step(page: Context, region: str, seed: int) -> View:
     """A year of more of everything: the sentence, no ratio where the gain is not told."""
+    if refused := _refused(page):
+        return refused
     w, told = page.writer, _assessed(page, region, seed).summary()
     text = w.t(
         "view.step",
@@ -500,13 +526,17 @@ def step(page: Context, region: str, seed: int) -> View:
 
 def plane(page: Context, region: str, seed: int) -> View:
     """Cost-effectiveness plane and acceptability curve."""
+    if refused := _refused(page):
+        return refused
     return show(page, figure(page, _assessed(page, region, seed)))
 
 
 def worth(page: Context, region: str, seed: int) -> View:
     """By willingness to pay: probability, net benefit, value of perfect and partial information."""
+    if refused := _refused(page):
+        return refused
     w, found = page.writer, _assessed(page, region, seed)
-    decision, k = found.decision, np.array(SHOWN)
+    decision, k = found.decided(), np.array(SHOWN)
     columns = {
         "p": cea.acceptability(decision, k)[:, 1],
         "benefit": cea.expected_incremental_benefit(decision, k) / found.people,
@@ -529,6 +559,8 @@ def worth(page: Context, region: str, seed: int) -> View:
 
 def decision(page: Context, region: str, seed: int) -> View:
     """Expected incremental benefit, acceptability frontier and value of perfect information."""
+    if refused := _refused(page):
+        return refused
     w, found = page.writer, _assessed(page, region, seed)
     curves = pd.DataFrame(found.benefits() | found.curves())
     options = {"wtp": found.wtp, "labels": _labels(w, *plots_value.LABELS)}
@@ -584,24 +616,6 @@ def responses(page: Context) -> View:
     ]
     draw, axis = plots_value.response_curves, "axis.value.response"
     return show(page, picture(page, "view.responses", draw, lines, ylabel=axis), *curves(page))
-
-
-def efficiency(page: Context) -> View:
-    """Scores of all regions compared with their intervals, in the order of their codes."""
-    w, found = page.writer, page.study.value.efficiency
-    rows = found.table.sort_values("region_code")
-    frame = pd.DataFrame(
-        {
-            "label": [w.short(code) for code in rows["region_code"]],
-            "estimate": 100 * rows["corrected"],
-            "low": 100 * rows["low"],
-            "high": 100 * rows["high"],
-            "note": [plain(100 * value, w.language, 0) for value in rows["corrected"]],
-        }
-    )
-    options = {"xlabel": "axis.value.efficiency", "zero": 100}
-    options["values"] = {"wave": w.year(found.wave)}
-    return show(page, picture(page, "view.efficiency", charts.forest, frame, **options))
 
 
 def plan(page: Context, region: str, changes: str, budget: float) -> View:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from functools import cache
 
 import docx
@@ -19,6 +20,7 @@ from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Emu, Mm, Pt, RGBColor
+from PIL import Image, ImageDraw
 
 from evaluation.base.text import t
 from evaluation.report.blocks import Block, Figure, Heading, Items, Locks, Paragraph, Table, Terms
@@ -35,7 +37,6 @@ from evaluation.report.document import (
 )
 
 TYPE = 8.0  # size of tables' type in our styles, in points
-LOCK, OPEN = "●", "○"
 TAGS = {"zh": "zh-CN", "en": "en-GB"}
 PARAGRAPHS = {
     "lead": "Lead", "note": "Note", "subtitle": "Subtitle", "missing": "Missing",
@@ -153,7 +154,7 @@ class _Writer:
         known.title, known.language = source.name, TAGS[source.language]
         known.created = known.modified = source.moment.replace(tzinfo=None)
         known.author = known.last_modified_by = known.comments = ""
-        known.keywords = str(t("page.keywords", source.language))
+        known.keywords = source.title.keywords
         for tag in self.file.styles.element.find(qn("w:docDefaults")).iter(qn("w:lang")):
             tag.set(qn("w:val"), TAGS["en"])
             tag.set(qn("w:eastAsia"), TAGS["zh"])
@@ -168,15 +169,20 @@ class _Writer:
         foot._p.extend([self.run(" / "), *self.field("NUMPAGES", "1")])
 
     def contents(self) -> None:
-        """Contents as a field: an office renews it with F9, and it is readable before."""
+        """Contents as a field; Word counts its pages when it opens the file, or with F9."""
+        self.file.settings.element.append(element("updateFields", val="true"))
+        right = element("tab", val="right", leader="dot", pos=round(self.room / 635))
         self.add("TOC Heading", [str(t("page.contents", self.source.language))])
-        begin, end = _field('TOC \\o "1-2" \\h \\z \\u')
+        begin, end = _field('TOC \\o "1-1" \\h \\z \\u')
         *_, last = sections = self.source.sections
         for section in sections:
             made = self.place(self.paragraph("TOC 1"))
+            made.pPr.append(element("tabs", deepcopy(right)))
             made.extend(begin if section is sections[0] else [])
             words = self.run(plain(nodes(section.title)))
-            made.append(element("hyperlink", words, anchor=self.anchors[section.id]))
+            name = self.anchors[section.id]
+            page = [element("r", element("tab")), *self.field(f"PAGEREF {name} \\h", "…")]
+            made.append(element("hyperlink", words, *page, anchor=name))
             made.extend(end if section is last else [])
 
     # Blocks.
@@ -193,8 +199,10 @@ class _Writer:
                         self.add("Finding Label", nodes(labels[place]))
                     self.add("Finding" if key else "List Bullet", nodes(item))
             case Locks(count, most, text):
-                row = LOCK * count + OPEN * (most - count)
-                self.add("Locks", [{"k": "strong", "c": [row]}, "\u3000", *nodes(text)])
+                made = self.file.add_paragraph(style="Locks")
+                row = made.add_run().add_picture(io.BytesIO(padlocks(count, most)), height=Pt(12))
+                row._inline.docPr.set("descr", plain(nodes(text)))
+                made._p.extend(self.runs(["\u2003", *nodes(text)]))
             case Terms(terms):
                 for term, meaning in terms:
                     self.add("Term", nodes(term))
@@ -317,6 +325,21 @@ class _Writer:
         """A field with the result it had when the document was written."""
         begin, end = _field(instruction)
         return [*begin, self.run(shown), *end]
+
+
+@cache
+def padlocks(count: int, most: int) -> bytes:
+    """PNG of ``most`` padlocks, the first ``count`` closed: no face is sure to have the signs."""
+    image = Image.new("RGB", (most * 52 - 4, 52), "white")
+    draw = ImageDraw.Draw(image)
+    for place in range(most):
+        x, closed = place * 52, place < count
+        colour = f"#{ACCENT if closed else SOFT}"
+        draw.arc((x + 13, 4, x + 35, 40), 180, 360, colour, 5)
+        draw.rounded_rectangle((x + 6, 22, x + 42, 48), 5, colour if closed else "white", colour, 4)
+    out = io.BytesIO()
+    image.save(out, format="PNG")
+    return out.getvalue()
 
 
 def _field(instruction: str) -> tuple[list, list]:

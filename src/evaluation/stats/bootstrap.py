@@ -259,15 +259,16 @@ def wild_cluster_bootstrap(
 ) -> Bootstrap:
     """Restricted wild cluster bootstrap (WCR) of the column ``term``, and its inverted interval.
 
-    The null is imposed on the residuals that are resampled and t rests on CRV1 in every draw. The
-    interval holds the nulls the same test, on the same draws, does not reject: p <= 1 - level if
-    and only if ``null`` lies outside it. ``weights`` are ``"webb"``, ``"rademacher"`` (all 2^G
-    sign changes if 2^G <= draws), or ``"auto"``: Webb's six points below 20 clusters.
+    The null is imposed on the residuals that are resampled and t rests on CRV1 in every draw; known
+    sampling variances make it generalised least squares. The interval holds the nulls the same
+    test, on the same draws, does not reject: p <= 1 - level if and only if ``null`` lies outside.
+    ``weights``: ``"webb"``, ``"rademacher"`` (all 2^G sign changes if 2^G <= draws), or ``"auto"``:
+    Webb's six points below 20 clusters.
 
     Raises
     ------
-    ModelError : fewer than 6 clusters, a term carried by 3 clusters or fewer, a rank-deficient
-        design, an exact fit, or an argument out of range.
+    ModelError : fewer than 6 clusters, a term carried by 3 or fewer, a rank-deficient design, an
+        exact fit, or an argument out of range.
 
     Source
     ------
@@ -275,15 +276,14 @@ def wild_cluster_bootstrap(
     Journal of Economics 56:839-858; and those of :class:`WildTest`.
     """
     _check_numbers(draws, level, null)
-    X, y = _term_last(design.X, term), np.asarray(design.y, dtype=float)
-    codes, count = cluster_codes(design.clusters, len(y))
-    fit = least_squares(y, X, observation_weights)
-    _refuse_few_treated(X.to_numpy()[:, -1], codes, fit.names[-1])
-    kind = _weights_kind(weights, count)
+    X, size = _term_last(design.white.X, term), len(design.y)
+    codes, count = cluster_codes(design.clusters, size)
+    fit = least_squares(design.white.y, X, observation_weights)
+    _refuse_few_treated(design.matrix[:, term], codes, fit.names[-1])
+    kind, counted = _weights_kind(weights, count), X.shape[1] - design.uncounted
     test = WildTest(fit, codes, weight_batches(kind, count, draws, seed))
     _refuse_exact_fit(test, fit)
-    factor = small_sample(count, len(y), X.shape[1] - design.uncounted)
-    se = float(np.sqrt(factor * test.squares) / test.information)
+    se = float(np.sqrt(small_sample(count, size, counted) * test.squares) / test.information)
     estimate = float(fit.coefficients[-1])
     low, high, connected = test.interval(estimate, se, 1 - level, null)
     return Bootstrap(

@@ -1,14 +1,14 @@
-"""Weighted least squares: coefficients, covariances, many fits at once, one design."""
+"""Least squares, weighted and generalised: coefficients, covariances, many fits, one design."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import sparse, stats
 
 from evaluation.base.errors import ModelError
 
@@ -133,23 +133,105 @@ def crv1(fit: LeastSquares, codes: np.ndarray, nested: int = 0) -> np.ndarray:
     return small_sample(len(scores), n, k - nested) * scores.T @ scores
 
 
-def excess_variance(y: Any, X: Any, variance: Any) -> float:
-    """Variance σ² of the equation error beyond the known sampling variances ω of the outcome.
+def basis(X: np.ndarray) -> np.ndarray:
+    """Orthonormal basis of the columns, whatever their rank, (N, r)."""
+    lengths = np.linalg.norm(X, axis=0)
+    left, values, _ = np.linalg.svd(X / np.where(lengths > 0, lengths, 1.0), full_matrices=False)
+    return left[:, values > RANK_TOLERANCE * max(values.max(initial=0.0), 1e-300)]
 
-    From OLS residuals e: σ² = (Σe² − Σω + tr((X'X)⁻¹ X'ΩX)) / (N − k). Unbiased and not floored:
-    below 0 the outcome scatters less than its declared sampling error allows.
+
+def excess_variance(y: Any, X: Any, sampling: Any) -> float:
+    """Variance σ² of the equation error beyond the known sampling covariance Ω of the outcome.
+
+    From OLS residuals e = My: σ² = (Σe² − tr MΩ) / (N − k). Unbiased and not floored: below 0 the
+    outcome scatters less than its declared sampling error allows.
+
+    Parameters
+    ----------
+    sampling : (N,) variances, or the (N, N) covariance Ω, dense or sparse.
 
     Source
     ------
-    Lewis & Linzer (2005), Political Analysis 13:345-364.
+    Lewis & Linzer (2005), Political Analysis 13:345-364, with Ω diagonal.
     """
-    fit = least_squares(y, X)
-    variance = np.asarray(variance, dtype=float)
+    y, q = np.asarray(y, dtype=float), basis(np.asarray(X, dtype=float))
+    if len(y) <= q.shape[1]:
+        raise ModelError(f"{len(y)} observations cannot carry {q.shape[1]} coefficients.")
+    full = sparse.diags_array(np.asarray(sampling, float)) if np.ndim(sampling) == 1 else sampling
+    variance = full.diagonal()
     if not np.all((variance >= 0) & np.isfinite(variance)):
         raise ModelError("Sampling variances must be finite and at least 0.")
-    trace = float((fit.q**2 * variance[:, None]).sum())
-    excess = (fit.residuals**2).sum() - variance.sum() + trace
-    return float(excess / fit.free)
+    residuals = y - q @ (q.T @ y)
+    trace = variance.sum() - float((q * (full @ q)).sum())
+    return float((residuals @ residuals - trace) / (len(y) - q.shape[1]))
+
+
+def whitening(covariance: sparse.csr_array, codes: np.ndarray) -> sparse.csr_array:
+    """Inverse of the lower Cholesky factor of a covariance that is block-diagonal by cluster.
+
+    It mixes no clusters, so what is clustered stays so.
+
+    Parameters
+    ----------
+    covariance : (N, N), zero between clusters. codes : (N,) clusters 0 ... G-1.
+
+    Raises
+    ------
+    ModelError : a covariance that is none, such as a variance of 0.
+    """
+    size = len(codes)
+    place = pd.Series(codes).groupby(codes).cumcount().to_numpy()
+    rows = np.full((int(codes.max()) + 1, int(place.max()) + 1), -1)
+    rows[codes, place] = np.arange(size)
+    blocks = np.tile(np.eye(rows.shape[1]), (len(rows), 1, 1))  # identity where no row stands
+    entries = covariance.tocoo()
+    blocks[codes[entries.row], place[entries.row], place[entries.col]] = entries.data
+    blocks[codes, place, place] = covariance.diagonal()
+    try:
+        inverse = np.linalg.inv(np.linalg.cholesky(blocks))
+    except np.linalg.LinAlgError as error:
+        raise ModelError(
+            "Some sampling variances are 0 and no further variance was found: those rows would "
+            "get infinite weight. Give their variance or leave them out."
+        ) from error
+    cluster, i, j = np.nonzero(inverse)
+    kept = (rows[cluster, i] >= 0) & (rows[cluster, j] >= 0)
+    cluster, i, j = cluster[kept], i[kept], j[kept]
+    where = (rows[cluster, i], rows[cluster, j])
+    return sparse.csr_array((inverse[cluster, i, j], where), shape=(size, size))
+
+
+STEPS = 100
+# Of the degrees of freedom: how near Q must come to them.
+CONVERGED = 1e-10
+
+
+def paule_mandel(equation: Equation) -> float:
+    """Variance τ² >= 0 beyond the known sampling covariance Ω at which Q(τ²) = N - k.
+
+    Q = r'(Ω + τ²I)⁻¹r, r the residuals of generalised least squares, falls in τ² and is convex.
+    Newton's steps from 0 therefore rise to the root and never pass it; that it was reached is
+    checked. 0 where Q(0) is no larger than its degrees of freedom.
+
+    Raises
+    ------
+    ModelError : a variance of 0, or no convergence.
+
+    Source
+    ------
+    Paule & Mandel (1982), Journal of Research of the NBS 87:377-385; Newton's steps: DerSimonian &
+    Kacker (2007), Contemporary Clinical Trials 28:105-114.
+    """
+    tau2 = 0.0
+    for _ in range(STEPS):
+        root = equation.rooted(tau2)
+        fit = least_squares(root @ equation.y, root @ equation.matrix)
+        excess = float(fit.residuals @ fit.residuals) - fit.free
+        if excess <= CONVERGED * fit.free:
+            return tau2
+        pull = root.T @ fit.residuals
+        tau2 += excess / float(pull @ pull)
+    raise ModelError(f"The variance between estimates was not found in {STEPS} steps.")
 
 
 # Singular values of a leave-one-cluster-out cross-product below this share of 1 are taken as 0.
@@ -238,9 +320,11 @@ class Equation:
     ----------
     y : (N,). X : (N, k) frame or array. effects : number of leading columns that are fixed effects.
     nested : how many of those are effects of the clusters. clusters, periods : (N,) labels.
-    variance : (N,) known sampling variances of y, or None. doses : number of trailing columns
-        that are doses. rows : (N,) positions in the panel. dropped : rows left out for missing
-        values. singletons : clusters left out because they were seen in one period only.
+    variance : (N,) known sampling variances of y, or None. covariance : their (N, N) covariance
+        where outcomes of a cluster share a survey, or None where they do not. doses : number of
+        trailing columns that are doses. rows : (N,) positions in the panel. dropped : rows left
+        out for missing values. singletons : clusters left out because they were seen in one
+        period only. sigma2 : the variance beyond Ω where it is given, else it is estimated.
     """
 
     y: np.ndarray
@@ -248,12 +332,14 @@ class Equation:
     clusters: np.ndarray
     periods: np.ndarray | None = None
     variance: np.ndarray | None = None
+    covariance: sparse.csr_array | None = None
     effects: int = 0
     nested: int = 0
     doses: int = 1
     rows: np.ndarray | None = None
     dropped: int = 0
     singletons: int = 0
+    sigma2: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -273,40 +359,60 @@ class Equation:
     @cached_property
     def matrix(self) -> np.ndarray:
         """X as an array, (N, k)."""
-        return self.X.to_numpy()
-
-    def known_variance_weights(self) -> tuple[np.ndarray | None, float | None]:
-        """Weights 1/(v + σ²), σ² after Lewis & Linzer floored at 0, and σ² before the floor.
-
-        ``(None, None)`` where no sampling variance v is known.
-
-        Raises
-        ------
-        ModelError : a rank-deficient design, or a row whose variance would be 0.
-        """
-        if self.variance is None:
-            return None, None
-        sigma2 = excess_variance(self.y, self.X, self.variance)
-        total = self.variance + max(0.0, sigma2)
-        if (total <= 0).any():
-            raise ModelError(
-                "Some sampling variances are 0 and no further variance was found: those rows would "
-                "get infinite weight. Give their variance or leave them out."
-            )
-        return 1 / total, sigma2
+        return np.asarray(self.X, dtype=float)
 
     @property
-    def weights(self) -> np.ndarray:
-        """The weights of the models, (N,); ones where no variance is known."""
-        weights, _ = self.known_variance_weights()
-        if weights is None:
-            least_squares(self.y, self.X)  # refuses a rank-deficient design by name
-            return np.ones(len(self.y))
-        return weights
+    def sampling(self) -> sparse.csr_array:
+        """Known sampling covariance Ω of the outcome, (N, N)."""
+        if self.covariance is not None:
+            return self.covariance
+        return sparse.diags_array(self.variance).tocsr()
+
+    @cached_property
+    def excess(self) -> float | None:
+        """σ² beyond the sampling covariance before its floor at 0; None where none is known."""
+        return None if self.variance is None else excess_variance(self.y, self.X, self.sampling)
+
+    @cached_property
+    def root(self) -> sparse.csr_array:
+        """W with W'W = (Ω + σ²I)⁻¹, the identity where no sampling variance is known, (N, N)."""
+        found = self.excess if self.sigma2 is None else self.sigma2
+        return self.rooted(0.0 if found is None else max(0.0, found))
+
+    def rooted(self, sigma2: float) -> sparse.csr_array:
+        """:attr:`root` for a given σ²."""
+        identity = sparse.eye_array(len(self.y), format="csr")
+        if self.variance is None:
+            return identity
+        total = self.sampling + sigma2 * identity
+        if self.covariance is None and (total.diagonal() > 0).all():
+            return sparse.diags_array(total.diagonal() ** -0.5).tocsr()
+        return whitening(total, self.codes)
+
+    @cached_property
+    def white(self) -> Equation:
+        """The equation in units in which the covariance of y is the identity."""
+        return self.whitened(self.root)
+
+    def whitened(self, root: sparse.csr_array) -> Equation:
+        """Outcome and design multiplied by W; columns keep their names."""
+        X = pd.DataFrame(root @ np.asarray(self.X, dtype=float), columns=list(self.names))
+        return replace(self, y=root @ self.y, X=X, variance=None, covariance=None)
+
+    def subset(self, keep: np.ndarray) -> Equation:
+        """The equation on some of its rows, (N,) bool."""
+        at = np.flatnonzero(keep)
+        part = {
+            name: None if getattr(self, name) is None else np.asarray(getattr(self, name))[at]
+            for name in ("y", "clusters", "periods", "variance", "rows")
+        }
+        X = self.X.iloc[at] if isinstance(self.X, pd.DataFrame) else self.X[at]
+        both = None if self.covariance is None else self.covariance[at][:, at]
+        return replace(self, X=X, covariance=both, **part)
 
     def fit(self) -> LeastSquares:
-        """Known-variance generalised least squares."""
-        return least_squares(self.y, self.X, self.known_variance_weights()[0])
+        """Generalised least squares with the known covariance of the sampling errors."""
+        return least_squares(self.white.y, self.white.X)
 
 
 @dataclass(frozen=True, eq=False)
@@ -359,27 +465,25 @@ def solve_many(y: np.ndarray, X: np.ndarray, weights: np.ndarray) -> Fits:
 
 
 def fgls_many(equation: Equation, masks: np.ndarray) -> np.ndarray:
-    """Coefficients (M, k) of the known-variance FGLS on M subsets of rows, masks (M, N).
+    """Coefficients (M, k) of the known-covariance FGLS on M subsets of rows, masks (M, N).
 
-    A coefficient the subset does not identify is missing.
+    σ² is estimated anew in each. A coefficient the subset does not identify is missing.
     """
-    masks = masks.astype(float)
-    if equation.variance is None:
-        return solve_many(equation.y, equation.matrix, masks).coefficients
-    first, v = solve_many(equation.y, equation.matrix, masks), equation.variance
-    leverage = ((equation.matrix @ first.inverse) * equation.matrix).sum(axis=2)
-    excess = masks * (first.residuals**2 - v + leverage * v)
-    free = np.maximum(masks.sum(axis=1) - first.rank, 1e-9)
-    sigma2 = np.maximum(0.0, excess.sum(axis=1) / free)
-    return solve_many(equation.y, equation.matrix, masks / (v + sigma2[:, None])).coefficients
+    found = np.full((len(masks), len(equation.names)), np.nan)
+    for place, mask in enumerate(masks.astype(bool)):
+        if mask.sum() <= len(equation.names):
+            continue
+        part = equation.subset(mask).white
+        found[place] = solve_many(part.y, part.matrix, np.ones((1, len(part.y)))).coefficients[0]
+    return found
 
 
-def crv1_many(equation: Equation, X: np.ndarray, weights: np.ndarray, fits: Fits) -> np.ndarray:
-    """CRV1 standard errors (M, doses) of the doses."""
+def crv1_many(equation: Equation, X: np.ndarray, fits: Fits) -> np.ndarray:
+    """CRV1 standard errors (M, doses) of the doses; X and fits are of the whitened equation."""
     codes = equation.codes
     clusters = int(codes.max()) + 1
     rows = fits.inverse[:, -equation.doses :, :]
     pull = rows @ (X.T if X.ndim == 2 else X.swapaxes(1, 2))
-    scores = (pull * (weights * fits.residuals)[:, None, :]) @ np.eye(clusters)[codes]
+    scores = (pull * fits.residuals[:, None, :]) @ np.eye(clusters)[codes]
     factor = small_sample(clusters, len(equation.y), len(equation.names) - equation.uncounted)
     return np.sqrt(factor * (scores**2).sum(axis=2))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import ModelError
-from evaluation.stats.least_squares import Equation, cluster_sums, least_squares, root_weights
+from evaluation.stats.least_squares import Equation, cluster_sums, least_squares
 
 # Statistics that are equal in exact arithmetic are ties, and a tie counts as at least as extreme.
 TIE = 1e-9
@@ -147,15 +147,18 @@ def _groups(table: pd.DataFrame) -> tuple[list[np.ndarray], float]:
 
 
 class _Statistic:
-    """|t| or |estimate - null| of many dose columns at once, covariates partialled out."""
+    """|t| or |estimate - null| of many dose columns at once, covariates partialled out.
 
-    def __init__(self, y: Any, others: Any, weights: Any, codes: np.ndarray, kind: str):
-        fit = least_squares(y, others, weights)
+    ``root`` (N, N) whitens outcome and columns.
+    """
+
+    def __init__(self, y: Any, others: Any, root: Any, codes: np.ndarray, kind: str):
+        fit = least_squares(root @ y, root @ others)
         self.q, self.residuals, self.codes, self.kind = fit.q, fit.residuals, codes, kind
-        self.root = root_weights(weights, len(fit.residuals))
+        self.root = root
 
     def __call__(self, doses: np.ndarray) -> np.ndarray:
-        x = doses * self.root[:, None]
+        x = self.root @ doses
         d = x - self.q @ (self.q.T @ x)
         information = np.einsum("nb,nb->b", d, d)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -185,16 +188,15 @@ def randomisation_inference(
     *,
     seed: int,
     null: float = 0.0,
-    observation_weights: Any = None,
     trajectories: pd.DataFrame | None = None,
     statistic: str = "t",
 ) -> Randomisation:
     """Permute whole trajectories of the column ``term`` between clusters; the rest stays.
 
-    Exact for the sharp null that every cluster's outcome would shift by ``null`` per unit of its
-    dose, if the clusters' doses are exchangeable. Clusters exchange only with clusters observed in
-    the same periods, unless ``trajectories`` (clusters x periods) gives every cluster's dose in
-    every period. ``statistic`` is ``"t"`` (CRV1) or ``"coefficient"``.
+    Exact for the sharp null that every outcome would shift by ``null`` per unit of its dose, if
+    the doses are exchangeable. Clusters exchange only with clusters observed in the same periods,
+    unless ``trajectories`` (clusters x periods) gives every dose in every period. ``statistic`` is
+    ``"t"`` (CRV1) or ``"coefficient"``.
 
     Raises
     ------
@@ -206,20 +208,20 @@ def randomisation_inference(
     """
     if statistic not in ("t", "coefficient"):
         raise ModelError(f"Unknown statistic '{statistic}': use t or coefficient.")
-    X, weights = np.asarray(design.X, dtype=float), observation_weights
+    X, root = np.asarray(design.X, dtype=float), design.root
     y = np.asarray(design.y, dtype=float) - null * X[:, term]
-    fit = least_squares(y, X, weights)
+    estimate = least_squares(root @ y, root @ X).coefficients[term]
     table = _completed(_observed(X[:, term], design.clusters, design.periods), trajectories)
     groups, log_dealings = _groups(table)
     rows = table.index.get_indexer(np.asarray(design.clusters))
-    measure = _Statistic(y, np.delete(X, term, axis=1), weights, rows, statistic)
+    measure = _Statistic(y, np.delete(X, term, axis=1), root, rows, statistic)
     columns = table.columns.get_indexer(np.asarray(design.periods))
     observed, doses, extreme = float(measure(X[:, [term]])[0]), table.to_numpy(), 0
     for order in _dealings(groups, len(table), draws, seed):
         drawn = measure(doses[order[:, rows], columns].T)
         extreme += int(np.count_nonzero(drawn >= observed * (1 - TIE)))
     return Randomisation(
-        estimate=float(fit.coefficients[term] + null), statistic=observed,
+        estimate=float(estimate + null), statistic=observed,
         p=p_value(extreme, draws), smallest_p=max(1 / (1 + draws), exp(-log_dealings)),
         draws=draws, clusters=len(table), moved=sum(map(len, groups)), null=float(null),
     )  # fmt: skip

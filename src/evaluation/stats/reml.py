@@ -58,14 +58,14 @@ class _Likelihood:
         self.tolerance = tolerance
         identity = [np.array_equal(K, np.eye(len(y))) for K in parts]
         # Without sampling variances only the equation error keeps V invertible.
-        needed = bool((known <= 0).any())
+        needed = bool((np.diag(known) <= 0).any())
         self.floor = np.array([FLOOR if needed and own else 0.0 for own in identity])
         if needed and not any(identity):
             raise ModelError("Sampling variances of 0 need an equation error beside them.")
 
     def solve(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         """Factor of V, coefficients, their covariance and the log-likelihood."""
-        V = np.diag(self.known) + sum(t * K for t, K in zip(theta, self.parts, strict=True))
+        V = self.known + sum(t * K for t, K in zip(theta, self.parts, strict=True))
         L = np.linalg.cholesky(V)
         Xw, yw = np.linalg.solve(L, self.X), np.linalg.solve(L, self.y)
         information = Xw.T @ Xw
@@ -127,38 +127,38 @@ def reml(
     starts: Sequence[float | np.ndarray] = STARTS,
     tolerance: float = CONVERGED,
 ) -> Reml:
-    """Fit V = diag(known) + Σ θ_k K_k by restricted maximum likelihood, θ_k >= 0.
+    """Fit V = known + Σ θ_k K_k by restricted maximum likelihood, θ_k >= 0.
 
-    ``known`` (N,) are sampling variances, 0 where there are none, ``parts`` the positive
-    semidefinite (N, N) matrix K of each component, each ``tested`` against 0 at the price of one
-    fit without it. ``starts`` to climb from are shares of the outcome's variance, for each
-    component or all; ``tolerance`` is the last step, relative to the largest component.
+    ``known`` are sampling variances (N,) or their covariance (N, N), 0 where there are none,
+    ``parts`` the (N, N) matrix K of each, ``tested`` against 0 by one fit without it. ``starts``
+    are shares of the outcome's variance, for each component or all; ``tolerance`` is the last
+    step, relative to the largest component.
 
-    Raises
-    ------
-    ModelError : known variances of 0 without a component that is the identity.
+    Refuses known variances of 0 without a component that is the identity (ModelError).
 
     Source
     ------
-    Patterson & Thompson (1971), Biometrika 58:545-554; scoring: Searle, Casella & McCulloch (1992),
-    Variance Components, ch. 8; boundary mixture: Self & Liang (1987), JASA 82:605-610.
+    Patterson & Thompson (1971), Biometrika 58:545-554; Searle, Casella & McCulloch (1992), Variance
+    Components, ch. 8; boundary mixture: Self & Liang (1987), JASA 82:605-610.
     """
-    scale = float(np.var(y)) or 1.0
-    scaled = _Likelihood(y / np.sqrt(scale), X, known / scale, list(parts.values()), tolerance)
+    scale, known = float(np.var(y)) or 1.0, known if known.ndim > 1 else np.diag(known)
+    # Columns of length 1 keep their digits in any unit.
+    lengths, kinds, free = np.linalg.norm(X, axis=0), list(parts.values()), len(y) - X.shape[1]
+    scaled = _Likelihood(y / np.sqrt(scale), X / lengths, known / scale, kinds, tolerance)
     everything = list(range(len(parts)))
     theta, loglike = scaled.maximise(everything, starts)
     L, b, covariance, _ = scaled.solve(theta)
     testable = [(i, name) for i, name in enumerate(parts) if tested and scaled.floor[i] == 0]
-    rest = {name: [k for k in everything if k != i] for i, name in testable}
-    nulls = {name: scaled.maximise(free)[1] for name, free in rest.items()}
+    nulls = {n: scaled.maximise([k for k in everything if k != i])[1] for i, n in testable}
     ratio = {name: max(0.0, float(2 * (loglike - null))) for name, null in nulls.items()}
+    loglike -= 0.5 * free * np.log(scale) + np.log(lengths).sum()
     return Reml(
         variances={name: float(t * scale) for name, t in zip(parts, theta, strict=True)},
         boundary=tuple(n for n, t in zip(parts, theta, strict=True) if t < BOUNDARY),
-        loglike=float(loglike - 0.5 * (len(y) - X.shape[1]) * np.log(scale)),
+        loglike=float(loglike),
         ratio=ratio,
         p={name: float(chi2.sf(r, 1) / 2) if r > 0 else 1.0 for name, r in ratio.items()},
-        coefficients=b * np.sqrt(scale),
-        covariance=covariance * scale,
+        coefficients=b * np.sqrt(scale) / lengths,
+        covariance=covariance * scale / np.outer(lengths, lengths),
         factor=L * np.sqrt(scale),
     )

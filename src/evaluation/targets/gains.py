@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +14,7 @@ import pandas as pd
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import LEAST_LOCKS
 from evaluation.data.package import Dataset, by_year, has_caveat, usable
-from evaluation.data.rules import GAIN, RATE
+from evaluation.data.rules import CHECK
 from evaluation.evidence.headline import Headline
 from evaluation.models.columns import LEVELS
 from evaluation.panel.panel import STALE, composite
@@ -230,7 +232,7 @@ class Decomposition:
 def group_rates(dataset: Dataset, nation: str, kind: str) -> pd.DataFrame:
     """National rates in percent by wave (rows) and group of one kind (columns)."""
     rows = dataset.facts[dataset.facts["region_code"] == nation]
-    rows = rows[(rows["indicator"] == RATE) & rows["group"].str.startswith(f"{kind}=")]
+    rows = rows[(rows["indicator"] == dataset.outcome) & rows["group"].str.startswith(f"{kind}=")]
     rows = usable(rows, dataset.sources)
     rows = rows.assign(group=rows["group"].str.removeprefix(f"{kind}="), wave=rows["year"])
     return rows.pivot(index="wave", columns="group", values="value").sort_index().astype(float)
@@ -501,13 +503,7 @@ def required(
     return Required(verdict, years, need, need - half, need + half, best)
 
 
-# Quantified targets other than the literacy share, with the last published value.
-# Which published figure tells how far a target has come, where its name differs from the target's.
-KNOWN_BY = {
-    "county_science_museum_coverage_target": "science_museums_banner_level_and_above",
-    "kepu_bases_target": "kepu_education_bases_total",
-    "kepu_base_visits_per_year_target": "kepu_venue_visits",
-}
+# Quantified targets other than the outcome, with the last published value.
 
 
 @dataclass(frozen=True)
@@ -525,17 +521,18 @@ class Tracked:
     last: pd.Series | None = None
 
 
-def track(facts: pd.DataFrame, region: str) -> list[Tracked]:
-    """Every quantified target of a region that is not a literacy rate, by due year."""
-    own = facts[facts["region_code"] == region]
-    goals = own[(own["kind"] == "target") & ~own["indicator"].isin((RATE, GAIN))]
+def track(dataset: Dataset, region: str) -> list[Tracked]:
+    """Every quantified target of a region that is not one of the outcome, by due year."""
+    own = dataset.facts[dataset.facts["region_code"] == region]
+    outcome = own["indicator"].isin((dataset.outcome, dataset.change))
+    goals = own[(own["kind"] == "target") & ~outcome]
     goals = goals.sort_values(["period_end", "fact_id"])
     return [_tracked(goal, own) for _, goal in goals.iterrows()]
 
 
 def _tracked(goal: pd.Series, own: pd.DataFrame) -> Tracked:
-    name = KNOWN_BY.get(goal["indicator"], goal["indicator"])
-    known = own[(own["indicator"] == name) & (own["kind"] == "statistic")]
+    # Only the same thing is compared: the figure has the indicator of the target.
+    known = own[(own["indicator"] == goal["indicator"]) & (own["kind"] == "statistic")]
     # A yearly count is printed for one year in its own unit: visits and visits a year.
     known = known[known["unit"].isin({goal["unit"], goal["unit"].removesuffix("_per_year")})]
     if known.empty:
@@ -547,3 +544,64 @@ def _tracked(goal: pd.Series, own: pd.DataFrame) -> Tracked:
         return Tracked(goal, "reached", last)
     due = str(last["period_end"])[:4] >= str(goal["period_end"])[:4]
     return Tracked(goal, "short" if due else "below", last)
+
+
+# Judgements that documents print, against the figures that can decide them.
+HOLDS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
+ROUNDING = 0.005  # two printed values with two decimals are the same within half of the last
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One comparison of a claim.
+
+    ``left`` is one fact, or two whose difference counts, ``right`` a fact or a number; ``holds``
+    answers it, ``flagged`` says that a fact in it is one nothing may be judged by.
+    """
+
+    left: tuple[pd.Series, ...]
+    sign: str
+    right: pd.Series | float
+    holds: bool
+    flagged: bool
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A claim (row of ``claims.csv``) and what the figures say of it.
+
+    ``verdict``: ``agrees``, ``disagrees``, ``partly``, or ``open`` where no figure that may be
+    judged by decides it.
+    """
+
+    claim: pd.Series
+    checks: tuple[Checked, ...]
+
+    @property
+    def verdict(self) -> str:
+        told = {check.holds for check in self.checks if not check.flagged}
+        return {(): "open", (True,): "agrees", (False,): "disagrees"}.get(tuple(told), "partly")
+
+
+def claimed(claims: pd.DataFrame, facts: pd.DataFrame, region: str) -> list[Claimed]:
+    """Every claim about a region with its comparisons worked out, by year."""
+    rows = facts.set_index("fact_id", drop=False)
+    own = claims[claims["region_code"] == region].sort_values("year", kind="stable")
+    return [
+        Claimed(claim, tuple(_checked(match, rows) for match in CHECK.finditer(claim["checks"])))
+        for _, claim in own.iterrows()
+    ]
+
+
+def _checked(match: re.Match[str], rows: pd.DataFrame) -> Checked:
+    first, less, sign, other, number = match.groups()
+    left = tuple(rows.loc[name] for name in (first, less) if name)
+    right = rows.loc[other] if other else float(number)
+    value = left[0]["value"] - sum(row["value"] for row in left[1:])
+    bound = right["value"] if other else right
+    same = abs(value - bound) < ROUNDING
+    named = rows.loc[[name for name in (first, less, other) if name]]
+    return Checked(
+        left, sign, right, same if sign == "=" else bool(HOLDS[sign](value, bound)),
+        bool(has_caveat(named).any()),
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Trends of rates, the back-test that chooses among them, and the forecasts they make."""
+"""Trends of rates, the back-test that weighs them, and the forecasts they make together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.stats import binom, norm
 
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import Spoken, figures, say, whole
@@ -297,9 +297,7 @@ def _rows(past: pd.DataFrame, held: pd.DataFrame, breaks: Sequence[int]) -> pd.D
         mean, covariance = trend.predict(points_of(held))
         # The held-out figure is itself a survey: its own sampling error is part of the forecast.
         sd = np.sqrt(np.diag(covariance) + held["v"].to_numpy())
-        tables.append(
-            held.assign(model=name, mean=mean, sd=sd, point=percent(mean), fit=trend.fit.loglike)
-        )
+        tables.append(held.assign(model=name, mean=mean, sd=sd, point=percent(mean)))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -315,7 +313,8 @@ def backtest(series: pd.DataFrame, breaks: Sequence[int] = ()) -> pd.DataFrame:
     -------
     DataFrame, one row a model, origin and held-out rate: ``model, origin, wave, region_code,
     rate, point, error`` (percent and points), ``mean, sd, z`` (logits, missing for benchmarks),
-    ``fit`` (restricted log-likelihood of the data up to the origin), ``in_50, in_80, in_95``.
+    ``in_50, in_80, in_95``. The model ``average`` is weighed at each origin by the errors that were
+    known by then, see :func:`weights`.
 
     Raises
     ------
@@ -336,8 +335,9 @@ def backtest(series: pd.DataFrame, breaks: Sequence[int] = ()) -> pd.DataFrame:
     if not tables:
         raise ModelError("No wave can be held out: a back-test needs a trend and a later rate.")
     rows = pd.concat(tables, ignore_index=True)
-    rows["error"] = rows["point"] - rows["rate"]
     rows["z"] = (rows["y"] - rows["mean"]) / rows["sd"]
+    rows = pd.concat([rows, _averaged(rows)], ignore_index=True)
+    rows["error"] = rows["point"] - rows["rate"]
     for level in LEVELS:
         inside = (rows["z"].abs() <= normal_quantile(level / 100)).astype(float)
         rows[f"in_{level}"] = inside.mask(rows["z"].isna())
@@ -356,22 +356,72 @@ def scores(rows: pd.DataFrame, by: Sequence[str] = ("model",)) -> pd.DataFrame:
     return table.sort_values("mae", kind="stable").reset_index()
 
 
-def choose(table: pd.DataFrame) -> tuple[str, str]:
-    """The trend with the smallest error, and the model forecasts are made with.
+# Forecasts of several trends are averaged: what a choice would gain by luck it would lose later.
+AVERAGE = "average"
 
-    The second is the first where it beats every benchmark on mean absolute error, and the better
-    benchmark where it does not.
+
+def weights(rows: pd.DataFrame) -> np.ndarray:
+    """Weight of each of ``CANDIDATES``: the inverse of its mean squared error in logits.
+
+    Parameters
+    ----------
+    rows : of a back-test; where none is there, all trends weigh alike.
+
+    Source
+    ------
+    Bates & Granger (1969), Operational Research Quarterly 20:451-468.
     """
-    best = table[table["model"].isin(CANDIDATES)].iloc[0]
-    rival = table[table["model"].isin(BENCHMARKS)].iloc[0]
-    return best["model"], best["model"] if best["mae"] < rival["mae"] else rival["model"]
+    squared = (rows["z"] * rows["sd"]) ** 2
+    errors = squared.groupby(rows["model"]).mean().reindex(list(CANDIDATES)).to_numpy()
+    if np.isnan(errors).any():
+        return np.full(len(CANDIDATES), 1 / len(CANDIDATES))
+    return (1 / errors) / (1 / errors).sum()
 
 
-def preferred(rows: pd.DataFrame) -> pd.Series:
-    """Trend with the highest restricted likelihood at each origin: a choice made without the
-    held-out waves."""
-    tried = rows.dropna(subset="fit").drop_duplicates(["origin", "model"])
-    return tried.sort_values("fit").groupby("origin")["model"].last()
+@dataclass(frozen=True)
+class Mixture:
+    """Normal laws of K trends at n points, weighed: ``weights`` (K,), ``means, sds`` (K, n)."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    sds: np.ndarray
+
+    def below(self, y: np.ndarray | float) -> np.ndarray:
+        """Probability (n,) of a logit of at most ``y``."""
+        return self.weights @ norm.cdf((y - self.means) / self.sds)
+
+    def quantile(self, q: float) -> np.ndarray:
+        """Logits (n,) not exceeded with probability ``q``, by bisection to 1e-12."""
+        ends = self.means + self.sds * norm.ppf(q)
+        low, high = ends.min(axis=0), ends.max(axis=0)
+        while np.max(high - low) > 1e-12:
+            middle = (low + high) / 2
+            under = self.below(middle) < q
+            low, high = np.where(under, middle, low), np.where(under, high, middle)
+        return (low + high) / 2
+
+
+def _averaged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the average; ``z`` is the normal score of the held-out value in its law."""
+    keys, tables = ["origin", "region_code", "wave"], []
+    for origin, part in rows.groupby("origin"):
+        weighed = weights(rows[rows["wave"] <= origin])
+        own = [part[part["model"] == name].sort_values(keys) for name in CANDIDATES]
+        law = Mixture(weighed, *(np.array([each[c] for each in own]) for c in ("mean", "sd")))
+        first, mean = own[0], weighed @ law.means
+        spread = np.sqrt(weighed @ (law.sds**2 + (law.means - mean) ** 2))
+        z = norm.ppf(np.clip(law.below(first["y"].to_numpy()), 1e-9, 1 - 1e-9))
+        point = percent(law.quantile(0.5))
+        tables.append(first.assign(model=AVERAGE, mean=mean, sd=spread, z=z, point=point))
+    return pd.concat(tables, ignore_index=True)
+
+
+def used(table: pd.DataFrame) -> str:
+    """The model forecasts are made with: the average where it beats every benchmark on mean
+    absolute error, and the better benchmark where it does not."""
+    sizes = table.set_index("model")["mae"]
+    rival = sizes[list(BENCHMARKS)].idxmin()
+    return AVERAGE if sizes[AVERAGE] < sizes[rival] else rival
 
 
 def drift_variance(rows: pd.DataFrame, name: str) -> float:
@@ -388,23 +438,37 @@ ENOUGH = 5  # held-out rates that make a horizon count as checked
 WORDS = ((0.9, "very_likely"), (0.66, "likely"), (0.33, "even"), (0.1, "unlikely"), (0.0, "remote"))
 
 
+class Errors(NamedTuple):
+    """Back-test of one region: held-out rates and waves, mean absolute and mean error (points).
+
+    ``way`` is ``over`` or ``under`` where every forecast, of two waves or more, erred to that side.
+    """
+
+    rates: int
+    waves: int
+    mae: float
+    mean: float
+    way: str
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Outlook(Spoken):
     """Forecasts of every surveyed region with the back-test that speaks for or against them.
 
+    Nothing is forecast beyond the horizon that the back-test reached.
+
     Attributes
     ----------
-    model : forecasts are made with, a trend or a benchmark. trend : the fitted best trend.
-    records, scores : the back-test, see :func:`backtest`.
-    agreed : origins at which the likelihood of the data up to then picks the same trend.
+    model : forecasts are made with, ``average`` or a benchmark. trends : the fitted candidates.
+    weights : of the trends. records, scores : the back-test, see :func:`backtest`.
     series : the logit rates of all regions. gain_variance : logits² a year, of a benchmark.
     """
 
     model: str
-    trend: Trend
+    trends: tuple[Trend, ...]
+    weights: np.ndarray
     records: pd.DataFrame
     scores: pd.DataFrame
-    agreed: int
     series: pd.DataFrame
     gain_variance: float
 
@@ -436,7 +500,7 @@ class Outlook(Spoken):
             published[end] = percent(own["y"] + side * 1.96 * own["v"] ** 0.5)
         goals = pd.DataFrame(columns=["year", "value", "label", "own"])
         names = {"median": str(t("figure.median", language))} | {str(n): f"{n}%" for n in LEVELS}
-        ylabel = str(t("axis.rate", language))
+        ylabel = str(t("axis.share", language))
         return figures().fan(published, fan, goals, ylabel=ylabel, names=names)
 
     def __repr__(self) -> str:
@@ -444,8 +508,8 @@ class Outlook(Spoken):
 
     @property
     def beats_benchmarks(self) -> bool:
-        """Whether the trend's mean absolute error is below that of every benchmark."""
-        return self.model == self.trend.name
+        """Whether the average's mean absolute error is below that of every benchmark."""
+        return self.model == AVERAGE
 
     def over(self, dataset: Dataset, rates: pd.DataFrame) -> Outlook:
         """The same trend read with the rates of other regions than it was fitted to."""
@@ -464,49 +528,104 @@ class Outlook(Spoken):
         return int(max(counts.index[counts >= ENOUGH], default=0))
 
     def score(self, model: str = "") -> pd.Series:
-        """The back-test of one model, of the trend by default."""
-        return self.scores.set_index("model").loc[model or self.trend.name]
+        """The back-test of one model, of the average by default."""
+        return self.scores.set_index("model").loc[model or AVERAGE]
 
-    def path(self, region: str, years: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Mean (years,) and covariance (years, years) of the logit share.
+    def band(self, level: int) -> tuple[float, float]:
+        """Shares of the held-out rates that intervals of ``level`` percent hold 19 times in 20 if
+        they are as wide as they claim: binomial, each rate counted as one."""
+        n = int(self.score()["rates"])
+        low, high = binom.interval(0.95, n, level / 100)
+        return float(low / n), float(high / n)
+
+    @property
+    def width(self) -> str:
+        """``fair`` only where the coverage at every one of ``LEVELS`` lies in its band; else
+        ``wide``, ``narrow``, or ``uneven`` where levels disagree."""
+        own, said = self.score(), set()
+        for level in LEVELS:
+            low, high = self.band(level)
+            share = own[f"cover_{level}"]
+            said |= {"wide"} if share > high else {"narrow"} if share < low else set()
+        return "uneven" if len(said) > 1 else said.pop() if said else "fair"
+
+    def errors(self, region: str) -> Errors | None:
+        """The back-test of one region's own rates; ``None`` where none was held out."""
+        rows = self.records[self.records["model"] == self.model]
+        rows = rows[rows["region_code"] == region]
+        if rows.empty:
+            return None
+        size, waves = rows["error"], rows["wave"].nunique()
+        way = "over" if (size > 0).all() else "under" if (size < 0).all() else ""
+        told = way if waves > 1 else ""
+        return Errors(len(rows), waves, float(size.abs().mean()), float(size.mean()), told)
+
+    def within(self, region: str, year: int) -> bool:
+        """Whether a year lies between the last survey and the horizon of the back-test."""
+        last = self.series.loc[self.series["region_code"] == region, "wave"].max()
+        return bool(last <= year <= last + self.reach)
+
+    def paths(self, region: str, years: Sequence[int]) -> tuple[np.ndarray, ...]:
+        """Weights (K,), means (K, years) and covariances (K, years, years) of the logit share.
 
         Raises
         ------
-        KepuError : a region without a survey, or a year before its last one.
+        KepuError : a region without a survey, or a year before its last one or beyond the horizon
+            of the back-test.
         """
         own = self.series[self.series["region_code"] == region]
         if own.empty:
             raise KepuError(f"No forecast of {region}: it has no survey with a sampling error.")
-        if min(years) < own["wave"].max():
-            raise KepuError(f"A forecast of {region} starts in {own['wave'].max()}, its last wave.")
-        if self.beats_benchmarks:
-            inside = region in self.trend.points.region
-            trend = self.trend if inside else self.trend.given(own)
-            return trend.predict(points_of(own.iloc[[0] * len(years)].assign(wave=list(years))))
-        at = np.asarray(years, dtype=float)
-        ahead = at - own["wave"].max()
-        mean = to_logit(benchmark(self.model, self.series, region, at))
-        return mean, own["v"].iloc[-1] + self.gain_variance * np.minimum.outer(ahead, ahead)
+        last = own["wave"].max()
+        if min(years) < last:
+            raise KepuError(f"A forecast of {region} starts in {last}, its last wave.")
+        if max(years) > last + self.reach:
+            raise KepuError(
+                f"No forecast of {region} for {max(years)}: its last survey is of {last}, and the "
+                f"back-test reached {self.reach} years."
+            )
+        if not self.beats_benchmarks:
+            at = np.asarray(years, dtype=float)
+            mean = to_logit(benchmark(self.model, self.series, region, at))
+            ahead = np.minimum.outer(at - last, at - last)
+            spread = own["v"].iloc[-1] + self.gain_variance * ahead
+            return np.ones(1), mean[None], spread[None]
+        points = points_of(own.iloc[[0] * len(years)].assign(wave=list(years)))
+        trends = (
+            trend if region in trend.points.region else trend.given(own) for trend in self.trends
+        )
+        means, spreads = zip(*(trend.predict(points) for trend in trends), strict=True)
+        return self.weights, np.array(means), np.array(spreads)
+
+    def _law(self, region: str, years: Sequence[int]) -> Mixture:
+        weighed, means, spreads = self.paths(region, years)
+        return Mixture(weighed, means, np.sqrt(np.diagonal(spreads, axis1=1, axis2=2)))
 
     def fan(self, region: str, years: Sequence[int]) -> pd.DataFrame:
         """Median and intervals of the share in percent: ``year, median, low_50, high_50, …``."""
-        mean, covariance = self.path(region, years)
-        sd, table = np.sqrt(np.diag(covariance)), {"year": list(years), "median": percent(mean)}
+        law = self._law(region, years)
+        table = {"year": list(years), "median": percent(law.quantile(0.5))}
         for level in LEVELS:
-            half = normal_quantile(level / 100) * sd
-            table |= {f"low_{level}": percent(mean - half), f"high_{level}": percent(mean + half)}
+            ends = (0.5 - level / 200, 0.5 + level / 200)
+            low, high = (percent(law.quantile(q)) for q in ends)
+            table |= {f"low_{level}": low, f"high_{level}": high}
         return pd.DataFrame(table)
 
     def chance(self, region: str, year: int, target: float) -> float:
         """Probability that the region's share is at least ``target`` percent in a year."""
-        mean, covariance = self.path(region, [year])
-        return float(norm.sf((to_logit(target) - mean[0]) / np.sqrt(covariance[0, 0])))
+        return float(1 - self._law(region, [year]).below(to_logit(target))[0])
 
     def draws(self, region: str, years: Sequence[int], draws: int, seed: int) -> np.ndarray:
-        """Draws (draws, years) of the share in percent, a whole path a row."""
-        mean, covariance = self.path(region, years)
+        """Draws (draws, years) of the share in percent, a whole path of one trend a row."""
+        weighed, means, spreads = self.paths(region, years)
         rng = np.random.default_rng(seed)
-        return percent(rng.multivariate_normal(mean, covariance, size=draws, method="cholesky"))
+        drawn = [
+            rng.multivariate_normal(mean, spread, size=count, method="cholesky")
+            for count, mean, spread in zip(
+                rng.multinomial(draws, weighed), means, spreads, strict=True
+            )
+        ]
+        return percent(rng.permutation(np.concatenate(drawn)))
 
 
 def word(chance: float) -> str:
@@ -519,10 +638,10 @@ def word(chance: float) -> str:
 
 
 def outlook(dataset: Dataset, rates: pd.DataFrame) -> Outlook | str:
-    """Fit, back-test and choose; the trend is fitted to the panel regions and the nation.
+    """Fit, back-test and weigh; trends are fitted to the panel regions and the nation.
 
-    The other regions with a survey (cities) are read with the trend so found: their own rates
-    place them, the pooled path carries them on.
+    The other regions with a survey (cities) are read with the trends so found: their own rates
+    place them, the pooled paths carry them on.
 
     Returns
     -------
@@ -535,10 +654,9 @@ def outlook(dataset: Dataset, rates: pd.DataFrame) -> Outlook | str:
         panel = series[series["region_code"].isin(inside)]
         records = backtest(panel, breaks)
         table = scores(records)
-        best, model = choose(table)
-        trend = fit_trend(panel, best, breaks)
+        trends = tuple(fit_trend(panel, name, breaks) for name in CANDIDATES)
     except ModelError as error:
         return str(error)
-    rival = table.loc[table["model"].isin(BENCHMARKS), "model"].iloc[0]
-    agreed = int((preferred(records) == best).sum())
-    return Outlook(model, trend, records, table, agreed, series, drift_variance(records, rival))
+    model, rival = used(table), table.loc[table["model"].isin(BENCHMARKS), "model"].iloc[0]
+    ahead = drift_variance(records, rival)
+    return Outlook(model, trends, weights(records), records, table, series, ahead)

@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.base.results import Spoken, figures, say, whole
+from evaluation.base.results import LEAST_LOCKS, MOST_LOCKS, Spoken, figures, say, whole
 from evaluation.base.text import LANGUAGES, t
 from evaluation.data.package import Dataset
 from evaluation.evidence.checks import MAXIMUM_CONDITION, MAXIMUM_VIF
-from evaluation.evidence.error import draw_rates
 from evaluation.evidence.headline import TERM, Headline
 from evaluation.models.columns import GAINS, Inference, Roles
 from evaluation.models.panels import Panels, roles
@@ -30,14 +29,12 @@ from evaluation.value.effects import (
     joint,
     response,
 )
-from evaluation.value.efficiency import Efficiency, bootstrap_scores
 from evaluation.value.reallocate import Reallocation, bounds, reallocate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DRAWS = 2000
-LEAST_REGIONS = 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,7 +48,8 @@ class Value(Spoken):
     effects : draws (2,000,) by name, percentage points a year: ``composite`` for one unit of the
         index, each dose for a doubling. slope : units of the composite when every input doubles.
     levers : the levers in one equation. support : lowest and highest level of each dose seen.
-    responses : one a lever. between_levers, between_regions, efficiency : see their classes.
+    responses : one a lever. between_levers, between_regions : see their class.
+    locks : of the evidence; with fewer than one no money is moved, nor priced.
     reasons : why a part is absent, by its name. names : the package's names of its doses, by
         language and dose.
     """
@@ -67,7 +65,7 @@ class Value(Spoken):
     responses: tuple[Response, ...] = ()
     between_levers: Reallocation | None = None
     between_regions: Reallocation | None = None
-    efficiency: Efficiency | None = None
+    locks: int = 0
     reasons: dict[str, str] = field(default_factory=dict)
     names: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -133,10 +131,17 @@ def _levers(dataset: Dataset, panels: Panels, seed: int) -> Joint:
     return joint(panels.provinces, _roles(panels, dataset.levers), seed=seed)
 
 
+def _graded(locks: int) -> None:
+    """Refuse to move money on evidence that carries no comparison."""
+    if locks < LEAST_LOCKS:
+        raise ModelError(f"Evidence of {locks} of {MOST_LOCKS} locks moves no money.")
+
+
 def _between_levers(
     dataset: Dataset, panel: pd.DataFrame, levers: Joint, shares: pd.Series, locks: int
 ) -> Reallocation:
     """National funds between the levers, each at the median level of the panel."""
+    _graded(locks)
     names = dataset.levers
     domains = dataset.doses.set_index("dose")["domain"][list(names)]
     if sorted(domains) != sorted(shares.index):
@@ -166,6 +171,7 @@ def _between_regions(
     locks: int,
 ) -> Reallocation:
     """Money between the regions of the panel: literate adults for a doubling, by region."""
+    _graded(locks)
     money = dataset.money
     if money not in effects:
         raise ModelError("The package has no dose of money whose effect can be estimated.")
@@ -184,22 +190,6 @@ def _between_regions(
         levels.index.tolist(), single, adults[:, None] / 100,
         levels["value"].to_numpy() * people, limits, rule=rule(dataset), locks=locks,
     )  # fmt: skip
-
-
-def _efficiency(dataset: Dataset, levels: pd.DataFrame, seed: int) -> Efficiency:
-    """The last wave with enough regions whose inputs are all known; activities are no inputs."""
-    names = tuple(dataset.doses.loc[dataset.doses["domain"] != "activity", "dose"])
-    columns = [f"dose_{name}" for name in names]
-    complete = levels.dropna(subset=[*columns, "rate", "variance"])
-    counts = complete.groupby("wave").size()
-    enough = counts[counts >= LEAST_REGIONS]
-    if enough.empty:
-        raise ModelError(f"No survey wave has {LEAST_REGIONS} regions with every input known.")
-    wave = int(enough.index[-1])
-    rows = complete[complete["wave"] == wave].reset_index(drop=True)
-    draws = draw_rates(rows, 400, seed)
-    scores = bootstrap_scores(rows[columns], rows["rate"], drawn_output=draws, seed=seed)
-    return Efficiency(wave, names, rows[["region_code", "rate"]].join(scores))
 
 
 class _Parts(dict):
@@ -248,7 +238,6 @@ def assemble(
         "between_regions",
         lambda: _between_regions(dataset, panels, made["effects"], seed, locks),
     )
-    made.make("efficiency", lambda: _efficiency(dataset, panels.levels, seed))
     doses = panel.filter(regex="^dose_").dropna(axis="columns", how="all")
     support = {
         name.removeprefix("dose_"): (float(values.min()), float(values.max()))
@@ -259,4 +248,6 @@ def assemble(
         language: {name: dataset.dose_label(name, language) for name in names}
         for language in LANGUAGES
     }
-    return Value(**made, support=support, responses=curves, reasons=made.reasons, names=labels)
+    return Value(
+        **made, support=support, responses=curves, locks=locks, reasons=made.reasons, names=labels
+    )

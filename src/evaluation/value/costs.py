@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import ModelError
-from evaluation.data.package import INDEX, ITEMS, PEOPLE, Dataset, by_year, usable
+from evaluation.data.package import INDEX, ITEMS, PEOPLE, Dataset, by_year, stated, usable
 
 
 # What the analysis of value takes as given: the declared assumptions and the rule to recommend.
@@ -19,13 +19,25 @@ def declared(dataset: Dataset, parameter: str) -> float:
     ------
     ModelError : the package declares no such value.
     """
-    table = dataset.assumptions
-    values = table.loc[(table["parameter"] == parameter) & (table["level"] == "all"), "value"]
-    if values.empty:
+    value = stated(dataset, parameter)
+    if value is None:
         raise ModelError(
             f"The package declares no '{parameter}'; add a row to assumptions.csv with its reason."
         )
-    return float(values.iloc[0])
+    return value
+
+
+def adult_years(dataset: Dataset) -> float:
+    """Years of one literate adult that an additional one makes up, 1 or more.
+
+    Counted over the declared horizon; each year the declared share of a gain is left of the last.
+
+    Raises
+    ------
+    ModelError : the package declares no horizon or no durability.
+    """
+    horizon, left = (declared(dataset, f"gain_{name}") for name in ("horizon", "durability"))
+    return float(((left / 100) ** np.arange(round(horizon))).sum())
 
 
 @dataclass(frozen=True)
@@ -208,7 +220,8 @@ def lever_shares(table: pd.DataFrame, whole: str) -> tuple[int, pd.Series]:
     ModelError : no year prints the total, venues, exhibits and activities.
     """
     wanted = ["raised", "venues", "exhibits", "activities"]
-    nation = table[(table["region_code"] == whole) & table["item"].isin(wanted)]
+    single = table[table["years"] == 1]
+    nation = single[(single["region_code"] == whole) & single["item"].isin(wanted)]
     wide = nation.pivot_table(index="end", columns="item", values="yuan").reindex(columns=wanted)
     wide = wide.dropna()
     if wide.empty:

@@ -12,6 +12,7 @@ import pandas as pd
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.evidence.checks import reading
 from evaluation.models.columns import GAINS, Inference, Roles, equation
+from evaluation.panel.panel import composite
 from evaluation.panel.survey import normal_quantile
 from evaluation.stats.bootstrap import (
     WEBB_BELOW,
@@ -24,7 +25,6 @@ from evaluation.stats.least_squares import (
     LeastSquares,
     cluster_sums,
     crv1,
-    root_weights,
     small_sample,
 )
 
@@ -110,13 +110,11 @@ def joint(panel: pd.DataFrame, roles: Roles, *, size: int = 1999, seed: int) -> 
     made = equation(GAINS, panel, replace(roles, doses=roles.doses[::-1]))
     fit = made.fit()
     codes, count = cluster_codes(made.clusters, len(made.y))
-    root = root_weights(made.known_variance_weights()[0], len(made.y))
     v = np.concatenate(list(weight_batches("rademacher", count, size, seed)), axis=1)
     factor, first = small_sample(count, *fit.q.shape), len(made.names) - made.doses
-    q0 = fit.q[:, :first]
-    y = made.y * root
-    restricted = y - q0 @ (q0.T @ y)
-    own = made.matrix[:, first:] * root[:, None]
+    q0, white = fit.q[:, :first], made.white
+    restricted = white.y - q0 @ (q0.T @ white.y)
+    own = white.matrix[:, first:]
     unit = own - q0 @ (q0.T @ own)
     unit = unit / np.sqrt((unit**2).sum(axis=0))
     around = np.sqrt(factor) * _coefficients(fit, fit.residuals, codes, v, first)
@@ -149,13 +147,11 @@ def _null_covariance(
 def composite_slope(panel: pd.DataFrame, parts: Sequence[str]) -> float:
     """Units the composite rises when every part doubles.
 
-    The composite is the standardised mean of standardised logs to base two, see
+    The composite is the mean of standardised logs to base two in a unit of its own, see
     :func:`evaluation.panel.panel.composite`; its slope is the same at every level.
     """
-    columns = panel[[f"log2_{name}" for name in parts]]
-    spread = columns.std()
-    mean = ((columns - columns.mean()) / spread).mean(axis=1, skipna=False)
-    return float((1 / spread).mean() / mean.std())
+    spread = panel[[f"log2_{name}" for name in parts]].std()
+    return float((1 / spread).mean() / composite(panel, list(parts)).attrs["unit"])
 
 
 # Response curves: does the gain flatten as a lever grows, and can the data tell?
@@ -219,9 +215,8 @@ def _fitted_curve(frame: pd.DataFrame, lever: str, roles: Roles, inference: Infe
     # The square is tested, so it stands last.
     made = equation(GAINS, frame, replace(roles, doses=roles.doses[::-1]))
     test = wild_cluster_bootstrap(
-        made, len(made.names) - 1, inference.draws, seed=inference.seed,
-        observation_weights=made.weights, level=level,
-    )  # fmt: skip
+        made, len(made.names) - 1, inference.draws, seed=inference.seed, level=level
+    )
     both = joint(frame, roles, size=999, seed=inference.seed)
     at = (np.linspace(values.min(), values.max(), POINTS) - middle) / spread
     basis = np.column_stack([at, at**2])

@@ -14,7 +14,7 @@ import pandas as pd
 
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import LEAST_LOCKS, MOST_LOCKS, Spoken, points, say
-from evaluation.data.package import Dataset
+from evaluation.data.package import Dataset, stated
 from evaluation.data.slices import code_of
 from evaluation.evidence.checks import reading
 from evaluation.evidence.headline import MAIN, TERM, Headline
@@ -40,13 +40,22 @@ def _spread(draws: np.ndarray) -> tuple[float, float, float]:
 class Assessment:
     """What draws of effect and cost say of one step; money in yuan of the deflator's last year.
 
+    Below one lock there is no decision: no ratio, no chance of value, no value of information.
+
     Attributes
     ----------
     share : rise of every input and of the funds. people, people_year, adults : of the region.
     programme : see :func:`evaluation.value.costs.programme`; empty where the cost is given.
-    points : draws of the yearly gain in percentage points. decision : to do nothing or this.
-    wtp : stated, yuan per additional literate adult. ratio : ``None`` where the interval of the
-        effect holds zero.
+    points : draws of the yearly gain in percentage points. spent : draws of the additional cost,
+        ``None`` where none is stated.
+    years : that an additional literate adult counts for, see
+        :func:`evaluation.value.costs.adult_years`; missing without a decision.
+    decision : to do nothing or this, effects in literate adults and years; ``None`` below
+        ``LEAST_LOCKS`` or without a cost.
+    wtp : yuan that a literate adult is held to be worth for a year, ``None`` if nobody said so:
+        then nothing is said on whether the step pays.
+    ratio : yuan for a literate adult and year, ``None`` without a decision and where the interval
+        of the effect holds zero.
     """
 
     share: float
@@ -55,76 +64,101 @@ class Assessment:
     adults: float
     programme: dict[str, float]
     points: np.ndarray
-    decision: cea.Decision
-    wtp: float
+    spent: np.ndarray | None
+    years: float
+    decision: cea.Decision | None
+    wtp: float | None
     ratio: cea.Ratio | None
 
     @property
     def gained(self) -> np.ndarray:
         """Draws of additional literate adults."""
-        return self.decision.delta(1)[0]
-
-    @property
-    def spent(self) -> np.ndarray:
-        """Draws of the additional cost."""
-        return self.decision.delta(1)[1]
+        return self.points / 100 * self.adults
 
     def summary(self) -> dict[str, float]:
         """The numbers a page prints, by name; intervals are those of the draws at 95 %."""
-        parts = {"points": self.points, "adults": self.gained, "cost": self.spent}
+        parts = {"points": self.points, "adults": self.gained}
+        parts |= {} if self.spent is None else {"cost": self.spent}
         spreads = {name: _spread(draws) for name, draws in parts.items()}
-        return {
+        found = {
             f"{name}{end}": spread[place]
             for place, end in enumerate(("", ".low", ".high"))
             for name, spread in spreads.items()
-        } | {
+        }
+        if self.decision is None:
+            return found
+        found |= {"positive": float((self.gained > 0).mean()), "years": self.years}
+        if self.wtp is None:
+            return found
+        return found | {
             "probability": float(cea.acceptability(self.decision, self.wtp)[0, 1]),
             "benefit": float(cea.expected_incremental_benefit(self.decision, self.wtp)[0]),
             "information": float(cea.perfect_information(self.decision, self.wtp)[0]),
-            "positive": float((self.gained > 0).mean()),
-            "break_even": cea.break_even(self.decision),
         }
+
+    def decided(self) -> cea.Decision:
+        """The decision.
+
+        Raises
+        ------
+        ModelError : the evidence carries no verdict on money, or no cost is stated.
+        """
+        if self.decision is None:
+            raise ModelError("No verdict on money: the evidence has no lock, or no cost is stated.")
+        return self.decision
 
     def curves(self) -> dict[str, np.ndarray]:
         """By willingness to pay: ``wtp, probability`` of the step, ``information`` per head."""
+        decision = self.decided()
         return {
             "wtp": WTP,
-            "probability": cea.acceptability(self.decision, WTP)[:, 1],
-            "information": cea.perfect_information(self.decision, WTP) / self.people,
+            "probability": cea.acceptability(decision, WTP)[:, 1],
+            "information": cea.perfect_information(decision, WTP) / self.people,
         }
 
     def benefits(self) -> dict[str, np.ndarray]:
         """By willingness to pay: ``wtp``, expected incremental ``benefit`` per head with ``low``
         and ``high`` (95 %), and ``frontier``, the probability that the better on average is best.
         """
-        worth = cea.net_benefit(self.decision, WTP)
+        decision = self.decided()
+        worth = cea.net_benefit(decision, WTP)
         low, high = np.quantile(worth[:, :, 1] - worth[:, :, 0], TAILS, axis=1)
         return {
             "wtp": WTP,
-            "benefit": cea.expected_incremental_benefit(self.decision, WTP) / self.people,
+            "benefit": cea.expected_incremental_benefit(decision, WTP) / self.people,
             "low": low / self.people,
             "high": high / self.people,
-            "frontier": cea.frontier(self.decision, WTP)[1],
+            "frontier": cea.frontier(decision, WTP)[1],
         }
 
 
 def assessed(
     points: np.ndarray, cost: Any, residents: tuple[int, float], dataset: Dataset, *,
-    wtp: float | None = None, share: float = float("nan"),
+    locks: int, wtp: float | None = None, share: float = float("nan"),
     programme: dict[str, float] | None = None,
 ) -> Assessment:  # fmt: skip
-    """Join draws of a yearly gain in points and of its cost for a region of so many residents."""
+    """Join draws of a yearly gain in points and of its cost for a region of so many residents.
+
+    Parameters
+    ----------
+    cost : draws or one number, ``None`` where none is stated. locks : of the evidence.
+    wtp : the user's own; else what the package states as the user's, else none.
+    """
     year, people = residents
     adults = people * declared(dataset, "adult_share") / 100
-    decision = cea.two_options(points / 100 * adults, cost)
-    try:
-        ratio = cea.from_draws(decision)
-    except ModelError:
-        ratio = None  # the page then shows what remains true
+    spent = None if cost is None else np.broadcast_to(np.asarray(cost, float), points.shape)
+    years, decision, ratio = float("nan"), None, None
+    if spent is not None and locks >= LEAST_LOCKS:
+        years = costs.adult_years(dataset)
+        decision = cea.two_options(points / 100 * adults * years, spent)
+        try:
+            ratio = cea.from_draws(decision)
+        except ModelError:
+            ratio = None  # the page then shows what remains true
     return Assessment(
         share=share, people=people, people_year=year, adults=adults, programme=programme or {},
-        points=points, decision=decision, ratio=ratio,
-        wtp=declared(dataset, "willingness_to_pay") if wtp is None else wtp,
+        points=points, spent=spent, years=years, decision=decision, ratio=ratio,
+        wtp=stated(dataset, "willingness_to_pay") if wtp is None else wtp,
     )  # fmt: skip
 
 
@@ -151,7 +185,9 @@ def assess(
     logs = np.log([money["low"], money["high"]])
     per_head = np.exp(np.random.default_rng(seed).uniform(*logs, size=len(points)))
     cost = share * per_head * residents[1]
-    return assessed(points, cost, residents, dataset, wtp=wtp, share=share, programme=money)
+    return assessed(
+        points, cost, residents, dataset, locks=value.locks, wtp=wtp, share=share, programme=money
+    )
 
 
 # A planned increase: what it would go with by the estimates, refused where nothing was seen.
@@ -207,16 +243,11 @@ class Projection(Spoken):
         return f"Projection({self.region}: {plan}; {self.verdict}, {self.locks} locks)"
 
     def record(self) -> dict[str, Any]:
-        """The numbers as strict JSON can hold them; no ratio where the interval holds zero."""
-        numbers = {k: v for k, v in self.result.summary().items() if np.isfinite(v)}
-        if not self.budget:
-            money = ("cost", "probability", "benefit", "information", "break_even")
-            numbers = {k: v for k, v in numbers.items() if not k.startswith(money)}
-        ratio = self.result.ratio
-        if ratio is not None and self.budget:
+        """The numbers as strict JSON can hold them; no ratio where the interval holds zero, and no
+        verdict on money below one lock or where nobody said what an adult is worth."""
+        numbers, ratio = self.result.summary(), self.result.ratio
+        if ratio is not None:
             numbers |= {"ratio": ratio.value, "ratio.low": ratio.low, "ratio.high": ratio.high}
-        else:
-            numbers.pop("break_even", None)
         return {
             "region": self.region, "verdict": self.verdict, "locks": self.locks,
             "changes": {item.lever: item.factor for item in self.changes},
@@ -321,8 +352,8 @@ def scenario(
     Parameters
     ----------
     study : :class:`evaluation.study.Study`. region : code of a region of the panel.
-    changes : see :func:`parse`. budget : yuan for one year, 0 if not stated. wtp : yuan per
-        additional literate adult; by default the declared one.
+    changes : see :func:`parse`. budget : yuan for one year, 0 if not stated. wtp : yuan that a
+        literate adult is held to be worth for a year; unset, nothing is said on whether it pays.
 
     Raises
     ------
@@ -341,10 +372,10 @@ def scenario(
     levels = {item.lever: _supported(study, region, item) for item in changes}
     points = drawn_gain(study, changes)
     residents = costs.latest(study.value.people, region)
-    result = assessed(points, float(budget), residents, study.dataset, wtp=wtp)
     verdict, locks = verdict_of(study, changes, points), study.headline.grade.locks
-    if verdict == "unknown" or locks < LEAST_LOCKS:
-        # One input of several that stands out, or evidence for no comparison, carries no ratio.
+    cost = float(budget) if budget else None
+    result = assessed(points, cost, residents, study.dataset, locks=locks, wtp=wtp)
+    if verdict == "unknown":  # one input of several that stands out carries no ratio
         result = replace(result, ratio=None)
     return Projection(region, changes, levels, verdict, locks, result, float(budget))
 

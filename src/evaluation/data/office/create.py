@@ -12,12 +12,13 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evaluation.base.errors import KepuError, shown
+from evaluation.base.text import LANGUAGES
 from evaluation.data import contract
 from evaluation.data.office import vocabulary
 from evaluation.data.tables import DESCRIPTOR
@@ -65,6 +66,7 @@ class Plan:
     indicators : keys of the standard vocabulary; by default its standard set.
     design_effect : how much larger the variance of a rate is than that of a simple random sample.
     organisation : who declares it.
+    subject : the row of ``subject.csv``, by default that of the standard vocabulary.
     """
 
     whole: Region
@@ -75,6 +77,7 @@ class Plan:
     design_effect: float = DESIGN_EFFECT
     organisation: str = ""
     whole_level: Level = WHOLE
+    subject: Mapping[str, str] = field(default_factory=lambda: vocabulary.table("subject")[0])
     languages: Sequence[str] = field(default=("zh", "en"))
 
 
@@ -248,6 +251,7 @@ def rows(plan: Plan) -> dict[str, list[dict[str, Any]]]:
         "sources": [source],
         "waves": list(_waves(plan)),
         "assumptions": list(_assumptions(plan)),
+        "subject": [plan.subject],
     }  # fmt: skip
 
 
@@ -276,11 +280,12 @@ def _waves(plan: Plan) -> Iterable[dict[str, Any]]:
 def _assumptions(plan: Plan) -> Iterable[dict[str, Any]]:
     """The design effect of the plan, and the standard assumptions of the value analysis."""
     given = {"level": "all", "source_id": ""}
+    person = {language: plan.subject[f"person_{language}"] for language in LANGUAGES}
     for number, row in enumerate(vocabulary.table("assumptions"), 1):
         value = row["value"] or f"{plan.design_effect:g}"
         yield {**given, "assumption_id": f"A{number:02d}", "parameter": row["parameter"],
-               "value": value, "reason_zh": row["reason_zh"].format(value=value),
-               "reason_en": row["reason_en"].format(value=value)}  # fmt: skip
+               "value": value, **{f"reason_{language}": row[f"reason_{language}"].format(
+                   value=value, person=person[language]) for language in LANGUAGES}}  # fmt: skip
 
 
 def _readme(plan: Plan) -> str:

@@ -48,7 +48,7 @@ CODEBOOK = {
     "unit_zh": "name of the unit, Chinese",
     "unit_en": "name of the unit, English",
     "kind": "survey, statistic, target or norm",
-    "comparator": "how the value relates to the figure: =, >, >= or approx",
+    "comparator": "how the value relates to the figure: =, >, >=, <=, approx or nearly",
     "source_id": "sources, separated by semicolons; see the table of sources",
     "grade": "best grade among the sources, A to C",
     "figure_as_written": "the figure as the source prints it",

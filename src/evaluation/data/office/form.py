@@ -11,6 +11,7 @@ from evaluation.base.errors import KepuError, shown
 from evaluation.base.text import LANGUAGES, t
 from evaluation.data.office import vocabulary
 from evaluation.data.office.create import Plan, Region, standard
+from evaluation.data.package import subject_words
 
 TOPICS = ("rate", "facility", "personnel", "activity", "fund", "population")
 LISTS = "lists"  # the hidden sheet the drop-downs read
@@ -80,6 +81,10 @@ class _Form:
     def __init__(self, book: Any, plan: Plan, languages: Sequence[str]):
         self.book, self.plan, self.languages = book, plan, languages
         self.units = {row["unit"]: row for row in vocabulary.table("units")}
+        money = self.units[plan.subject["currency"]]
+        self.words = {
+            each: subject_words(plan.subject, money[f"symbol_{each}"], each) for each in languages
+        }
         base = {"font_name": "Calibri", "font_size": 11, "valign": "vcenter"}
         self.title = book.add_format({**base, "bold": True, "font_size": 14})
         self.head = book.add_format(
@@ -92,7 +97,10 @@ class _Form:
 
     def say(self, key: str, **values: object) -> str:
         """A text of the table, in the languages of the workbook."""
-        return " / ".join(t(f"form.{key}", each, **values).unescape() for each in self.languages)
+        texts = (
+            t(f"form.{key}", each, **{**self.words[each], **values}) for each in self.languages
+        )
+        return " / ".join(text.unescape() for text in texts)
 
     def both(self, row: dict[str, str], name: str) -> str:
         """A label of a table row in the languages of the workbook."""

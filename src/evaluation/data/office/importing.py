@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from evaluation.base.errors import DataError, KepuError, shown
-from evaluation.data import contract, package, plausible
+from evaluation.data import contract, package, plausible, rules
 from evaluation.data.office import cells, layout, mapping, propose, values, vocabulary, write
 from evaluation.data.office.layout import Meaning, Raw, Read
 from evaluation.data.tables import (
@@ -150,13 +150,13 @@ def prepare(books: Sequence[cells.Book], folder: Path, options: Options | None =
     own = options.mapping or mapping.place(folder)
     rows = mapping.read(own)
     meaning, stated = _meaning(before, own, rows)
-    units = _unit_of(before)
+    units, rate = _unit_of(before), rules.subject_of(before.tables, "outcome")
     for book in books:
         for sheet in book.sheets:
             reader = propose.accepted if propose.is_decided(sheet) else layout.read
             read = reader(sheet, meaning)
             preview.reads.append(read)
-            _figures(book, read, meaning, stated, units, preview)
+            _figures(book, read, meaning, stated, units, rate, preview)
         if book.hidden:
             preview.reads[-1].passed.append(f"hidden sheets are left out: {', '.join(book.hidden)}")
     preview.mapping = mapping.completed(rows, preview.reads)
@@ -221,8 +221,10 @@ def _inside(regions: pd.DataFrame) -> dict[str, frozenset[str]]:
 # From cells to figures.
 
 
-def _figures(book: cells.Book, read: Read, meaning: Meaning, stated, units, preview: Preview):
-    """Convert the cells of one sheet; those that cannot be are refused."""
+def _figures(
+    book: cells.Book, read: Read, meaning: Meaning, stated, units, rate: str, preview: Preview
+):
+    """Convert the cells of one sheet; those that cannot be are refused. ``rate``: the outcome."""
     source = book.source_id
     doubtful = _fractions(read, units)
     sheet = read.sheet
@@ -240,7 +242,7 @@ def _figures(book: cells.Book, read: Read, meaning: Meaning, stated, units, prev
         except values.NoFigure as fault:
             preview.refused.append(_refusal(sheet, raw, fault.rule, fault.remedy))
             continue
-        kind = "survey" if raw.indicator == package.RATE else "statistic"
+        kind = "survey" if raw.indicator == rate else "statistic"
         own, kind = (raw.told.source, raw.told.kind) if raw.told else (source, kind)
         preview.figures.append(Incoming(book.name, own, sheet.name, raw, value, target, kind))
 

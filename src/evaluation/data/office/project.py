@@ -153,8 +153,8 @@ def batch(found: Sequence[Group], languages: Sequence[str] = LANGUAGES) -> dict[
     }  # fmt: skip
 
 
-def notebook(path: Path, defaults: Mapping[str, str]) -> str:
-    """The text of a notebook without outputs, its text parameters set to ``defaults`` by name.
+def notebook(path: Path, defaults: Mapping[str, str | int]) -> str:
+    """The text of a notebook without outputs, its parameters set to ``defaults`` by name.
 
     Raises
     ------
@@ -172,8 +172,8 @@ def notebook(path: Path, defaults: Mapping[str, str]) -> str:
     return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
 
 
-def _filled(source: str, defaults: Mapping[str, str]) -> str:
-    """A cell of parameters whose text defaults are those of ``defaults``; comments stay."""
+def _filled(source: str, defaults: Mapping[str, str | int]) -> str:
+    """A cell of parameters whose defaults are those of ``defaults``; comments stay."""
     lines = source.encode().split(b"\n")
     for node in ast.parse(source).body:
         name = getattr(getattr(node, "target", None), "id", "")
@@ -200,8 +200,11 @@ def scaffold(folder: Path, languages: Sequence[str] = LANGUAGES) -> list[Path]:
         be written; then nothing was written.
     """
     _free(folder, files.MARKER, NOTEBOOKS, BATCH)
-    found = groups(read_files(folder / DATA))
-    chosen = {"region": found[0].codes[0]}
+    package = read_files(folder / DATA)
+    found, waves = groups(package), _table(package, "waves")
+    chosen: dict[str, str | int] = {"region": found[0].codes[0]}
+    if len(waves):
+        chosen["first_year"] = min(map(int, waves["wave"]))
     if named := [group.set for group in found if group.set]:
         chosen["region_set"] = named[0]
     texts = {f"{NOTEBOOKS}/{path.name}": notebook(path, chosen) for path in templates()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
@@ -20,7 +20,7 @@ import pandas as pd
 
 from evaluation.base.errors import DataError, KepuError, Violation
 from evaluation.base.files import read_bytes
-from evaluation.data import contract
+from evaluation.data import contract, rules
 from evaluation.data.office import names, periods, quantities, readers, write
 from evaluation.data.office.cells import Sheet, file_name
 from evaluation.data.office.layout import Meaning, Raw, Read, Told
@@ -38,7 +38,7 @@ from evaluation.data.office.outline import (
 from evaluation.data.office.periods import FoundPeriod, Period
 from evaluation.data.office.quantities import Found, table
 from evaluation.data.office.vocabulary import normal, words
-from evaluation.data.package import RATE, Dataset
+from evaluation.data.package import Dataset
 from evaluation.data.tables import read_files
 
 COLUMNS = (
@@ -105,13 +105,15 @@ class Proposal:
 class Proposals:
     """All candidates of one document, in its order; ``date`` as given or found.
 
-    ``source``: id of the document among the sources of a package, by the bytes of its file.
+    ``source``: id of the document among the sources of a package, by the bytes of its file;
+    ``outcome``: the indicator of the package whose figures come from a survey.
     """
 
     document: str
     date: str
     found: tuple[Proposal, ...]
     source: str = ""
+    outcome: str = ""
 
     def table(self, region: str = "") -> pd.DataFrame:
         """One row a candidate, to mark ``accept`` or ``refuse`` in the column ``decision``.
@@ -119,7 +121,8 @@ class Proposals:
         ``region``: code or name of the one the document is about, for each row.
         """
         rows = [
-            ["", region, *_row(each, self.date), self.document, self.source] for each in self.found
+            ["", region, *_row(each, self.date, self.outcome), self.document, self.source]
+            for each in self.found
         ]
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -149,23 +152,24 @@ def proposals(path: Path | str, data: Path | str | Dataset = "data", date: str =
         indicators or units.
     """
     periods.checked(date)
-    matcher = data if isinstance(data, Dataset) else _tables(Path(data))
-    matcher = Matcher(matcher.indicators, matcher.units)
+    tables = vars(data) if isinstance(data, Dataset) else _tables(Path(data))
+    matcher = Matcher(tables["indicators"], tables["units"])
     path = Path(path)
     found = of_text(readers.text_of(path), matcher, date, file_name(path))
     digest = hashlib.sha256(read_bytes(path, readers.LARGEST)).hexdigest()
-    return replace(found, source=f"F{digest[:8]}")
+    return replace(found, source=f"F{digest[:8]}", outcome=rules.subject_of(tables, "outcome"))
 
 
-def _tables(folder: Path) -> Matcher:
+def _tables(folder: Path) -> Mapping[str, pd.DataFrame]:
     """Indicators and units of a package; the rest of it need not be there yet."""
     files = read_files(folder)
     tables = contract.read(files).tables
-    for name, remedy in (("indicators", "describe it in the package"), ("units", "copy it")):
+    for name, remedy in (("indicators", "describe it in the package"), ("units", "copy it"),
+                         ("subject", "copy it")):  # fmt: skip
         if name not in tables:
             rule = "cannot be read, and figures are matched to it"
             raise DataError([Violation(f"{name}.csv", None, "", rule, remedy)])
-    return Matcher(tables["indicators"], tables["units"])
+    return tables
 
 
 def of_text(text: str, matcher: Matcher, date: str = "", document: str = "") -> Proposals:
@@ -300,10 +304,10 @@ def _plain(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral() else float(value)
 
 
-def _row(proposal: Proposal, date: str) -> list[str]:
+def _row(proposal: Proposal, date: str, outcome: str) -> list[str]:
     best = proposal.indicators[:1]
     others = [f"{match.indicator} {match.score:.2f}" for match in proposal.indicators[1:]]
-    kind = "survey" if best and best[0].indicator == RATE else "statistic"
+    kind = "survey" if best and best[0].indicator == outcome else "statistic"
     if proposal.period_end[:4] > date[:4]:
         kind = "target"
     return [

@@ -15,7 +15,7 @@ import pandas as pd
 
 from evaluation.base.errors import KepuError
 from evaluation.data.office.suppress import Group, suppress
-from evaluation.data.rules import GAIN, RATE, SAMPLE
+from evaluation.data.rules import SAMPLE
 
 if TYPE_CHECKING:  # the package itself leaves out what is withheld
     from evaluation.data.package import Dataset
@@ -76,16 +76,16 @@ def _cells(dataset: Dataset, threshold: float) -> pd.DataFrame:
     base = facts["unit"].map(units["base_unit"])
     value = facts["value"] * facts["unit"].map(units["factor"])
     people = (base == PERSON) & facts["kind"].isin(OBSERVED)
-    frame = pd.DataFrame({"value": value, "count": people, "withhold": _on_few(facts, threshold)})
+    frame = pd.DataFrame({"value": value, "count": people, "withhold": _on_few(dataset, threshold)})
     return frame.set_index(facts["fact_id"])
 
 
-def _on_few(facts: pd.DataFrame, threshold: float) -> pd.Series:
+def _on_few(dataset: Dataset, threshold: float) -> pd.Series:
     """Surveyed rates of a region, year and group whose published sample is under the threshold."""
+    facts = dataset.facts
     samples = facts[(facts["indicator"] == SAMPLE) & (facts["value"] < threshold)]
     few = pd.MultiIndex.from_frame(samples[[*WHOSE, "period_end"]])
-    rates = (facts["indicator"] == RATE) & (facts["kind"] == "survey")
-    return rates & pd.MultiIndex.from_frame(facts[[*WHOSE, "period_end"]]).isin(few)
+    return dataset.surveyed & pd.MultiIndex.from_frame(facts[[*WHOSE, "period_end"]]).isin(few)
 
 
 def _groups(dataset: Dataset, cells: pd.DataFrame, threshold: float) -> Iterator[Group]:
@@ -100,14 +100,14 @@ def _groups(dataset: Dataset, cells: pd.DataFrame, threshold: float) -> Iterator
     yield from _of_sets(dataset, facts)
     yield from _of_regions(dataset, facts[facts["person"]])
     yield from _of_groups(facts[facts["person"]])
-    yield from _of_changes(facts)
+    yield from _of_changes(facts, dataset.outcome, dataset.change)
 
 
 def _concerned(dataset: Dataset, indicators: set[str]) -> set[str]:
     """Indicators with a small number, and those that are declared to add up with them."""
     declared = dataset.part_whole[dataset.part_whole["across"] == "indicators"]
     sums = [{row.indicator, *row.parts.split(";")} for row in declared.itertuples()]
-    sums.append({RATE, GAIN})
+    sums.append({dataset.outcome, dataset.change} - {""})
     while more := set().union(*(each for each in sums if each & indicators)) - indicators:
         indicators = indicators | more
     return indicators
@@ -172,11 +172,11 @@ def _of_groups(counted: pd.DataFrame) -> Iterator[Group]:
                     yield Group(total.fact_id, tuple(parts["fact_id"]))
 
 
-def _of_changes(facts: pd.DataFrame) -> Iterator[Group]:
+def _of_changes(facts: pd.DataFrame, outcome: str, change: str) -> Iterator[Group]:
     """A change of the rate, with the rates at its beginning and its end."""
-    rates = facts[(facts["indicator"] == RATE) & (facts["kind"] == "survey")]
+    rates = facts[(facts["indicator"] == outcome) & (facts["kind"] == "survey")]
     at = rates.groupby([*WHOSE, "period_end"])["fact_id"].agg(tuple)
-    for row in facts[facts["indicator"] == GAIN].itertuples():
+    for row in facts[facts["indicator"] == change].itertuples():
         ends = [(row.region_code, row.group, year) for year in (row.period_start, row.period_end)]
         if all(end in at.index for end in ends):
             first, last = (at[end] for end in ends)

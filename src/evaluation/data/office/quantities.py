@@ -60,8 +60,8 @@ class Quantity:
     value : exact, in ``unit``; of a range the lower end.
     unit : key of ``units.csv`` (of a few things that have none there a plain word: multiple, mu);
         ``""`` where only a number is written.
-    comparator : ``=``, ``>``, ``>=`` or ``approx``, as in ``facts.csv``; ``<`` and ``<=`` for an
-        upper bound, for which ``facts.csv`` has no comparator.
+    comparator : ``=``, ``>``, ``>=``, ``<=``, ``approx`` or ``nearly``, as in ``facts.csv``; ``<``
+        for an upper bound below the number, for which ``facts.csv`` has no comparator.
     roundness : size of the last digit that was printed, in ``unit``: 18.7万 is rounded to 1000.
     upper : upper end of a range, else ``None``.
     """
@@ -406,7 +406,7 @@ def _of_shape(row: Measure, found: re.Match[str]) -> Quantity:
         raise QuantityError(f"{found[0]!r} runs from high to low — correct it")
     comparator = _comparator(found["pre"], bool(found["late"]), found["post"])
     if row.word.startswith("前"):
-        comparator = "approx"  # 前5位 says no more than that the rank is among the first
+        comparator = "<="  # 前5位 says no more than that the rank is among the first
     whole = len(values) == 2 or not numerals
     step = Decimal("0.0001") if "分之#" in row.word and whole else Decimal(1)
     step = step if whole else _step(numerals[0], values[0], row.factor, exact=True)

@@ -12,7 +12,7 @@ from evaluation.data.office.vocabulary import Unit, Units
 
 PLAIN = re.compile(r"([-+−]?)\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?\s*([^\d.,\s][^\d]*)?", re.A)
 SIZE = re.compile("[十百千万亿]|thousand|million|billion", re.I)
-COMPARATORS = ("=", ">", ">=", "approx")
+COMPARATORS = ("=", ">", ">=", "<=", "approx", "nearly")
 LONGEST = 30  # characters of a number
 
 
