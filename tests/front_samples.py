@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LANGUAGES = ("zh", "en")
 STATUSES = (
     "met", "on_course", "undecided", "off_course", "missed", "not_surveyed", "no_survey",
+    "flagged",
 )  # fmt: skip
 WAVES = (2015, 2018, 2020, 2022)
 WORDS = {
@@ -57,8 +58,10 @@ def summary(row: dict[str, str], number: int, simulated: bool = False) -> dict:
         "high": 2 * annual + 1.7, "annual": annual, "annual_low": annual - 0.85 - number % 3,
         "annual_high": annual + 0.85, "break": True,
     }  # fmt: skip
-    goal = {"year": 2025, "value": 15.0, "comparator": ">", "status": STATUSES[number % 7]}
+    goal = {"year": 2025, "value": 15.0, "comparator": ">", "status": STATUSES[number * 3 // 4 % 8]}
+    earlier = {"year": 2020, "value": 10.0, "comparator": ">=", "status": "missed"}
     kind, order, zh, en = KINDS[row["level"]]
+    old = None if number % 3 else 5
     place = {"dose": "fund", "names": {"zh": "经费", "en": "Funds"}, "year": 2022, "value": 3.0}
     return {
         "format": 1, "code": row["code"],
@@ -67,10 +70,10 @@ def summary(row: dict[str, str], number: int, simulated: bool = False) -> dict:
         "kind": {"level": kind, "order": order, "names": {"zh": zh, "en": en}}, "words": WORDS,
         "level": row["level"], "parent": row["parent_code"], "band": row["band"],
         "date": "2026-03-01", "simulated": simulated, "rates": rates,
-        "latest": rates[-1] if rates else None, "nation": nation, "breaks": [2020, 2022],
+        "latest": {**rates[-1], "older_than": old} if rates else None, "nation": nation, "breaks": [2020, 2022],
         "standing": standing if surveyed else {"side": "none"},
         "gain": gain if surveyed else None, "expected": None,
-        "targets": [goal] if number % 4 else [],
+        "targets": [*[earlier] * (number % 3 == 1), goal] if number % 4 else [],
         "inputs": [{**place, "percentile": float(number), "band_percentile": 50.0}],
         "evidence": {
             "locks": 2, "most": 5, "gains": 3 if surveyed else 0,

@@ -46,13 +46,17 @@ def test_nothing_changed_is_the_forecast_of_the_outlook(study, own):
     assert plan.unchanged[0] == pytest.approx(fan["median"], abs=0.2)
 
 
-def test_the_share_moves_by_the_gain_of_every_year_and_its_interval_holds_both_errors(own):
+def test_the_share_moves_by_the_gain_of_every_year_and_its_interval_holds_both_errors(
+    own, monkeypatch
+):
+    wide = np.random.default_rng(2).normal(0.2, 0.3, len(own.forecasts))
+    monkeypatch.setattr("evaluation.value.scenario.drawn_gain", lambda *_: wide)
     soon, late = (own.plan({"fund": 30}, year) for year in (own.start + 1, YEAR))
     for plan in (soon, late):
         shift = (plan.year - own.start) * plan.gain[0]
         assert plan.share[0] - plan.unchanged[0] == pytest.approx(shift)
-    widths = [np.subtract(late.share[2], late.share[1]), late.unchanged[2] - late.unchanged[1]]
-    assert widths[0] > widths[1]
+    share, unchanged, gain = (x[2] - x[1] for x in (late.share, late.unchanged, late.gain))
+    assert share == pytest.approx(np.hypot(unchanged, (late.year - own.start) * gain), rel=0.04)
 
 
 def test_bounds_stay_inside_what_provinces_have_shown(study, own):

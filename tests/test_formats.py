@@ -387,7 +387,7 @@ def test_pdf_has_its_fonts_its_words_and_its_bookmarks(made):
     assert len(files["pdf"]) < 2_000_000
 
 
-def test_pdf_gives_the_chain_and_the_answer_on_moving_money_a_page_of_their_own(made):
+def test_pdf_gives_the_chain_one_page_and_answers_on_moving_money(made):
     language, notebook, files = made
     reader = PdfReader(io.BytesIO(files["pdf"]))
     marks = [entry for entry in reader.outline if not isinstance(entry, list)]
@@ -395,12 +395,13 @@ def test_pdf_gives_the_chain_and_the_answer_on_moving_money_a_page_of_their_own(
         section.id: reader.get_destination_page_number(mark)
         for section, mark in zip(read(notebook, language).sections, marks, strict=True)
     }
-    assert at["findings"] < at["chain"] == at["level"] - 1
-    assert at["value"] < at["moves"]
+    assert at["findings"] < at["chain"] <= at["level"]
+    assert at["value"] <= at["moves"]
     pages = reader.pages[at["chain"]].extract_text(), reader.pages[at["moves"]].extract_text()
     first, last = (t(f"chain.label.{name}", language) for name in ("money", "next"))
     assert pages[0].index(first) < pages[0].index(last)
-    assert t("value.moves.none", language) in pages[1].replace("\n", " ")
+    refused = t("value.moves.refused", language, locks="0", most="5")
+    assert re.sub(r"\s", "", refused) in re.sub(r"\s", "", pages[1])
 
 
 def test_pdf_takes_no_font_of_the_system():

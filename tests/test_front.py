@@ -73,7 +73,7 @@ def test_summary_tells_what_the_report_of_inner_mongolia_tells(pages):
     gain = found["gain"]
     assert gain["value"] == pytest.approx(record["gain.150000.2020-2022"], abs=1e-6)
     assert gain["annual_low"] == pytest.approx(record["gain.150000.2020-2022.low"] / 2, abs=1e-6)
-    assert [item["status"] for item in found["targets"]] == ["undecided", "missed"]
+    assert [item["status"] for item in found["targets"]] == ["undecided", "flagged"]
     assert found["evidence"]["locks"] == record["evidence.locks"]
     assert {item["dose"] for item in found["inputs"]} == {
         "facility", "personnel", "activity", "fund",
@@ -114,7 +114,7 @@ def test_every_number_stands_with_its_interval_or_says_that_it_has_none():
     assert found["latest"].main == {"zh": "9.93%（8.8至11.1%）", "en": "9.93% (8.8 to 11.1%)"}
     assert found["standing"].text["en"] == "below China, −3.00 (−4.2 to −1.8)"
     assert found["gain"].main["en"] == "+1.19 (0.3 to 2.0)"
-    assert found["gain"].beside["zh"] == "2020–2022年，其间口径有变"
+    assert found["gain"].beside["zh"] == "2020–2022年，其间调查方法有变"
     assert cells.rate({"value": 10.0, "low": None, "high": None})["en"] == "10% (no interval)"
 
 
@@ -212,7 +212,8 @@ def test_colour_holds_the_value_and_hatching_what_cannot_be_told(sample):
         number = int(paint.kind[1])
         assert edges[number] <= latest["value"]
         assert latest["value"] < edges[number + 1] or number == cells.STEPS - 1
-        assert paint.hatched == (row.summary["standing"]["side"] == "near")
+        assert paint.hatched == (latest["older_than"] is not None)
+        assert str(latest["wave"]) in paint.mark
     gains = cells.paints(found)["gain"]
     for row in found:
         if gain := row.summary["gain"]:
@@ -231,7 +232,21 @@ def test_classes_hold_every_value_with_round_edges(values):
     assert round((edges[1] - edges[0]) / 10.0**power, 6) in (1, 2, 2.5, 5)
 
 
-@pytest.mark.parametrize("measure", cells.MEASURES)
+def test_targets_of_each_due_year_have_a_map_of_their_own(sample):
+    found = listed(*sample)
+    assert list(cells.measures(found)) == ["rate", "gain", "target.2020", "target.2025", "locks"]
+    for year in (2020, 2025):
+        painted = cells.paints(found)[f"target.{year}"]
+        for row in found:
+            due = [item for item in row.summary["targets"] if item["year"] == year]
+            assert painted[row.code].kind == (due[0]["status"] if due else "none")
+            assert (f"by {year}" in painted[row.code].words["en"]) == bool(due)
+
+
+MEASURES = ("rate", "gain", "target.2020", "target.2025", "locks")
+
+
+@pytest.mark.parametrize("measure", MEASURES)
 def test_legend_names_every_colour_drawn_in_both_languages(sample, measure):
     found = listed(*sample)
     drawn = {paint.kind for paint in cells.paints(found)[measure].values()}
@@ -239,7 +254,9 @@ def test_legend_names_every_colour_drawn_in_both_languages(sample, measure):
     assert drawn <= {item.kind for item in entries}
     for item in entries:
         assert HAN.search(item.words["zh"]) and not HAN.search(item.words["en"])
-    if measure == "target":
+    if measure == "rate":
+        assert any(item.hatched and "5 years" in item.words["en"] for item in entries)
+    if measure == "target.2025":
         assert {item.kind for item in entries} == {*STATUSES, "none"}
         assert len({item.mark for item in entries}) >= 6  # signs, not colours alone
 

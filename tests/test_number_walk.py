@@ -12,8 +12,10 @@ from functools import cache
 from itertools import pairwise
 from statistics import median
 
+import pandas as pd
 import pytest
 from scipy import optimize, stats
+from scipy.spatial.distance import cdist
 
 from conftest import DATA, PROVENANCE, REGIONS
 from evaluation.base.text import LANGUAGES, texts
@@ -609,7 +611,7 @@ def foreseen(study) -> dict[str, float]:
             if year > (last := waves(code)[-1]):
                 gain_ahead = found[f"outlook.{code}.{year}"] - rate(code, last)
                 found[f"implied.{code}.{year}"] = gain_ahead / (year - last)
-    return found | tested(told) | compared(study) | made_up(study)
+    return found | tested(told) | compared(study) | alike(study) | made_up(study)
 
 
 def mixed(weights, means, covariances):
@@ -654,6 +656,21 @@ def compared(study) -> dict[str, float]:
             found |= {f"{key}.shrunk": best.shrunk, f"{key}.count": best.count}
             found[f"{key}.regions"] = best.regions
     return found
+
+
+def alike(study) -> dict[str, float]:
+    """Distances between provinces by scipy, and how far one may lie to be set beside another."""
+    columns = list(study.dataset.conditions.index)
+    rows = [part.sort_values("wave_from")[columns].ffill().iloc[-1].rename(code)
+            for code, part in study.provinces.groupby("region_code")]  # fmt: skip
+    profile = pd.DataFrame(rows).dropna()
+    far = cdist(*[stats.zscore(profile.to_numpy(float))] * 2) / len(columns) ** 0.5
+    (most,) = (a["value"] for a in table("assumptions") if a["parameter"] == "peer_distance")
+    return {"peer.most": float(most)} | {
+        f"peer.{one}.{other}": far[i, j]
+        for i, one in enumerate(profile.index)
+        for j, other in enumerate(profile.index)
+    }
 
 
 def made_up(study) -> dict[str, float]:

@@ -325,8 +325,8 @@ class Check(Spoken):
         Examples
         --------
         >>> values = {"left_out": 3, "estimate": 0.2, "low": -0.1, "high": 0.5}
-        >>> Check("breaks", True, "check.breaks.passed", values).summary()[:24]
-        'Instrument changes: pass'
+        >>> Check("breaks", True, "check.breaks.passed", values).summary()[:36]
+        'Changes of the survey method: passed'
         """
         words = t(self.key, language, **check_values(self.values, language))
         name, state = (

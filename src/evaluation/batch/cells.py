@@ -176,6 +176,7 @@ QUALIFIED = {
 }  # fmt: skip
 STATUSES = (
     "met", "on_course", "undecided", "off_course", "missed", "not_surveyed", "no_survey",
+    "flagged",
 )  # fmt: skip
 HORIZON = 2030  # a nearer target is shown before one beyond this year
 
@@ -274,7 +275,10 @@ def goal(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _target(summary: Mapping[str, Any]) -> Cell:
-    item = goal(summary)
+    return _goal(goal(summary))
+
+
+def _goal(item: Mapping[str, Any] | None) -> Cell:
     if item is None:
         return Cell(pair("missing.target"))
     value: Pair | str = percent(item["value"])
@@ -455,15 +459,24 @@ def _beside(name: str) -> str:
 # The colours of the maps: each region's class by the chosen measure, and the legend.
 
 
-MEASURES = ("rate", "gain", "target", "locks")
 STEPS = 5
 NONE, ABSENT, OUTSIDE = "none", "absent", "outside"
 MARKS = {
     "met": "✓", "on_course": "↗", "undecided": "?", "off_course": "↘", "missed": "✗",
-    "not_surveyed": "…", "no_survey": "…",
+    "not_surveyed": "…", "no_survey": "…", "flagged": "—",
 }  # fmt: skip
-# Column of the table whose words describe a region on the map by each measure.
-MEASURED_COLUMNS = {"rate": "latest", "gain": "gain", "target": "target", "locks": "locks"}
+TARGET = "target."  # begins the measure of the targets of one year, which ends it
+
+
+def measures(listed: Sequence[Row]) -> dict[str, Pair]:
+    """What the maps may be coloured by, each with its name: targets year by year.
+
+    Targets of different years are different promises, so no map shows two of them at once.
+    """
+    years = sorted({item["year"] for row in listed for item in row.summary.get("targets") or []})
+    named = {f"{TARGET}{year}": pair("front.measure.target", year=year) for year in years}
+    rate, gain, locks = (pair(f"front.measure.{name}") for name in ("rate", "gain", "locks"))
+    return {"rate": rate, "gain": gain, **named, "locks": locks}
 
 
 @dataclass(frozen=True)
@@ -478,10 +491,10 @@ class Paint:
 
 def paints(listed: Sequence[Row]) -> dict[str, dict[str, Paint]]:
     """Measure -> code -> how the region is drawn."""
-    edges = {name: _edges(_values(listed, name)) for name in MEASURES}
+    edges = {name: _edges(_values(listed, name)) for name in measures(listed)}
     return {
-        measure: {row.code: _paint(row, measure, edges[measure]) for row in listed}
-        for measure in MEASURES
+        measure: {row.code: _paint(row, measure, found) for row in listed}
+        for measure, found in edges.items()
     }
 
 
@@ -489,8 +502,8 @@ def legend(listed: Sequence[Row], measure: str) -> list[Paint]:
     """What each colour, sign and hatching of a measure means, as far as it is drawn."""
     edges = _edges(_values(listed, measure))
     drawn = [_paint(row, measure, edges) for row in listed]
-    kinds = {paint.kind for paint in drawn}
-    if measure == "target":
+    kinds, words = {paint.kind for paint in drawn}, words_of(row.summary for row in listed)
+    if measure.startswith(TARGET):
         found = [
             Paint(status, status == "undecided", MARKS[status], pair(f"status.{status}"))
             for status in STATUSES
@@ -501,24 +514,18 @@ def legend(listed: Sequence[Row], measure: str) -> list[Paint]:
     else:
         found = _classes(edges, max(_values(listed, measure), default=0.0))
         if any(paint.hatched for paint in drawn):
-            found.append(
-                Paint(
-                    "",
-                    True,
-                    "",
-                    pair(f"front.hatch.{measure}", **words_of(row.summary for row in listed)),
-                )
-            )
+            old = max((_old(row.summary) for row in listed), default=0)
+            said = pair(f"front.hatch.{measure}", years=f"{old:g}", **words)
+            found.append(Paint("", True, "", said))
     if NONE in kinds:
-        found.append(
-            Paint(
-                NONE,
-                False,
-                "",
-                pair(f"front.none.{measure}", **words_of(row.summary for row in listed)),
-            )
-        )
+        said = pair(f"front.none.{measure.partition('.')[0]}", **words)
+        found.append(Paint(NONE, False, "", said))
     return found
+
+
+def _old(summary: Mapping[str, Any]) -> float:
+    """Years by which the latest survey is more than that older than the newest one, else 0."""
+    return (summary.get("latest") or {}).get("older_than") or 0
 
 
 def _classes(edges: Sequence[float], top: float) -> list[Paint]:
@@ -576,21 +583,31 @@ def _edge(value: float) -> str:
 
 
 def _paint(row: Row, measure: str, edges: Sequence[float]) -> Paint:
-    cell = cells(row.summary)[MEASURED_COLUMNS[measure]]
-    if measure == "target":
-        item = goal(row.summary)
-        status = item["status"] if item and item["status"] in STATUSES else NONE
-        return Paint(status, status == "undecided", MARKS.get(status, ""), cell.text)
+    if measure.startswith(TARGET):
+        return _paint_target(row, int(measure.removeprefix(TARGET)))
     if measure == "locks":
+        cell = _locks(row.summary)
         locks = cell.order
         kind, mark = (NONE, "") if locks is None else (f"l{locks:g}", fixed(locks, 0))
         return Paint(kind, False, mark, cell.text)
     value = _number(row, measure)
     if value is None:
+        cell = _latest(row.summary) if measure == "rate" else _gain(row.summary)
         return Paint(NONE, False, "", cell.text)
     kind = f"q{sum(value >= edge for edge in edges[1:-1])}"
-    mark = f"{fixed(value, 1)}%" if measure == "rate" else signed(value)
-    return Paint(kind, _uncertain(row.summary, measure), mark, _words(row.summary, measure))
+    words = _words(row.summary, measure)
+    if measure == "rate":
+        mark = f"{fixed(value, 1)}% {row.summary['latest']['wave']}"
+        return Paint(kind, _old(row.summary) > 0, mark, words)
+    return Paint(kind, _uncertain(row.summary), signed(value), words)
+
+
+def _paint_target(row: Row, year: int) -> Paint:
+    """A region by its verdict on the target of one year."""
+    found = [item for item in row.summary.get("targets") or [] if item["year"] == year]
+    cell = _goal(found[-1] if found else None)
+    status = found[-1]["status"] if found and found[-1]["status"] in STATUSES else NONE
+    return Paint(status, status == "undecided", MARKS.get(status, ""), cell.text)
 
 
 def _words(summary: Mapping[str, Any], measure: str) -> Pair:
@@ -604,8 +621,6 @@ def _words(summary: Mapping[str, Any], measure: str) -> Pair:
     return Cell(_latest(summary).text, standing.text).text
 
 
-def _uncertain(summary: Mapping[str, Any], measure: str) -> bool:
-    """Whether the interval leaves open what the colour seems to say."""
-    if measure == "rate":
-        return summary["standing"]["side"] in ("near", "alone")
+def _uncertain(summary: Mapping[str, Any]) -> bool:
+    """Whether the interval of the latest gain leaves open what the colour seems to say."""
     return summary["gain"]["annual_low"] <= 0 <= summary["gain"]["annual_high"]

@@ -19,7 +19,6 @@ from evaluation.base.errors import KepuError
 from evaluation.base.text import FORMATS, policy
 from evaluation.batch.cells import (
     ABSENT,
-    MEASURES,
     OUTSIDE,
     SEMICOLONS,
     Paint,
@@ -32,6 +31,7 @@ from evaluation.batch.cells import (
     joined,
     label,
     legend,
+    measures,
     paints,
     pair,
     rate,
@@ -440,6 +440,7 @@ def page(
         columns={name: pair(f"front.column.{name}", **words) for name in COLUMNS},
         permitted=_permitted(regions),
         maps=draw_map(regions, own),
+        measures=measures(_mapped(regions)),
         legends=_legends(regions),
         simulated="all" if simulated and all(simulated) else "some" if any(simulated) else "",
         data=_payload(regions),
@@ -465,7 +466,6 @@ def _environment() -> Environment:
         "tongues": TONGUES,
         "static": static,
         "policy": policy(script=static["js"], style=static["css"]),
-        "measures": {name: pair(f"front.measure.{name}") for name in MEASURES},
     }
     return environment
 
@@ -501,7 +501,7 @@ def _permitted(regions: Sequence[Row]) -> list[dict[str, Any]]:
 
 def _legends(regions: Sequence[Row]) -> dict[str, list]:
     listed = _mapped(regions)
-    return {measure: legend(listed, measure) for measure in MEASURES} if listed else {}
+    return {measure: legend(listed, measure) for measure in measures(listed)} if listed else {}
 
 
 def _mapped(regions: Sequence[Row]) -> list[Row]:

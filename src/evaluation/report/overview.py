@@ -276,7 +276,7 @@ def summarise(context: Context) -> dict[str, Any]:
         "date": context.date,
         "simulated": bool(study.simulated),
         "rates": [_rate(row) for _, row in rates.iterrows()],
-        "latest": _rate(known.iloc[-1]) if len(known) else None,
+        "latest": _latest_summary(context, known),
         "nation": [_rate(row) for _, row in _national(context).iterrows()],
         "breaks": [int(year) for year in waves.loc[waves["break_before"], "wave"]],
         "standing": _standing(context, known),
@@ -324,6 +324,20 @@ def _interval(row: pd.Series) -> dict[str, float | None]:
 def _rate(row: pd.Series) -> dict[str, Any]:
     value, se = _number(row["rate"]), _number(row["se"])
     return {"wave": int(row["wave"]), "value": value, "se": se, **_interval(row)}
+
+
+def _latest_summary(context: Context, known: pd.DataFrame) -> dict[str, Any] | None:
+    """The latest rate with an interval; ``older_than`` years than the package's newest survey.
+
+    ``older_than`` is null where the survey is no older than the package declares worth a mark.
+    """
+    if known.empty:
+        return None
+    row, dataset = known.iloc[-1], context.study.dataset
+    most = dataset.assumed("stale_after")
+    newest = dataset.facts.loc[dataset.surveyed, "year"].max()
+    old = most is not None and newest - row["wave"] > most
+    return _rate(row) | {"older_than": _number(most) if old else None}
 
 
 def _national(context: Context) -> pd.DataFrame:

@@ -473,8 +473,9 @@ class Plans:
         forecast = self.forecasts[:, year - self.start - 1]
         steps = tuple(Change(name, 1 + value / 100) for name, value in chosen.items())
         gain = drawn_gain(self.study, steps) if steps else np.zeros(len(forecast))
-        years, size = year - self.start, min(len(gain), len(forecast))
-        share = np.clip(forecast[:size] + years * gain[:size], 0, 100)
+        # Draws of the gain repeat where there are fewer: no draw of the forecast is left out.
+        shift = (year - self.start) * np.resize(gain, len(forecast))
+        share = np.clip(forecast + shift, 0, 100)
         support, rows = self._support(chosen)
         verdict = verdict_of(self.study, steps, gain) if steps else "unknown"
         locks = self.study.headline.grade.locks
