@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 from scipy.stats import binom, norm
 
@@ -362,10 +361,7 @@ AVERAGE = "average"
 
 
 def weights(rows: pd.DataFrame) -> np.ndarray:
-    """Weight of each of ``CANDIDATES``: those under which the held-out rates were likeliest.
-
-    The rates of one wave share its shock, so what they tell counts as one observation a wave, and
-    the weights are drawn towards equal ones as by one wave more that told nothing.
+    """Weight of each of ``CANDIDATES``: the inverse of its mean squared error in logits.
 
     Parameters
     ----------
@@ -373,27 +369,13 @@ def weights(rows: pd.DataFrame) -> np.ndarray:
 
     Source
     ------
-    Hall & Mitchell (2007), International Journal of Forecasting 23:1-13 (weights by log score).
+    Bates & Granger (1969), Operational Research Quarterly 20:451-468.
     """
-    count = len(CANDIDATES)
-    equal, names = np.full(count, 1 / count), list(CANDIDATES)
-    own = rows[rows["model"].isin(names)]
-    if own.empty:
-        return equal
-    scores = own.assign(score=norm.logpdf(own["z"]) - np.log(own["sd"])).pivot_table(
-        index=["origin", "region_code", "wave"], columns="model", values="score"
-    )[names]
-    likely = np.exp(scores.sub(scores.max(axis=1), axis=0)).to_numpy()
-    found = minimize(
-        lambda parts: -np.log(likely @ parts).mean(),
-        equal,
-        jac=lambda parts: -(likely / (likely @ parts)[:, None]).mean(axis=0),
-        bounds=[(1e-9, 1)] * count,
-        constraints={"type": "eq", "fun": lambda parts: parts.sum() - 1},
-        options={"ftol": 1e-12},
-    ).x
-    waves = own["wave"].nunique()
-    return (waves * found + equal) / (waves + 1)
+    squared = (rows["z"] * rows["sd"]) ** 2
+    errors = squared.groupby(rows["model"]).mean().reindex(list(CANDIDATES)).to_numpy()
+    if np.isnan(errors).any():
+        return np.full(len(CANDIDATES), 1 / len(CANDIDATES))
+    return (1 / errors) / (1 / errors).sum()
 
 
 @dataclass(frozen=True)
