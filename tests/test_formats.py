@@ -60,7 +60,7 @@ from evaluation.report.word import to_docx
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
-FIGURE = re.compile(r'<data value="([^"]*)" (data-[a-z]+="[^"]*")|<time>([^<]*)</time>')
+FIGURE = re.compile(r'<data value="([^"]*)" (data-[a-z]+="[^"]*")|<time[^>]*>([^<]*)</time>')
 
 
 def executed(parts, **metadata: str) -> nbformat.NotebookNode:

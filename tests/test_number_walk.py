@@ -869,7 +869,9 @@ def test_attributes_hide_no_number(page):
 
 def test_times_are_dates(page):
     for element in page.soup.find_all("time"):
-        assert re.fullmatch(r"(19|20)\d\d(-\d\d(-\d\d)?)?", element.get_text()), element
+        said = element.get("datetime") or element.get_text()
+        assert re.fullmatch(r"(19|20)\d\d(-\d\d(-\d\d)?)?", said), element
+        assert said[:4] in element.get_text(), element
 
 
 def test_citations_are_of_listed_documents(page):
