@@ -332,13 +332,10 @@ def fit(
     own, placebos = tests[method]
     _testable(len(placebos), inference.level, "donor regions inside what the others span")
     main, more = _tested(own, list(placebos.values()), statistic, inference.level)
-    details = _details(timed, waves, donors, own, placebos) | more
-    details |= {
-        "method": method, "statistic": statistic,
-        "weights_unique": is_unique(others[:, :before].T, own.donors),
-        "beside": _beside(tests, method, inference.level),
-        "sampling_se": _sampling_se(timed, row, waves, donors, own),
-    }  # fmt: skip
+    details = _details(timed, waves, donors, own, placebos) | more | {"statistic": statistic}
+    details |= {"method": method, "beside": _beside(tests, method, inference.level)}
+    details |= {"weights_unique": is_unique(others[:, :before].T, own.donors)}
+    details |= {"sampling_se": _sampling_se(timed, row, waves, donors, own)}
     count, main = 1 + len(donors), {"term": roles.dose, **main}
     return Result(
         model=method, outcome=roles.outcome, **main, level=inference.level,
