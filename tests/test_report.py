@@ -20,7 +20,8 @@ ALL = [*REGIONS, OVERVIEW]
 HAN = re.compile(r"[\u3400-\u9fff]")
 # What a value that was never filled, or a figure that is none, leaves on a page.
 DEBRIS = re.compile(
-    r"\b(?:nan|NaN|None(?! of)|null|inf|Infinity|NaT|<NA>|Traceback|Series|dtype|Markup)\b|[{}]|&\w+;|</?\w"
+    r"\b(?:nan|NaN|None(?! of)|null|inf|Infinity|NaT|<NA>|Traceback|Series|dtype|Markup)\b"
+    r"|[{}]|&\w+;|</?\w"
 )
 KEY = re.compile(r"\b[a-z_]+(?:\.[\w-]+)+\b")
 
