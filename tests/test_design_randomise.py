@@ -16,6 +16,10 @@ EXPECTED_INPUTS = "2994ac7812f71c58"
 SETTING = Setting(Variance(9.0, 0.8, 900.0, 2.0), 400)
 
 
+def weights(layout: power.Layout, count: int = 40) -> np.ndarray:
+    return power.loadings(layout, layout.counts(count), SETTING)
+
+
 def frame(count: int = 40) -> pd.DataFrame:
     """Units in strata of several sizes with two covariates, from a stream that never changes."""
     raw = np.random.PCG64(np.random.SeedSequence(5)).random_raw(2 * count).astype(float) / 2**64
@@ -146,7 +150,7 @@ def test_the_size_of_the_test_is_its_nominal_level(given, kind):
         found = randomise.draw(given, layout, seed, DAY, candidates=400, share=0.25)
         rates = expected[:, None] + np.arange(layout.periods)
         rates = rates + rng.standard_t(3, rates.shape)
-        p.append(randomise.tested(found, layout, rates, SETTING).p)
+        p.append(randomise.tested(found, layout, rates, weights(layout)).p)
     assert 0.04 <= np.mean(np.array(p) <= 0.05) <= 0.06
 
 
@@ -154,8 +158,9 @@ def test_the_p_value_is_the_rank_among_the_accepted_deals(given, allocation):
     layout = power.stepped(4)
     rng = np.random.default_rng(2)
     rates = rng.normal(10, 2, (40, 5))
-    found = randomise.tested(allocation, layout, rates, SETTING)
-    values = randomise.statistics(layout, rates[None], allocation.accepted, SETTING)[0]
+    found = randomise.tested(allocation, layout, rates, weights(layout))
+    made = weights(layout)
+    values = randomise.statistics(rates[None], allocation.accepted, made)[0]
     assert found.p == pytest.approx(np.mean(np.abs(values) >= abs(found.estimate) * (1 - 1e-9)))
     assert found.deals == len(allocation.accepted)
 
@@ -165,7 +170,7 @@ def test_a_large_effect_is_found_and_estimated(allocation):
     rng = np.random.default_rng(2)
     rates = rng.normal(10, 0.5, (40, 5)) + np.arange(5)
     rates = rates + 3 * layout.matrix[allocation.sequence]
-    found = randomise.tested(allocation, layout, rates, SETTING)
+    found = randomise.tested(allocation, layout, rates, weights(layout))
     assert found.p == pytest.approx(1 / found.deals)
     assert found.estimate == pytest.approx(3, abs=0.5)
 
@@ -175,8 +180,8 @@ def test_waves_that_a_staircase_does_not_survey_are_not_read(given):
     found = randomise.draw(given, layout, 4, DAY)
     seen = np.isfinite(layout.matrix[found.sequence])
     rates = np.random.default_rng(1).normal(10, 2, seen.shape)
-    one = randomise.tested(found, layout, rates, SETTING)
-    two = randomise.tested(found, layout, np.where(seen, rates, np.nan), SETTING)
+    one = randomise.tested(found, layout, rates, weights(layout))
+    two = randomise.tested(found, layout, np.where(seen, rates, np.nan), weights(layout))
     assert one.estimate == two.estimate
 
 
@@ -247,8 +252,8 @@ def test_pairs_without_covariates_are_refused():
 def test_rates_of_another_shape_or_with_gaps_are_refused(allocation):
     layout = power.stepped(4)
     with pytest.raises(KepuError, match="must have the shape"):
-        randomise.tested(allocation, layout, np.zeros((40, 4)), SETTING)
+        randomise.tested(allocation, layout, np.zeros((40, 4)), weights(layout))
     rates = np.ones((40, 5))
     rates[2, 1] = np.nan
     with pytest.raises(KepuError, match="1 surveyed cells have no rate, first of 150114"):
-        randomise.tested(allocation, layout, rates, SETTING)
+        randomise.tested(allocation, layout, rates, weights(layout))

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError
-from evaluation.design.power import Layout, Setting, loadings, require
+from evaluation.design.power import Layout, require
 from evaluation.stats.permutation import p_among
 
 # Deals that are drawn, and the share of them, the best balanced, of which one is taken.
@@ -300,13 +300,15 @@ class Tested:
     deals: int
 
 
-def tested(allocation: Allocation, layout: Layout, rates: np.ndarray, setting: Setting) -> Tested:
+def tested(
+    allocation: Allocation, layout: Layout, rates: np.ndarray, weights: np.ndarray
+) -> Tested:
     """Estimate the effect and test it against the accepted deals.
 
     Parameters
     ----------
     rates : (n, T) in the order of ``allocation.units``; cells that the design does not survey are
-        not read.
+        not read. weights : (S, T) loadings of the estimator on a unit of each group.
 
     Raises
     ------
@@ -319,22 +321,17 @@ def tested(allocation: Allocation, layout: Layout, rates: np.ndarray, setting: S
     if absent.any():
         code = allocation.units.codes[int(absent.any(axis=1).argmax())]
         raise KepuError(f"{absent.sum()} surveyed cells have no rate, first of {code}; fill them.")
-    values = statistics(layout, rates[None], allocation.accepted, setting)[0]
+    values = statistics(rates[None], allocation.accepted, weights)[0]
     own = (allocation.accepted == allocation.sequence).all(axis=1)
     estimate = float(values[own.argmax()])
     p = p_among(abs(estimate), np.abs(values[~own]))
     return Tested(estimate / layout.compliance, p, len(values))
 
 
-def statistics(
-    layout: Layout, rates: np.ndarray, dealt: np.ndarray, setting: Setting
-) -> np.ndarray:
-    """Estimates (B, A) of B panels (B, n, T) under each of A deals (A, n).
+def statistics(rates: np.ndarray, dealt: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Values (B, A) of an estimator on B panels (B, n, T) under each of A deals (A, n).
 
-    Groups of a deal are of the sizes of the design, so one set of loadings serves all.
+    Groups of a deal are of the sizes of the design, so one set of weights (S, T) serves all.
     """
-    counts = np.bincount(dealt[0], minlength=layout.sequences)
-    made = loadings(layout, counts, setting)
-    seen = np.nan_to_num(rates)
-    flat = made[dealt].reshape(len(dealt), -1)
-    return seen.reshape(len(seen), -1) @ flat.T
+    flat = weights[dealt].reshape(len(dealt), -1)
+    return np.nan_to_num(rates).reshape(len(rates), -1) @ flat.T

@@ -12,6 +12,7 @@ from evaluation.base.cache import kept
 from evaluation.base.errors import KepuError
 from evaluation.design import power
 from evaluation.design.power import Layout, Setting, require
+from evaluation.design.randomise import statistics
 from evaluation.models import events
 
 # Panels in one piece of work: what is kept between runs and what a progress bar counts.
@@ -151,11 +152,10 @@ def piece(job: Job, number: int, sims: int) -> tuple[int, int, float, float]:
     dealt = permuted(layout, job.units, int(seeds[0].generate_state(1)[0]))
     counts = np.bincount(dealt[0], minlength=layout.sequences)
     made = weights(layout, counts, job.setting, job.estimator)
-    flat = made[dealt].reshape(len(dealt), -1)
     x, rejected, found = layout.matrix[dealt[0]], [], []
     for effect, seed in ((job.effect, seeds[1]), (0.0, seeds[2])):
         rates = surveys(job, x, effect, sims, np.random.default_rng(seed))
-        values = rates.reshape(sims, -1) @ flat.T
+        values = statistics(rates, dealt, made)
         extreme = (np.abs(values) >= np.abs(values[:, :1]) * (1 - 1e-9)).sum(axis=1)
         rejected.append(int((extreme / len(dealt) <= 1 - job.setting.level + 1e-12).sum()))
         found.append(values[:, 0] / layout.compliance)
