@@ -19,6 +19,7 @@ from evaluation.report.blocks import Items, Paragraph, Part, Section, Table, Tit
 from evaluation.report.page import Context, Writer, picture, table
 
 POINT = "percentage_point"
+SCORE = 6  # decimals of an imbalance
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,22 +72,33 @@ def roster(page: Sheet) -> list[Part]:
     plan, w = page.plan, page.writer
     dealt = plan.allocation
     drawn = page.text(
-        "roster.drawn", seed=page.number("seed", dealt.seed), date=w.year(dealt.date),
-        score=page.number("score", dealt.score, "", 4),
-        median=page.number("median", dealt.median, "", 4),
+        "roster.drawn", seed=term(dealt.seed), date=w.year(dealt.date),
+        score=page.number("score", dealt.score, "", SCORE),
+        median=page.number("median", dealt.median, "", SCORE),
     )  # fmt: skip
     starts, rows = plan.starts(), []
     for row in dealt.table(plan.layout).itertuples():
         begins = w.year(starts[row.code]) if starts[row.code] else w.t("design.never")
-        named = [w.recorded("regions", row.code, text) for text in (row.code, row.name)]
+        told = (row.code, _named(page, row.code, row.name), _named(page, row.stratum, row.stratum))
         group = page.number(f"group.{row.code}", row.group)
-        rows.append((*named, w.recorded("regions", row.code, row.stratum), group, begins))
+        rows.append((*(w.recorded("units", row.code, text) for text in told), group, begins))
     caption = w.t("roster.caption", count=page.number("units", len(rows)))
     names = ("code", "region", "stratum", "group", "begins")
     blocks = (Paragraph(drawn), table(page, caption, names, rows, (3,)),
               Paragraph(w.t("protocol.signature")))  # fmt: skip
     head = Title(page.text("roster.title"), (), str(w.t("page.keywords")))
     return [head, Section("roster", page.text("protocol.units.title"), blocks)]
+
+
+def _named(page: Sheet, code: str, given: str) -> str:
+    """A region by its name in the language of the page, else as it was given."""
+    known = code in set(page.writer.dataset.regions["code"])
+    return page.writer.name(code) if known else given
+
+
+def term(constant: object) -> Markup:
+    """A constant of the design, printed digit by digit: a seed is no count."""
+    return Markup('<span class="term">{}</span>').format(constant)
 
 
 def notebook(parts: Sequence[Part], language: str, date: str) -> nbformat.NotebookNode:
@@ -97,7 +109,7 @@ def notebook(parts: Sequence[Part], language: str, date: str) -> nbformat.Notebo
         output = nbformat.v4.new_output("display_data", data)
         cells.append(nbformat.v4.new_code_cell("", outputs=[output]))
     return nbformat.v4.new_notebook(
-        cells=cells, metadata={"kepu": {"date": date, "language": language}}
+        cells=cells, metadata={"kepu": {"date": date, "language": language, "front": False}}
     )
 
 
@@ -112,7 +124,7 @@ def _assignment(page: Sheet) -> Section:
     first = page.text(
         "protocol.units", count=page.number("units", len(dealt.units.codes)),
         groups=page.number("groups", plan.layout.sequences),
-        seed=page.number("seed", dealt.seed), date=w.year(dealt.date),
+        seed=term(dealt.seed), date=w.year(dealt.date),
     )  # fmt: skip
     values = {
         "candidates": page.number("candidates", dealt.candidates),
