@@ -16,7 +16,7 @@ ORDER = (
 MOST_PARAMETERS, MOST_LINES = 8, 45
 MOST_FILES = 134
 # A callback of typer has one parameter for each option of its command.
-COMMANDS = ("batch/cli.py", "batch/cli_import.py")
+COMMANDS = ("batch/cli.py", "batch/cli_design.py", "batch/cli_import.py")
 FILES = {
     path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text("utf-8"))
     for path in sorted(PACKAGE.rglob("*.py"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,6 +50,15 @@ class Baseline:
         require(0 < self.rate < 100, f"'rate' must lie between 0 and 100; it is {self.rate}.")
         told = f"'design_effect' must be at least 1; it is {self.design_effect}."
         require(self.design_effect >= 1, told)
+
+    def assumed(self) -> dict[str, tuple[float, str]]:
+        """Value and origin of everything a comparison rests on, by name."""
+        parts = self.components
+        values = {
+            "rate": self.rate, "trend": self.trend, "icc": parts.icc,
+            "autocorrelation": parts.autocorrelation, "design_effect": self.design_effect,
+        }  # fmt: skip
+        return {name: (value, self.origins[name]) for name, value in values.items()}
 
 
 def from_package(dataset: Dataset, region: str, level: str, years: float, seed: int) -> Baseline:
@@ -121,6 +130,45 @@ def _ends(record: Mapping[str, Any], name: str, value: float) -> tuple[float, fl
     good = isinstance(given, list | tuple) and len(given) == 2
     require(good, f"'{name}_range' of the baseline is {given!r}; write two numbers.")
     return tuple(_number({name: end}, name) for end in given)
+
+
+def below(dataset: Dataset, region: str) -> dict[str, list[str]]:
+    """Codes of the regions of each level that belong to a region, itself left out."""
+    parents = dataset.regions.set_index("code")["parent_code"].to_dict()
+    found: dict[str, list[str]] = {}
+    for code, kind in dataset.kinds.items():
+        above = parents[code]
+        while above and above != region:
+            above = parents[above]
+        if above == region:
+            found.setdefault(str(kind), []).append(str(code))
+    return found
+
+
+def finest(dataset: Dataset, region: str) -> str:
+    """The level with most units below a region.
+
+    Raises
+    ------
+    KepuError : regions.csv lists none.
+    """
+    found = below(dataset, region)
+    told = f"regions.csv lists no unit of {region}; add them, or state their number and level."
+    require(found, told)
+    return max(found, key=lambda level: len(found[level]))
+
+
+def smallest(dataset: Dataset, span: float) -> float:
+    """The declared smallest effect of interest over so many years, in percentage points.
+
+    Raises
+    ------
+    KepuError : the package declares none.
+    """
+    stated = dataset.assumed("smallest_effect")
+    told = "assumptions.csv declares no smallest_effect; add it, or state the effect."
+    require(stated is not None, told)
+    return float(stated) * span
 
 
 @dataclass(frozen=True)
@@ -221,9 +269,31 @@ class Candidate:
         return None if None in parts else sum(parts)
 
     @property
+    def detectable(self) -> float:
+        """Effect found with the power asked for, by the simulated error where there is one."""
+        known = self.assessed
+        if self.simulated is None:
+            return known.detectable
+        return power.detectable(self.simulated.sd, known.level, known.target, known.freedom)
+
+    @property
     def found(self) -> float:
         """Power as it will be analysed where that was simulated, else by the formula."""
         return self.assessed.power if self.simulated is None else self.simulated.power
+
+
+def rests_on(
+    question: Question, baseline: Baseline, kinds: Iterable[str]
+) -> dict[str, tuple[float, str]]:
+    """Value and origin of everything that designs of these kinds are worked out with."""
+    rows, kinds = baseline.assumed(), set(kinds)
+    for kind, name, usual in (
+        ("pairs", "matched", MATCHED), ("encouragement", "compliance", COMPLIANCE)
+    ):  # fmt: skip
+        value = getattr(question, name)
+        if kind in kinds:
+            rows[name] = (value, "assumed" if value == usual else "declared")
+    return rows
 
 
 def _middle(question: Question, baseline: Baseline, periods: int) -> float:

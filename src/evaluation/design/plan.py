@@ -10,16 +10,43 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError
+from evaluation.data.package import Dataset, by_year
 from evaluation.design import power, randomise, simulate
-from evaluation.design.candidates import ORIGINS, Candidate, Question
-from evaluation.design.components import Components
+from evaluation.design.candidates import ORIGINS, Baseline, Candidate, Question, rests_on
 from evaluation.design.power import Layout, Setting, Variance, require
 from evaluation.design.randomise import Allocation, Tested, Units
+from evaluation.panel import panel
 
 VERSION = 1
 # Of the respondents planned, below which a survey counts as another than the one planned.
 TOLERANCE = 0.9
 ASSUMED = ("rate", "trend", "icc", "autocorrelation", "design_effect")
+
+
+def units_of(dataset: Dataset, codes: Sequence[str], balanced: Sequence[str] = ()) -> pd.DataFrame:
+    """Units of a package to be dealt: ``code, name, stratum`` and what is to be balanced.
+
+    ``stratum`` is the region a unit belongs to; a balanced indicator has its latest value.
+
+    Raises
+    ------
+    KepuError : an indicator that the package does not have.
+    """
+    regions = dataset.regions.set_index("code").loc[list(codes)]
+    frame = pd.DataFrame({"code": regions.index, "name": regions["name_zh"].to_numpy(),
+                          "stratum": regions["parent_code"].to_numpy()})  # fmt: skip
+    known = set(dataset.indicators["indicator"])
+    for name in balanced:
+        require(
+            name in known, f"The package has no indicator '{name}'; see `kepu list indicators`."
+        )
+        if name == dataset.outcome:
+            table = panel.rates(dataset).rename(columns={"wave": "year", "rate": "value"})
+        else:
+            table = by_year(dataset, name)
+        latest = table.sort_values("year").groupby("region_code")["value"].last()
+        frame[name] = frame["code"].map(latest)
+    return frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +59,8 @@ class Plan:
         :mod:`evaluation.design.power`. effect : smallest worth knowing, in percentage points.
     estimator : of the analysis. allocation : who begins when. power, low, high : chance that the
         effect is found, and its ends. detectable : effect found with the chance asked for.
-    locks : evidence at best. assumed : value and origin of each of ``ASSUMED``. costs : of survey
+    locks : evidence at best. assumed : value and origin of each of ``ASSUMED``, and of what else
+        its design rests on. costs : of survey
         and programme, ``None`` where not stated. simulated : power by simulation, or ``None``.
     """
 
@@ -58,7 +86,7 @@ class Plan:
         require(len(self.waves) == self.layout.periods, told)
         told = f"The years of the waves must rise; they are {self.waves}."
         require(all(a < b for a, b in zip(self.waves, self.waves[1:], strict=False)), told)
-        known = set(self.assumed) == set(ASSUMED)
+        known = set(self.assumed) >= set(ASSUMED)
         known = known and all(origin in ORIGINS for _, origin in self.assumed.values())
         require(known, f"A plan names value and origin of {', '.join(ASSUMED)}.")
 
@@ -116,27 +144,20 @@ def chosen(
     candidate: Candidate,
     allocation: Allocation,
     waves: Sequence[int],
-    parts: Components,
-    assumed: Mapping[str, tuple[float, str]],
+    baseline: Baseline,
 ) -> Plan:
     """The plan of a candidate whose units have been dealt.
 
     Parameters
     ----------
-    waves : years of the surveys. assumed : value and origin of ``rate, trend, design_effect`` and
-        origins of the components ``parts``.
+    waves : years of the surveys. baseline : what the candidate was worked out with.
     """
-    rows = {
-        **assumed,
-        "icc": (parts.icc, assumed["icc"][1]),
-        "autocorrelation": (parts.autocorrelation, assumed["autocorrelation"][1]),
-    }
     found, layout = candidate.assessed, candidate.layout
     estimator = simulate.estimable(layout, found.units, candidate.setting)
     return Plan(
         question.region, question.level, tuple(waves), layout, candidate.setting,
         question.effect, estimator, allocation, found.power, candidate.low, candidate.high,
-        found.detectable, candidate.locks, rows,
+        candidate.detectable, candidate.locks, rests_on(question, baseline, [layout.kind]),
         {"survey": candidate.survey_cost, "programme": candidate.programme_cost},
         None if candidate.simulated is None else candidate.simulated.power,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from evaluation.base.results import MOST_LOCKS
 from evaluation.data.package import Dataset
 from evaluation.design.candidates import Candidate
-from evaluation.design.plan import ASSUMED, Departure, Plan
+from evaluation.design.plan import Departure, Plan
 from evaluation.figures.rollout import rollout
 from evaluation.report.blocks import Items, Paragraph, Part, Section, Table, Title
 from evaluation.report.page import Context, Writer, picture, table
@@ -192,14 +192,14 @@ def _sum(page: Sheet, name: str) -> Markup:
     return page.number(f"cost.{name}", value)
 
 
-DIGITS = {"rate": 2, "trend": 2, "icc": 4, "autocorrelation": 2, "design_effect": 1}
+DIGITS = {"rate": 2, "trend": 2, "icc": 4, "autocorrelation": 2, "design_effect": 1,
+          "matched": 2, "compliance": 2}  # fmt: skip
 UNITS = {"rate": "percent", "trend": POINT}
 
 
 def _assumed(page: Sheet) -> Table:
     w, rows = page.writer, []
-    for name in ASSUMED:
-        value, origin = page.plan.assumed[name]
+    for name, (value, origin) in page.plan.assumed.items():
         number = page.number(f"assumed.{name}", value, UNITS.get(name, ""), DIGITS[name])
         rows.append((w.t(f"design.assumed.{name}"), number, w.t(f"design.origin.{origin}")))
     return table(page, w.t("protocol.assumed.caption"), ("what", "value", "origin"), rows, (1,))
@@ -257,7 +257,7 @@ def _row(each: Candidate, writer: Writer) -> list[str]:
     return [
         kind, f"{each.layout.periods}", f"{each.setting.respondents:,}",
         f"{each.assessed.power:.0%}", f"{each.low:.0%}–{each.high:.0%}", simulated,
-        f"{each.assessed.detectable:.2f}", f"{each.locks}", f"{each.interviews:,}", *costs,
+        f"{each.detectable:.2f}", f"{each.locks}", f"{each.interviews:,}", *costs,
         f"{each.years:g}",
     ]  # fmt: skip
 
