@@ -240,11 +240,11 @@ def _show(
 
     if dataset.simulated:
         say("speak.simulated")
-    why = "" if origin is None else w.t("design.cli.declared", stated=f"{origin[0]:g}",
-                                        span=f"{origin[1]:g}")  # fmt: skip
-    say("design.cli.question", region=w.name(question.region), count=f"{question.units:,}",
-        level_units=w.level(question.level, several=True), effect=f"{question.effect:g}",
-        origin=why)  # fmt: skip
+    names = {"region": w.name(question.region), "count": f"{question.units:,}"}
+    names["level_units"] = w.level(question.level, several=True)
+    say("design.cli.question", effect=f"{question.effect:g}", **names)
+    if origin is not None:
+        say("design.cli.declared", stated=f"{origin[0]:g}", span=f"{origin[1]:g}")
     making.console().print(making.table(*protocol.candidate_rows(found, w)))
     best = candidates.best(found, question.target)
     said = {

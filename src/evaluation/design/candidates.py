@@ -240,7 +240,8 @@ class Candidate:
     Attributes
     ----------
     layout, setting, assessed : see :mod:`evaluation.design.power`.
-    low, high : power at the ends of nine tenths of the likely components.
+    low, high : power at the ends of nine tenths of the likely components. errors : the standard
+        errors there, smallest first.
     locks : evidence it would reach if every check passes. interviews : over all waves.
     treated : units that get the programme. cost : of survey and programme, or ``None``.
     survey_cost, programme_cost : or ``None``. years : to the answer. affordable : within the
@@ -253,6 +254,7 @@ class Candidate:
     assessed: Assessed
     low: float
     high: float
+    errors: tuple[float, float]
     locks: int
     interviews: int
     treated: int
@@ -330,16 +332,15 @@ def _candidate(
         drawn = replace(setting, variance=parts.variance(rate, baseline.design_effect, which))
         errors.append(power.standard_error(layout, counts, drawn))
     # Power falls with the standard error, so its ends are at the ends of that.
-    ends = np.quantile(errors, [(1 + COVERED) / 2, (1 - COVERED) / 2])
-    low, high = (
-        power.power(question.effect, float(se), question.coverage, assessed.freedom) for se in ends
-    )
+    ends = tuple(map(float, np.quantile(errors, [(1 - COVERED) / 2, (1 + COVERED) / 2])))
+    high, low = (power.power(question.effect, se, question.coverage, assessed.freedom)
+                 for se in ends)  # fmt: skip
     interviews = int(counts @ layout.surveyed) * respondents
     treated = int(counts[layout.start >= 0].sum())
     survey = None if question.interview is None else interviews * question.interview
     programme = None if question.programme is None else treated * question.programme
     made = Candidate(
-        layout, setting, assessed, low, high, locks(layout, assessed.units),
+        layout, setting, assessed, low, high, ends, locks(layout, assessed.units),
         interviews, treated, survey, programme, max(layout.periods - 1, 1) * question.years, None,
     )  # fmt: skip
     if question.budget is None or made.cost is None:
@@ -423,3 +424,60 @@ def simulated(
     ]  # fmt: skip
     found = simulate.run(jobs, workers, watch)
     return [replace(each, simulated=own) for each, own in zip(candidates, found, strict=True)]
+
+
+# ------------------------------------------------------------------------------------------
+# What a report that cannot tell may quote.
+
+# Waves of the design that is quoted: one before the programme, then three.
+QUOTED_WAVES = 4
+FEWEST_UNITS = 4
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """The design that would tell most of a region, with the chance of finding each difference.
+
+    ``curve`` holds records ``difference, power, low, high``, by formula.
+    """
+
+    question: Question
+    baseline: Baseline
+    candidate: Candidate
+    curve: tuple[dict[str, float], ...]
+
+
+def quoted(dataset: Dataset, region: str, seed: int = SEED) -> Quoted | None:
+    """The strongest design for the units of a region, ``None`` where fewer than four are listed.
+
+    Three years of the declared smallest effect are looked for, with the largest of ``RESPONDENTS``.
+
+    Raises
+    ------
+    KepuError : no smallest effect is declared, or the variance between units is not known.
+    """
+    found = below(dataset, region)
+    if max(map(len, found.values()), default=0) < FEWEST_UNITS:
+        return None
+    level = finest(dataset, region)
+    question = Question(
+        region, level, len(found[level]), smallest(dataset, QUOTED_WAVES - 1),
+        waves=(QUOTED_WAVES,), respondents=RESPONDENTS[-1:],
+    )  # fmt: skip
+    known = from_package(dataset, region, level, question.years, seed)
+    one = best(compare(question, known), question.target)
+    return Quoted(question, known, one, tuple(_curve(one)))
+
+
+POINTS = 25
+
+
+def _curve(one: Candidate) -> list[dict[str, float]]:
+    """Chances of finding differences up to half as large again as the detectable one."""
+    own = one.assessed
+    errors = {"power": own.se, "low": one.errors[1], "high": one.errors[0]}
+    return [
+        {"difference": float(x)}
+        | {name: power.power(x, se, own.level, own.freedom) for name, se in errors.items()}
+        for x in np.linspace(0, 1.5 * max(own.detectable, own.effect), POINTS)
+    ]

@@ -8,14 +8,18 @@ from typing import Any
 
 import nbformat
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 
+from evaluation.base.errors import KepuError
 from evaluation.base.results import MOST_LOCKS
 from evaluation.data.package import Dataset
+from evaluation.design import candidates
 from evaluation.design.candidates import Candidate
+from evaluation.design.components import COVERED
 from evaluation.design.plan import Departure, Plan
-from evaluation.figures.rollout import rollout
-from evaluation.report.blocks import Items, Paragraph, Part, Section, Table, Title
+from evaluation.figures.rollout import chances, rollout
+from evaluation.report.blocks import Block, Items, Paragraph, Part, Section, Table, Title
 from evaluation.report.page import Context, Writer, picture, table
 
 POINT = "percentage_point"
@@ -234,18 +238,62 @@ def _rule(page: Sheet) -> Section:
 
 
 # ------------------------------------------------------------------------------------------
+# What a report that cannot tell says of the design that could: three sentences and a figure.
+
+
+def quoted(context: Context) -> list[Block]:
+    """The design that could tell for the region of a report, or what is lacking to name it."""
+    w, study = context.writer, context.study
+    try:
+        found = candidates.quoted(study.dataset, context.code)
+    except KepuError:  # how much units differ, or what is worth knowing, has no basis here
+        return [context.missing("design.quote.unknown")]
+    if found is None:
+        return [context.missing("design.quote.none")]
+    blocks: list[Block] = [Paragraph(_quote(context, found))]
+    one, target = found.candidate, found.question.target
+    values = {"kind": w.t(f"design.kind.{one.layout.kind}"),
+              "cover": w.number("design.cover", 100 * COVERED, "percent", 0)}  # fmt: skip
+    frame = pd.DataFrame(list(found.curve))
+    options = {"target": target, "smallest": found.question.effect, "values": values}
+    axes = {"xlabel": "axis.difference", "ylabel": "axis.found"}
+    return [*blocks, picture(context, "design.curve", chances, frame, **options, **axes)]
+
+
+def _quote(context: Context, found: candidates.Quoted) -> Markup:
+    w, one, question = context.writer, found.candidate, found.question
+    key, own = f"design.{context.code}", one.assessed
+    values = {
+        "region": context.name, "level_units": w.level(question.level, several=True),
+        "kind": w.t(f"design.kind.{one.layout.kind}"),
+        "smallest": w.number(f"{key}.effect", own.effect, POINT, 2),
+        "detectable": w.number(f"{key}.detectable", own.detectable, POINT, 2),
+        "target": w.number(f"{key}.target", 100 * own.target, "percent", 0),
+        "power": w.number(f"{key}.power", 100 * own.power, "percent", 0),
+        "interval": w.interval(f"{key}.power", 100 * one.low, 100 * one.high, "percent", 0),
+        "origin": w.t(f"design.origin.{found.baseline.origins['icc']}"),
+    }  # fmt: skip
+    counts = {"count": own.units, "groups": one.layout.sequences, "waves": one.layout.periods,
+              "respondents": one.setting.respondents, "interviews": one.interviews,
+              "years": one.years}  # fmt: skip
+    values |= w.numbers(key, **counts)
+    told = (w.t(f"design.quote{part}", **values) for part in ("", ".power", ".cost"))
+    return w.joined(*told)
+
+
+# ------------------------------------------------------------------------------------------
 # What the screen shows: candidates and departures as plain words.
 
 
 def candidate_rows(
-    candidates: Iterable[Candidate], writer: Writer
+    compared: Iterable[Candidate], writer: Writer
 ) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table of candidates."""
     names = ("design", "waves", "respondents", "power", "power_interval", "power_simulated",
              "detectable", "locks", "interviews", "survey_cost", "programme_cost",
              "years_to_answer")  # fmt: skip
     head = [writer.t(f"column.{name}").striptags() for name in names]
-    return head, [_row(each, writer) for each in candidates]
+    return head, [_row(each, writer) for each in compared]
 
 
 def _row(each: Candidate, writer: Writer) -> list[str]:
