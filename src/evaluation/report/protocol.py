@@ -24,6 +24,8 @@ from evaluation.report.page import Context, Writer, picture, table
 
 POINT = "percentage_point"
 SCORE = 6  # decimals of an imbalance
+# What would be said: for a difference above zero, below it, and for none.
+SAYS = ("protocol.says.up", "protocol.says.down", "protocol.says.unclear")
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +230,7 @@ def _rule(page: Sheet) -> Section:
         "detectable": page.number("detectable", page.plan.detectable, POINT, 2),
         "target": page.number("target", 100 * page.plan.setting.target, "percent"),
     }
-    said = tuple(page.text(f"protocol.says.{name}", **values) for name in ("up", "down", "unclear"))
+    said = tuple(page.text(key, **values) for key in SAYS)
     blocks = (
         Paragraph(page.text("protocol.rule", **values)), Items(said),
         Paragraph(page.text("protocol.says.words"), "note"),
@@ -301,7 +303,7 @@ def _row(each: Candidate, writer: Writer) -> list[str]:
     costs = [unstated if x is None else f"{x:,.0f}" for x in
              (each.survey_cost, each.programme_cost)]  # fmt: skip
     simulated = "" if each.simulated is None else f"{each.simulated.power:.0%}"
-    kind = writer.t(f"design.kind.{each.layout.kind}").striptags()
+    kind = writer.t(f"design.short.{each.layout.kind}").striptags()
     return [
         kind, f"{each.layout.periods}", f"{each.setting.respondents:,}",
         f"{each.assessed.power:.0%}", f"{each.low:.0%}–{each.high:.0%}", simulated,
