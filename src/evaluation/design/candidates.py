@@ -466,13 +466,13 @@ def quoted(dataset: Dataset, region: str, seed: int = SEED) -> Quoted | None:
     )  # fmt: skip
     known = from_package(dataset, region, level, question.years, seed)
     one = best(compare(question, known), question.target)
-    return Quoted(question, known, one, tuple(_curve(one)))
+    return Quoted(question, known, one, tuple(curve(one)))
 
 
 POINTS = 25
 
 
-def _curve(one: Candidate) -> list[dict[str, float]]:
+def curve(one: Candidate) -> list[dict[str, float]]:
     """Chances of finding differences up to half as large again as the detectable one."""
     own = one.assessed
     errors = {"power": own.se, "low": one.errors[1], "high": one.errors[0]}

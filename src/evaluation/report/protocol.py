@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
 from evaluation.base.results import MOST_LOCKS
+from evaluation.base.text import LANGUAGES
 from evaluation.data.package import Dataset
 from evaluation.design import candidates
 from evaluation.design.candidates import Candidate
@@ -30,9 +31,9 @@ SAYS = ("protocol.says.up", "protocol.says.down", "protocol.says.unclear")
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """A plan in one language."""
+    """A plan in one language; without one, what a table or a figure needs of a page."""
 
-    plan: Plan
+    plan: Plan | None
     writer: Writer
 
     @property
@@ -58,6 +59,12 @@ class Sheet:
     def number(self, name: str, value: float, unit: str = "", digits: int = 0) -> Markup:
         """A number of the design."""
         return self.writer.number(f"design.{name}", value, unit, digits)
+
+
+def check_language(language: str) -> None:
+    """Refuse a language that texts do not have."""
+    if language not in LANGUAGES:
+        raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
 
 
 def sheet(plan: Plan, dataset: Dataset, language: str) -> Sheet:
@@ -204,8 +211,13 @@ UNITS = {"rate": "percent", "trend": POINT}
 
 
 def _assumed(page: Sheet) -> Table:
+    return assumption_table(page, page.plan.assumed)
+
+
+def assumption_table(page: Sheet, assumed: dict[str, tuple[float, str]]) -> Table:
+    """Values that a comparison rests on, a row each, and where they are from."""
     w, rows = page.writer, []
-    for name, (value, origin) in page.plan.assumed.items():
+    for name, (value, origin) in assumed.items():
         number = page.number(f"assumed.{name}", value, UNITS.get(name, ""), DIGITS[name])
         rows.append((w.t(f"design.assumed.{name}"), number, w.t(f"design.origin.{origin}")))
     return table(page, w.t("protocol.assumed.caption"), ("what", "value", "origin"), rows, (1,))
