@@ -83,6 +83,7 @@ def planner(
     KepuError : an unknown region or language, no unit below it, or values out of range.
     """
     protocol.check_language(language)
+    power.require(waves >= 3, f"An order needs at least 3 waves; 'waves' is {waves}.")
     region = code_of(dataset, region)
     level = candidates.finest(dataset, region)
     question = Question(
@@ -196,10 +197,9 @@ def order(own: Planner, lot: int, first: int) -> View:
 
     Raises
     ------
-    KepuError : too few waves for a stepped wedge, or too few units.
+    KepuError : too few units for the steps.
     """
     w, question = own.writer, own.question
-    power.require(question.waves[0] >= 3, "An order needs at least 3 waves; name more.")
     layout = power.stepped(question.waves[0] - 1)
     codes = candidates.below(own.dataset, question.region)[question.level]
     given = randomise.units(plan.units_of(own.dataset, codes), "stratum")
