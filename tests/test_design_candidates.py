@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from evaluation.base.errors import KepuError
 from evaluation.design import candidates, components, power, simulate
@@ -150,6 +151,7 @@ def test_a_run_is_the_same_on_any_number_of_processes_and_goes_on_where_it_was(
     monkeypatch, tmp_path
 ):
     monkeypatch.setenv("KEPU_CACHE", str(tmp_path))
+    get_reusable_executor().shutdown()  # processes of an earlier test know another folder
     job = simulate.Job(power.stepped(3), 12, SETTING, 3.0, 10.0, 0.5, "staggered", 500, 1)
     seen: list[int] = []
     first = simulate.run([job], workers=2, watch=seen.append)
