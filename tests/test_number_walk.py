@@ -12,6 +12,7 @@ from functools import cache
 from itertools import pairwise
 from statistics import median
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import optimize, stats
@@ -739,6 +740,52 @@ def residence_rest(code: str) -> float:
     return rate(code, 2023) - rate(code, 2010) - residence_part(code)
 
 
+@cache
+def planned(code: str) -> dict[str, float]:
+    """The stepped wedge of three groups in four waves for the counties of a region.
+
+    Its variance comes from the normal equations of every unit and wave, the components of the
+    units' differences from the estimate that tests/test_design_candidates.py holds to REML.
+    """
+    from evaluation.data.package import load
+    from evaluation.design import components
+
+    regions, levels = by("regions", "code"), by("levels", "level")
+    above = {c: row["parent_code"] for c, row in regions.items()}
+    counties = [c for c, row in regions.items()
+                if (levels[row["level"]]["counts_as"] or row["level"]) == "county"
+                and code in (above[c], above[above[c]])]  # fmt: skip
+    count, own = len(counties), components.estimated(load(DATA), "province", 20250101)
+    surveyed = code if any(key[0] == code for key in surveys()) else above[code]
+    seen = {int(y): rate(surveyed, int(y)) for c, y in surveys() if c == surveyed}
+    slope = np.polyfit(list(seen), list(seen.values()), 1)[0]
+    middle = seen[max(seen)] + 1.5 * slope + 0.15
+    x = np.array([[float(t > unit % 3) for t in range(4)] for unit in range(count)])
+
+    def error(icc: float, kept: float) -> float:
+        total = middle * (100 - middle)
+        v = icc * total * (kept + (1 - kept) * np.eye(4)) + 2 * (1 - icc) * total / 700 * np.eye(4)
+        columns = np.concatenate([x[..., None], np.tile(np.eye(4), (count, 1, 1))], axis=2)
+        information = np.einsum("ntk,tu,nul->kl", columns, np.linalg.inv(v), columns)
+        return math.sqrt(np.linalg.inv(information)[0, 0])
+
+    critical = stats.t.ppf(0.975, count - 2)
+
+    def found(size: float, se: float) -> float:
+        law = stats.nct(count - 2, size / se)
+        return law.sf(critical) + np.nan_to_num(law.cdf(-critical))
+
+    se = error(own.icc, own.autocorrelation)
+    ends = np.quantile([error(*pair) for pair in own.draws], [0.95, 0.05])
+    shift = optimize.brentq(lambda s: found(s, 1.0) - 0.8, 1, 9)
+    low, high = (100 * found(0.3, end) for end in ends)
+    return {
+        "count": count, "groups": 3, "waves": 4, "respondents": 700, "years": 3, "target": 80,
+        "interviews": count * 4 * 700, "effect": 0.3, "detectable": shift * se,
+        "power": 100 * found(0.3, se), "power.low": low, "power.high": high,
+    }  # fmt: skip
+
+
 ANSWERS = {
     r"funds\.(F\d{5})\.per_head": spent_per_head,
     r"value\.share\.(facility|activity|personnel)": share_of_funds,
@@ -779,6 +826,8 @@ ANSWERS = {
     r"makeup\.(\d{6})\.(residence|education)\.(before|after)": share,
     r"makeup\.(\d{6})\.residence": residence_part,
     r"makeup\.(100000)\.rest": residence_rest,
+    r"design\.cover": lambda: 90,
+    r"design\.(\d{6})\.(.+)": lambda code, name: planned(code)[name],
 }
 
 

@@ -125,6 +125,8 @@ def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -
             "title": named(title, language, simulated),
             "labels": words | {"lang": LANG[language]},
             "simulated": simulated,
+            # A page that is part of no batch has no front page to lead to.
+            "front": notebook.metadata.get("kepu", {}).get("front", True),
             "sections": sections(shown),
             "style": (TEMPLATES / "report" / "report.css").read_text("utf-8"),
             "script": script() if any(SORTABLE in markup for markup in held) else "",

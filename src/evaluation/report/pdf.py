@@ -122,6 +122,7 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
         "keywords": [document.title.keywords],
         "labels": {name: str(t(f"page.{name}", language)) for name in LABELS},
         "banner": str(t("page.banner", language)) if document.simulated else "",
+        "listed": document.listed,
         "title": flow(document.title.text),
         "opening": blocks(document.title.blocks),
         "sections": [

@@ -140,7 +140,7 @@ class _Writer:
             made.extend(self.bookmark(section.id, nodes(section.title)))
             for block in section.blocks:
                 self.block(block)
-            if number == 0:
+            if number == 0 and source.listed:
                 self.contents()
         buffer = io.BytesIO()
         self.file.save(buffer)
