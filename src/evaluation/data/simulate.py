@@ -502,7 +502,7 @@ def _declared(simulation: Simulation) -> dict[str, pd.DataFrame]:
         "parameter": "smallest_effect",
         "value": SMALLEST_EFFECT,
         "reason_zh": "模拟数据设定的最小关注差异（每年百分点）",
-        "reason_en": "The smallest difference of interest set for the simulated data, points a year",
+        "reason_en": "The smallest difference of interest set for simulated data, points a year",
     }
     sources = pd.DataFrame([{**source, "note": note}])
     return {"sources": sources, "waves": waves, "assumptions": pd.DataFrame([assumption, smallest])}
