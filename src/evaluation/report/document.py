@@ -165,7 +165,7 @@ class Document:
         """Sections and places that a reference inside the report may lead to, each once."""
         found = {section.id: None for section in self.sections}
         for section in self.sections:
-            to_json(section, lambda text: found.update(dict.fromkeys(_named(nodes(text)))), len)
+            to_json(section, lambda text: found.update(dict.fromkeys(_named(nodes(text)))))
         return list(found)
 
 

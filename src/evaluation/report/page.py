@@ -18,7 +18,7 @@ from evaluation.base.errors import KepuError
 from evaluation.base.text import fixed, is_date, t
 from evaluation.data import slices
 from evaluation.data.package import Dataset
-from evaluation.figures import charts, style
+from evaluation.figures import charts
 from evaluation.panel.survey import normal_quantile
 from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table
 from evaluation.study import Study
@@ -642,8 +642,8 @@ def picture(
     instead = page.writer.joined(says, instead) if says else instead
     axes = {"xlabel", "ylabel"} & options.keys()
     options |= {name: page.writer.t(options[name], **values).unescape() for name in axes}
-    png = style.drawn(chart, *data, **options)
-    return Figure(png, page.captioned(says, caption), instead.striptags())
+    made = chart(*data, **options)
+    return Figure(made.svg, made.narrow, page.captioned(says, caption), instead.striptags())
 
 
 def dots(
