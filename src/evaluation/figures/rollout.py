@@ -6,15 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import PercentFormatter
 
-from evaluation.figures import style
-from evaluation.figures.labels import plain, require, wrap
-from evaluation.figures.style import slim
+from evaluation.figures import svg
+from evaluation.figures.axes import Cell, Look, Row, Scale, Ticks, axes, rows, upward
+from evaluation.figures.labels import require, wrap
+from evaluation.figures.svg import INCH, SMALL, Figure, Page, extent, figure
 
-ROW = 0.32  # height of a group, in inches
+ROW = 30.0  # height of a group
 GAP = 0.06  # between two tiles, as a share of one
 
 
@@ -31,21 +29,21 @@ def rollout(begun: np.ndarray, *, groups: Sequence[str], waves: Sequence[str]) -
     """
     if begun.shape != (len(groups), len(waves)):
         raise ValueError(f"rollout: {begun.shape} tiles, {len(groups)} groups, {len(waves)} waves")
-    colours = {0.0: style.ACCENT_PALE, 1.0: style.ACCENT}
-    with style.figure(0.6 + ROW * len(groups)) as fig:
-        ax = fig.subplots()
+    colours = {0.0: svg.ACCENT_PALE, 1.0: svg.ACCENT}
+
+    def named(_: Scale) -> Ticks:
+        return list(enumerate(waves))
+
+    def draw(page: Page) -> None:
+        limits = (-0.5, len(waves) - 0.5)
+        at = rows(page, [Row(group) for group in groups], limits, "", ROW, ticks=named)
+        wide = (at.x(1) - at.x(0)) * (1 - GAP) if len(waves) > 1 else at.x.length * (1 - GAP)
         for (row, column), value in np.ndenumerate(begun):
             if np.isfinite(value):
-                place = column - 0.5 + GAP / 2, row - 0.5 + GAP / 2
-                tile = Rectangle(place, 1 - GAP, 1 - GAP, color=colours[value], lw=0, gid="tile")
-                ax.add_patch(tile)
-        ax.set(xlim=(-0.5, len(waves) - 0.5), ylim=(len(groups) - 0.5, -0.5))
-        ax.set_xticks(range(len(waves)), [slim(wave) for wave in waves])
-        ax.set_yticks(range(len(groups)), [wrap(slim(group), 36) for group in groups])
-        ax.grid(visible=False)
-        ax.spines["bottom"].set_visible(False)
-        ax.tick_params(axis="x", length=0)
-    return fig
+                left, high = float(at.x(column)) - wide / 2, ROW * (1 - 2 * GAP)
+                page.rect(left, at.rows[row] - high / 2, wide, high, colours[value], mark="tile")
+
+    return figure(draw)
 
 
 def chances(
@@ -63,14 +61,23 @@ def chances(
     ValueError : a column is missing.
     """
     require(curve, ("difference", "power", "low", "high"), "chances")
-    with style.figure(2.6) as fig:
-        ax = fig.subplots()
-        x = curve["difference"]
-        ax.fill_between(x, curve["low"], curve["high"], color=style.ACCENT_PALE, lw=0)
-        ax.plot(x, curve["power"], color=style.ACCENT, lw=1.8, gid="power")
-        ax.axhline(target, color=style.DARK, lw=0.9, ls="--", gid="target")
-        ax.axvline(smallest, color=style.DARK, lw=0.9, ls="--", gid="smallest")
-        ax.set(xlim=(0, float(x.max())), ylim=(0, 1), xlabel=xlabel, ylabel=ylabel)
-        ax.xaxis.set_major_formatter(plain)
-        ax.yaxis.set_major_formatter(PercentFormatter(1))
-    return fig
+    x = curve["difference"].to_numpy(float)
+
+    def shares(scale: Scale) -> Ticks:
+        return [(value, f"{100 * value:.0f}%") for value, _ in upward(scale)]
+
+    def draw(page: Page) -> None:
+        title = wrap(ylabel, page.width)
+        page.height = 2.6 * INCH + extent(title, SMALL)[1]
+        look = Look(title, wrap(xlabel, page.width - 16), y=shares)
+        cell = Cell(0, 0, page.width, page.height)
+        at = axes(page, cell, (0.0, float(x.max())), (0.0, 1.0), look)
+        low, high = (at.y(curve[name].to_numpy(float)) for name in ("low", "high"))
+        page.area(at.x(x), low, high, svg.ACCENT_PALE, mark="band")
+        page.path(at.at(x, curve["power"].to_numpy(float)), svg.ACCENT, 2.5, mark="power")
+        ends = [(at.x.start, float(at.y(target))), (at.x.end, float(at.y(target)))]
+        page.path(ends, svg.DARK, 1.2, "6 3", mark="target")
+        if smallest <= x.max():
+            at.upright(smallest, svg.DARK, 1.2, "6 3", mark="smallest")
+
+    return figure(draw)
