@@ -516,13 +516,6 @@ def a_museum(code: str) -> float:
     return spent_a_year("F14566") / 60
 
 
-def added_cost(code: str, end: str) -> float:
-    """24 museums at what one has cost a year: 118 million for 60, 53.23 million for 63 in 2026."""
-    assert code == "150000"
-    costs = {"": a_museum(code), ".low": a_museum(code), ".high": 5323e4 / 63}
-    return (84 - 60) * costs[end]
-
-
 def estimated(study) -> dict[str, float]:
     """Results of the models, as the study holds them; test_models.py checks the models."""
     found = {}
@@ -789,10 +782,7 @@ def planned(code: str) -> dict[str, float]:
 ANSWERS = {
     r"funds\.(F\d{5})\.per_head": spent_per_head,
     r"value\.share\.(facility|activity|personnel)": share_of_funds,
-    r"value\.least": lambda: 1,
     r"chain\.(\d{6})\.a_museum": a_museum,
-    r"chain\.(\d{6})\.added": lambda code: 84 - 60,
-    r"chain\.(\d{6})\.plan(|\.low|\.high)": added_cost,
     r"norm\.staff\.(\d{6})": norm_staff,
     r"claim\.(K\d+)\.(\d+)": claimed,
     r"tracked\.(\d{6})(|\.unknown)": tracked,
@@ -912,7 +902,9 @@ def test_attributes_hide_no_number(page):
     known = {"value", "data-fact", "data-result", "data-row", "href", "id", "src", "alt", "class"}
     known |= {"aria-hidden", "datetime"}  # of a month: said in words, dated for machines
     for element in page.soup.find_all(True):
-        assert set(element.attrs) <= known | {"scope"}, element.attrs
+        # A picture lies on white paper, in a dark notebook too.
+        own = {"style"} if element.name == "img" else set()
+        assert set(element.attrs) <= known | {"scope"} | own, element.attrs
         assert not re.search(r"\d", " ".join(element.get("class", [])))
 
 
