@@ -636,8 +636,11 @@ def programmes_reach_regions_once(tables: Tables) -> list[Violation]:
     rule = "{programme} reaches {region_code} in an earlier row already"
     remedy = "keep the row of its first start, or name the second start another programme"
     found += breaches(again, "events", "region_code", rule, remedy)
+    unstarted = events[~events["programme"].isin(events.loc[events["start"] != "", "programme"])]
+    rule, remedy = "{programme} has no start in any row", "fill in where it began, or remove it"
+    found += breaches(unstarted, "events", "start", rule, remedy)
     # What is not stated to the day is compared as far as both are.
-    ended = [bool(end) and end[: len(start)] < start[: len(end)]
+    ended = [bool(start and end) and end[: len(start)] < start[: len(end)]
              for start, end in zip(events["start"], events["end"], strict=True)]  # fmt: skip
     rule, remedy = "ends in {end}, before its start in {start}", "correct one of the two"
     return found + breaches(events[np.array(ended, dtype=bool)], "events", "end", rule, remedy)

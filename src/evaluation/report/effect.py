@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation.base.results import CHANCES, COUNTS, LEAST_LOCKS, MOST_LOCKS, SHARES, Check, Result
-from evaluation.evidence.grade import Component, permitted
+from evaluation.evidence.grade import CHANCES_OF, SHARES_OF, Component, permitted
 from evaluation.evidence.headline import Headline
 from evaluation.figures import charts
 from evaluation.figures.decision import specification_curve
@@ -278,10 +278,9 @@ def _component(context: Context, item: Component) -> Markup:
     """Why a component set or moved the grade, its numbers with their results."""
     w, stem = context.writer, item.key.removeprefix("evidence.")
     values = {"amount": w.number(f"{item.key}.amount", item.amount, "", 0)}
-    shares = {"minus.confounder", "minus.specifications"}
-    if stem in shares:
+    if stem in SHARES_OF:
         values["value"] = w.number(f"{item.key}.value", 100 * item.value, "percent", 1)
-    elif stem == "minus.pre_trend_found":
+    elif stem in CHANCES_OF:
         values["value"] = w.probability(f"{item.key}.value", item.value)
     else:
         whole = float(item.value).is_integer()
