@@ -82,7 +82,10 @@ class Fitted:
 
 def estimate(frame: pd.DataFrame, options: Mapping[str, object]) -> tuple[float, float]:
     """The average over groups alone, and the years from base to outcome behind it."""
-    timed = events.timed_panel(frame, ROLES)
+    return _average(events.timed_panel(frame, ROLES), options)
+
+
+def _average(timed: events.Timed, options: Mapping[str, object]) -> tuple[float, float]:
     least = 2 if events.bootstraps(timed) else 1
     cells = events.group_time(timed, str(options["comparison"]), "universal", minimum=least)
     found = events.averages(timed, cells, "group")[2]
@@ -240,13 +243,15 @@ def departures(fit: Fitted):
 @check("leave_one_region_out")
 def stability(fit: Fitted):
     """Estimate without each region; fails if it moves by more than its standard error."""
-    names, values = sorted(fit.frame["region_code"].unique()), []
-    for name in names:
+    timed, values = events.timed_panel(fit.frame, ROLES), []
+    for place in range(len(timed.regions)):
+        rest = np.arange(len(timed.regions)) != place
+        part = replace(timed, regions=timed.regions[rest], y=timed.y[rest], start=timed.start[rest])
         try:
-            values.append(estimate(fit.frame[fit.frame["region_code"] != name], fit.options)[0])
+            values.append(_average(part, fit.options)[0])
         except ModelError:
             values.append(float("nan"))
-    table = pd.DataFrame({"left_out": names, "estimate": values})
+    table = pd.DataFrame({"left_out": timed.regions, "estimate": values})
     table["shift"] = (table["estimate"] - fit.result.estimate).abs() / fit.result.se
     known = table.dropna(subset="estimate")
     if known.empty:

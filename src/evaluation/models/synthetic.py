@@ -322,18 +322,15 @@ def fit(
         whose level before treatment is above or below that of every donor.
     """
     _check_options(roles, method, statistic, inference.level)
-    timed = timed_panel(panel, roles)
-    row = _treated_row(timed)
+    row = _treated_row(timed := timed_panel(panel, roles))
     waves, donors = _used(timed, row, inference.level)
     before, others = int((waves < timed.start[row]).sum()), timed.y[np.ix_(donors, waves)]
     y, names = timed.y[row, waves], list(map(str, timed.regions[donors]))
     _inside(y, others, before, method, str(timed.regions[row]))
-    tests = _both(y, others, names, before, method)
-    own, placebos = tests[method]
+    own, placebos = (tests := _both(y, others, names, before, method))[method]
     _testable(len(placebos), inference.level, "donor regions inside what the others span")
     main, more = _tested(own, list(placebos.values()), statistic, inference.level)
-    details = _details(timed, waves, donors, own, placebos) | more
-    details |= {
+    details = _details(timed, waves, donors, own, placebos) | more | {
         "method": method, "statistic": statistic,
         "weights_unique": is_unique(others[:, :before].T, own.donors),
         "beside": _beside(tests, method, inference.level),
