@@ -109,7 +109,7 @@ def test_locks_do_not_see_the_effect(made):
 @pytest.fixture(scope="module")
 def phased(made):
     """Twelve leagues in four parts, with samples large enough to see an earlier trend."""
-    return made("league", Scheme("phased_in", PHASED, 3.0), survey=Survey(sample_size=6000))
+    return made("league", Scheme("phased_in", PHASED, 3.0), survey=Survey(sample_size=4000))
 
 
 def test_a_region_counts_from_the_first_survey_in_or_after_its_start(phased):
@@ -362,7 +362,7 @@ def test_a_programme_of_a_wide_sentence_passes_the_gate():
 
 @pytest.fixture(scope="module")
 def told(phased):
-    return build(phased, draws=99, seed=1)
+    return build(phased, draws=199, seed=1)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
