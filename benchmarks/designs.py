@@ -14,7 +14,7 @@ import multiprocessing
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ import numpy as np
 from evaluation.data.package import load
 from evaluation.data.rollout import WITHOUT, Scheme, Survey, write_package
 from evaluation.data.simulate import Truth
+from evaluation.data.tables import package_hash
 from evaluation.evidence.designs import designs
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import headline
@@ -61,8 +62,7 @@ CELLS = {
 def one(name: str, effect: float, draws: int, seed: int) -> dict:
     """One package of a cell: estimate, interval, locks, the key of the sentence, what it took."""
     cell = CELLS[name]
-    kinds = load(ROOT, checked_hash=_hash()).kinds
-    codes = kinds.index[kinds == cell.level].tolist()[: cell.regions]
+    codes = _codes(cell.level)[: cell.regions]
     with tempfile.TemporaryDirectory() as folder:
         scheme = cell.scheme and replace(cell.scheme, effect=effect)
         doses = dict.fromkeys(CONTINUOUS, effect) if scheme is None else {}
@@ -84,10 +84,11 @@ def one(name: str, effect: float, draws: int, seed: int) -> dict:
     }  # fmt: skip
 
 
-def _hash() -> str:
-    from evaluation.data.tables import package_hash
-
-    return package_hash(ROOT)
+@cache
+def _codes(level: str) -> list[str]:
+    """Codes of the regions of a level in the main package, of which no figure is used."""
+    kinds = load(ROOT, checked_hash=package_hash(ROOT)).kinds
+    return kinds.index[kinds == level].tolist()
 
 
 def run(name: str, label: str, count: int, processes: int, draws: int, kept: Path) -> list[dict]:
@@ -135,13 +136,14 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--draws", type=int, default=499)
     parser.add_argument("--cells", default=",".join(CELLS))
+    parser.add_argument("--effects", default="null,moderate,large")
     parser.add_argument("--kept", type=Path, default=Path(tempfile.gettempdir()) / "designs")
     given = parser.parse_args()
     given.kept.mkdir(parents=True, exist_ok=True)
     print("| design | effect | packages | bias | coverage | claims | locks | said | moved |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name in given.cells.split(","):
-        for label in CELLS[name].effects:
+        for label in [each for each in CELLS[name].effects if each in given.effects.split(",")]:
             rows = run(name, label, given.packages, given.processes, given.draws, given.kept)
             print(line(name, label, rows), flush=True)
 

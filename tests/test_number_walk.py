@@ -916,6 +916,7 @@ ROWS = {
     "measures": ("measure_id", ("title", "quantified_target")),
     "assumptions": ("assumption_id", ("reason",)),
     "waves": ("wave", ("break",)),
+    "events": ("event_id", ("programme",)),
 }
 
 

@@ -231,12 +231,14 @@ BELONGS = {
     "one_region": ("pre_fit",),
 }
 WEIGHED = {
-    "balance": ("balance", "p"),
-    "attrition": ("attrition", "lost"),
-    "departures": ("departures", "multiple"),
-    "leave_one_region_out": ("single_region", "changes"),
-    "pre_fit": ("pre_fit", "error"),
-}
+    "balance": ("evidence.minus.balance", "evidence.minus.balance_untested", "p"),
+    "attrition": ("evidence.minus.attrition", "evidence.minus.attrition_untested", "lost"),
+    "departures": ("evidence.minus.departures", "evidence.minus.departures_untested", "multiple"),
+    "leave_one_region_out": (
+        "evidence.minus.single_region", "evidence.minus.single_region_untested", "changes",
+    ),
+    "pre_fit": ("evidence.minus.pre_fit", "evidence.minus.pre_fit_untested", "error"),
+}  # fmt: skip
 # A lot needs no earlier survey, and a change of the survey meets all that were drawn alike.
 SPARED = {"randomised": ("evidence.cap.waves", "evidence.cap.pre_period")}
 
@@ -245,10 +247,10 @@ def _programme_minus(check: Check) -> tuple[str, float] | None:
     """What a check of a declared programme takes, and the number that says why."""
     if check.name == "pre_trend":
         return _trend(check)
-    key, value = WEIGHED[check.name]
+    failed, untested, value = WEIGHED[check.name]
     if check.state == "impossible":
-        return f"evidence.minus.{key}_untested", 0
-    return (f"evidence.minus.{key}", check.values[value]) if check.passed is False else None
+        return untested, 0
+    return (failed, check.values[value]) if check.passed is False else None
 
 
 def grade_programme(design: Design, checks: Iterable[Check]) -> Grade:
@@ -422,14 +424,40 @@ def gate(text: str, language: str, locks: int, denials: Iterable[str] = DENIALS)
 
 # Least locks and the sentence they permit, by verdict; an interval that holds zero says the same at
 # every strength.
-SENTENCES = (
-    (5, {"positive": "evidence.says.effect.up", "negative": "evidence.says.effect.down"}),
-    (3, {"positive": "evidence.says.consistent.up", "negative": "evidence.says.consistent.down"}),
-    (1, {"positive": "evidence.says.association.up", "negative": "evidence.says.association.down"}),
-    (0, {}),
-)
-UNKNOWN, DESCRIPTION = "evidence.says.unknown", "evidence.says.description"
-OF = {"dose": "", "programme": ".programme"}  # endings of keys
+SENTENCES = {
+    "dose": (
+        (5, {"positive": "evidence.says.effect.up", "negative": "evidence.says.effect.down"}),
+        (3, {
+            "positive": "evidence.says.consistent.up",
+            "negative": "evidence.says.consistent.down",
+        }),
+        (1, {
+            "positive": "evidence.says.association.up",
+            "negative": "evidence.says.association.down",
+        }),
+        (0, {}),
+    ),
+    "programme": (
+        (5, {
+            "positive": "evidence.says.effect.up.programme",
+            "negative": "evidence.says.effect.down.programme",
+        }),
+        (3, {
+            "positive": "evidence.says.consistent.up.programme",
+            "negative": "evidence.says.consistent.down.programme",
+        }),
+        (1, {
+            "positive": "evidence.says.association.up.programme",
+            "negative": "evidence.says.association.down.programme",
+        }),
+        (0, {}),
+    ),
+}  # fmt: skip
+UNKNOWN = {"dose": "evidence.says.unknown", "programme": "evidence.says.unknown.programme"}
+DESCRIPTION = {
+    "dose": "evidence.says.description",
+    "programme": "evidence.says.description.programme",
+}
 
 
 def permitted(grade: Grade, verdict: str, language: str, of: str = "dose") -> str:
@@ -448,8 +476,7 @@ def permitted(grade: Grade, verdict: str, language: str, of: str = "dose") -> st
     """
     if verdict not in VERDICTS:
         raise KepuError(f"Unknown verdict '{verdict}'; known: {', '.join(VERDICTS)}.")
-    least, sentences = next(entry for entry in SENTENCES if grade.locks >= entry[0])
-    key = sentences.get(verdict, UNKNOWN) if least else DESCRIPTION
-    key = key + OF[of]
+    least, sentences = next(entry for entry in SENTENCES[of] if grade.locks >= entry[0])
+    key = sentences.get(verdict, UNKNOWN[of]) if least else DESCRIPTION[of]
     gate(str(t(key, language, dose="", programme="", outcome="")), language, grade.locks)
     return key

@@ -50,7 +50,7 @@ def programme(context: Context, item: Designed) -> list:
         dates(context, item),
         strength(context, item, "designs.locks"),
         Items(parts),
-        checks_table(context, item.checks, at),
+        checks_table(context, item.checks, at, w.t("designs.checks")),
     ]
     return blocks
 

@@ -289,7 +289,9 @@ def component(context: Context, item: Component, at: str = "") -> Markup:
     return w.t(item.key, **values)
 
 
-def checks_table(context: Context, checks: tuple[Check, ...], at: str = "") -> Table:
+def checks_table(
+    context: Context, checks: tuple[Check, ...], at: str = "", caption: Markup | None = None
+) -> Table:
     """Name, verdict and sentence of each check, its numbers with their results under ``at``."""
     w = context.writer
     state = {True: "passed", False: "failed", None: "informs"}
@@ -302,7 +304,8 @@ def checks_table(context: Context, checks: tuple[Check, ...], at: str = "") -> T
         }
         words = w.t(check.key, **values)
         rows.append((w.t(f"check.name.{check.name}"), w.t(f"check.state.{kind}"), words))
-    return table(context, w.t("checks.table"), ("check", "verdict", "meaning"), rows)
+    named = ("check", "verdict", "meaning")
+    return table(context, caption or w.t("checks.table"), named, rows)
 
 
 def _value(context: Context, key: str, name: str, value: float) -> Markup:
