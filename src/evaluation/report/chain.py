@@ -10,7 +10,7 @@ from markupsafe import Markup
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.data.package import ITEMS
 from evaluation.report.blocks import Items, Locks, Paragraph, Section
-from evaluation.report.designs import finding, findings_locks, quoted
+from evaluation.report.designs import asked, finding, findings_locks, quoted
 from evaluation.report.effect import mostly_assumed
 from evaluation.report.page import Context, money, side
 from evaluation.report.targets import (
@@ -62,8 +62,9 @@ def findings_section(context: Context) -> Section:
     w = context.writer
     effect = finding(context)
     items = (level(context), _change(context), target(context), effect, next_step(context))
+    answers = tuple(asked(context) if name == "effect" else name for name in ANSWERS)
     return Section(
-        "findings", w.t("findings.title"), (labelled(context, ANSWERS, items), *locks(context))
+        "findings", w.t("findings.title"), (labelled(context, answers, items), *locks(context))
     )
 
 

@@ -126,7 +126,11 @@ def _figure(context: Context, item: Designed) -> list[Figure]:
     rows = pd.concat([rows, base]).sort_values("years", ignore_index=True)
     language, places = w.language, digits(item.result.se)
     labels = [
-        str(w.t("designs.event", years=plain(years, language, 1, signed=True)).striptags())
+        str(
+            w.t(
+                "designs.event", years=plain(years, language, int(years % 1 > 0), signed=True)
+            ).striptags()
+        )
         if years
         else str(w.t("designs.figure.base"))
         for years in rows["years"]
@@ -195,6 +199,11 @@ def finding(context: Context, stem: str = "findings.effect") -> Markup:
         return overall(context, stem)
     told = {"says": says(context, best), **_difference(context, best)}
     return w.t("designs.finding", **told)
+
+
+def asked(context: Context) -> str:
+    """Which question :func:`finding` answers, ``effect`` or ``programme``."""
+    return "effect" if context.study.strongest is None else "programme"
 
 
 def quoted(context: Context) -> Markup:

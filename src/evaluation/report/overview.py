@@ -87,7 +87,7 @@ def findings(context: Context) -> Section:
         items["level"] = w.t("overview.nation", rate=context.rate_text(last), year=year)
     items["target"] = target(context)
     items["published"] = _published(context)
-    items["effect"] = designs.finding(context)
+    items[designs.asked(context)] = designs.finding(context)
     items["next"] = lacking(context)
     warning = (Paragraph(w.t("report.simulated"), "simulated"),) if context.study.simulated else ()
     found = labelled(context, tuple(items), tuple(items.values()))
