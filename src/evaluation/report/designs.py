@@ -18,7 +18,7 @@ from evaluation.report.effect import (
     overall,
     quotable,
 )
-from evaluation.report.page import Context, View, picture, plain, show, table
+from evaluation.report.page import Context, Parts, View, picture, plain, show, table
 
 
 def section(context: Context) -> Section:
@@ -29,7 +29,7 @@ def section(context: Context) -> Section:
     if compared:
         blocks.append(Paragraph(w.t("designs.lead"), "note"))
     for item in compared:
-        blocks += programme(context, item)
+        blocks += [block for part in programme(context, item).values() for block in part]
     few = [item for item in designs if item.result is None]
     if few:
         blocks.append(Paragraph(_few(context, few), "missing"))
@@ -38,21 +38,20 @@ def section(context: Context) -> Section:
     return Section("designs", w.t("designs.title"), tuple(blocks))
 
 
-def programme(context: Context, item: Designed) -> list:
+def programme(context: Context, item: Designed) -> Parts:
     """One programme: the sentence its evidence permits, design, figure, dates, grade and checks."""
     w, at = context.writer, f"designs.{item.rollout.programme}."
     parts = tuple(component(context, part, at) for part in item.grade.components)
-    blocks: list = [Heading(_name(context, item)), Paragraph(says(context, item), "lead")]
-    blocks.append(Paragraph(w.joined(_what(context, item), *_own(context, item))))
-    blocks.append(Paragraph(_estimate(context, item)))
-    blocks += _figure(context, item)
-    blocks += [
-        dates(context, item),
-        strength(context, item, "designs.locks"),
-        Items(parts),
-        checks_table(context, item.checks, at, w.t("designs.checks")),
-    ]
-    return blocks
+    return {
+        "name": [Heading(_name(context, item))],
+        "answer": [Paragraph(says(context, item), "lead")],
+        "design": [Paragraph(w.joined(_what(context, item), *_own(context, item)))],
+        "estimate": [Paragraph(_estimate(context, item))],
+        "figure": _figure(context, item),
+        "dates": [dates(context, item)],
+        "locks": [strength(context, item, "designs.locks"), Items(parts)],
+        "checks": [checks_table(context, item.checks, at, w.t("designs.checks"))],
+    }
 
 
 def _name(context: Context, item: Designed) -> Markup:
@@ -220,8 +219,9 @@ def findings_locks(context: Context) -> tuple[Locks, ...]:
     return (strength(context, best, "designs.locks"),)
 
 
-def view(page: Context, name: str = "") -> View:
-    """The section in a notebook, or the programme of that key alone."""
-    items = [item for item in page.study.designs if item.rollout.programme == name and item.result]
-    blocks = programme(page, items[0]) if items else section(page).blocks
-    return show(page, *blocks)
+def view(page: Context, *names: str) -> View:
+    """The section in a notebook, or parts of each programme that can be compared, by name."""
+    if not names:
+        return show(page, *section(page).blocks)
+    made = [programme(page, item) for item in page.study.designs if item.result is not None]
+    return show(page, *(block for parts in made for name in names for block in parts[name]))
