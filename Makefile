@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null)
 OUT ?= reports/out
 SMOKE ?= .make/smoke
 SITE ?= .make/site
-NBVAL := $(wildcard notebooks/0*.ipynb)
+NBVAL := $(wildcard notebooks/[0-9]*.ipynb)
 KERNEL ?= kepu-warm
 # Planted changes must fail the right cells; three other sets of parameters must run.
 NBTESTS := tests/test_nbval.py tests/test_notebook_parameters.py
@@ -61,7 +61,7 @@ unit: $(STAMP)
 # Stale outputs first, which costs nothing; then every cell of 00 to 08 on the warm kernel. The
 # standard kernel: make nbval KERNEL=python3
 nbval: $(STAMP)  ## run the notebooks, hold checked cells to their stored outputs
-	@test -n "$(NBVAL)" || { echo "no notebook matches notebooks/0*.ipynb"; exit 1; }
+	@test -n "$(NBVAL)" || { echo "no notebook matches notebooks/[0-9]*.ipynb"; exit 1; }
 	$(BIN)/kepu notebooks --check
 	$(BIN)/pytest --nbval-lax --nbval-kernel-name $(KERNEL) -n 2 $(NBVAL)
 	$(BIN)/pytest -n 2 $(NBTESTS)

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = [p for p in sorted(DOCS.rglob("*.md")) if "generated" not in p.parts]
 GUIDES = [p for p in PAGES if p.parent.name == "how-to" and p.stem != "index"]
+GUIDES.append(DOCS / "zh" / "next-evaluation.md")
 TUTORIAL, TUTORIAL_ZH = DOCS / "tutorial.md", DOCS / "zh" / "tutorial.md"
 OWN_FILES, OWN_FILES_ZH = DOCS / "how-to" / "own-files.md", DOCS / "zh" / "own-files.md"
 NEEDED = ("sphinx", "myst_nb", "furo", "latex2mathml")

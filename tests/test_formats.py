@@ -25,7 +25,7 @@ from conftest import DATE
 from evaluation import report
 from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES, t
-from evaluation.figures import style
+from evaluation.figures import svg
 from evaluation.report import overview, quality
 from evaluation.report.blocks import (
     MIME,
@@ -57,10 +57,9 @@ from evaluation.report.html import FORMATS, cell, loaded, policy, script, to_csv
 from evaluation.report.pdf import fonts
 from evaluation.report.word import to_docx
 
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-)
-FIGURE = re.compile(r'<data value="([^"]*)" (data-[a-z]+="[^"]*")|<time>([^<]*)</time>')
+DRAWN = svg.figure(lambda page: page.title("drawn words"))
+SVG = (DRAWN.svg, DRAWN.narrow)
+FIGURE = re.compile(r'<data value="([^"]*)" (data-[a-z]+="[^"]*")|<time[^>]*>([^<]*)</time>')
 
 
 def executed(parts, **metadata: str) -> nbformat.NotebookNode:
@@ -129,7 +128,7 @@ EVERY = Section(
         Table(
             Markup("c"), (Markup("a"), Markup("b")), ((Markup("1"), Markup("")),), frozenset({1})
         ),
-        Figure(PNG, Markup("caption"), 'said "so" < &'),
+        Figure(*SVG, Markup("caption"), 'said "so" < &'),
     ),
 )
 
@@ -168,7 +167,7 @@ def test_a_block_that_a_format_cannot_show_is_refused_and_never_left_out(name, m
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"version": 1}, "version 1, known is 2"),
+        ({"version": 1}, "version 1, known is 3"),
         ({"part": {"kind": "poem"}}, "'poem'"),
         ({"part": {"kind": "title", "text": 1, "blocks": []}}, "1 is no Markup"),
         ({"part": {"kind": "title", "text": "x"}}, "'blocks'"),
@@ -249,8 +248,7 @@ def told(sections, context) -> list[tuple[str, list[type], Counter]]:
 
 
 @pytest.mark.parametrize("units", ["provinces", "inner_mongolia_leagues"])
-def test_every_region_prints_the_same_numbers_in_both_languages(study, units, monkeypatch):
-    monkeypatch.setattr(style, "drawn", lambda *given, **named: PNG)  # pictures are not read here
+def test_every_region_prints_the_same_numbers_in_both_languages(study, units):
     sets = study.dataset.region_sets
     codes = list(sets.loc[sets["set"] == units, "code"])
     assert len(codes) == {"provinces": 31, "inner_mongolia_leagues": 12}[units]
@@ -263,8 +261,7 @@ def test_every_region_prints_the_same_numbers_in_both_languages(study, units, mo
         assert sum(counted.total() for _, _, counted in chinese) > 100
 
 
-def test_the_overview_prints_the_same_numbers_in_both_languages(study, monkeypatch):
-    monkeypatch.setattr(style, "drawn", lambda *given, **named: PNG)
+def test_the_overview_prints_the_same_numbers_in_both_languages(study):
     chinese, english = (
         told(overview.OVERVIEW, report.open_overview(study, "provinces", language, date=DATE))
         for language in LANGUAGES
@@ -299,8 +296,14 @@ def test_a_page_is_built_for_keyboard_and_screen_reader(made):
         assert table.find("caption").get_text(strip=True)
         assert {cell["scope"] for cell in table.find("thead").find_all("th")} == {"col"}
         assert table.find_parent("div", class_="table")["tabindex"] == "0"
-    for image in soup.find_all("img"):
-        assert len(image["alt"]) > 10 and int(image["width"]) > 500
+    drawn = soup.select("figure > [role=img]")
+    assert len(drawn) == len(soup.find_all("figure")) > 5
+    for picture in drawn:  # said once, whichever of the two drawings is shown
+        assert len(picture["aria-label"]) > 10
+        wide, narrow = picture.find_all("svg", recursive=False)
+        assert (wide["class"], narrow["class"]) == (["wide"], ["narrow"])
+        assert wide["aria-hidden"] == narrow["aria-hidden"] == "true"
+        assert float(wide["width"]) > 500 and float(narrow["width"]) < 350
     lock = soup.find("p", class_="locks")
     assert lock.find("svg")["aria-hidden"] == "true" and lock.find("span").get_text(strip=True)
     assert len(soup.find("ul", class_="key").find_all("strong")) == 5
@@ -488,12 +491,25 @@ HOSTILE = {
 }
 
 
+def drawings(text: str) -> tuple[str, str]:
+    """A text drawn as the label of a mark, and told where a mouse rests on it."""
+
+    def draw(page: svg.Page) -> None:
+        with page.told(text):
+            page.title(text)
+
+    made = svg.figure(draw)
+    return made.svg, made.narrow
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_harmless_everywhere(name):
     text = HOSTILE[name]
     wanted = " ".join(harmless(text).split())
     table = Table(text, (text, "b"), ((text, "x"), *[("a", "b")] * 8))
-    section = Section("s", text, (Paragraph(text), Items((text,)), table, Figure(PNG, text, text)))
+    section = Section(
+        "s", text, (Paragraph(text), Items((text,)), table, Figure(*drawings(text), text, text))
+    )
     notebook = executed([Title(text, (Paragraph(text, "note"),)), section], region=text)
     files = write(notebook, "zh")
 
@@ -501,7 +517,8 @@ def test_hostile_text_is_harmless_everywhere(name):
     soup = BeautifulSoup(page, "html.parser")
     assert loaded(page) == [] and [tag.string for tag in soup.find_all("script")] == [script()]
     assert " ".join(soup.find("h1").get_text().split()) == wanted
-    assert len(soup.find_all("img")) == 1 and len(soup.title.string) < 200
+    assert not soup.find_all("img") and len(soup.title.string) < 200
+    assert len(soup.select("figure text")) == 2
     (link,) = soup.find_all("a", download=True)
     assert re.fullmatch(r"[\w-]+\.csv", link["download"])
     data = base64.b64decode(link["href"].partition("base64,")[2]).decode("utf-8-sig")

@@ -17,7 +17,7 @@ from evaluation.base.cache import PACKAGE
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKED = "nbval-check-output"
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 OPENING = 3  # code cells that import, take parameters and open the page
 # A planted change and the checked cells it must fail, by notebook: those that print a number that
 # rests on it. Where the number moves by less than is printed, the cell rightly passes.

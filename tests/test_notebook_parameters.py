@@ -54,6 +54,11 @@ SETS: dict[str, tuple[tuple[dict, str], ...]] = {
         (CHINESE | {"year": 2025}, "2025年"), (BEIJING | {"year": 2028}, "Beijing"),
         (TIBET | {"year": 2026}, "Xizang"),
     ),
+    "10_next_evaluation": (
+        (CHINESE | {"sims": 0}, "没有项目时"),
+        ({"waves": 3, "respondents": 300, "sims": 0}, "3 waves, 300 asked"),
+        ({"effect": 2.0, "sims": 20}, "2.00 percentage points"),
+    ),
 }  # fmt: skip
 RUNS = [(name, *given) for name, sets in SETS.items() for given in sets]
 
@@ -76,6 +81,10 @@ WRONG = (
     ("07_targets", {"city": "1501"}, "'1501' is not in regions.csv"),
     ("08_scenarios", {"region": "150100"}, "name a province"),
     ("08_scenarios", {"year": 2099}, "name a year between them"),
+    ("10_next_evaluation", {"region": "999999"}, "999999"),
+    ("10_next_evaluation", {"language": "fr"}, "Unknown language 'fr'; known: zh, en"),
+    ("10_next_evaluation", {"effect": 0.0}, "'effect' must be positive"),
+    ("10_next_evaluation", {"waves": 2}, "needs at least 3 waves"),
 )
 
 
@@ -98,7 +107,7 @@ def warm():
 
 
 def test_every_notebook_in_reading_order_has_three_sets():
-    assert set(SETS) == {path.stem for path in FOLDER.glob("0*.ipynb")}
+    assert set(SETS) == {path.stem for path in FOLDER.glob("[0-9]*.ipynb")}
     assert all(len(sets) == 3 for sets in SETS.values())
 
 

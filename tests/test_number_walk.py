@@ -12,6 +12,7 @@ from functools import cache
 from itertools import pairwise
 from statistics import median
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import optimize, stats
@@ -611,7 +612,7 @@ def foreseen(study) -> dict[str, float]:
             if year > (last := waves(code)[-1]):
                 gain_ahead = found[f"outlook.{code}.{year}"] - rate(code, last)
                 found[f"implied.{code}.{year}"] = gain_ahead / (year - last)
-    return found | tested(told) | compared(study) | alike(study) | made_up(study)
+    return found | held_out(told) | compared(study) | alike(study) | made_up(study)
 
 
 def mixed(weights, means, covariances):
@@ -620,7 +621,7 @@ def mixed(weights, means, covariances):
     return lambda y: float(sum(w * law.cdf(y) for w, law in zip(weights, laws, strict=True)))
 
 
-def tested(told) -> dict[str, float]:
+def held_out(told) -> dict[str, float]:
     """Weights, bands of coverage and each region's own errors from the records."""
     rows, found = told.records, {}
     sizes = {
@@ -739,7 +740,67 @@ def residence_rest(code: str) -> float:
     return rate(code, 2023) - rate(code, 2010) - residence_part(code)
 
 
+@cache
+def planned(code: str) -> dict[str, float]:
+    """The stepped wedge of three groups in four waves for the counties of a region.
+
+    Its variance comes from the normal equations of every unit and wave, the components of the
+    units' differences from the estimate that tests/test_design_candidates.py holds to REML.
+    """
+    from evaluation.data.package import load
+    from evaluation.design import components
+
+    regions, levels = by("regions", "code"), by("levels", "level")
+    above = {c: row["parent_code"] for c, row in regions.items()}
+    counties = [c for c, row in regions.items()
+                if (levels[row["level"]]["counts_as"] or row["level"]) == "county"
+                and code in (above[c], above[above[c]])]  # fmt: skip
+    count, own = len(counties), components.estimated(load(DATA), "province", 20250101)
+    surveyed = code if any(key[0] == code for key in surveys()) else above[code]
+    seen = {int(y): rate(surveyed, int(y)) for c, y in surveys() if c == surveyed}
+    slope = np.polyfit(list(seen), list(seen.values()), 1)[0]
+    middle = seen[max(seen)] + 1.5 * slope + 0.15
+    x = np.array([[float(t > unit % 3) for t in range(4)] for unit in range(count)])
+
+    def error(icc: float, kept: float) -> float:
+        total = middle * (100 - middle)
+        v = icc * total * (kept + (1 - kept) * np.eye(4)) + 2 * (1 - icc) * total / 700 * np.eye(4)
+        columns = np.concatenate([x[..., None], np.tile(np.eye(4), (count, 1, 1))], axis=2)
+        information = np.einsum("ntk,tu,nul->kl", columns, np.linalg.inv(v), columns)
+        return math.sqrt(np.linalg.inv(information)[0, 0])
+
+    critical = stats.t.ppf(0.975, count - 2)
+
+    def found(size: float, se: float) -> float:
+        law = stats.nct(count - 2, size / se)
+        return law.sf(critical) + np.nan_to_num(law.cdf(-critical))
+
+    se = error(own.icc, own.autocorrelation)
+    ends = np.quantile([error(*pair) for pair in own.draws], [0.95, 0.05])
+    shift = optimize.brentq(lambda s: found(s, 1.0) - 0.8, 1, 9)
+    low, high = (100 * found(0.3, end) for end in ends)
+    return {
+        "count": count, "groups": 3, "waves": 4, "respondents": 700, "years": 3, "target": 80,
+        "interviews": count * 4 * 700, "effect": 0.3, "detectable": shift * se,
+        "power": 100 * found(0.3, se), "power.low": low, "power.high": high,
+    }  # fmt: skip
+
+
+def reached(programme: str) -> list[dict]:
+    """Rows of the regions that a declared programme reached."""
+    return [row for row in table("events") if row["programme"] == programme and row["start"]]
+
+
+def surveyed_around(programme: str) -> int:
+    """Regions with a survey in or after the year of the start, and one before it."""
+    years = {(row["region_code"], row["start"][:4]) for row in reached(programme)}
+    known = {code: [y for c, y in surveys() if c == code] for code, _ in years}
+    return sum(any(y < s for y in known[c]) and any(y >= s for y in known[c]) for c, s in years)
+
+
 ANSWERS = {
+    r"designs\.([a-z0-9_]+)\.reached": lambda programme: len(reached(programme)),
+    r"designs\.([a-z0-9_]+)\.known": surveyed_around,
     r"funds\.(F\d{5})\.per_head": spent_per_head,
     r"value\.share\.(facility|activity|personnel)": share_of_funds,
     r"value\.least": lambda: 1,
@@ -779,6 +840,8 @@ ANSWERS = {
     r"makeup\.(\d{6})\.(residence|education)\.(before|after)": share,
     r"makeup\.(\d{6})\.residence": residence_part,
     r"makeup\.(100000)\.rest": residence_rest,
+    r"design\.cover": lambda: 90,
+    r"design\.(\d{6})\.(.+)": lambda code, name: planned(code)[name],
 }
 
 
@@ -853,15 +916,15 @@ def test_no_digit_stands_outside_an_element_that_says_where_it_is_from(page):
     assert stray == []
 
 
-def test_stand_in_text_of_pictures_names_no_number_but_the_year_of_its_caption(page):
+def test_stand_in_text_of_pictures_names_no_number_but_those_of_its_caption(page):
     for figure in page.soup.find_all("figure"):
-        years = {time.get_text() for time in figure.find("figcaption").find_all("time")}
-        assert set(re.findall(r"\d+", figure.find("img")["alt"])) <= years
+        said = set(re.findall(r"\d+", figure.find("figcaption").get_text()))
+        assert set(re.findall(r"\d+", figure.find("img")["alt"])) <= said
 
 
 def test_attributes_hide_no_number(page):
     known = {"value", "data-fact", "data-result", "data-row", "href", "id", "src", "alt", "class"}
-    known |= {"aria-hidden"}
+    known |= {"aria-hidden", "datetime"}  # of a month: said in words, dated for machines
     for element in page.soup.find_all(True):
         assert set(element.attrs) <= known | {"scope"}, element.attrs
         assert not re.search(r"\d", " ".join(element.get("class", [])))
@@ -869,7 +932,12 @@ def test_attributes_hide_no_number(page):
 
 def test_times_are_dates(page):
     for element in page.soup.find_all("time"):
-        assert re.fullmatch(r"(19|20)\d\d(-\d\d(-\d\d)?)?", element.get_text()), element
+        said = element.get("datetime") or element.get_text()
+        assert re.fullmatch(r"(19|20)\d\d(-\d\d(-\d\d)?)?", said), element
+        assert said[:4] in element.get_text(), element
+
+
+PLACED = ("claims", "programmes")  # tables that say where in a document a row stands
 
 
 def test_citations_are_of_listed_documents(page):
@@ -877,6 +945,7 @@ def test_citations_are_of_listed_documents(page):
     known |= set(by("sources", "source_id")) | set(by("contradictions", "contradiction_id"))
     known |= set(by("assumptions", "assumption_id"))
     known |= {row["number_in_document"] for row in table("measures")}
+    known |= {row[f"place_{page.language}"] for name in PLACED for row in table(name)}
     for element in page.soup.find_all("cite"):
         assert element.get_text() in known
 
@@ -894,7 +963,8 @@ def test_every_source_cited_is_listed_with_its_grade(page):
     assert cited
     for name, row in listed.items():
         source = by("sources", "source_id")[name]
-        assert row.find("span", class_="grade").get_text() == source["grade"]
+        copy = {"zh": "转", "en": " copy"}[page.language] * (source["mirror"] == "true")
+        assert row.find("span", class_="grade").get_text() == source["grade"] + copy
         assert source["title"] in row.get_text()
 
 
@@ -907,6 +977,8 @@ def test_code_is_a_region_or_the_record_of_the_run(page):
 def test_terms_are_those_of_the_text_table(page):
     templates = " ".join(text[page.language] for text in texts().values())
     known = set(re.findall(r'<span class="term">(.*?)</span>', templates))
+    # The definition of the outcome is the package's, its constants with it.
+    known |= set(re.findall(r"\d[\d–]*", " ".join(table("subject")[0].values())))
     for element in page.soup.find_all("span", class_="term"):
         assert element.get_text() in known
 
@@ -916,6 +988,8 @@ ROWS = {
     "measures": ("measure_id", ("title", "quantified_target")),
     "assumptions": ("assumption_id", ("reason",)),
     "waves": ("wave", ("break",)),
+    "claims": ("claim_id", ("text",)),
+    "programmes": ("programme_id", ("name",)),
     "events": ("event_id", ("programme",)),
 }
 

@@ -103,15 +103,11 @@ def test_facts_that_differ_in_what_they_measure_are_not_duplicates(other):
     assert (out["also_printed_by"] == "").all()
 
 
-def test_sources_that_confirm_each_other_print_the_same_value(dataset):
+def test_a_figure_that_several_sources_print_stands_in_one_row(dataset):
     out = observations.usable(dataset.facts, dataset.sources)
     out = out[out["kind"] != "target"]  # a raised target is no confirmation and not one fact
-    value = dataset.facts.set_index("fact_id")["value"]
-    confirmed = out[out["also_printed_by"] != ""]
-    assert len(confirmed) > 3
-    for _, row in confirmed.iterrows():
-        for other in row["also_printed_by"].split(";"):
-            assert value[other] == row["value"], (row["fact_id"], other)
+    assert out.loc[out["also_printed_by"] != "", "fact_id"].tolist() == []
+    assert out["source_id"].str.contains(";").sum() > 10
 
 
 def test_inner_mongolia_2020_stands_once_with_the_documents_grade(dataset):

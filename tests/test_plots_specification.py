@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.text import Text
 
-from evaluation.figures import style
+from drawings import Drawing, faults, outline
+from evaluation.figures import svg
 from evaluation.figures.decision import specification_curve
 
 CHOICES = {
@@ -27,44 +27,42 @@ def drawn(table=TABLE, choices=CHOICES, sign=1.0):
     return specification_curve(table, ylabel="百分点", choices=choices, headline_sign=sign)
 
 
-def points(ax, gid):
-    return next(c for c in ax.collections if c.get_gid() == gid).get_offsets().data
-
-
 def test_estimates_are_sorted_and_the_other_sign_stands_out():
-    top = drawn().axes[0]
-    np.testing.assert_allclose(points(top, "opposite"), [[0, -0.1]])
-    np.testing.assert_allclose(points(top, "same"), [[1, 0.2], [2, 0.3]])
-    turned = drawn(sign=-0.5).axes[0]
-    assert len(points(turned, "same")) == 1
+    drawing = Drawing(drawn().svg)
+    y = drawing.scale("y")
+    (opposite,), same = drawing.points("opposite"), drawing.points("same")
+    np.testing.assert_allclose(y(opposite[1]), -0.1, atol=0.005)
+    np.testing.assert_allclose(y(same[:, 1]), [0.2, 0.3], atol=0.005)
+    assert opposite[0] < same[0, 0] < same[1, 0]
+    assert drawing.marks("opposite")[0].get("fill") == svg.ACCENT
+    assert len(Drawing(drawn(sign=-0.5).svg).points("same")) == 1
 
 
 def test_each_choice_has_a_tick_under_its_estimate():
-    bottom = drawn().axes[1]
-    segments = bottom.collections[0].get_segments()
-    found = {(int(s[0][0]), round(float(s[:, 1].mean()), 6)) for s in segments}
-    rows = [tick.get_text() for tick in bottom.get_yticklabels()]
-    assert rows == ["期初水平", "人均地区生产总值", "按已知方差", "不加权"]
-    y = np.round(bottom.get_yticks(), 6)
-    assert found == {(2, y[0]), (1, y[1]), (2, y[1]), (0, y[2]), (1, y[3]), (2, y[3])}
+    drawing = Drawing(drawn().svg)
+    columns = sorted([*drawing.points("opposite")[:, 0], *drawing.points("same")[:, 0]])
+    rows = [text for text in drawing.texts if text.anchor == "end"][-4:]
+    assert [row.text for row in rows] == ["期初水平", "人均地区生产总值", "按已知方差", "不加权"]
+    found = set()
+    for mark in drawing.marks("choice"):
+        for start, end in outline(mark).reshape(-1, 2, 2):
+            middle = (start[1] + end[1]) / 2
+            row = min(range(4), key=lambda i: abs(sum(rows[i].box[1::2]) / 2 - middle))
+            found.add((int(np.abs(np.array(columns) - start[0]).argmin()), row))
+    assert found == {(2, 0), (1, 1), (2, 1), (0, 2), (1, 3), (2, 3)}
 
 
 def test_names_fit_the_picture_and_have_glyphs():
     long = {
         "weights": {"known_variance": "weights from the known sampling variances", "none": "无"}
     }
-    fig = drawn(choices=long)
-    assert style.missing_glyphs(fig) == set()
-    width = fig.bbox.width
-    for text in fig.findobj(Text):
-        box = text.get_window_extent()
-        if text.get_text() and text.get_visible() and box.width:
-            assert box.x0 >= 0, text.get_text()
-            assert box.x1 <= width + 1, text.get_text()
+    figure = drawn(choices=long)
+    assert svg.missing_glyphs("".join(Drawing(figure.svg).words)) == set()
+    assert faults(figure.svg) == faults(figure.narrow) == []
 
 
-def test_the_same_table_gives_the_same_bytes():
-    assert style.figure_png(drawn()) == style.figure_png(drawn())
+def test_the_same_table_gives_the_same_text():
+    assert drawn() == drawn()
 
 
 @pytest.mark.parametrize(

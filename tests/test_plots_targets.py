@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.figures import charts, style
+from drawings import Drawing, faults, outline
+from evaluation.figures import charts, svg
 
 NAMES = {"median": "中位数", "50": "50%", "80": "80%", "95": "95%"}
 BREAKS = [(2020, "口径变化")]
@@ -43,42 +44,42 @@ def drawn(**changes):
     return charts.fan(**arguments, breaks=BREAKS, ylabel="比例（%）", names=NAMES)
 
 
-def artist(fig, gid: str):
-    return next(a for a in fig.axes[0].get_children() if a.get_gid() == gid)
-
-
 def test_bands_are_nested_and_reach_the_last_year():
-    fig = drawn()
-    tops = [artist(fig, f"band-{level}").get_paths()[0].vertices for level in (50, 80, 95)]
-    assert [v[:, 1].max() for v in tops] == sorted(v[:, 1].max() for v in tops)
-    assert all(v[:, 0].max() == 2035 for v in tops)
-    assert list(artist(fig, "median").get_xdata()) == list(range(2022, 2036))
+    drawing = Drawing(drawn().svg)
+    x, y = drawing.scale("x"), drawing.scale("y")
+    bands = [outline(*drawing.marks(f"band-{level}")) for level in (50, 80, 95)]
+    tops = [y(band[:, 1].min()) for band in bands]
+    np.testing.assert_allclose(tops, [30.8 + 14 * half for half in (0.2, 0.4, 0.6)], atol=0.1)
+    assert all(round(float(x(band[:, 0].max()))) == 2035 for band in bands)
+    line = drawing.points("median")
+    assert np.round(x(line[:, 0])).tolist() == list(range(2022, 2036))
+    np.testing.assert_allclose(y(line[:, 1]), ahead()["median"], atol=0.1)
 
 
 def test_own_and_other_targets_are_told_apart():
-    fig = drawn()
-    own, other = (artist(fig, f"target-{kind}") for kind in ("own", "other"))
-    assert (list(own.get_xdata()), list(other.get_xdata())) == ([2025], [2035])
-    assert own.get_markeredgecolor() != other.get_markeredgecolor()
+    drawing = Drawing(drawn().svg)
+    x, y = drawing.scale("x"), drawing.scale("y")
+    (own,), (other,) = (drawing.points(f"target-{kind}") for kind in ("own", "other"))
+    found = [round(float(scale(at))) for at, scale in zip([*own, *other], (x, y) * 2, strict=True)]
+    assert found == [2025, 15, 2035, 25]
+    colours = [drawing.marks(f"target-{kind}")[0].get("stroke") for kind in ("own", "other")]
+    assert colours == [svg.ACCENT, svg.MID]
 
 
 def test_every_mark_is_named_directly():
-    texts = {text.get_text() for text in drawn().axes[0].texts}
-    assert {"中位数", "50%", "80%", "95%", "鄂尔多斯目标14%", "全国目标25%", "口径变化"} <= texts
-    assert drawn().axes[0].get_legend() is None
+    for given in (drawn().svg, drawn().narrow):
+        assert {
+            "中位数", "50%", "80%", "95%", "鄂尔多斯目标14%", "全国目标25%", "口径变化"
+        } <= {word.replace(" ", "") for word in Drawing(given).words}  # fmt: skip
 
 
 def test_no_label_covers_another():
-    fig = drawn()
-    renderer = fig.canvas.get_renderer()
-    boxes = [t.get_window_extent(renderer) for t in fig.axes[0].texts if t.get_text()]
-    for i, box in enumerate(boxes):
-        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+    assert faults(drawn().svg) == faults(drawn().narrow) == []
 
 
-def test_glyphs_are_there_and_bytes_are_the_same():
-    assert style.missing_glyphs(drawn()) == set()
-    assert style.figure_png(drawn()) == style.figure_png(drawn())
+def test_glyphs_are_there_and_the_text_is_the_same():
+    assert svg.missing_glyphs("".join(Drawing(drawn().svg).words)) == set()
+    assert drawn() == drawn()
 
 
 @pytest.mark.parametrize(
@@ -97,4 +98,5 @@ def test_what_cannot_be_drawn_is_refused(changes, message):
 
 
 def test_a_region_without_targets_is_drawn():
-    assert drawn(targets=targets().iloc[:0]).axes
+    drawing = Drawing(drawn(targets=targets().iloc[:0]).svg)
+    assert drawing.marks("median") and not drawing.marks("target-own")

@@ -40,7 +40,8 @@ FIELDS = {
 
 @pytest.fixture(scope="module")
 def matcher() -> Matcher:
-    return propose._tables(DATA)
+    tables = propose._tables(DATA)
+    return Matcher(tables["indicators"], tables["units"])
 
 
 def compared(ledger: Path) -> dict[str, float]:

@@ -20,7 +20,8 @@ ALL = [*REGIONS, OVERVIEW]
 HAN = re.compile(r"[\u3400-\u9fff]")
 # What a value that was never filled, or a figure that is none, leaves on a page.
 DEBRIS = re.compile(
-    r"\b(?:nan|NaN|None|null|inf|Infinity|NaT|<NA>|Traceback|Series|dtype|Markup)\b|[{}]|&\w+;|</?\w"
+    r"\b(?:nan|NaN|None(?! of)|null|inf|Infinity|NaT|<NA>|Traceback|Series|dtype|Markup)\b"
+    r"|[{}]|&\w+;|</?\w"
 )
 KEY = re.compile(r"\b[a-z_]+(?:\.[\w-]+)+\b")
 
@@ -59,7 +60,7 @@ def test_the_page_needs_nothing_from_elsewhere(page):
     assert "url(" not in page.html
     assert "@import" not in page.html
     for element in page.soup.find_all(src=True):
-        assert element["src"].startswith("data:image/png;base64,iVBORw0KGgo")
+        assert element["src"].startswith("data:image/svg+xml;base64,PHN2Zy")
     for element in page.soup.find_all(href=True):
         assert element.name == "a"
         assert re.match(r"#|https?://|[\w-]+\.html$", element["href"])
@@ -242,7 +243,7 @@ def test_blocks_escape_what_is_not_markup():
     assert "&lt;b&gt;" in table.html()
     assert "&lt;i&gt;x&lt;/i&gt;" in table.html()
     assert "<li>&lt;u&gt;</li>" in Items(("<u>",)).html()
-    figure = Figure(b"\x89PNG", "1 < 2", 'said "so"').html()
+    figure = Figure("<svg></svg>", "<svg></svg>", "1 < 2", 'said "so"').html()
     assert "1 &lt; 2" in figure
     image = BeautifulSoup(figure, "html.parser").find("img")
     assert image["alt"] == 'said "so"'

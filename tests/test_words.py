@@ -65,12 +65,13 @@ def claims(text: str, language: str) -> list[str]:
 
 
 def literal(template: str) -> str:
-    return re.sub(r"<[^>]+>", "", re.sub(r"\{\w+\}", " ", template))
+    words = re.sub(r"\[\w+:|\{\w+\}", " ", template)  # [n:one|several] is either
+    return re.sub(r"<[^>]+>", "", words)
 
 
 def as_written(template: str) -> re.Pattern[str]:
     """The sentence of a template with anything in its places."""
-    parts = []
+    parts, template = [], re.sub(r"\[\w+:[^\]]*\]", "{either}", template)
     for text, name, _, _ in string.Formatter().parse(re.sub(r"<[^>]+>", "", template)):
         parts.append(re.sub(r"\s+", r"\\s*", re.escape(text).replace(r"\ ", " ")))
         parts.append(".{0,400}?" if name else "")

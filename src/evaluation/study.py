@@ -27,7 +27,7 @@ from evaluation.targets.outlook import Outlook, outlook
 from evaluation.value.analysis import Value, assemble
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from evaluation.figures.svg import Figure
 
 # Keep what is costly and always the same: studies, and what was found out about a file before.
 LEAST_DRAWS = 99  # with fewer, no interval at 95 % has an end

@@ -16,7 +16,7 @@ from evaluation.base.errors import KepuError
 from evaluation.base.text import chance, fixed, rounded, t
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from evaluation.figures.svg import Figure
 
 # ------------------------------------------------------------------------------------------
 # How objects speak in a notebook: sentences in both languages, a table, one line of text.
@@ -51,7 +51,7 @@ class Spoken:
 def figures(module: str = "charts") -> Any:
     """A module of :mod:`evaluation.figures`.
 
-    Imported by name: what computes neither waits for matplotlib nor counts as changed with it.
+    Imported by name: what computes neither waits for figures nor counts as changed with it.
     """
     return importlib.import_module(f"evaluation.figures.{module}")
 

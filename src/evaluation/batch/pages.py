@@ -77,10 +77,13 @@ class _Reader(HTMLParser):
         self._pieces: list[Piece] = []
         self._number: tuple[dict[str, str], list[str]] | None = None
         self._inside = ""  # title, results, script or style: what text goes where
+        self._drawn = 0  # drawings we are in: their texts belong to no piece of the page
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag == "html":
+        if tag == "svg" or self._drawn:
+            self._drawn += tag == "svg"
+        elif tag == "html":
             self.language = given.get("lang", "")[:2]
         elif tag == "section":
             self._sections.append(given.get("id", ""))
@@ -98,7 +101,9 @@ class _Reader(HTMLParser):
             self._inside = tag
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "section" and self._sections:
+        if self._drawn:
+            self._drawn -= tag == "svg"
+        elif tag == "section" and self._sections:
             self._sections.pop()
         elif tag in PIECES and any(piece.tag == tag for piece in self._pieces):
             while (piece := self._pieces.pop()).tag != tag:
@@ -117,6 +122,8 @@ class _Reader(HTMLParser):
             self._pieces[-1].parts.append(" ")  # a label, which stands apart from its sentence
 
     def handle_data(self, data: str) -> None:
+        if self._drawn:
+            return
         if self._inside == "title":
             self.title += data
         elif self._inside == "results":

@@ -20,7 +20,7 @@ from evaluation.data.rules import SAMPLE as SAMPLE
 from evaluation.data.tables import TABLES, Files, read_files
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from evaluation.figures.svg import Figure
 
 SHOWN_DIGITS = 12
 # A model needs as many regions; where a level has fewer, the next one analysed is compared.

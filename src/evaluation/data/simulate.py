@@ -501,8 +501,8 @@ def _declared(simulation: Simulation) -> dict[str, pd.DataFrame]:
         "assumption_id": "A02",
         "parameter": "smallest_effect",
         "value": SMALLEST_EFFECT,
-        "reason_zh": "模拟数据设定的最小关注效应（每年百分点）",
-        "reason_en": "The smallest effect of interest that the simulation sets, points a year",
+        "reason_zh": "模拟数据设定的最小关注差异（每年百分点）",
+        "reason_en": "The smallest difference of interest set for simulated data, points a year",
     }
     sources = pd.DataFrame([{**source, "note": note}])
     return {"sources": sources, "waves": waves, "assumptions": pd.DataFrame([assumption, smallest])}

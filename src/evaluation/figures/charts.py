@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import MaxNLocator
 
 from evaluation.base.text import rounded
-from evaluation.figures import style
-from evaluation.figures.labels import (
-    ROW,
-    Label,
-    doubling_axis,
-    flags,
+from evaluation.figures import svg
+from evaluation.figures.axes import (
+    FOOT,
+    Cell,
+    Frame,
+    Line,
+    Look,
+    Row,
+    Scale,
+    across,
+    axes,
+    cells,
+    even,
+    foot,
     key,
+    padded,
+    rows,
+    times,
+    titles,
+    years_axis,
+)  # fmt: skip
+from evaluation.figures.labels import (
+    Flags,
+    brief,
     known,
-    make_room,
+    named,
     one_a,
     place,
     plain,
     require,
-    right_texts,
-    row_names,
-    stack,
     wrap,
-    year_ticks,
-)
+)  # fmt: skip
+from evaluation.figures.svg import INCH, SMALL, TINY, Figure, Page, extent, figure
 
-# Observed gains against what the other regions lead one to expect.
+DASHED = "6 3"
+
+# Figures with one row a region, an estimate or an input: ranking, forest, profile, expected.
+INTERVAL = ("name", "value", "low", "high", "highlight")
 COLUMNS = ("label", "observed", "expected", "low", "high")
-EXPECTED = {"marker": "|", "color": style.DARK, "ms": 11, "mew": 1.6, "ls": "none"}
-OBSERVED = {"marker": "o", "color": style.ACCENT, "ms": 8, "mec": "white", "ls": "none"}
+PARTS = ("region", "band")
 
 
 def expected(frame: pd.DataFrame, *, xlabel: str, names: Mapping[str, str]) -> Figure:
@@ -56,33 +68,27 @@ def expected(frame: pd.DataFrame, *, xlabel: str, names: Mapping[str, str]) -> F
         If a column or a name is missing, or no row has both an observed and an expected gain.
     """
     require(frame, COLUMNS, "expected")
-    if lacking := [part for part in ("observed", "expected") if part not in names]:
-        raise ValueError(f"expected: names lacks {', '.join(lacking)}")
-    rows = frame.dropna(subset=[*COLUMNS[1:]]).reset_index(drop=True)
-    if rows.empty:
+    named(names, ("observed", "expected"), "expected: names lacks")
+    shown = frame.dropna(subset=[*COLUMNS[1:]])
+    if shown.empty:
         raise ValueError("expected: no row with an observed and an expected gain")
-    values = rows[[*COLUMNS[1:]]].to_numpy(float)
-    pad = 0.06 * np.ptp(np.append(values, 0.0)) or 1.0
-    with style.figure(0.95 + 0.4 * max(len(rows), 2)) as fig:
-        ax = fig.add_subplot(xlabel=xlabel)
-        row_names(ax, rows["label"], 26)
-        ax.set_xlim(min(values.min(), 0.0) - pad, values.max() + pad)
-        ax.xaxis.set_major_formatter(plain)
-        ax.axvline(0, color=style.MID, lw=0.8, zorder=1)
-        ax.hlines(rows.index, rows["low"], rows["high"], colors=style.LIGHT, lw=7, gid="expected")
-        ax.plot(rows["expected"], rows.index, zorder=3, **EXPECTED)
-        ax.plot(rows["observed"], rows.index, zorder=4, gid="observed", **OBSERVED)
-        bar = Line2D([], [], color=style.LIGHT, lw=7)
-        key(fig, [(names["observed"], Line2D([], [], **OBSERVED)), (names["expected"], bar)])
-    return fig
+    ends = padded([*shown[[*COLUMNS[1:]]].to_numpy(float).ravel(), 0.0], 0.06)
 
+    def draw(page: Page) -> None:
+        key(page, [(names["observed"], lambda x, y: page.dots((x, y), 5, svg.ACCENT)),
+                   (names["expected"], lambda x, y: page.rect(x - 7, y - 5, 14, 10, svg.LIGHT))],
+        )  # fmt: skip
+        at = rows(page, [Row(name) for name in shown["label"]], ends, xlabel, 0.4 * INCH,
+                  lines=[Line(0, svg.MID)])  # fmt: skip
+        for y, row in zip(at.rows, shown.itertuples(), strict=True):
+            low, middle, high, seen = at.x([row.low, row.expected, row.high, row.observed])
+            told = f"{row.label}: {brief(row.observed)}; {brief(row.expected, row.low, row.high)}"
+            with page.told(told):
+                page.rect(low, y - 5, high - low, 10, svg.LIGHT, mark="expected")
+                page.path([(middle, y - 8), (middle, y + 8)], svg.DARK, 2.2)
+                page.dots((seen, y), 5.5, svg.ACCENT, mark="observed")
 
-# Figures with one row a region, an estimate or an input: ranking, forest, profile.
-INTERVAL = ("name", "value", "low", "high", "highlight")
-DOTS = {
-    "band": {"marker": "o", "color": style.QUIET, "mfc": "white", "ms": 7, "mew": 1.4, "zorder": 3},
-    "region": {"marker": "o", "color": style.ACCENT, "ms": 8, "mec": "white", "zorder": 4},
-}
+    return figure(draw)
 
 
 def ranking(
@@ -101,26 +107,27 @@ def ranking(
         If a column is missing or no row has a value.
     """
     require(frame, INTERVAL, "ranking")
-    rows = frame.dropna(subset="value").sort_values("value", ascending=False, kind="stable")
-    if rows.empty:
+    shown = frame.dropna(subset="value").sort_values("value", ascending=False, kind="stable")
+    if shown.empty:
         raise ValueError("ranking: no value to draw")
-    with style.figure(0.9 + 0.215 * max(len(rows), 3)) as fig:
-        ax = fig.add_subplot(xlabel=xlabel)
-        row_names(ax, rows["name"], 26, rows["highlight"])
-        _intervals(ax, rows, [] if reference is None else [reference[0]])
-        if reference is not None:
-            ax.axvline(reference[0], color=style.DARK, lw=0.9, ls=(0, (4, 2)), zorder=1)
-            flags(ax, [(*reference, style.DARK)])
-    return fig
+    lines = [] if reference is None else [
+        Line(reference[0], svg.DARK, 1.2, DASHED, "reference", reference[1])
+    ]  # fmt: skip
+    numbers = shown[["value", "low", "high"]].to_numpy(float).ravel()
+    ends = padded([*numbers, *(line.value for line in lines)])
+    pairs = zip(shown["name"], shown["highlight"], strict=True)
+    names = [Row(name, marked=bool(flag)) for name, flag in pairs]
+
+    def draw(page: Page) -> None:
+        _intervals(rows(page, names, ends, xlabel, 0.215 * INCH, lines=lines), shown)
+
+    return figure(draw)
 
 
 def forest(
-    frame: pd.DataFrame,
-    *,
-    xlabel: str,
-    zero: float = 0.0,
+    frame: pd.DataFrame, *, xlabel: str, zero: float = 0.0,
     limits: tuple[float, float] | None = None,
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Estimates with intervals about a zero line; each row's ``note`` is printed at the right.
 
     Parameters
@@ -138,21 +145,21 @@ def forest(
     require(frame, ("label", "estimate", "low", "high", "note"), "forest")
     if not np.isfinite(frame["estimate"].astype(float)).any():
         raise ValueError("forest: no estimate to draw")
-    rows = frame.rename(columns={"label": "name", "estimate": "value"}).astype(
+    shown = frame.rename(columns={"label": "name", "estimate": "value"}).astype(
         {"value": float, "low": float, "high": float}
     )
-    given = rows[["value", "low", "high"]].notna().any(axis=1)
-    rows["low"] = rows["low"].mask(given & rows["low"].isna(), -np.inf)
-    rows["high"] = rows["high"].mask(given & rows["high"].isna(), np.inf)
-    rows["highlight"] = frame.get("highlight", True)
-    with style.figure(0.75 + 0.36 * max(len(rows), 2)) as fig:
-        ax = fig.add_subplot(xlabel=xlabel)
-        row_names(ax, rows["name"], 32)
-        ax.tick_params(axis="y", pad=9)  # an arrow may stand on the axis
-        ax.axvline(zero, color=style.DARK, lw=0.9, zorder=2)
-        _intervals(ax, rows, [zero], limits)
-        right_texts(ax, rows["note"])
-    return fig
+    given = shown[["value", "low", "high"]].notna().any(axis=1)
+    shown["low"] = shown["low"].mask(given & shown["low"].isna(), -np.inf)
+    shown["high"] = shown["high"].mask(given & shown["high"].isna(), np.inf)
+    shown["highlight"] = frame.get("highlight", True)
+    ends = limits or padded([*shown[["value", "low", "high"]].to_numpy(float).ravel(), zero])
+    names = [Row(row.name, str(row.note)) for row in shown.itertuples()]
+
+    def draw(page: Page) -> None:
+        lines = [Line(zero, svg.DARK, mark="zero")]
+        _intervals(rows(page, names, ends, xlabel, 0.36 * INCH, lines=lines), shown)
+
+    return figure(draw)
 
 
 def estimates(rows: pd.DataFrame, xlabel: str) -> Figure:
@@ -171,25 +178,23 @@ def estimates(rows: pd.DataFrame, xlabel: str) -> Figure:
     return forest(ends.assign(note=[rounded(*pair) for pair in pairs]), xlabel=xlabel)
 
 
-def _intervals(
-    ax: Axes, rows: pd.DataFrame, include: list[float], limits: tuple | None = None
-) -> None:
+def _intervals(at: Frame, shown: pd.DataFrame) -> None:
     """Draw value and interval of each row; ends beyond the axis limits become arrows."""
-    numbers = rows[["value", "low", "high"]].to_numpy(float)
-    finite = np.append(numbers[np.isfinite(numbers)], include)
-    pad = 0.05 * np.ptp(finite) or 1.0
-    start, end = limits or (finite.min() - pad, finite.max() + pad)
-    ax.set_xlim(start, end)
-    ax.xaxis.set_major_formatter(plain)
-    for y, ((value, low, high), marked) in enumerate(zip(numbers, rows["highlight"], strict=True)):
-        colour = style.ACCENT if marked else style.MID
-        ends = [value if np.isnan(low) else low, value if np.isnan(high) else high]
-        ax.hlines(y, *np.clip(ends, start, end), colors=colour, lw=1.8, zorder=3, gid="interval")
-        arrows = [(start, "<")] * int(low < start) + [(end, ">")] * int(high > end)
-        for x, marker in arrows:
-            ax.plot(x, y, marker, color=colour, ms=6, clip_on=False, zorder=4, gid="arrow")
-        if start <= value <= end:
-            ax.plot(value, y, "o", color=colour, ms=6, mec="white", mew=0.8, zorder=5, gid="value")
+    start, end = at.x.low, at.x.high
+    for y, row in zip(at.rows, shown.itertuples(), strict=True):
+        colour = svg.ACCENT if row.highlight else svg.MID
+        low, high = (row.value if np.isnan(edge) else edge for edge in (row.low, row.high))
+        if np.isnan(low):
+            continue
+        with at.page.told(f"{row.name}: {brief(row.value, row.low, row.high)}"):
+            edges = at.x(np.clip([low, high], start, end))
+            at.page.path([(x, y) for x in edges], colour, 2.5, mark="interval")
+            if low < start:
+                at.page.dots((at.x.start, y), 4.5, colour, colour, mark="arrow", shape="left")
+            if high > end:
+                at.page.dots((at.x.end, y), 4.5, colour, colour, mark="arrow", shape="right")
+            if start <= row.value <= end:
+                at.page.dots((at.x(row.value), y), 4.3, colour, width=1.1, mark="value")
 
 
 def profile(frame: pd.DataFrame, *, xlabel: str, names: Mapping[str, str]) -> Figure:
@@ -207,37 +212,41 @@ def profile(frame: pd.DataFrame, *, xlabel: str, names: Mapping[str, str]) -> Fi
         If a column or name is missing, a percentile is outside 0 to 100, or none is given.
     """
     require(frame, ("label", "percentile", "value_text", "band_percentile"), "profile")
-    if lacking := [part for part in DOTS if part not in names]:
-        raise ValueError(f"profile: names lacks {', '.join(lacking)}")
+    named(names, PARTS, "profile: names lacks")
     given = pd.concat([frame["percentile"], frame["band_percentile"]]).dropna()
     if frame["percentile"].notna().sum() == 0 or not given.between(0, 100).all():
         raise ValueError("profile: needs percentiles, all of them between 0 and 100")
-    with style.figure(0.85 + 0.36 * max(len(frame), 2)) as fig:
-        ax = fig.add_subplot(xlabel=xlabel, xlim=(-2, 102), xticks=range(0, 101, 25))
-        row_names(ax, frame["label"], 36)
-        for part, column in (("band", "band_percentile"), ("region", "percentile")):
-            ax.plot(frame[column], range(len(frame)), ls="none", gid=part, **DOTS[part])
-        right_texts(ax, frame["value_text"])
-        marks = {part: Line2D([], [], ls="none", **look) for part, look in DOTS.items()}
-        key(fig, [(names[part], marks[part]) for part in ("region", "band")])
-    return fig
+    told = [Row(row.label, str(row.value_text)) for row in frame.itertuples()]
+
+    def draw(page: Page) -> None:
+        marks = {
+            "region": lambda x, y: page.dots((x, y), 5.5, svg.ACCENT, mark="region"),
+            "band": lambda x, y: page.dots((x, y), 5, svg.PAPER, svg.QUIET, 1.9, mark="band"),
+        }
+        key(page, [(names[part], marks[part]) for part in PARTS])
+        at = rows(page, told, (-2, 102), xlabel, 0.36 * INCH,
+                  ticks=lambda _: [(v, str(v)) for v in range(0, 101, 25)])  # fmt: skip
+        for y, row in zip(at.rows, frame.itertuples(), strict=True):
+            found = {"band": row.band_percentile, "region": row.percentile}
+            found = {part: value for part, value in found.items() if not np.isnan(value)}
+            texts = [f"{names[part]} {value:.0f}" for part, value in found.items()]
+            with page.told(f"{row.label}: {'; '.join(texts)}"):
+                for part, value in found.items():
+                    marks[part](at.x(value), y)
+
+    return figure(draw)
 
 
 # The fan chart of a target: what was published, where the share is heading, what is aimed at.
 
 # Shades of the bands, widest first: the darker, the more likely.
-SHADES = {95: "#FBEFE6", 80: style.ACCENT_PALE, 50: "#E9B48F"}
+SHADES = {95: svg.ACCENT_FAINT, 80: svg.ACCENT_PALE, 50: svg.ACCENT_MID}
 
 
 def fan(
-    published: pd.DataFrame,
-    ahead: pd.DataFrame,
-    targets: pd.DataFrame,
-    breaks: Sequence[tuple[int, str]] = (),
-    *,
-    ylabel: str,
-    names: Mapping[str, str],
-) -> Figure:
+    published: pd.DataFrame, ahead: pd.DataFrame, targets: pd.DataFrame,
+    breaks: Sequence[tuple[int, str]] = (), *, ylabel: str, names: Mapping[str, str],
+) -> Figure:  # fmt: skip
     """Published rates with their intervals, the fan of a forecast, and targets as diamonds.
 
     Parameters
@@ -255,62 +264,87 @@ def fan(
     """
     require(published, ("year", "value", "low", "high"), "fan published")
     bands = [f"{end}_{level}" for level in SHADES for end in ("low", "high")]
-    rows = require(ahead, ("year", "median", *bands), "fan ahead").sort_values("year")
+    shown = require(ahead, ("year", "median", *bands), "fan ahead").sort_values("year")
     goals = require(targets, ("year", "value", "label", "own"), "fan targets")
-    if lacking := [str(n) for n in ("median", *SHADES) if str(n) not in names]:
-        raise ValueError(f"fan: names lacks {', '.join(lacking)}")
-    if len(rows) < 2:
+    named(names, ["median", *map(str, SHADES)], "fan: names lacks")
+    if len(shown) < 2:
         raise ValueError("fan: a fan needs two years or more")
-    with style.figure(3.9) as fig:
-        ax = fig.add_subplot(ylabel=ylabel)
-        _draw(ax, published, rows, goals)
-        years = [*published["year"], *rows["year"], *goals["year"]]
-        shown = [(year, text) for year, text in breaks if min(years) < year <= max(years)]
-        ticks = [*published["year"], *goals["year"], max(rows["year"])]
-        labels = _fan_labels(rows.iloc[-1], goals, names)
-        _time_axes(ax, years, ticks, shown, labels, style.TINY)
-    return fig
+    years = [*published["year"], *shown["year"], *goals["year"]]
+    inside = [(year, text) for year, text in breaks if min(years) < year <= max(years)]
+    ticks = [*published["year"], *goals["year"], max(shown["year"])]
+    parts = published[["value", "low", "high"]], shown[["median", *bands]], goals[["value"]]
+    values = padded(np.concatenate([p.to_numpy(float).ravel() for p in parts]), zero=True)
+    said = [(g.year, g.value, g.label, _colours(g.own)[1]) for g in goals.itertuples()]
+    said += _fan_ends(shown.iloc[-1], names)
+
+    def paint(at: Frame) -> None:
+        _fan(at, published, shown, goals)
+
+    return _over_time(ylabel, years, ticks, values, inside, said, paint)
 
 
-def _fan_labels(end: pd.Series, goals: pd.DataFrame, names: Mapping[str, str]) -> list[Label]:
-    """Texts of the targets and, at the right end of the fan, of its median and bands."""
-    labels = [
-        Label(goal.year, goal.value, wrap(goal.label, 26), _colours(goal.own)[1])
-        for goal in goals.itertuples()
-    ]
-    labels += [
-        Label(end["year"], end[f"{side}_{level}"], names[str(level)], style.QUIET)
-        for level, side in ((95, "high"), (80, "high"), (50, "low"))
-    ]
-    return [*labels, Label(end["year"], end["median"], names["median"], style.ACCENT_TEXT)]
+def _over_time(
+    ylabel: str, years: Sequence, ticks: Sequence, values: tuple, breaks: Sequence,
+    said: Sequence[tuple], paint: Callable[[Frame], None],
+) -> Figure:  # fmt: skip
+    """What ``paint`` puts on axes of years, labelled with year, value, text and colour each."""
+
+    def draw(page: Page) -> None:
+        room = 90 if page.narrow else 160
+        texts = [(year, wrap(text, room, TINY)) for year, _, text, _ in said]
+        at = times(page, years, values, 3.1 * INCH, ylabel, breaks, ticks, texts)
+        paint(at)
+        place(page, at.box, [at.label(*item, room) for item in said])
+
+    return figure(draw)
+
+
+def _fan_ends(end: pd.Series, names: Mapping[str, str]) -> list[tuple]:
+    """Year, value, text and colour of what is written at the right end of the fan."""
+    sides = ((95, "high"), (80, "high"), (50, "low"))
+    bands = [(end["year"], end[f"{s}_{k}"], names[str(k)], svg.QUIET) for k, s in sides]
+    return [*bands, (end["year"], end["median"], names["median"], svg.ACCENT_TEXT)]
 
 
 def _colours(own: bool) -> tuple[str, str]:
-    return (style.ACCENT, style.ACCENT_TEXT) if own else (style.MID, style.QUIET)
+    return (svg.ACCENT, svg.ACCENT_TEXT) if own else (svg.MID, svg.QUIET)
 
 
-def _draw(ax: Axes, published: pd.DataFrame, rows: pd.DataFrame, goals: pd.DataFrame) -> None:
+def _fan(at: Frame, published: pd.DataFrame, shown: pd.DataFrame, goals: pd.DataFrame) -> None:
     for level, shade in SHADES.items():
-        ends = (rows[f"low_{level}"], rows[f"high_{level}"])
-        ax.fill_between(rows["year"], *ends, color=shade, lw=0, zorder=1.5, gid=f"band-{level}")
-    ax.plot(rows["year"], rows["median"], color=style.ACCENT, lw=1.6, zorder=3, gid="median")
-    ends = published.dropna(subset=["low", "high"])
-    ax.vlines(ends["year"], ends["low"], ends["high"], colors=style.DARK, lw=1.1, zorder=4)
-    ax.plot(published["year"], published["value"], "o", ms=4.5, color=style.DARK, zorder=5)
-    for own in (False, True):
-        part = goals[goals["own"] == own]
-        ax.plot(part["year"], part["value"], "D", ms=6, mfc="white", mec=_colours(own)[0], mew=1.4,
-                zorder=6, gid=f"target-{'own' if own else 'other'}")  # fmt: skip
+        low, high = at.y(shown[f"low_{level}"]), at.y(shown[f"high_{level}"])
+        at.page.area(at.x(shown["year"]), low, high, shade, mark=f"band-{level}")
+    at.page.path(at.at(shown["year"], shown["median"]), svg.ACCENT, 2.2, mark="median")
+    for row in published.itertuples():
+        with at.page.told(f"{row.year:.0f}: {brief(row.value, row.low, row.high)}"):
+            _point(at, row, svg.DARK, 1.5, 3.4)
+    for goal in goals.itertuples():
+        _diamond(at, goal, _colours(goal.own)[0], f"target-{'own' if goal.own else 'other'}")
+
+
+def _point(at: Frame, row, colour: str, width: float, radius: float, **look) -> None:
+    """A value with its interval, an upright line; a missing end draws none."""
+    if not (np.isnan(row.low) or np.isnan(row.high)):
+        ends = at.at([row.year, row.year], [row.low, row.high])
+        at.page.path(ends, colour, width, mark="interval")
+    look = {"fill": colour, "stroke": colour} | look
+    at.page.dots(at.at(row.year, row.value), radius, width=1, mark="value", **look)
+
+
+def _diamond(at: Frame, goal, colour: str, mark: str) -> None:
+    with at.page.told(f"{goal.year:.0f}: {goal.label}"):
+        point = at.at(goal.year, goal.value)
+        at.page.dots(point, 6, svg.PAPER, colour, 1.9, mark=mark, shape="diamond")
 
 
 # Figures with time on an axis: trend and small multiples.
 
-# Colour of line, colour of text, marker, width; drawn in this order, the region on top.
+# Colour of line, colour of text, shape, width; drawn in this order, the region on top.
 ROLES = {
-    "parent": (style.MID, style.QUIET, "s", 1.1),
-    "band": ("#A3A3A3", style.QUIET, "o", 1.3),
-    "nation": (style.DARK, style.DARK, "o", 1.3),
-    "region": (style.ACCENT, style.ACCENT_TEXT, "o", 2.0),
+    "parent": (svg.MID, svg.QUIET, "square", 1.5),
+    "band": (svg.MID, svg.QUIET, "circle", 1.8),
+    "nation": (svg.DARK, svg.DARK, "circle", 1.8),
+    "region": (svg.ACCENT, svg.ACCENT_TEXT, "circle", 2.8),
 }
 
 
@@ -338,59 +372,37 @@ def trend(
     goals = pd.DataFrame(columns=["year", "value", "label"]) if targets is None else targets
     goals = require(goals, ("year", "value", "label"), "trend targets").dropna(subset="value")
     drawn = one_a(series, ("role", "name", "year"), "trend").dropna(subset="value")
-    drawn = drawn.sort_values("year")
     if drawn.empty and goals.empty:
         raise ValueError("trend: neither a value nor a target to draw")
-    with style.figure(3.7) as fig:
-        ax = fig.add_subplot(ylabel=ylabel)
-        labels = []
-        for role in ROLES:
-            for name, line in drawn[drawn["role"] == role].groupby("name", sort=False):
-                labels.append(_trend_line(ax, name, line, role, [year for year, _ in breaks]))
-        ax.plot(goals["year"], goals["value"], "D", ms=6, mfc="white", mec=style.ACCENT, mew=1.4)
-        labels = sorted(labels, key=lambda label: (-label.x, -label.y))
-        labels[:0] = [
-            Label(goal.year, goal.value, wrap(goal.label, 24), style.ACCENT_TEXT)
-            for goal in goals.itertuples()
-        ]
-        years = [*drawn["year"], *goals["year"]]
-        shown = [(year, text) for year, text in breaks if min(years) <= year <= max(years)]
-        ax.margins(y=0.08)
-        _time_axes(ax, years, years, shown, labels, style.SMALL)
-    return fig
+    years = [*drawn["year"], *goals["year"]]
+    inside = [(year, text) for year, text in breaks if min(years) <= year <= max(years)]
+    lines = list(drawn.sort_values("year").groupby(["role", "name"], sort=False))
+    lines.sort(key=lambda item: list(ROLES).index(item[0][0]))
+    numbers = drawn[["value", "low", "high"]].to_numpy(float).ravel()
+    values = padded([*numbers, *goals["value"]], 0.08, zero=True)
+    ends = [(line["year"].iloc[-1], line["value"].iloc[-1], name, ROLES[role][1])
+            for (role, name), line in lines]  # fmt: skip
+    said = [(goal.year, goal.value, goal.label, svg.ACCENT_TEXT) for goal in goals.itertuples()]
+    said += sorted(ends, key=lambda item: (-item[0], -item[1]))
+
+    def paint(at: Frame) -> None:
+        for (role, name), line in lines:
+            _trend_line(at, name, line, role, [year for year, _ in breaks])
+        for goal in goals.itertuples():
+            _diamond(at, goal, svg.ACCENT, "target")
+
+    return _over_time(ylabel, years, years, values, inside, said, paint)
 
 
-def _trend_line(ax: Axes, name: str, line: pd.DataFrame, role: str, breaks: list[int]) -> Label:
-    colour, text, marker, width = ROLES[role]
-    z = 3 + list(ROLES).index(role) / 10
-    ends = line.dropna(subset=["low", "high"])
-    if len(ends):
-        ax.vlines(ends["year"], ends["low"], ends["high"], colors=colour, lw=0.6 * width, zorder=z)
-    points = list(zip(line["year"], line["value"], strict=True))
-    for (x0, y0), (x1, y1) in pairwise(points):
-        broken = any(x0 < year <= x1 for year in breaks)
-        dashes = (0, (3, 2)) if broken else "solid"
-        ax.plot([x0, x1], [y0, y1], color=colour, lw=width, ls=dashes, zorder=z)
-    face = "white" if role == "parent" else colour
-    ax.plot(*zip(*points, strict=True), marker, ms=2.6 + width, mfc=face, mec=colour, zorder=z)
-    return Label(*points[-1], wrap(name, 24), text)
-
-
-def _time_axes(
-    ax: Axes, years: list, ticks: list, breaks: Sequence, labels: list[Label], fontsize: float
-) -> None:
-    """Years below, values from zero, a dotted line half a year before each break, the labels."""
-    ax.set_xlim(min(years) - 0.8, max(years) + 0.8)
-    if ax.dataLim.y0 >= 0:
-        ax.set_ylim(0, ax.get_ylim()[1])
-    ax.yaxis.set_major_formatter(plain)
-    make_room(ax, labels, fontsize)
-    for year, _ in breaks:
-        ax.axvline(year - 0.5, color=style.MID, lw=0.8, ls=":", zorder=1)
-    year_ticks(ax, ticks)
-    flags(ax, [(year - 0.5, text, style.QUIET) for year, text in breaks])
-    style.lay_out(ax.figure)
-    place(ax, labels, fontsize)
+def _trend_line(at: Frame, name: str, line: pd.DataFrame, role: str, breaks: list[int]) -> None:
+    colour, _, shape, width = ROLES[role]
+    for (x0, y0), (x1, y1) in pairwise(zip(line["year"], line["value"], strict=True)):
+        dash = "5 3.5" if any(x0 < year <= x1 for year in breaks) else ""
+        at.page.path(at.at([x0, x1], [y0, y1]), colour, width, dash, mark=role)
+    face = svg.PAPER if role == "parent" else colour
+    for row in line.itertuples():
+        with at.page.told(f"{name} {row.year:.0f}: {brief(row.value, row.low, row.high)}"):
+            _point(at, row, colour, 0.6 * width, 2.2 + 0.6 * width, fill=face, shape=shape)
 
 
 def small_multiples(series: pd.DataFrame, *, ylabel: str = "", columns: int = 3) -> Figure:
@@ -413,67 +425,78 @@ def small_multiples(series: pd.DataFrame, *, ylabel: str = "", columns: int = 3)
     if series["value"].notna().sum() == 0:
         raise ValueError("small_multiples: no value to draw")
     panels = list(series.groupby("panel", sort=False))
-    across = min(columns, len(panels))
-    down = math.ceil(len(panels) / across)
     years = series.loc[series["value"].notna(), "year"]
-    with style.figure(0.45 + 1.75 * down) as fig:
-        fig.supylabel(ylabel, fontsize=style.SMALL, color=style.QUIET)
-        grid = fig.subplots(down, across, sharex=True, squeeze=False).ravel()
-        grid[0].set_xlim(years.min() - 0.8, years.max() + 0.8)
-        labels = [
-            _panel(ax, wrap(panel, 96 // across), rows)
-            for ax, (panel, rows) in zip(grid, panels, strict=False)
-        ]
-        for position, ax in enumerate(grid[: len(panels)]):
-            ax.tick_params(labelbottom=position + across >= len(panels))
-        for ax in grid[len(panels) :]:
-            ax.remove()
-        year_ticks(grid[0], years, minor=False)  # each year has its dot
-        if any(labels):
-            style.lay_out(fig)
-        for ax, texts in zip(grid, labels, strict=False):
-            place(ax, texts, style.TINY)
-    return fig
+
+    def draw(page: Page) -> None:
+        page.title(wrap(ylabel, page.width))
+        most = 1 if "label" in series else 2  # on a phone, where a label takes half a panel
+        beside = min(most if page.narrow else columns, len(panels))
+        heads = titles([wrap(name, page.width / beside - 26) for name, _ in panels])
+        high = (136 if page.narrow else 160) + extent(heads[0], SMALL)[1]
+        for i, cell in enumerate(cells(page, len(panels), beside, high, 14)):
+            lowest = i + beside >= len(panels)
+            cell = Cell(cell.left, cell.top, cell.width, cell.height + FOOT * lowest)
+            look = Look(heads[i], colour=svg.INK, left=cell.left + 46, bare=not lowest,
+                        x=lambda scale: _labelled(years_axis(scale, years)),
+                        y=lambda scale: even(scale.low, scale.high, lambda _: 4))  # fmt: skip
+            _panel(page, cell, panels[i][1], (years.min() - 0.8, years.max() + 0.8), look)
+        page.height += FOOT
+
+    return figure(draw)
 
 
-def _panel(ax: Axes, title: str, rows: pd.DataFrame) -> list[Label]:
-    ax.set_title(title, fontsize=style.SMALL, color=style.INK)
-    labels = []
-    for order, (_, line) in enumerate(rows.groupby("series", sort=False)):
+def _labelled(ticks):
+    return [(year, text) for year, text in ticks if text]  # each year has its dot
+
+
+def _panel(page: Page, cell: Cell, part: pd.DataFrame, ends: tuple, look: Look) -> None:
+    if part["value"].isna().all():  # an empty panel says that nothing is published
+        axes(page, cell, ends, (0, 1), replace(look, y=lambda _: []))
+        return
+    values = padded(part["value"].astype(float), 0.3 if "label" in part else 0.12, zero=True)
+    at, labels = axes(page, cell, ends, values, look), []
+    for order, (_, line) in enumerate(part.groupby("series", sort=False)):
         line = line.sort_values("year")
-        face = (style.ACCENT, "white", style.ACCENT_PALE)[order % 3]
-        ax.plot(
-            line["year"], line["value"], "o-", color=style.ACCENT, mfc=face, lw=1.5, ms=4, zorder=3
-        )
-        last = line.dropna(subset="value").tail(1)
-        if "label" in rows and len(last):
-            text = wrap(last["label"].item(), 20)
-            labels.append(Label(last["year"].item(), last["value"].item(), text, style.ACCENT_TEXT))
-    ax.margins(y=0.3 if "label" in rows else 0.12)
-    if ax.dataLim.y0 >= 0:
-        ax.set_ylim(0, max(ax.get_ylim()[1], 1e-9))
-    if rows["value"].isna().all():
-        ax.set_yticks([])  # an empty panel says that nothing is published
-        return labels
-    ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    ax.yaxis.set_major_formatter(plain)
-    return labels
+        face = (svg.ACCENT, svg.PAPER, svg.ACCENT_PALE)[order % 3]
+        page.path(at.at(line["year"], line["value"]), svg.ACCENT, 2, mark=f"line-{order}")
+        for row in line.dropna(subset="value").itertuples():
+            with page.told(f"{row.year:.0f}: {brief(row.value)}"):
+                page.dots(at.at(row.year, row.value), 2.9, face, svg.ACCENT, 1.2, mark="value")
+        for last in line.dropna(subset="value").tail(1).itertuples() if "label" in part else ():
+            labels.append(at.label(last.year, last.value, last.label, svg.ACCENT_TEXT, 120))
+    place(page, at.box, labels)
 
 
-# Figures of a report: they take data and texts, and return a figure.
-DOT = 7.5  # diameter of a peer's dot with its rim, points
-# Line style and colours of a marked value by its kind.
+# Figures of peers: dots on a line, gains against inputs, what is known of whom, correlations.
+DOT = 10.4  # diameter of a peer's dot with its rim
+# Dashes and colours of a marked value by its kind.
 MARKS = {
-    "region": ("-", style.ACCENT, style.ACCENT_TEXT),
-    "target": ((0, (4, 2)), style.ACCENT, style.ACCENT_TEXT),
-    "nation": ("-", style.DARK, style.DARK),
-    "other": ((0, (1, 1.5)), style.MID, style.QUIET),
+    "region": ("", svg.ACCENT, svg.ACCENT_TEXT),
+    "target": (DASHED, svg.ACCENT, svg.ACCENT_TEXT),
+    "nation": ("", svg.DARK, svg.DARK),
+    "other": ("2 3", svg.MID, svg.QUIET),
 }
-TILES = {
-    "published": {"facecolor": style.QUIET, "edgecolor": style.QUIET},
-    "flagged": {"facecolor": "#D9D9D9", "edgecolor": style.MID, "hatch": "////"},
-    "missing": {"facecolor": "white", "edgecolor": style.LIGHT},
-}
+
+
+def stack(values: np.ndarray, width: float) -> np.ndarray:
+    """Levels that keep dots of one width apart on a line: 0, 1, −1, 2, … the nearest free one.
+
+    Parameters
+    ----------
+    values : ascending, shape (n,).
+    width : of a dot, in units of ``values``.
+
+    >>> stack(np.array([1.0, 1.0, 1.0, 9.0]), 0.5).tolist()
+    [0, 1, -1, 0]
+    """
+    last: dict[int, float] = {}
+    levels = []
+    for value in values:
+        spiral = (sign * step for step in range(len(values) + 1) for sign in (1, -1))
+        level = next(k for k in spiral if value - last.get(k, -np.inf) >= width)
+        last[level] = value
+        levels.append(level)
+    return np.array(levels, dtype=int)
 
 
 def strip(
@@ -496,36 +519,37 @@ def strip(
     require(marks, ("label", "value", "kind"), "strip marks")
     known(marks["kind"], MARKS, "strip, column kind")
     dots, lines = (part.dropna(subset="value").sort_values("value") for part in (values, marks))
-    everything = np.append(dots["value"], lines["value"]).astype(float)
-    if not everything.size:
+    if not (everything := [*dots["value"], *lines["value"]]):
         raise ValueError("strip: no value to draw")
-    pad = 0.05 * np.ptp(everything) or 1.0
-    start, end = everything.min() - pad, everything.max() + pad
-    levels = stack(dots["value"].to_numpy(float), (end - start) * DOT / (style.WIDTH * 72 - 20))
-    reach = max(np.ptp([*levels, 0]) / 2 + 1, 3)
-    with style.figure(0.6 + 2 * reach * DOT / 72 + ROW / 72 * len(lines)) as fig:
-        ax = fig.add_subplot(xlabel=xlabel, xlim=(start, end), yticks=[])
-        ax.xaxis.set_major_formatter(plain)
-        for value, kind in zip(lines["value"], lines["kind"], strict=True):
-            dashes, colour, _ = MARKS[kind]
-            ax.axvline(value, color=colour, ls=dashes, lw=1.6, zorder=2, gid=kind)
-        flags(ax, [(m.value, m.label, MARKS[m.kind][2]) for m in lines.itertuples()])
-        style.lay_out(fig)
-        half = ax.bbox.height * 72 / fig.dpi / DOT / 2
-        ax.set_ylim(-half, half)
-        ax.plot(dots["value"], levels, "o", ms=DOT - 1.5, color=style.MID, mec="white", mew=0.6)
-        place(ax, _chosen(dots.assign(x=dots["value"], y=levels), label_names), style.TINY)
-    return fig
+
+    def draw(page: Page) -> None:
+        x = Scale(*padded(everything), 8, page.width - 8)
+        levels = stack(x(dots["value"]), DOT)
+        half = DOT * max(np.ptp([*levels, 0]) / 2 + 1, 3)
+        flags = [(x(m.value), m.label, MARKS[m.kind][2]) for m in lines.itertuples()]
+        raised = Flags(flags, page.width, x.end)
+        at = Frame(page, x, Scale(-half, half, raised.height + 6 + 2 * half, raised.height + 6))
+        at.x_axis(across(x), xlabel)
+        for line in lines.itertuples():
+            dash, colour, _ = MARKS[line.kind]
+            at.upright(line.value, colour, 2.2, dash, mark=line.kind)
+        raised.draw(page, at.y.end)
+        labels = []
+        for peer, level in zip(dots.itertuples(), levels, strict=True):
+            with page.told(f"{peer.name}: {brief(peer.value)}"):
+                page.dots(at.at(peer.value, DOT * level), DOT / 2 - 0.4, svg.MID, mark="peer")
+            if peer.name in label_names:
+                labels.append(at.label(peer.value, DOT * level, peer.name, svg.DARK, 120))
+        place(page, at.box, labels)
+        page.height = at.y.start + foot(xlabel, page.width) + 4
+
+    return figure(draw)
 
 
 def scatter(
-    frame: pd.DataFrame,
-    *,
-    xlabel: str,
-    ylabel: str,
-    label_names: Sequence[str] = (),
+    frame: pd.DataFrame, *, xlabel: str, ylabel: str, label_names: Sequence[str] = (),
     log2: bool = False,
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Gain against dose, with the interval of each gain as a light whisker.
 
     Parameters
@@ -540,33 +564,51 @@ def scatter(
         If a column is missing, no point can be drawn, or ``log2`` meets x <= 0.
     """
     require(frame, ("name", "x", "y", "y_low", "y_high", "highlight"), "scatter")
-    rows = frame.dropna(subset=["x", "y"]).sort_values("highlight", kind="stable")
-    if rows.empty or (log2 and (rows["x"] <= 0).any()):
+    shown = frame.dropna(subset=["x", "y"]).sort_values("highlight", kind="stable")
+    if shown.empty or (log2 and (shown["x"] <= 0).any()):
         raise ValueError("scatter: needs points, and with log2 every x above zero")
-    with style.figure(4.0) as fig:
-        ax = fig.add_subplot(xlabel=xlabel, ylabel=ylabel)
-        colours = np.where(rows["highlight"], style.ACCENT, style.DARK)
-        whiskers = np.where(rows["highlight"], style.ACCENT, style.LIGHT)
-        ax.vlines(rows["x"], rows["y_low"], rows["y_high"], colors=whiskers, lw=1, zorder=2)
-        ax.scatter(rows["x"], rows["y"], s=30, c=colours, edgecolors="white", lw=0.7, zorder=4)
-        if log2:
-            doubling_axis(ax, rows["x"])
-        else:
-            ax.xaxis.set_major_formatter(plain)
-        ax.yaxis.set_major_formatter(plain)
-        style.lay_out(fig)
-        place(ax, _chosen(rows, [*rows.loc[rows["highlight"], "name"], *label_names]), style.TINY)
-    return fig
+    ends, ticks = _doubling(shown["x"]) if log2 else (padded(shown["x"]), across)
+    values = padded(shown[["y", "y_low", "y_high"]].to_numpy(float).ravel())
+    wanted = {*shown.loc[shown["highlight"].astype(bool), "name"], *label_names}
+    look = Look(ylabel, xlabel, log=log2, x=ticks)
+
+    def draw(page: Page) -> None:
+        page.height = 4.1 * INCH
+        at = axes(page, Cell(0, 0, page.width, page.height), ends, values, look)
+        for row in shown.itertuples():
+            ends_of = at.at([row.x, row.x], [row.y_low, row.y_high])
+            colour = svg.ACCENT if row.highlight else svg.LIGHT
+            page.path(ends_of, colour, 1.4, mark="whisker")
+        for row in shown.itertuples():
+            colour = svg.ACCENT if row.highlight else svg.DARK
+            with page.told(f"{row.name}: {brief(row.x)}; {brief(row.y, row.y_low, row.y_high)}"):
+                page.dots(at.at(row.x, row.y), 3.8, colour, width=1, mark="value")
+        place(page, at.box, [
+            at.label(row.x, row.y, row.name, svg.ACCENT_TEXT if row.highlight else svg.DARK, 200)
+            for row in shown.itertuples() if row.name in wanted
+        ])  # fmt: skip
+
+    return figure(draw)
 
 
-def _chosen(rows: pd.DataFrame, names: Sequence[str]) -> list[Label]:
-    colours = {True: style.ACCENT_TEXT, False: style.DARK}
-    marked = rows.get("highlight", pd.Series(False, index=rows.index))
-    return [
-        Label(x, y, name, colours[bool(flag)])
-        for name, x, y, flag in zip(rows["name"], rows["x"], rows["y"], marked, strict=True)
-        if name in set(names)
-    ]
+def _doubling(values: pd.Series) -> tuple:
+    """Ends and ticks of a scale where each doubling is one step."""
+    low, high = float(values.min()), float(values.max())
+    margin = max(high / low, 1.1) ** 0.05
+    low, high = low / margin, high * margin
+    powers = 2.0 ** np.arange(np.ceil(np.log2(low)), np.floor(np.log2(high)) + 1)
+    ticks = [(x, plain(x)) for x in powers]
+    if len(ticks) < 3:  # less than two doublings: even steps read better than one or two ticks
+        ticks = even(low, high, lambda _: 6)
+    return (low, high), lambda _: ticks
+
+
+# What is known of each region in each survey: colours of the tiles.
+TILES = {
+    "published": (svg.QUIET, svg.QUIET),
+    "flagged": (svg.PALE, svg.MID),
+    "missing": (svg.PAPER, svg.LIGHT),
+}
 
 
 def coverage(frame: pd.DataFrame, *, states: Mapping[str, str]) -> Figure:
@@ -591,19 +633,71 @@ def coverage(frame: pd.DataFrame, *, states: Mapping[str, str]) -> Figure:
     if frame.empty or set(states) != set(TILES):
         raise ValueError(f"coverage: needs rows and a text for each of {', '.join(TILES)}")
     years, regions = sorted(frame["year"].unique()), list(frame["region"].unique())
-    cells = frame.set_index(["region", "year"])["state"].to_dict()
-    with style.figure(0.75 + 0.21 * len(regions)) as fig:
-        ax = fig.add_subplot()
-        for row, column in np.ndindex(len(regions), len(years)):
-            state = cells.get((regions[row], years[column]), "missing")
-            corner = (column - 0.46, row - 0.38)
-            ax.add_patch(Rectangle(corner, 0.92, 0.76, lw=0.7, gid=state, **TILES[state]))
-        ax.set_xlim(-0.5, len(years) - 0.5)
-        ax.xaxis.tick_top()
-        ax.set_xticks(range(len(years)), [str(int(year)) for year in years])
-        ax.tick_params(length=0)
-        ax.grid(visible=False)
-        ax.spines[:].set_visible(False)
-        row_names(ax, regions, 26)
-        key(fig, [(states[state], Patch(lw=0.7, **TILES[state])) for state in TILES])
-    return fig
+    found = frame.set_index(["region", "year"])["state"].to_dict()
+
+    def draw(page: Page) -> None:
+        samples = [partial(_tile, page, state, wide=18, high=12) for state in TILES]
+        key(page, [*zip((states[state] for state in TILES), samples, strict=True)])
+        names = [wrap(name, 0.36 * page.width) for name in regions]
+        left = max(extent(name, SMALL)[0] for name in names) + 14
+        wide, y = (page.width - left) / len(years), page.height + 22
+        for column, year in enumerate(years):
+            x = left + (column + 0.5) * wide
+            page.text(x, y - 10, f"{year:.0f}", TINY, svg.DARK, "middle")
+        for region, name in zip(regions, names, strict=True):
+            high = max(0.21 * INCH, extent(name, SMALL)[1] + 4)
+            page.text(left - 10, y + high / 2, name, SMALL, svg.INK, "end")
+            for column, year in enumerate(years):
+                state = found.get((region, year), "missing")
+                with page.told(f"{region} {year:.0f}: {states[state]}"):
+                    x = left + (column + 0.5) * wide
+                    _tile(page, state, x, y + high / 2, 0.92 * wide, high - 5)
+            y += high
+        page.height = y + 4
+
+    return figure(draw)
+
+
+def _tile(page: Page, state: str, x: float, y: float, wide: float, high: float) -> None:
+    left, top = x - wide / 2, y - high / 2
+    page.rect(left, top, wide, high, *TILES[state], mark=state)
+    if state == "flagged":  # hatched, so that it is told apart without colour
+        starts = np.arange(left - high + 2, left + wide, 6.0)
+        low, past = np.maximum(left - starts, 0), np.maximum(starts + high - left - wide, 0)
+        lines = np.array([[starts + low, top + high - low], [starts + high - past, top + past]])
+        page.segments(list(lines.transpose(2, 0, 1)), svg.MID, 0.9, clear=False)
+
+
+def correlations(matrix: pd.DataFrame, names: Sequence[str]) -> Figure:
+    """The lower triangle of a correlation matrix, each pair in a shade of its strength.
+
+    A name stands at the end of its row and at the head of its column.
+
+    Parameters
+    ----------
+    matrix : shape (k, k), from −1 to 1. names : of its rows, on their lines.
+    """
+    values, last = matrix.to_numpy(float), len(matrix) - 1
+
+    def draw(page: Page) -> None:
+        room = extent(wrap(names[-1], 0.28 * page.width), SMALL)[0] + 12
+        wide, page.height = (page.width - room) / last, 4
+        for row, name in enumerate(names):
+            text = wrap(name, page.width - row * wide - 12)
+            high = max(0.36 * INCH, extent(text, SMALL)[1] + 8)
+            y = page.height + high / 2
+            page.text(row * wide + 8, y, text, SMALL, svg.INK)
+            for column, value in enumerate(values[row, :row]):
+                with page.told(f"{name} – {names[column]}: {value:.2f}"):
+                    _pair(page, (column * wide, page.height), (wide, high), value)
+            page.height += high
+        page.height += 4
+
+    return figure(draw)
+
+
+def _pair(page: Page, at: tuple[float, float], size: tuple[float, float], value: float) -> None:
+    fill, shade = svg.ACCENT if value > 0 else svg.DARK, abs(value)
+    page.rect(at[0] + 0.5, at[1] + 0.5, size[0] - 1, size[1] - 1, fill, mark="pair", shade=shade)
+    colour, text = svg.INK if shade < 0.55 else svg.PAPER, f"{value:.2f}".replace("-", "−")
+    page.text(at[0] + size[0] / 2, at[1] + size[1] / 2, text, SMALL, colour, "middle")

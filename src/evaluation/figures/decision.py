@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from evaluation.figures import style
-from evaluation.figures.labels import plain, require, wrap
-from evaluation.figures.style import slim
+from evaluation.figures import svg
+from evaluation.figures.axes import Cell, Frame, Look, Scale, axes, cells, padded, titles
+from evaluation.figures.labels import named, require, wrap
+from evaluation.figures.svg import INCH, SMALL, TINY, Figure, Page, extent, figure
 
 # Figure of a decision by willingness to pay: net benefit, frontier, value of information.
 COLUMNS = ("wtp", "benefit", "low", "high", "frontier", "information")
@@ -37,53 +35,61 @@ def decision_curves(
     ValueError : a column or label is missing.
     """
     require(curves, COLUMNS, "decision curves")
-    if lacking := set(LABELS) - set(labels):
-        raise ValueError(f"decision curves: labels lack {', '.join(sorted(lacking))}")
+    named(labels, LABELS, "decision curves: labels lack")
     shown = curves[curves["wtp"] > 0]
-    with style.figure(2.7) as fig:
-        axes = fig.subplots(1, 3)
-        axes[0].fill_between(shown["wtp"], shown["low"], shown["high"], color=style.ACCENT_PALE)
-        axes[0].axhline(0, color=style.DARK, lw=0.9)
-        drawn = (shown["benefit"], 100 * shown["frontier"], shown["information"])
-        for ax, values, name in zip(axes, drawn, LABELS[1:], strict=True):
-            ax.plot(shown["wtp"], values, color=style.ACCENT, lw=1.8, gid=name)
-            _stated(ax, wtp)
-            ax.set_title(wrap(labels[name], 26), loc="left")
-            _money_axis(ax, shown["wtp"])
-        axes[1].set_ylim(0, 105)
-        axes[1].set_xlabel(wrap(labels["wtp"], 60))
-        for ax in (axes[0], axes[2]):
-            ax.yaxis.set_major_formatter(plain)
-    return fig
+    values = (shown["benefit"], 100 * shown["frontier"], shown["information"])
+    ends = (
+        padded(shown[["low", "high"]].to_numpy().ravel()),
+        (0, 105),
+        padded(values[2], zero=True),
+    )
+
+    def draw(page: Page) -> None:
+        size = (1, 2.1 * INCH) if page.narrow else (3, 2.6 * INCH)
+        found = cells(page, 3, *size, 14)
+        heads = titles([wrap(labels[name], found[0].width) for name in LABELS[1:]])
+        for place, (cell, name) in enumerate(zip(found, LABELS[1:], strict=True)):
+            look = Look(heads[place], colour=svg.INK, log=True, x=_powers)
+            at = axes(page, cell, _range(shown), ends[place], look)
+            if place == 0:
+                low, high = at.y(shown["low"]), at.y(shown["high"])
+                page.area(at.x(shown["wtp"]), low, high, svg.ACCENT_PALE, mark="band")
+                at.level(0, svg.DARK)
+            page.path(at.at(shown["wtp"], values[place]), svg.ACCENT, 2.5, mark=name)
+            _stated(at, wtp)
+        text = wrap(labels["wtp"], page.width - 16)
+        page.text(page.width / 2, page.height + 4, text, SMALL, svg.QUIET, "middle", up=0)
+        page.height += extent(text, SMALL)[1] + 8
+
+    return figure(draw)
 
 
-def _stated(ax: Axes, wtp: float | None) -> None:
-    if wtp is not None:
-        ax.axvline(wtp, color=style.DARK, lw=1, ls=(0, (4, 2)), gid="wtp")
+def _range(shown: pd.DataFrame) -> tuple[float, float]:
+    return float(shown["wtp"].min()), float(shown["wtp"].max())
 
 
-def _money_axis(ax: Axes, values: pd.Series) -> None:
-    """Every second power of ten, so that three axes stand side by side in both languages."""
-    first, last = np.ceil(np.log10(values.min())), np.floor(np.log10(values.max()))
-    ax.set_xscale("log")
-    ax.set_xticks(10.0 ** np.arange(last, first - 1, -2)[::-1])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+def _stated(at: Frame, wtp: float | None) -> None:
+    if wtp is not None and at.x.low <= wtp <= at.x.high:
+        at.upright(wtp, svg.DARK, 1.4, "6 3", mark="wtp")
+
+
+def _powers(scale: Scale) -> list[tuple[float, str]]:
+    """Powers of ten, as many as stand beside each other."""
+    first, last = np.ceil(np.log10(scale.low) - 1e-9), np.floor(np.log10(scale.high) + 1e-9)
+    widest = extent(f"{10.0**last:,.0f}", SMALL)[0] + 10
+    step = int(np.ceil(widest / (scale.length / max(last - first, 1))))
+    powers = 10.0 ** np.arange(last, first - 1, -step)[::-1]
+    return [(power, f"{power:,.0f}") for power in powers]
 
 
 # The specification curve: sorted estimates above, the choices that made each below.
-NAME_COLUMNS = 30
-# Height of the curve and of one row of choices, inches.
-CURVE, CHOICE = 1.9, 0.24
+CURVE, CHOICE = 190.0, 24.0  # height of the curve and of one row of choices
 
 
 def specification_curve(
-    table: pd.DataFrame,
-    *,
-    ylabel: str,
-    choices: Mapping[str, Mapping[str, str]],
+    table: pd.DataFrame, *, ylabel: str, choices: Mapping[str, Mapping[str, str]],
     headline_sign: float,
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Estimates of all specifications in ascending order, and their choices as ticks.
 
     Estimates with the sign of the headline are dark, the others in the accent colour, so that the
@@ -106,57 +112,52 @@ def specification_curve(
     if rows.empty or not choices:
         raise ValueError("specification curve: needs estimates and choices")
     rows = rows.sort_values("estimate", kind="stable", ignore_index=True)
-    ticks, names, gaps = _ticks(rows, choices)
-    height = CHOICE * (len(names) + len(choices))
-    with style.figure(CURVE + height + 0.3) as fig:
-        top, bottom = fig.subplots(
-            2, 1, sharex=True, gridspec_kw={"height_ratios": (CURVE, height), "hspace": 0.0}
-        )
-        _curve(top, rows["estimate"].to_numpy(float), headline_sign, ylabel)
-        _choices(bottom, ticks, names, gaps)
-        bottom.set_xlim(-1, len(rows))
-    return fig
+    kinds = [_held(rows[column], column, labels) for column, labels in choices.items()]
+    names = [name for labels in choices.values() for name in labels.values()]
+    values = rows["estimate"].to_numpy(float)
+
+    def draw(page: Page) -> None:
+        room = (0.36 if page.narrow else 0.3) * page.width
+        left = 12 + max(extent(wrap(name, room, TINY), TINY)[0] for name in names)
+        title = wrap(ylabel, page.width)
+        cell = Cell(0, 0, page.width, CURVE + extent(title, SMALL)[1])
+        look = Look(title, left=left, bare=True)
+        at = axes(page, cell, (-1, len(rows)), padded([*values, 0.0]), look)
+        _curve(at, values, headline_sign)
+        page.height = cell.height - 0.7 * CHOICE + 8
+        for kind in kinds:
+            page.height += 0.7 * CHOICE  # a gap between kinds of choice
+            for name, chosen in kind:
+                _choice(at, wrap(name, room, TINY), at.x(chosen))
+
+    return figure(draw)
 
 
-def _ticks(rows: pd.DataFrame, choices: Mapping[str, Mapping[str, str]]):
-    """Positions (specification, row) of the ticks, and the name and height of each row."""
-    ticks, names, heights, y = [], [], [], 0.0
-    for column, labels in choices.items():
-        held = [set(filter(None, str(cell).split(" + "))) for cell in rows[column]]
-        strange = sorted(set().union(*held) - set(labels))
-        if strange:
-            raise ValueError(f"specification curve: no name for {', '.join(strange)} of {column}")
-        for value, name in labels.items():
-            ticks += [(x, y) for x, cell in enumerate(held) if value in cell]
-            names.append(name)
-            heights.append(y)
-            y += 1
-        y += 0.7  # a gap between kinds of choice
-    return np.array(ticks, dtype=float).reshape(-1, 2), names, heights
+def _choice(at: Frame, name: str, chosen: np.ndarray) -> None:
+    """A row below what the page holds: a tick at the place of each specification that made it."""
+    high = max(CHOICE, extent(name, TINY)[1] + 5)
+    y = at.page.height + high / 2
+    at.page.text(at.x.start - 10, y, name, TINY, svg.INK, "end")
+    ticks = [np.array([(x, y - 8), (x, y + 8)]) for x in chosen]
+    at.page.segments(ticks, svg.MID, 1.1, mark="choice", clear=False)
+    at.page.height += high
 
 
-def _curve(ax: Axes, values: np.ndarray, sign: float, ylabel: str) -> None:
-    same = np.sign(values) == np.sign(sign)
-    x = np.arange(len(values))
-    size = float(np.clip(900 / len(values), 2.0, 14.0))
-    for chosen, colour, gid in ((same, style.DARK, "same"), (~same, style.ACCENT, "opposite")):
-        ax.scatter(x[chosen], values[chosen], s=size, color=colour, lw=0, zorder=3, gid=gid)
-    ax.axhline(0, color=style.DARK, lw=0.9, zorder=2)
-    ax.yaxis.set_major_formatter(plain)
-    ax.set_ylabel(ylabel)
-    ax.tick_params(axis="x", length=0, labelbottom=False)
-    ax.spines["bottom"].set_visible(False)
+def _held(cells: pd.Series, column: str, labels: Mapping[str, str]) -> list[tuple[str, list[int]]]:
+    """Name of each choice, and the places of the specifications that made it."""
+    held = [set(filter(None, str(cell).split(" + "))) for cell in cells]
+    if strange := sorted(set().union(*held) - set(labels)):
+        raise ValueError(f"specification curve: no name for {', '.join(strange)} of {column}")
+    return [(name, [x for x, made in enumerate(held) if value in made])
+            for value, name in labels.items()]  # fmt: skip
 
 
-def _choices(ax: Axes, ticks: np.ndarray, names: Sequence[str], heights: Sequence[float]) -> None:
-    ax.vlines(
-        ticks[:, 0], ticks[:, 1] - 0.34, ticks[:, 1] + 0.34, colors=style.MID, lw=0.8, gid="choice"
-    )
-    ax.set_yticks(heights, [slim(wrap(name, NAME_COLUMNS)) for name in names])
-    ax.set_ylim(max(heights) + 0.7, -0.7)
-    ax.tick_params(axis="x", length=0, labelbottom=False)
-    ax.grid(visible=False)
-    ax.spines["bottom"].set_visible(False)
+def _curve(at: Frame, values: np.ndarray, sign: float) -> None:
+    same, x = np.sign(values) == np.sign(sign), np.arange(len(values))
+    radius = float(np.clip(0.8 * np.sqrt(900 / len(values)), 1.2, 3.0))
+    at.level(0, svg.DARK)
+    for chosen, colour, mark in ((same, svg.DARK, "same"), (~same, svg.ACCENT, "opposite")):
+        at.page.dots(at.at(x[chosen], values[chosen]), radius, colour, colour, 0, mark=mark)
 
 
 # Figures of cost and effect: plane, acceptability, response curves.
@@ -180,35 +181,27 @@ def plane_and_acceptability(
     """
     require(draws, ("effect", "cost"), "plane draws")
     require(curve, ("wtp", "probability"), "acceptability curve")
-    if lacking := {"effect", "cost", "wtp", "probability"} - set(labels):
-        raise ValueError(f"plane: labels lack {', '.join(sorted(lacking))}")
-    with style.figure(2.9) as fig:
-        left, right = fig.subplots(1, 2)
-        _plane(left, draws, labels)
-        shown = curve[curve["wtp"] > 0]
-        right.plot(shown["wtp"], 100 * shown["probability"], color=style.ACCENT, lw=1.8)
-        right.set(
-            xscale="log", ylim=(0, 100), xlabel=wrap(labels["wtp"], 40),
-            ylabel=labels["probability"],
-        )  # fmt: skip
-        _stated(right, wtp)
-        ticks = 10.0 ** np.arange(np.ceil(np.log10(shown["wtp"].min())), 7)
-        right.set_xticks(ticks[ticks <= shown["wtp"].max()])
-        right.xaxis.set_minor_locator(NullLocator())
-        right.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-    return fig
+    named(labels, ("effect", "cost", "wtp", "probability"), "plane: labels lack")
+    shown, better = curve[curve["wtp"] > 0], draws["effect"] > 0
 
+    def draw(page: Page) -> None:
+        left, right = cells(page, 2, 1 if page.narrow else 2, 2.9 * INCH, 14)
+        texts = {name: wrap(text, left.width) for name, text in labels.items()}
+        heads = titles([texts["cost"], texts["probability"]])
+        costs = (0.0, float(draws["cost"].max()) * 1.1)
+        look = Look(heads[0], texts["effect"])
+        at = axes(page, left, padded([*draws["effect"], 0.0]), costs, look)
+        for part, colour, mark in ((draws[~better], svg.MID, "worse"),
+                                   (draws[better], svg.ACCENT, "better")):  # fmt: skip
+            page.cloud(at.at(part["effect"], part["cost"]), 1.7, colour, mark)
+        at.upright(0, svg.DARK)
+        look = Look(heads[1], texts["wtp"], log=True, x=_powers)
+        at = axes(page, right, _range(shown), (0, 100), look)
+        points = at.at(shown["wtp"], 100 * shown["probability"])
+        page.path(points, svg.ACCENT, 2.5, mark="probability")
+        _stated(at, wtp)
 
-def _plane(ax: Axes, draws: pd.DataFrame, labels: Mapping[str, str]) -> None:
-    better = draws["effect"] > 0
-    for rows, colour in ((draws[~better], style.MID), (draws[better], style.ACCENT)):
-        ax.plot(rows["effect"], rows["cost"], ".", ms=2.5, alpha=0.5, mew=0, color=colour)
-    ax.axvline(0, color=style.DARK, lw=0.9)
-    ax.set_ylim(0, float(draws["cost"].max()) * 1.1)
-    ax.set(xlabel=wrap(labels["effect"], 40), ylabel=labels["cost"])
-    ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.xaxis.set_major_formatter(plain)
-    ax.yaxis.set_major_formatter(plain)
+    return figure(draw)
 
 
 def response_curves(curves: Sequence[tuple[str, pd.DataFrame]], *, ylabel: str) -> Figure:
@@ -224,15 +217,21 @@ def response_curves(curves: Sequence[tuple[str, pd.DataFrame]], *, ylabel: str) 
     """
     if not curves:
         raise ValueError("response curves: nothing to draw")
-    with style.figure(2.7) as fig:
-        axes = np.atleast_1d(fig.subplots(1, len(curves), sharey=True))
-        for ax, (name, frame) in zip(axes, curves, strict=True):
-            require(frame, ("level", "gain", "low", "high"), "response curve")
-            ax.fill_between(frame["level"], frame["low"], frame["high"], color=style.ACCENT_PALE)
-            ax.plot(frame["level"], frame["gain"], color=style.ACCENT, lw=1.8)
-            ax.axhline(0, color=style.DARK, lw=0.9)
-            ax.set_xlabel(wrap(name, 26))
-            ax.xaxis.set_major_formatter(plain)
-        axes[0].set_ylabel(ylabel)
-        axes[0].yaxis.set_major_formatter(plain)
-    return fig
+    for _, frame in curves:
+        require(frame, ("level", "gain", "low", "high"), "response curve")
+    values = padded(np.concatenate([f[["low", "high"]].to_numpy().ravel() for _, f in curves]))
+
+    def draw(page: Page) -> None:
+        page.title(wrap(ylabel, page.width))
+        across = 1 if page.narrow else len(curves)
+        found = cells(page, len(curves), across, (2.1 if page.narrow else 2.4) * INCH, 12)
+        names = titles([wrap(name, found[0].width) for name, _ in curves])
+        for cell, name, (_, frame) in zip(found, names, curves, strict=True):
+            ends = float(frame["level"].min()), float(frame["level"].max())
+            at = axes(page, cell, ends, values, Look(label=name))
+            x = at.x(frame["level"])
+            page.area(x, at.y(frame["low"]), at.y(frame["high"]), svg.ACCENT_PALE, mark="band")
+            page.path(at.at(frame["level"], frame["gain"]), svg.ACCENT, 2.5, mark="gain")
+            at.level(0, svg.DARK)
+
+    return figure(draw)

@@ -1,210 +1,166 @@
-"""Axes, labels that do not collide, and text in figures."""
+"""Text in figures: line breaks, labels that do not collide, and checks of what was given."""
 
 from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
-from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import Bbox
 
-from evaluation.figures.style import ACCENT_TEXT, DARK, INK, QUIET, SMALL, TINY, settle, slim
+from evaluation.figures import svg
 
-# Place text in a figure so that no two labels overlap.
-DISTINCT = 8  # pixels between two points below which their labels may swap
-NEAR = 15  # points; a label further off gets a leader
-HALO = [withStroke(linewidth=2.2, foreground="white")]
+NEAR = 21  # distance beyond which a label gets a leader to its point
+DISTINCT = 6  # distance of two points below which their labels may swap
+GAP = 3  # paper between a label and what it keeps clear of
+FLAG = 17.0  # height of a row of labels above the axes
+ANCHORS = {0: "start", 0.5: "middle", 1: "end"}
+
+
+def _options() -> Iterator[tuple[float, ...]]:
+    """Where a label may stand: steps from its point, the share of it left of and above that, and
+    what each costs."""
+    for distance in (8, 12, 18, 28, 39, 51, 67, 83, 105, 130):
+        slant = 0.75 * distance
+        sides = (
+            (distance, 0, 0, 0.5), (slant, -slant, 0, 1), (slant, slant, 0, 0),
+            (0, -distance, 0.5, 1), (0, distance, 0.5, 0), (-slant, -slant, 1, 1),
+            (-slant, slant, 1, 0), (-distance, 0, 1, 0.5),
+        )  # fmt: skip
+        for order, side in enumerate(sides):
+            yield *side, 0.18 * distance + 0.4 * order
+
+
+OPTIONS = np.array(list(_options()))
+# Points of the leader of a displaced label, past the mark itself; a near label has none.
+LEADERS = np.linspace(0.2, 0.95, 20)[:, None] * OPTIONS[:, None, :2]
+LEADERS[np.hypot(OPTIONS[:, 0], OPTIONS[:, 1]) <= NEAR] = np.nan
 
 
 @dataclass(frozen=True)
 class Label:
-    """A text and the point it names, in data coordinates."""
+    """A text and the point it names, on the page."""
 
     x: float
     y: float
     text: str
-    colour: str = INK
+    colour: str = svg.INK
 
 
-def size(fig: Figure, text: str, fontsize: float) -> np.ndarray:
-    """Width and height of a text in pixels."""
-    artist = Text(0, 0, text, fontsize=fontsize, figure=fig)
-    box = artist.get_window_extent(fig.canvas.get_renderer())
-    return np.array([box.width, box.height])
+def place(page: svg.Page, frame: Sequence[float], labels: Sequence[Label]) -> None:
+    """Write each label beside its point, clear of lines, marks and what is written already.
 
-
-def make_room(ax: Axes, labels: Sequence[Label], fontsize: float = SMALL) -> None:
-    """Widen the x axis to the right until every label fits beside its point.
-
-    A label takes at most half of the axes; beyond that :func:`place` finds another side for it.
+    Positions around the point, near ones first, are scored by what they would cover; a label
+    pushed away gets a thin leader. ``frame`` is left, top, right and bottom of the axes. Call it
+    last, with everything else drawn.
     """
-    fig = ax.figure
-    start, end = ax.get_xlim()
+    marks = np.vstack([np.empty((0, 2)), *page.marks])
+    taken: list[tuple[Label, np.ndarray]] = []
     for label in labels:
-        width = size(fig, label.text, fontsize)[0] + pixels(fig, 12)
-        share = min(width / ax.bbox.width, 0.5)
-        end = max(end, start + (label.x - start) / (1 - share))
-    ax.set_xlim(start, end)
-
-
-def place(ax: Axes, labels: Sequence[Label], fontsize: float = SMALL) -> list[Text]:
-    """Write each label beside its point, clear of lines, marks and earlier labels.
-
-    Candidate positions around the point, near ones first, are scored by what they would cover;
-    a label pushed away gets a thin leader. Call it last, with the axis limits final and the figure
-    laid out; where every label lies within the figure, that layout is kept.
-    """
-    fig = ax.figure
-    if not labels:
-        return []
-    marks, frame = _marks(ax), ax.get_window_extent()
-    taken: list[tuple[np.ndarray, Bbox]] = []
-    texts = []
-    for label in labels:
-        anchor = ax.transData.transform((label.x, label.y))
-        extent = size(fig, label.text, fontsize)
-        scored = []
-        for penalty, option in _candidates():
-            box, leader = _box(anchor, extent, fig, option), _leader(anchor, fig, option)
-            cost = penalty + _cost(anchor, box, leader, marks, taken, frame)
-            scored.append((cost, box, leader, option))
-        _, box, leader, option = min(scored, key=lambda entry: entry[0])
-        taken.append((anchor, box))
-        marks = np.vstack([marks, leader])
-        texts.append(_write(ax, label, option, fontsize))
-    if all(fig.bbox.x0 <= box.x0 and box.x1 <= fig.bbox.x1 for _, box in taken) and all(
-        fig.bbox.y0 <= box.y0 and box.y1 <= fig.bbox.y1 for _, box in taken
-    ):
-        settle(fig)
-    return texts
-
-
-def _candidates() -> Iterable[tuple[float, tuple[float, float, str, str]]]:
-    for distance in (6, 9, 13, 20, 28, 37, 48, 60):
-        slant = 0.75 * distance
-        sides = (
-            (distance, 0, "left", "center"), (slant, slant, "left", "bottom"),
-            (slant, -slant, "left", "top"), (0, distance, "center", "bottom"),
-            (0, -distance, "center", "top"), (-slant, slant, "right", "bottom"),
-            (-slant, -slant, "right", "top"), (-distance, 0, "right", "center"),
-        )  # fmt: skip
-        for order, side in enumerate(sides):
-            yield 0.25 * distance + 0.4 * order, side
-
-
-def _box(anchor: np.ndarray, extent: np.ndarray, fig: Figure, option: tuple) -> Bbox:
-    dx, dy, ha, va = option
-    shift = {"left": 0, "bottom": 0, "center": -0.5, "right": -1, "top": -1}
-    corner = anchor + pixels(fig, np.array([dx, dy])) + extent * [shift[ha], shift[va]]
-    return Bbox([corner, corner + extent])
-
-
-def _leader(anchor: np.ndarray, fig: Figure, option: tuple) -> np.ndarray:
-    """Points of the leader of a displaced label, past the mark itself; none for a near label."""
-    step = pixels(fig, np.array(option[:2], dtype=float))
-    if np.hypot(*option[:2]) <= NEAR:
-        return np.empty((0, 2))
-    return anchor + np.linspace(0.2, 1, 16)[:, None] * step
+        extents, point = np.array(svg.extent(label.text, svg.TINY)), np.array([label.x, label.y])
+        corners = point + OPTIONS[:, :2] - extents * OPTIONS[:, 2:4]
+        boxes = np.hstack([corners, corners + extents])
+        cost = OPTIONS[:, 4] + _cost(page, frame, boxes, marks, point + LEADERS)
+        for other, box in taken:
+            cost += 40 * _swapped(label, boxes, other, box)
+        best = int(cost.argmin())
+        if np.isfinite(LEADERS[best]).all():
+            leader = point + LEADERS[best]
+            page.path(leader[[0, -1]], svg.QUIET, 0.8)
+            marks = np.vstack([marks, leader])
+        taken.append((label, boxes[best]))
+        x, y = point + OPTIONS[best, :2]
+        side, up = OPTIONS[best, 2:4]
+        page.text(x, y, label.text, svg.TINY, label.colour, ANCHORS[side], up, halo=True)
 
 
 def _cost(
-    anchor: np.ndarray, box: Bbox, leader: np.ndarray, marks: np.ndarray, taken: list, frame: Bbox
-) -> float:
-    roomy = box.padded(2)
-    hidden = _inside(marks, roomy).sum()
+    page: svg.Page, frame: Sequence[float], boxes: np.ndarray, marks: np.ndarray,
+    leaders: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """What each box would cover, shape (n,)."""
+    low, high = boxes[:, :2] - (GAP, 1), boxes[:, 2:] + (GAP, 1)
+    hidden = ((low[:, None] < marks) & (marks < high[:, None])).all(axis=2).sum(axis=1)
+    written = np.array(page.boxes).reshape(-1, 4)
+    meets = ((low[:, None] < written[:, 2:]) & (written[:, :2] < high[:, None])).all(axis=2)
+    at = leaders[:, :, None]
+    crossed = ((written[:, :2] < at) & (at < written[:, 2:])).all(axis=3).any(axis=1)
     # Left of and below the axes stand the tick labels; above and right of them is free paper.
-    outside = np.maximum(frame.min - box.min, 0).sum() * 10
-    outside += np.maximum(box.max - frame.max, 0).sum()
-    clashes = sum(roomy.overlaps(b) + 0.2 * _inside(leader, b).any() for _, b in taken)
-    swapped = sum(_swapped(anchor, box, *other) for other in taken)
-    return 1000 * clashes + 40 * swapped + 1.5 * hidden + 3 * outside
+    past = np.maximum(0, np.array(frame) - boxes) * (10, 1, 0, 0)
+    past += np.maximum(0, boxes - np.array(frame)) * (0, 0, 1, 10)
+    off = np.maximum(0, [-boxes[:, 0], boxes[:, 2] - page.width, -boxes[:, 1]]).max(axis=0)
+    cost = 1000 * meets.sum(axis=1) + 200 * crossed.sum(axis=1) + 1.5 * hidden
+    return cost + 2 * past.sum(axis=1) + 1000 * off
 
 
-def _swapped(anchor: np.ndarray, box: Bbox, other_anchor: np.ndarray, other: Bbox) -> bool:
+def _swapped(label: Label, boxes: np.ndarray, other: Label, box: np.ndarray) -> np.ndarray:
     """Whether two labels in one column stand in the opposite order of their distinct points."""
-    column = box.x0 < other.x1 and other.x0 < box.x1
-    rise = anchor[1] - other_anchor[1]
-    return bool(column and abs(rise) > DISTINCT and rise * (box.y0 - other.y0) < 0)
+    column = (boxes[:, 0] < box[2]) & (box[0] < boxes[:, 2])
+    fall = label.y - other.y
+    return column & (abs(fall) > DISTINCT) & (fall * (boxes[:, 1] - box[1]) < 0)
 
 
-def _inside(points: np.ndarray, box: Bbox) -> np.ndarray:
-    return np.all((points > box.min) & (points < box.max), axis=1)
+class Flags:
+    """Labels of vertical lines above the axes, in rows, so that none meets another or a pole.
 
-
-def _write(ax: Axes, label: Label, option: tuple, fontsize: float) -> Text:
-    dx, dy, ha, va = option
-    near = {"left": 0, "bottom": 0, "center": 0.5, "right": 1, "top": 1}
-    leader = {
-        "arrowstyle": "-", "color": QUIET, "linewidth": 0.6, "shrinkA": 1, "shrinkB": 4,
-        "relpos": (near[ha], near[va]),
-    }  # fmt: skip
-    return ax.annotate(
-        label.text, (label.x, label.y), xytext=(dx, dy), textcoords="offset points", ha=ha, va=va,
-        color=label.colour, fontsize=fontsize, linespacing=1.15, path_effects=HALO, zorder=8,
-        annotation_clip=False, arrowprops=leader if np.hypot(dx, dy) > NEAR else None,
-    )  # fmt: skip
-
-
-def _marks(ax: Axes) -> np.ndarray:
-    """Points along everything drawn, in pixels, at most 4 px apart; shape (n, 2).
-
-    A dot counts as twelve points on its rim: hiding one is worse than crossing a whisker.
+    Parameters
+    ----------
+    labels : (x on the page, text, colour). A text starts at its line and runs right; one that
+        would pass the ``edge`` runs left where there is room, as do those it would then meet.
+    width : of the page; a text is broken to fit the wider side of its line.
     """
-    paths, dots = [], []
-    turn = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-    rim = pixels(ax.figure, 3.5) * np.column_stack([np.cos(turn), np.sin(turn)])
-    for line in ax.lines:
-        path = line.get_transform().transform(line.get_xydata())
-        paths += [path] if line.get_linestyle() != "None" else []
-        dots += [path] if line.get_marker() not in ("None", "", None) else []
-    for artist in ax.collections:
-        if isinstance(artist, LineCollection):
-            paths += [artist.get_transform().transform(part) for part in artist.get_segments()]
-        elif isinstance(artist, PathCollection):
-            dots.append(artist.get_offset_transform().transform(artist.get_offsets()))
-    parts = [_dense(path[np.isfinite(path).all(axis=1)]) for path in paths]
-    parts += [(dot[np.isfinite(dot).all(axis=1)][:, None] + rim).reshape(-1, 2) for dot in dots]
-    return np.vstack([np.empty((0, 2)), *parts])
+
+    def __init__(self, labels: Sequence[tuple[float, str, str]], width: float, edge: float):
+        spots = []
+        for x, text, colour in labels:
+            text = wrap(text, min(300.0, max(x, width - x) - 6), svg.TINY)
+            spots.append((float(x), svg.extent(text, svg.TINY)[0] + 10, text, colour))
+        spots.sort(key=lambda spot: spot[:2])
+        turned = set()
+        for i, (x, wide, *_) in reversed([*enumerate(spots)]):
+            if x + wide > edge and x - wide > 0:
+                turned.add(i)
+                edge = min(edge, x)
+        # Right-running from the right, then left-running from the left: no pole is crossed.
+        order = [i for i in reversed(range(len(spots))) if i not in turned] + sorted(turned)
+        rows: list[tuple[float, float, int]] = []
+        self.placed = []
+        for i in order:
+            x, wide, text, colour = spots[i]
+            left, right = (x - wide, x) if i in turned else (x, x + wide)
+            row = 1 + max((r for a, b, r in rows if a <= right and left <= b), default=-1)
+            rows.append((left, right, row + text.count("\n")))
+            self.placed.append((x, text, colour, row, i in turned))
+        self.height = max((FLAG * (row + 1) for *_, row in rows), default=0.0)
+
+    def draw(self, page: svg.Page, top: float) -> None:
+        """Write the labels above ``top``, where the axes begin, each at a pole on its line."""
+        for x, text, colour, row, turned in self.placed:
+            end = top - 4 - FLAG * (row + text.count("\n") + 0.7)
+            page.path([(x, top), (x, end)], colour, 0.9, clear=False)
+            place, anchor = (x - 4, "end") if turned else (x + 4, "start")
+            page.text(place, top - 3 - FLAG * row, text, svg.TINY, colour, anchor, up=1)
 
 
-def _dense(path: np.ndarray) -> np.ndarray:
-    pieces = [path]
-    for start, end in pairwise(path):
-        count = int(np.hypot(*(end - start)) // 4)
-        pieces.append(start + np.linspace(0, 1, count + 2)[1:-1, None] * (end - start))
-    return np.vstack(pieces)
-
-
-def pixels(fig: Figure, points: float | np.ndarray) -> float | np.ndarray:
-    """Convert points to pixels of a figure."""
-    return points * fig.dpi / 72
-
-
-# Texts of figures: numbers, line breaks, row names, keys; and the checks of what was given.
-
-
-def require(frame: pd.DataFrame, columns: tuple[str, ...], where: str) -> pd.DataFrame:
+# Texts and numbers, and checks of what was given.
+def require(frame: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:
     """Return ``frame``, or raise ``ValueError`` naming the columns it lacks."""
-    lacking = [column for column in columns if column not in frame.columns]
-    if lacking:
+    if lacking := [column for column in columns if column not in frame.columns]:
         raise ValueError(
             f"{where}: column(s) {', '.join(lacking)} missing; needed: {', '.join(columns)}"
         )
     return frame
 
 
-def one_a(frame: pd.DataFrame, columns: tuple[str, ...], where: str) -> pd.DataFrame:
+def named(names: Mapping[str, str], wanted: Sequence[str], where: str) -> None:
+    """Raise ``ValueError`` for a text that ``names`` lacks."""
+    if lacking := [part for part in wanted if part not in names]:
+        raise ValueError(f"{where} {', '.join(lacking)}")
+
+
+def one_a(frame: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:
     """Return ``frame``, or raise ``ValueError`` if two rows agree in all ``columns``."""
     double = frame[frame.duplicated(list(columns))]
     if len(double):
@@ -215,187 +171,64 @@ def one_a(frame: pd.DataFrame, columns: tuple[str, ...], where: str) -> pd.DataF
 
 def known(values: pd.Series, allowed: Mapping[str, object], where: str) -> None:
     """Raise ``ValueError`` for a value that is none of the keys of ``allowed``."""
-    strange = sorted(set(map(str, values)) - set(allowed))
-    if strange:
+    if strange := sorted(set(map(str, values)) - set(allowed)):
         raise ValueError(f"{where}: {', '.join(strange)} unknown; allowed: {', '.join(allowed)}")
 
 
-def plain(value: float, _position: int | None = None) -> str:
-    """Tick label with thousands separators and a minus sign of the width of a digit.
+def plain(value: float) -> str:
+    """A number with thousands separators and a minus sign of the width of a digit.
 
     >>> plain(-1250.5)
     '–1,250.5'
     """
-    rounded = float(f"{value:.10g}")
-    return f"{rounded:,.10g}".replace("-", slim("−")) if math.isfinite(rounded) else ""
+    return f"{float(f'{value:.10g}'):,.10g}".replace("-", svg.slim("−"))
 
 
-def wrap(text: str, columns: int) -> str:
-    """Break a text into lines of at most ``columns``; a Chinese character takes two.
+def brief(value: float, low: float = math.nan, high: float = math.nan) -> str:
+    """A value with its interval, to three digits, for who points at its mark.
 
-    >>> wrap("per 10,000 residents", 12).split()
-    ['per', '10,000', 'residents']
-    >>> wrap("每万人科普人员数", 8).splitlines()
+    >>> brief(10.0417, 9.21, 10.9), brief(1234.5)
+    ('10 (9.21 – 10.9)', '1,230')
+    """
+    value, low, high = (
+        plain(float(f"{number:.3g}")).replace("inf", "∞") for number in (value, low, high)
+    )
+    return value if "nan" in (low, high) or low == high else f"{value} ({low} – {high})"
+
+
+def wrap(text: str, room: float, size: float = svg.SMALL) -> str:
+    """Break a text into lines no wider than ``room``; Chinese breaks between any two characters.
+
+    >>> wrap("per 10,000 residents", 90).split("\\n")
+    ['per 10,000', 'residents']
+    >>> wrap("每万人科普人员数", 60).split("\\n")
     ['每万人科', '普人员数']
     """
-    lines, line = [], ""
-    for piece in _pieces(str(text)):
-        if line.strip() and _columns((line + piece).rstrip()) > columns:
-            lines, line = [*lines, line.rstrip()], piece.lstrip()
-        else:
+    lines: list[str] = []
+    for paragraph in str(text).split("\n"):
+        line = ""
+        for piece in _pieces(paragraph, room, size):
+            if line and svg.extent((line + piece).rstrip(), size)[0] > room:
+                lines, line = [*lines, line.rstrip()], ""
             line += piece
-    return "\n".join([*lines, line.rstrip()])
+        lines.append(line.rstrip())
+    return "\n".join(lines)
 
 
-def _columns(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-
-
-def _pieces(text: str) -> list[str]:
-    # A line may break after a space or beside a wide character, but never before closing marks.
+def _pieces(text: str, room: float, size: float) -> list[str]:
+    # A line may break after a space or beside a wide character, but never before closing marks;
+    # anywhere in a word that no line can hold.
     pieces: list[str] = []
     for letter in text:
-        wide = _columns(letter) == 2
-        closing = unicodedata.category(letter) in ("Pe", "Pf", "Po")
         last = pieces[-1][-1] if pieces else " "
-        if pieces and (closing or (last != " " and not wide and _columns(last) == 1)):
+        wide, before = (unicodedata.east_asian_width(sign) in "WF" for sign in (letter, last))
+        opened = unicodedata.category(last) == "Ps"
+        tied = opened or unicodedata.category(letter) in ("Pe", "Pf", "Po")
+        if pieces and (tied or not (last == " " or wide or before)):
             pieces[-1] += letter
         else:
             pieces.append(letter)
-    return pieces
-
-
-def key(fig: Figure, entries: Sequence[tuple[str, Artist]]) -> None:
-    """One line above the axes that says what each mark is: texts with a sample of the mark."""
-    for text, mark in entries:
-        mark.set_label(text)
-    fig.legend(
-        handles=[mark for _, mark in entries], loc="outside upper left", ncols=len(entries),
-        handlelength=1.2, handleheight=0.9, handletextpad=0.5, columnspacing=1.8, borderpad=0.1,
-        borderaxespad=0.2, labelcolor=DARK,
-    )  # fmt: skip
-
-
-def row_names(ax: Axes, names: Sequence[str], columns: int, highlight: Sequence[bool] = ()) -> None:
-    """Name the rows of a chart, first row on top; highlighted names in the accent colour."""
-    ax.set_yticks(range(len(names)), [slim(wrap(name, columns)) for name in names])
-    ax.set_ylim(len(names) - 0.4, -0.6)
-    for tick in ax.get_yticklabels():
-        # One line sits on the row by its baseline, two lines by their middle.
-        tick.set(color=INK, linespacing=1.15, va=_middle(tick.get_text()))
-    for tick, marked in zip(ax.get_yticklabels(), highlight, strict=False):
-        tick.set_color(ACCENT_TEXT if marked else INK)
-
-
-def _middle(text: str) -> str:
-    return "center" if "\n" in text else "center_baseline"
-
-
-def right_texts(ax: Axes, texts: Sequence[str]) -> None:
-    """Write one text a row at the right of the axes."""
-    for y, text in enumerate(map(str, texts)):
-        ax.annotate(
-            text, (1, y), xytext=(10, 0), xycoords=ax.get_yaxis_transform(), va=_middle(text),
-            textcoords="offset points", fontsize=SMALL, annotation_clip=False,
-        )  # fmt: skip
-
-
-# Axes of the figures: flags on vertical lines, year ticks, doubling scale, stacked dots.
-ROW = 13  # height of a row of labels above the axes, points
-
-
-def flags(ax: Axes, labels: Sequence[tuple[float, str, str]], fontsize: float = TINY) -> list[Text]:
-    """Write labels of vertical lines above the axes, in rows, without overlap.
-
-    Parameters
-    ----------
-    labels : (x in data coordinates, text, colour). A text starts at its line and runs right; one
-        that would leave the axes runs left, as do those it would then meet.
-    """
-    fig = ax.figure
-    labels = [(x, wrap(text, 48), colour) for x, text, colour in labels]
-    spots = [
-        (ax.transData.transform((x, 0))[0], size(fig, text, fontsize)[0] + pixels(fig, 8), i)
-        for i, (x, text, _) in enumerate(labels)
+    whole = [svg.extent(piece.rstrip(), size)[0] <= room for piece in pieces]
+    return [
+        x for piece, fits in zip(pieces, whole, strict=True) for x in ([piece] if fits else piece)
     ]
-    edge, turned = ax.bbox.x1, set()
-    for pixel, width, i in sorted(spots, reverse=True):
-        if pixel + width > edge and pixel - width > 0:
-            turned.add(i)
-            edge = min(edge, pixel)
-    # Right-running texts from the right, then left-running from the left: no leader is crossed.
-    order = sorted((s for s in spots if s[2] not in turned), reverse=True)
-    order += sorted(s for s in spots if s[2] in turned)
-    rows: list[tuple[float, float, int]] = []
-    texts = []
-    for pixel, width, i in order:
-        left, right = (pixel - width, pixel) if i in turned else (pixel, pixel + width)
-        row = 1 + max((r for a, b, r in rows if a <= right and left <= b), default=-1)
-        rows.append((left, right, row + labels[i][1].count("\n")))
-        texts.append(_flag(ax, labels[i], row, -1 if i in turned else 1, fontsize))
-    return texts
-
-
-def _flag(ax: Axes, label: tuple[float, str, str], row: int, side: int, fontsize: float) -> Text:
-    x, text, colour = label
-    foot = {"xy": (x, 1), "xycoords": ax.get_xaxis_transform(), "textcoords": "offset points"}
-    top = row + text.count("\n")
-    pole = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate(
-        "", xytext=(0, 4 + ROW * (top + 0.75)), arrowprops=pole, annotation_clip=False, **foot
-    )
-    return ax.annotate(
-        text, xytext=(3 * side, 4 + ROW * row), color=colour, fontsize=fontsize, linespacing=1.1,
-        va="bottom", ha="left" if side > 0 else "right", annotation_clip=False, **foot,
-    )  # fmt: skip
-
-
-def year_ticks(ax: Axes, years: Iterable[int], minor: bool = True) -> None:
-    """Ticks at the years; labels only where they fit, the latest first, else a ``minor`` tick."""
-    wanted = sorted({int(year) for year in years}, reverse=True)
-    gap = size(ax.figure, "2020 ", SMALL)[0]
-    shown: list[int] = []
-    for year in wanted:
-        if (
-            not shown
-            or np.subtract(*ax.transData.transform([(shown[-1], 0), (year, 0)])[:, 0]) > gap
-        ):
-            shown.append(year)
-    ax.set_xticks(shown, [str(year) for year in shown])
-    ax.set_xticks([year for year in wanted if minor and year not in shown], minor=True)
-
-
-def doubling_axis(ax: Axes, values: Sequence[float]) -> None:
-    """Put x on a scale where each doubling is one step, with plain numbers at the ticks."""
-    low, high = float(min(values)), float(max(values))
-    margin = max(high / low, 1.1) ** 0.05
-    ax.set_xscale("log", base=2)
-    ax.set_xlim(low / margin, high * margin)
-    powers = 2.0 ** np.arange(np.floor(np.log2(low)), np.ceil(np.log2(high)) + 1)
-    ticks = [x for x in powers if low / margin <= x <= high * margin]
-    if len(ticks) < 3:  # less than two doublings: even steps read better than one or two ticks
-        steps = MaxNLocator(5).tick_values(low, high)
-        ticks = [x for x in steps if 0 < low / margin <= x <= high * margin]
-    ax.set_xticks(ticks, [plain(x) for x in ticks])
-    ax.set_xticks([], minor=True)
-
-
-def stack(values: np.ndarray, width: float) -> np.ndarray:
-    """Levels that keep dots of one width apart on a line: 0, 1, −1, 2, … the nearest free one.
-
-    Parameters
-    ----------
-    values : ascending, shape (n,).
-    width : of a dot, in units of ``values``.
-
-    >>> stack(np.array([1.0, 1.0, 1.0, 9.0]), 0.5).tolist()
-    [0, 1, -1, 0]
-    """
-    last: dict[int, float] = {}
-    levels = []
-    for value in values:
-        spiral = (sign * step for step in range(len(values) + 1) for sign in (1, -1))
-        level = next(k for k in spiral if value - last.get(k, -np.inf) >= width)
-        last[level] = value
-        levels.append(level)
-    return np.array(levels, dtype=int)

@@ -322,20 +322,20 @@ def fit(
         whose level before treatment is above or below that of every donor.
     """
     _check_options(roles, method, statistic, inference.level)
-    row = _treated_row(timed := timed_panel(panel, roles))
+    timed = timed_panel(panel, roles)
+    row = _treated_row(timed)
     waves, donors = _used(timed, row, inference.level)
     before, others = int((waves < timed.start[row]).sum()), timed.y[np.ix_(donors, waves)]
     y, names = timed.y[row, waves], list(map(str, timed.regions[donors]))
     _inside(y, others, before, method, str(timed.regions[row]))
-    own, placebos = (tests := _both(y, others, names, before, method))[method]
+    tests = _both(y, others, names, before, method)
+    own, placebos = tests[method]
     _testable(len(placebos), inference.level, "donor regions inside what the others span")
     main, more = _tested(own, list(placebos.values()), statistic, inference.level)
-    details = _details(timed, waves, donors, own, placebos) | more | {
-        "method": method, "statistic": statistic,
-        "weights_unique": is_unique(others[:, :before].T, own.donors),
-        "beside": _beside(tests, method, inference.level),
-        "sampling_se": _sampling_se(timed, row, waves, donors, own),
-    }  # fmt: skip
+    details = _details(timed, waves, donors, own, placebos) | more | {"statistic": statistic}
+    details |= {"method": method, "beside": _beside(tests, method, inference.level)}
+    details |= {"weights_unique": is_unique(others[:, :before].T, own.donors)}
+    details |= {"sampling_se": _sampling_se(timed, row, waves, donors, own)}
     count, main = 1 + len(donors), {"term": roles.dose, **main}
     return Result(
         model=method, outcome=roles.outcome, **main, level=inference.level,

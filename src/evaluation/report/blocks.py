@@ -19,14 +19,14 @@ from markupsafe import Markup, escape
 from evaluation.base.errors import KepuError
 
 MIME = "application/vnd.kepu.report+json"
-VERSION = 2
+VERSION = 3
 
 
 class Block:
     """A piece of a report. A new kind is a frozen dataclass with these types of fields.
 
     ``Markup`` (running text: escaped, with the inline elements of ``report.document``), ``str``,
-    ``int``, ``bool``, ``bytes`` (a PNG), a ``frozenset`` of them, a ``tuple`` of any, other blocks.
+    ``int``, ``bool``, a ``frozenset`` of them, a ``tuple`` of any, other blocks.
     """
 
     kinds: ClassVar[dict[str, type[Block]]] = {}
@@ -134,17 +134,19 @@ class Table(Block):
 
 @dataclass(frozen=True)
 class Figure(Block):
-    """A PNG with its caption and the text that stands for it."""
+    """A drawing as SVG, for a page and for a phone, its caption and the text that stands for it."""
 
-    png: bytes
+    svg: str
+    narrow: str
     caption: Markup
     alt: str
 
     def html(self) -> Markup:
+        # As an image: what JupyterLab shows of a notebook it does not trust, on white paper.
         return Markup(
-            '<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption>'
-            "</figure>"
-        ).format(self.alt, base64.b64encode(self.png).decode(), self.caption)
+            '<figure><img alt="{}" style="background:#fff" src="data:image/svg+xml;base64,{}">'
+            "<figcaption>{}</figcaption></figure>"
+        ).format(self.alt, base64.b64encode(self.svg.encode()).decode(), self.caption)
 
 
 class Part(Block):
@@ -216,20 +218,17 @@ class Section(Part):
 def to_json(
     block: Block,
     text: Callable[[Markup], Any] = str,
-    picture: Callable[[bytes], Any] = lambda png: base64.b64encode(png).decode(),
 ) -> dict[str, Any]:
     """A block as JSON: its fields by name, and its ``kind``.
 
-    ``text`` and ``picture`` say what stands for a running text and for a PNG.
+    ``text`` says what stands for a running text.
     """
 
     def written(kind: Any, given: Any) -> Any:
         if kind is Markup:
             return text(escape(given))
-        if kind is bytes:
-            return picture(given)
         if kind is Block:
-            return to_json(given, text, picture)
+            return to_json(given, text)
         return sorted(given) if get_origin(kind) is frozenset else kind(given)
 
     values = {
@@ -252,9 +251,9 @@ def from_json(data: Mapping[str, Any]) -> Block:
             return from_json(given)
         if get_origin(kind) is frozenset:
             return frozenset(read(get_args(kind)[0], item) for item in given)
-        if type(given) is not {Markup: str, bytes: str}.get(kind, kind):
+        if type(given) is not (str if kind is Markup else kind):
             raise TypeError(f"{given!r:.40} is no {kind.__name__}")
-        return base64.b64decode(given, validate=True) if kind is bytes else kind(given)
+        return kind(given)
 
     kind = Block.kinds[data["kind"]]
     types = _types(kind).items()

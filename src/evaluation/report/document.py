@@ -41,6 +41,7 @@ LONGEST_NAME = 120
 WIDE, NARROW = 1.0, 0.56  # advance of a Chinese and of a Latin letter, in em
 PADDING = 1.0  # space beside the text of a cell, in em
 URGENT = 15.0  # how much rather a column of numbers or names is widened than one of prose
+FEW = 6  # sections up to which a document needs no table of contents
 BRIEF = 12.0  # a text up to this width, a name or a date, stands better on one line, in em
 SHORT = 4.0  # of a Chinese text, what stays on one line where it can, in em
 _BREAKS = re.compile(r"(?<=[\-–—/,;:\u200b])(?!\d)")
@@ -154,12 +155,17 @@ class Document:
         """Title in words, never longer than a running head or a tab can carry."""
         return named(plain(nodes(self.title.text)), self.language, self.simulated)
 
+    @property
+    def listed(self) -> bool:
+        """Whether the sections are many enough for a table of contents."""
+        return len(self.sections) > FEW
+
     @cached_property
     def anchors(self) -> list[str]:
         """Sections and places that a reference inside the report may lead to, each once."""
         found = {section.id: None for section in self.sections}
         for section in self.sections:
-            to_json(section, lambda text: found.update(dict.fromkeys(_named(nodes(text)))), len)
+            to_json(section, lambda text: found.update(dict.fromkeys(_named(nodes(text)))))
         return list(found)
 
 

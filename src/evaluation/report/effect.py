@@ -12,6 +12,7 @@ from evaluation.evidence.grade import CHANCES_OF, SHARES_OF, Component, permitte
 from evaluation.evidence.headline import Headline
 from evaluation.figures import charts
 from evaluation.figures.decision import specification_curve
+from evaluation.report import protocol
 from evaluation.report.blocks import Figure, Heading, Items, Locks, Paragraph, Section, Table
 from evaluation.report.page import (
     DASH,
@@ -326,8 +327,17 @@ def section(context: Context) -> Section:
     w = context.writer
     parts = association(context)
     own = titled(w.t("effect.here", region=context.name), [*_here(context), *here(context)])
-    parts |= {"here": own, "limits": limits(context), "appendix": appendix(context)}
+    parts |= {"here": own, "limits": limits(context), "design": design(context)}
+    parts |= {"appendix": appendix(context)}
     return Section.of("effect", w.t("effect.title"), parts)
+
+
+def design(context: Context) -> list:
+    """Where the headline tells nothing: the design that could."""
+    found = context.study.headline
+    if isinstance(found, Headline) and found.result.verdict != "unknown":
+        return []
+    return titled(context.writer.t("design.heading"), protocol.quoted(context))
 
 
 def association(context: Context) -> Parts:

@@ -15,7 +15,6 @@ import csv
 import html
 import io
 import re
-import struct
 from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from functools import cache
@@ -25,14 +24,15 @@ from itertools import count
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from evaluation.base import text as web
 from evaluation.base.errors import KepuError
 from evaluation.base.text import t
-from evaluation.figures.style import DENSITY
-from evaluation.report.blocks import Block, Figure, Part, Table, stored
+from evaluation.figures.svg import themed
+from evaluation.report.blocks import Block, Part, Table, stored
 from evaluation.report.document import ExportError, harmless, named, nodes, outputs, plain, read
 
 FORMATS = ("html", "pdf", "docx")
@@ -125,6 +125,8 @@ def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -
             "title": named(title, language, simulated),
             "labels": words | {"lang": LANG[language]},
             "simulated": simulated,
+            # A page that is part of no batch has no front page to lead to.
+            "front": notebook.metadata.get("kepu", {}).get("front", True),
             "sections": sections(shown),
             "style": (TEMPLATES / "report" / "report.css").read_text("utf-8"),
             "script": script() if any(SORTABLE in markup for markup in held) else "",
@@ -190,8 +192,7 @@ def _template() -> Template:
     environment.filters |= {
         "kind": lambda block: type(block).__name__.lower(),
         "csv": lambda table, language: base64.b64encode(to_csv(table, language)).decode(),
-        "png": lambda figure: base64.b64encode(figure.png).decode(),
-        "size": size,
+        "inline": inline,
         "next": next,
         "refused": refused,
     }
@@ -202,14 +203,11 @@ def refused(block: Block) -> None:
     raise ExportError(f"the page shows no block of kind '{type(block).__name__.lower()}'")
 
 
-def size(figure: Figure) -> tuple[int, int]:
-    """Width and height at which a picture is shown, from the head of its PNG; 0 without one.
-
-    A picture has ``DENSITY`` pixels for each that is asked for, so that it is sharp on any screen.
-    """
-    head = figure.png[16:24]
-    wide, high = struct.unpack(">II", head) if len(head) == 8 else (0, 0)
-    return -(-wide // DENSITY), -(-high // DENSITY)
+def inline(svg: str, kind: str) -> Markup:
+    """A drawing for the text of a page: in its typeface, in the colours of its light or dark."""
+    head, _, rest = themed(svg).partition(">")
+    head = re.sub(r' (?:xmlns|font-family)="[^"]*"', "", head)
+    return Markup(f'{head} class="{kind}" aria-hidden="true">{rest}')
 
 
 def stem(notebook: NotebookNode) -> str:
@@ -285,7 +283,7 @@ class _Loads(HTMLParser):
             self._script = []
             if attrs:
                 self.found.append(f"<{tag}>")
-        if tag in ("link", "iframe", "object", "embed", "base"):
+        if tag in ("link", "iframe", "object", "embed", "base", "image", "feimage", "use"):
             self.found.append(f"<{tag}>")
         for name, value in attrs:
             value = (value or "").strip()

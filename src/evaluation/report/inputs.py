@@ -8,10 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from markupsafe import Markup
 
-from evaluation.figures import charts, style
+from evaluation.figures import charts
 from evaluation.panel.panel import per_capita
 from evaluation.panel.survey import growth, latest_common_year, percentile
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
@@ -58,21 +57,9 @@ def heat_map(page: Context) -> View:
     """Correlations of the inputs with each other and with the controls."""
     w, frame = page.writer, within(page)
     names = [re.sub(r" ?([(（])", r"\n\1", name) for name in _names(page, frame.columns)]
-    matrix = frame.corr()
-    text = matrix.map("{:.2f}".format).replace("-", "−", regex=True)
-    hidden = np.triu(np.ones(matrix.shape, dtype=bool))
-    with style.figure(4.2) as figure:
-        ax = figure.add_subplot()
-        colours = sns.blend_palette([style.DARK, "white", style.ACCENT], as_cmap=True)
-        sns.heatmap(
-            matrix.iloc[1:, :-1], mask=hidden[1:, :-1], annot=text.iloc[1:, :-1], fmt="",
-            vmin=-1, vmax=1, cmap=colours, cbar=False, linewidths=1, ax=ax,
-            xticklabels=names[:-1], yticklabels=names[1:],
-        )  # fmt: skip
-        ax.tick_params(length=0, rotation=0)
-        ax.grid(visible=False)
+    made = charts.correlations(frame.corr(), names)
     caption = w.t("view.heat.caption", rows=w.number("collinear.rows", len(frame), "", 0))
-    return show(page, Figure(style.figure_png(figure), caption, str(w.t("view.heat.alt"))))
+    return show(page, Figure(made.svg, made.narrow, caption, str(w.t("view.heat.alt"))))
 
 
 def factors(page: Context) -> View:

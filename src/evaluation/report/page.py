@@ -5,24 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
+from babel.dates import format_skeleton
 from markupsafe import Markup, escape
 
 from evaluation.base.errors import KepuError
 from evaluation.base.text import fixed, is_date, t
 from evaluation.data import slices
 from evaluation.data.package import Dataset
-from evaluation.figures import charts, style
+from evaluation.figures import charts
 from evaluation.panel.survey import normal_quantile
 from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table
 from evaluation.study import Study
 
 # Write numbers, names and sources in one language, each number with what it comes from.
 LEVEL = 95.0
+LOCALES = {"zh": "zh_CN", "en": "en_GB"}  # how months are called
 DASH = Markup("—")  # a cell that has nothing to say
 _COMPARATORS = {
     "=": "",
@@ -135,7 +138,13 @@ class Writer:
         return str(row[f"{stem}_{self.language}"])
 
     def year(self, year: object) -> Markup:
-        return Markup("<time>{}</time>").format(str(year))
+        """A year, or a month of a year in the words of the language."""
+        number, _, month = str(year).partition("-")
+        if not month:
+            return Markup("<time>{}</time>").format(number)
+        first = date(int(number), int(month[:2]), 1)
+        said = format_skeleton("yMMMM", first, locale=LOCALES[self.language])
+        return Markup('<time datetime="{}">{}</time>').format(str(year), said)
 
     def period(self, start: str, end: str) -> Markup:
         if not start and not end:
@@ -147,8 +156,14 @@ class Writer:
         return self.span(start, end)
 
     def span(self, start: object, end: object) -> Markup:
-        """Two years or months with a dash, never broken over lines."""
+        """Two years with a dash, never broken over lines; where a month is one, in words."""
+        if "-" in f"{start}{end}":
+            return self.t("period.range", start=self._open(start), end=self._open(end))
         return Markup('<span class="span">{}–{}</span>').format(self.year(start), self.year(end))
+
+    def _open(self, year: object) -> Markup:
+        """A year or month as it stands beside a month."""
+        return self.year(year) if "-" in str(year) else self.t("period.year", year=self.year(year))
 
     def unit(self, unit: str, value: float | None = None) -> str:
         """What follows a number of this unit, its space included."""
@@ -627,8 +642,8 @@ def picture(
     instead = page.writer.joined(says, instead) if says else instead
     axes = {"xlabel", "ylabel"} & options.keys()
     options |= {name: page.writer.t(options[name], **values).unescape() for name in axes}
-    png = style.drawn(chart, *data, **options)
-    return Figure(png, page.captioned(says, caption), instead.striptags())
+    made = chart(*data, **options)
+    return Figure(made.svg, made.narrow, page.captioned(says, caption), instead.striptags())
 
 
 def dots(

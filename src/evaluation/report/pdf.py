@@ -6,6 +6,7 @@ of block needs a case there, and one here only if the page must be measured for 
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -14,13 +15,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import typst
 from markupsafe import Markup
+from PIL import Image
 
 from evaluation.base import files as private
 from evaluation.base.text import t
-from evaluation.figures import style
+from evaluation.figures.svg import font_files
 from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table, Terms, to_json
 from evaluation.report.document import (
     WIDE,
@@ -44,6 +45,7 @@ FAMILIES = {
 LONGEST_WORD, PIECE = 30, 12
 HEAD = 36.0  # what a running head has room for, in em
 SHORT = 200  # letters of a paragraph that stays with what it leads to
+DENSITY = 216.0  # pixels of a bitmap for an inch of 72 of the drawing
 LABELS = ("contents", "figure", "table")
 ROOM = 168 / 25.4 * 72  # width of the text on the page, in points
 SIZES = (8.5, 7.5, 6.8)  # type of tables: the largest in which the columns fit
@@ -60,8 +62,8 @@ def fonts() -> typst.Fonts:
     ------
     FileNotFoundError : a face is missing from the wheel that ships it.
     """
-    folders = [style.font_path().parent, Path(mpl.get_data_path(), "fonts", "ttf")]
-    found = typst.Fonts(include_system_fonts=False, font_paths=[str(path) for path in folders])
+    folders = {file.parent for file in font_files().values()}
+    found = typst.Fonts(include_system_fonts=False, font_paths=sorted(map(str, folders)))
     for family, package in FAMILIES.items():
         if family not in found.families():
             raise FileNotFoundError(f"font {family} not found: install the package {package}")
@@ -95,6 +97,34 @@ def to_pdf(document: Document) -> bytes:
             raise ExportError(f"the PDF could not be set: {error.message}") from error
 
 
+def bitmaps(svgs: Sequence[str]) -> list[bytes]:
+    """Drawings as PNG, in 256 colours, three pixels for each of the drawing along a side."""
+    if not svgs:
+        return []
+    with private.folder("png-") as place:
+        for number, svg in enumerate(svgs):
+            (place / f"{number}.svg").write_text(svg, "utf-8")
+        sheet = f"""#set page(width: auto, height: auto, margin: 0pt)
+            #for n in range({len(svgs)}) {{ page(image(str(n) + ".svg")) }}"""
+        (place / "sheet.typ").write_text(sheet, "utf-8")
+        made = typst.compile(
+            str(place / "sheet.typ"), root=str(place), font_paths=fonts(), format="png",
+            ppi=DENSITY, ignore_system_fonts=True,
+        )  # fmt: skip
+    return [_few_colours(png) for png in ([made] if isinstance(made, bytes) else made)]
+
+
+def _few_colours(png: bytes) -> bytes:
+    with Image.open(io.BytesIO(png)) as image:
+        # An octree takes a fifth of the time of a median cut, and blurs colours by a shade or two.
+        small = image.convert("RGB").quantize(
+            256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+        )
+    out = io.BytesIO()
+    small.save(out, format="PNG")
+    return out.getvalue()
+
+
 def _content(document: Document, place: Path) -> dict[str, Any]:
     """Everything the template draws; pictures are laid beside it."""
     language, known, number = document.language, set(document.anchors), count()
@@ -102,9 +132,9 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
     def flow(markup: Markup) -> list[Node]:
         return _fitted(nodes(markup), known)
 
-    def picture(png: bytes) -> str:
-        path = place / f"{next(number)}.png"
-        path.write_bytes(png)
+    def picture(svg: str) -> str:
+        path = place / f"{next(number)}.svg"
+        path.write_text(svg, "utf-8")
         return path.name
 
     def blocks(given: Sequence[Block]) -> list[dict[str, Any]]:
@@ -122,6 +152,7 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
         "keywords": [document.title.keywords],
         "labels": {name: str(t(f"page.{name}", language)) for name in LABELS},
         "banner": str(t("page.banner", language)) if document.simulated else "",
+        "listed": document.listed,
         "title": flow(document.title.text),
         "opening": blocks(document.title.blocks),
         "sections": [
@@ -137,14 +168,15 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
 
 
 def _block(
-    block: Block, flow: Callable[[Markup], list[Node]], picture: Callable[[bytes], str]
+    block: Block, flow: Callable[[Markup], list[Node]], picture: Callable[[str], str]
 ) -> dict[str, Any]:
     """A block for the template, with what has to be measured or described."""
-    data = to_json(block, flow, picture)
+    data = to_json(block, flow)
     if isinstance(block, Table):
         return data | _layout(data)
     if isinstance(block, Figure):
-        return data | {"alt": harmless(block.alt) or plain(nodes(block.caption))}
+        alt = harmless(block.alt) or plain(nodes(block.caption))
+        return data | {"alt": alt, "svg": picture(block.svg)}
     return data
 
 

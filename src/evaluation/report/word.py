@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from functools import cache
+from itertools import chain
 
 import docx
 from docx.enum.style import WD_STYLE_TYPE
@@ -35,6 +36,7 @@ from evaluation.report.document import (
     plain,
     printed,
 )
+from evaluation.report.pdf import bitmaps
 
 TYPE = 8.0  # size of tables' type in our styles, in points
 TAGS = {"zh": "zh-CN", "en": "en-GB"}
@@ -125,6 +127,9 @@ class _Writer:
         self.counts = {"figure": 0, "table": 0}
         self.anchors = {name: f"_kepu{i}" for i, name in enumerate(document.anchors)}
         self.marks = 0
+        blocks = chain(document.title.blocks, *(section.blocks for section in document.sections))
+        svgs = list(dict.fromkeys(block.svg for block in blocks if isinstance(block, Figure)))
+        self.bitmaps = dict(zip(svgs, bitmaps(svgs), strict=True))
 
     def written(self) -> bytes:
         source = self.source
@@ -140,7 +145,7 @@ class _Writer:
             made.extend(self.bookmark(section.id, nodes(section.title)))
             for block in section.blocks:
                 self.block(block)
-            if number == 0:
+            if number == 0 and source.listed:
                 self.contents()
         buffer = io.BytesIO()
         self.file.save(buffer)
@@ -250,7 +255,9 @@ class _Writer:
 
     def _figure(self, block: Figure) -> None:
         made = self.file.add_paragraph(style="Normal")
-        shape = made.add_run().add_picture(io.BytesIO(block.png), width=Emu(self.room))
+        shape = made.add_run().add_picture(
+            io.BytesIO(self.bitmaps[block.svg]), width=Emu(self.room)
+        )
         shape._inline.docPr.set("descr", harmless(block.alt))
         made.paragraph_format.keep_with_next = True
         self._caption("figure", block.caption, keep=False)

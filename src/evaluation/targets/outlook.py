@@ -20,7 +20,7 @@ from evaluation.panel.survey import normal_quantile
 from evaluation.stats.reml import Reml, reml
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from evaluation.figures.svg import Figure
 
 # Covariances of the parts of a trend between two sets of observations.
 ORIGIN = 2015  # year in which slopes turn and distances are counted as 1

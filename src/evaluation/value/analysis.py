@@ -32,7 +32,7 @@ from evaluation.value.effects import (
 from evaluation.value.reallocate import Reallocation, bounds, reallocate
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from evaluation.figures.svg import Figure
 
 DRAWS = 2000
 
