@@ -779,7 +779,21 @@ def planned(code: str) -> dict[str, float]:
     }  # fmt: skip
 
 
+def reached(programme: str) -> list[dict]:
+    """Rows of the regions that a declared programme reached."""
+    return [row for row in table("events") if row["programme"] == programme and row["start"]]
+
+
+def surveyed_around(programme: str) -> int:
+    """Regions with a survey in or after the year of the start, and one before it."""
+    years = {(row["region_code"], row["start"][:4]) for row in reached(programme)}
+    known = {code: [y for c, y in surveys() if c == code] for code, _ in years}
+    return sum(any(y < s for y in known[c]) and any(y >= s for y in known[c]) for c, s in years)
+
+
 ANSWERS = {
+    r"designs\.([a-z0-9_]+)\.reached": lambda programme: len(reached(programme)),
+    r"designs\.([a-z0-9_]+)\.known": surveyed_around,
     r"funds\.(F\d{5})\.per_head": spent_per_head,
     r"value\.share\.(facility|activity|personnel)": share_of_funds,
     r"chain\.(\d{6})\.a_museum": a_museum,
@@ -968,6 +982,7 @@ ROWS = {
     "waves": ("wave", ("break",)),
     "claims": ("claim_id", ("text",)),
     "programmes": ("programme_id", ("name",)),
+    "events": ("event_id", ("programme",)),
 }
 
 

@@ -16,6 +16,7 @@ from evaluation.base.errors import KepuError
 from evaluation.base.results import MOST_LOCKS, Spoken, figures, say, whole
 from evaluation.base.text import t
 from evaluation.data.package import SAMPLE, Dataset, targets, usable
+from evaluation.evidence.designs import Designed, designs
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Estimate, Headline, attempt, headline
 from evaluation.models.columns import GAINS, LEVELS, Inference
@@ -136,7 +137,8 @@ class Study(Spoken):
     regression; ``levels`` the rates of provinces with doses, the panel of the fixed effects.
     ``headline`` is the composite on the whole ladder, ``outlook`` the forecasts with their
     back-test, each or the reason why there is none. ``value`` is what the money bought and could
-    be moved to, see :class:`evaluation.value.analysis.Value`.
+    be moved to, see :class:`evaluation.value.analysis.Value`. ``designs`` are the programmes that
+    ``events.csv`` declares, each with its estimate or the reason why there is none.
     """
 
     dataset: Dataset
@@ -150,6 +152,18 @@ class Study(Spoken):
     headline: Headline | str
     value: Value
     outlook: Outlook | str
+    designs: tuple[Designed, ...] = ()
+
+    @property
+    def strongest(self) -> Designed | None:
+        """The declared programme with most locks, where it has more than the comparison of doses.
+
+        Of several with as many, the one with the smallest error; none where no programme is
+        stronger.
+        """
+        doses = self.headline.grade.locks if isinstance(self.headline, Headline) else 0
+        found = [item for item in self.designs if item.result and item.locks > doses]
+        return max(found, key=lambda item: (item.locks, -item.result.se), default=None)
 
     @property
     def simulated(self) -> bool:
@@ -263,6 +277,7 @@ def build(
         headline=composite,
         outlook=outlook(dataset, frames.rates),
         value=assemble(dataset, frames, composite, **run),
+        designs=designs(dataset, frames.rates, **run),
     )
 
 

@@ -59,8 +59,8 @@ class Dataset(Spoken):
         ``period_end``, missing where the period has no stated end); ``value`` in ``unit``.
     sources, indicators, regions, region_sets, measures, units, organisations, waves,
     assumptions, contradictions, doses, part_whole, levels, bands, covariates, subject,
-    programmes, claims : the tables that ``datapackage.json`` describes; the last two may have
-    no rows.
+    programmes, claims, events, neighbours : the tables that ``datapackage.json`` describes; the
+    last four may have no rows.
 
     The tables are not changed in place, for what was once selected from them is kept: a package
     with other tables is made by ``dataclasses.replace``.
@@ -91,6 +91,8 @@ class Dataset(Spoken):
     subject: pd.DataFrame
     programmes: pd.DataFrame
     claims: pd.DataFrame
+    events: pd.DataFrame
+    neighbours: pd.DataFrame
 
     @property
     def whole(self) -> str:

@@ -134,6 +134,7 @@ LISTS = (
     ("programmes", "source_id", "sources", "source_id"),
     ("programmes", "lead_unit_zh", "organisations", "name_zh"),
     ("claims", "source_id", "sources", "source_id"),
+    ("events", "source_id", "sources", "source_id"),
 )
 BREAKS = "\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
 BREAK = re.compile(f"[{BREAKS}]")
@@ -615,6 +616,48 @@ def claims_compare_like_with_like(tables: Tables) -> list[Violation]:
     return found
 
 
+ONE_A_PROGRAMME = ("programme_zh", "programme_en", "assignment")
+
+
+@needs(events="programme region_code start end " + " ".join(ONE_A_PROGRAMME))
+def programmes_reach_regions_once(tables: Tables) -> list[Violation]:
+    """A programme has one name and one assignment, reaches a region once, and ends after it starts.
+
+    A programme that stops and begins again in a region is another programme of its own.
+    """
+    events = tables["events"]
+    found = []
+    for column in ONE_A_PROGRAMME:
+        first = events.groupby("programme")[column].transform("first")
+        rule = f"{{programme}} has another {column} in an earlier row"
+        remedy = "write the same in each row of a programme, or give the rows another programme"
+        found += breaches(events[events[column] != first], "events", column, rule, remedy)
+    again = events[events.duplicated(["programme", "region_code"])]
+    rule = "{programme} reaches {region_code} in an earlier row already"
+    remedy = "keep the row of its first start, or name the second start another programme"
+    found += breaches(again, "events", "region_code", rule, remedy)
+    unstarted = events[~events["programme"].isin(events.loc[events["start"] != "", "programme"])]
+    rule, remedy = "{programme} has no start in any row", "fill in where it began, or remove it"
+    found += breaches(unstarted, "events", "start", rule, remedy)
+    # What is not stated to the day is compared as far as both are.
+    ended = [bool(start and end) and end[: len(start)] < start[: len(end)]
+             for start, end in zip(events["start"], events["end"], strict=True)]  # fmt: skip
+    rule, remedy = "ends in {end}, before its start in {start}", "correct one of the two"
+    return found + breaches(events[np.array(ended, dtype=bool)], "events", "end", rule, remedy)
+
+
+@needs(neighbours="region_code neighbour_code")
+def no_region_is_its_own_neighbour(tables: Tables) -> list[Violation]:
+    """A pair of neighbours is two regions, named once."""
+    table = tables["neighbours"]
+    own = table[table["region_code"] == table["neighbour_code"]]
+    rule, remedy = "{region_code} is named as its own neighbour", "remove the row"
+    found = breaches(own, "neighbours", "neighbour_code", rule, remedy)
+    pairs = pd.Series([*map(frozenset, table.to_numpy().tolist())], index=table.index, dtype=object)
+    rule, remedy = "{neighbour_code} and {region_code} are paired already", "remove the row"
+    return found + breaches(table[pairs.duplicated()], "neighbours", "neighbour_code", rule, remedy)
+
+
 RULES: tuple[Rule, ...] = (
     entries_are_known,
     caveats_are_known,
@@ -644,4 +687,6 @@ RULES: tuple[Rule, ...] = (
     a_new_scope_begins_a_series,
     texts_refer_to_listed_facts,
     claims_compare_like_with_like,
+    programmes_reach_regions_once,
+    no_region_is_its_own_neighbour,
 )

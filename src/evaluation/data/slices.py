@@ -134,7 +134,12 @@ class Slicer:
     def _panel(self) -> np.ndarray:
         facts = self.dataset.facts
         inside = facts["region_code"].isin(self._panel_regions)
-        return (inside & facts["indicator"].isin(compared(self.dataset))).to_numpy()
+        kept = (inside & facts["indicator"].isin(compared(self.dataset))).to_numpy()
+        # Declared programmes are compared at a level of their own.
+        kinds = self.dataset.kinds
+        levels = kinds.reindex(self.dataset.events["region_code"]).unique()
+        reached = facts["region_code"].isin(kinds.index[kinds.isin(levels)]).to_numpy()
+        return kept | (reached & self._rates)
 
     @cached_property
     def _rows(self) -> dict[str, np.ndarray]:

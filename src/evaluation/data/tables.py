@@ -46,8 +46,10 @@ TABLES = (
     "subject",
     "programmes",
     "claims",
+    "events",
+    "neighbours",
 )
-OPTIONAL = ("programmes", "claims")  # without a file they have no rows
+OPTIONAL = ("programmes", "claims", "events", "neighbours")  # without a file they have no rows
 LARGEST = 256_000_000  # bytes of one file; 300,000 facts are about 50 million
 LARGEST_DESCRIPTOR = 4_000_000
 

@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
-from math import isfinite
+from math import inf, isfinite
 
 import pandas as pd
 
@@ -20,6 +20,9 @@ from evaluation.base.text import LANGUAGES, chance, t, texts
 START = {
     "randomised": ("evidence.start.randomised", 5),
     "staggered": ("evidence.start.staggered", 4),
+    "phased_in": ("evidence.start.phased_in", 4),
+    "chosen": ("evidence.start.chosen", 3),
+    "one_region": ("evidence.start.one_region", 3),
     "continuous": ("evidence.start.continuous", 3),
     "before_after": ("evidence.start.before_after", 1),
 }
@@ -32,8 +35,9 @@ class Design:
 
     Attributes
     ----------
-    kind : ``randomised``, ``staggered`` (with an untreated comparison), ``continuous`` (everyone
-        has a dose) or ``before_after`` (no comparison).
+    kind : ``randomised``, ``staggered`` (with an untreated comparison), ``phased_in`` (in an order
+        set beforehand), ``chosen`` (with a comparison), ``one_region`` (reached, with donors),
+        ``continuous`` (everyone has a dose) or ``before_after`` (no comparison).
     waves : survey waves of the panel. pre_period : an outcome observed before the dose is.
     regions : of the panel. treated : regions that received the treatment; for a continuous dose,
         regions whose dose differs from the commonest.
@@ -41,6 +45,7 @@ class Design:
     doses_outside_support_sd : how far a recommended dose lies outside the observed doses, in
         standard deviations; 0 where none is recommended or it lies inside.
     mode_changed : survey mode or definition changed inside the window.
+    compared : regions that stand for what would have been without a programme, for some survey.
     """
 
     kind: str
@@ -51,6 +56,7 @@ class Design:
     sampling_error: str
     doses_outside_support_sd: float
     mode_changed: bool
+    compared: float = inf
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -116,11 +122,16 @@ class Grade(Spoken):
         return f"Grade({self.locks} of {MOST_LOCKS} locks: {moved})"
 
 
+# Components whose number is a share, or a chance.
+SHARES_OF = ("minus.confounder", "minus.specifications", "minus.attrition")
+CHANCES_OF = ("minus.pre_trend_found", "minus.balance", "minus.spillover")
+
+
 def _worded(item: Component, language: str) -> str:
     stem = item.key.removeprefix("evidence.")
-    if stem in ("minus.confounder", "minus.specifications"):
+    if stem in SHARES_OF:
         value = f"{100 * item.value:.1f}%"
-    elif stem == "minus.pre_trend_found":
+    elif stem in CHANCES_OF:
         value = chance(item.value)
     else:
         value = f"{item.value:.0f}" if float(item.value).is_integer() else f"{item.value:.2f}"
@@ -135,6 +146,7 @@ def _caps(design: Design) -> list[Component]:
         (not design.pre_period, "evidence.cap.pre_period", 2, 0.0),
         (design.regions < MINIMUM_REGIONS, "evidence.cap.regions", 3, design.regions),
         (design.treated <= FEW_TREATED, "evidence.cap.treated", 2, design.treated),
+        (design.compared <= FEW_TREATED, "evidence.cap.compared", 2, design.compared),
         (outside > SUPPORT_SD, "evidence.cap.support", 1, outside),
     )
     return [Component("cap", key, cap, float(value)) for holds, key, cap, value in rules if holds]
@@ -207,6 +219,66 @@ def grade(design: Design, checks: Iterable[Check]) -> Grade:
     ceiling = min([MOST_LOCKS, *(cap.amount for cap in caps)])
     locks = max(0, min(ceiling, min(amount, ceiling) - len(minuses) + len(plus)))
     return Grade(locks, (start, *caps, *minuses, *plus))
+
+
+# Checks of a declared programme that the grade reads, by the kind of its design, and why a check
+# that is failed, that tells nothing or that could not be made takes a lock. Only a failure of the
+# others counts: what cannot be asked of a design is not held against it.
+BELONGS = {
+    "randomised": ("balance", "attrition", "leave_one_region_out"),
+    "phased_in": ("pre_trend", "departures", "leave_one_region_out"),
+    "chosen": ("pre_trend", "departures", "leave_one_region_out"),
+    "one_region": ("pre_fit",),
+}
+WEIGHED = {
+    "balance": ("evidence.minus.balance", "evidence.minus.balance_untested", "p"),
+    "attrition": ("evidence.minus.attrition", "evidence.minus.attrition_untested", "lost"),
+    "departures": ("evidence.minus.departures", "evidence.minus.departures_untested", "multiple"),
+    "leave_one_region_out": (
+        "evidence.minus.single_region", "evidence.minus.single_region_untested", "changes",
+    ),
+    "pre_fit": ("evidence.minus.pre_fit", "evidence.minus.pre_fit_untested", "error"),
+}  # fmt: skip
+# A lot needs no earlier survey, and a change of the survey meets all that were drawn alike.
+SPARED = {"randomised": ("evidence.cap.waves", "evidence.cap.pre_period")}
+
+
+def _programme_minus(check: Check) -> tuple[str, float] | None:
+    """What a check of a declared programme takes, and the number that says why."""
+    if check.name == "pre_trend":
+        return _trend(check)
+    failed, untested, value = WEIGHED[check.name]
+    if check.state == "impossible":
+        return untested, 0
+    return (failed, check.values[value]) if check.passed is False else None
+
+
+def grade_programme(design: Design, checks: Iterable[Check]) -> Grade:
+    """Grade a declared programme from the checks that belong to its design.
+
+    As :func:`grade`, blind to sign and size of the estimate.
+
+    Raises
+    ------
+    KepuError : a kind that declares no programme, or a check of its design is absent.
+    """
+    if design.kind not in BELONGS:
+        raise KepuError(f"No programme is a '{design.kind}'; known: {', '.join(BELONGS)}.")
+    named = {check.name: check for check in checks}
+    if lacking := [name for name in BELONGS[design.kind] if name not in named]:
+        raise KepuError(f"No grade without the checks {', '.join(lacking)}.")
+    key, amount = START[design.kind]
+    caps = [cap for cap in _caps(design) if cap.key not in SPARED.get(design.kind, ())]
+    reasons = [_programme_minus(named[name]) for name in BELONGS[design.kind]]
+    if "spillover" in named and named["spillover"].passed is False:
+        reasons.append(("evidence.minus.spillover", named["spillover"].values["p"]))
+    if design.mode_changed and design.kind != "randomised":
+        reasons.append(("evidence.minus.mode", 1))
+    minuses = [Component("minus", key, 1, float(value)) for key, value in filter(None, reasons)]
+    ceiling = min([MOST_LOCKS, *(cap.amount for cap in caps)])
+    locks = max(0, min(amount, ceiling) - len(minuses))
+    start = Component("start", key, amount, float(amount))
+    return Grade(locks, (start, *caps, *minuses))
 
 
 # The gate on words: what a sentence may claim at a strength of evidence, in both languages.
@@ -352,16 +424,43 @@ def gate(text: str, language: str, locks: int, denials: Iterable[str] = DENIALS)
 
 # Least locks and the sentence they permit, by verdict; an interval that holds zero says the same at
 # every strength.
-SENTENCES = (
-    (5, {"positive": "evidence.says.effect.up", "negative": "evidence.says.effect.down"}),
-    (3, {"positive": "evidence.says.consistent.up", "negative": "evidence.says.consistent.down"}),
-    (1, {"positive": "evidence.says.association.up", "negative": "evidence.says.association.down"}),
-    (0, {}),
-)
-UNKNOWN, DESCRIPTION = "evidence.says.unknown", "evidence.says.description"
+SENTENCES = {
+    "dose": (
+        (5, {"positive": "evidence.says.effect.up", "negative": "evidence.says.effect.down"}),
+        (3, {
+            "positive": "evidence.says.consistent.up",
+            "negative": "evidence.says.consistent.down",
+        }),
+        (1, {
+            "positive": "evidence.says.association.up",
+            "negative": "evidence.says.association.down",
+        }),
+        (0, {}),
+    ),
+    "programme": (
+        (5, {
+            "positive": "evidence.says.effect.up.programme",
+            "negative": "evidence.says.effect.down.programme",
+        }),
+        (3, {
+            "positive": "evidence.says.consistent.up.programme",
+            "negative": "evidence.says.consistent.down.programme",
+        }),
+        (1, {
+            "positive": "evidence.says.association.up.programme",
+            "negative": "evidence.says.association.down.programme",
+        }),
+        (0, {}),
+    ),
+}  # fmt: skip
+UNKNOWN = {"dose": "evidence.says.unknown", "programme": "evidence.says.unknown.programme"}
+DESCRIPTION = {
+    "dose": "evidence.says.description",
+    "programme": "evidence.says.description.programme",
+}
 
 
-def permitted(grade: Grade, verdict: str, language: str) -> str:
+def permitted(grade: Grade, verdict: str, language: str, of: str = "dose") -> str:
     """Text key of the strongest sentence a grade permits; it has passed the gate.
 
     Below one lock that is a description whatever the verdict.
@@ -369,6 +468,7 @@ def permitted(grade: Grade, verdict: str, language: str) -> str:
     Parameters
     ----------
     verdict : of the result, ``positive``, ``negative`` or ``unknown`` (the interval holds zero).
+    of : what the sentence is about, a ``dose`` or a ``programme``.
 
     Raises
     ------
@@ -376,7 +476,7 @@ def permitted(grade: Grade, verdict: str, language: str) -> str:
     """
     if verdict not in VERDICTS:
         raise KepuError(f"Unknown verdict '{verdict}'; known: {', '.join(VERDICTS)}.")
-    least, sentences = next(entry for entry in SENTENCES if grade.locks >= entry[0])
-    key = sentences.get(verdict, UNKNOWN) if least else DESCRIPTION
-    gate(str(t(key, language, dose="", outcome="")), language, grade.locks)
+    least, sentences = next(entry for entry in SENTENCES[of] if grade.locks >= entry[0])
+    key = sentences.get(verdict, UNKNOWN[of]) if least else DESCRIPTION[of]
+    gate(str(t(key, language, dose="", programme="", outcome="")), language, grade.locks)
     return key

@@ -11,7 +11,7 @@ import pandas as pd
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import Check, Result, Spoken, percent, say
 from evaluation.base.text import LANGUAGES, rounded, t
-from evaluation.data.package import Dataset
+from evaluation.data.package import MIN_REGIONS, Dataset
 from evaluation.evidence import checks as robustness
 from evaluation.evidence import error
 from evaluation.evidence.checks import Estimated, rebuilder
@@ -260,14 +260,26 @@ def headline(
     return Headline(parts, level_parts, ladder, checks, graded, expected, outcome)
 
 
+def _pre_period(rows: pd.DataFrame, roles: Roles) -> bool:
+    """Whether enough regions were seen before their input was what it came to be.
+
+    An input that stays has no time before it. It moved where a region's input, less that of all
+    regions in the same interval, differs between two gains by one standard deviation of what the
+    regions differ by; ``MIN_REGIONS`` such regions are enough.
+    """
+    own = rows[roles.dose] - rows.groupby(roles.wave)[roles.dose].transform("mean")
+    moved = own.groupby(rows[roles.region]).agg(lambda values: values.max() - values.min())
+    return bool((moved >= own.std()).sum() >= MIN_REGIONS)
+
+
 def _graded(dataset: Dataset, context: Estimated, checks: tuple[Check, ...]) -> Grade:
-    """Everyone has some input and always had: no pre-period; sampling errors are assumed."""
+    """Everyone has some input and always had; an earlier gain stands before a later input."""
     rows, region = context.panel[context.used()], context.roles.region
     dose = rows[context.roles.dose]
     design = Design(
         kind="continuous",
         waves=len({*rows["wave_from"], *rows["wave_to"]}),
-        pre_period=False,
+        pre_period=_pre_period(rows, context.roles),
         regions=int(rows[region].nunique()),
         treated=int(rows.loc[dose != dose.mode().iloc[0], region].nunique()),
         sampling_error="assumed" if len(dataset.assumptions) else "published",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import permutations
 from math import exp, lgamma, perm
 from typing import Any
@@ -366,8 +366,22 @@ class Reassigned:
     enumerated: bool
 
 
-def _orders(panel: Timed, draws: int, seed: int) -> tuple[np.ndarray, bool]:
+def within(lots: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """(B, n) orders of the regions in which each stays within its lot."""
+    rng = np.random.default_rng(seed)
+    orders = np.tile(np.arange(len(lots)), (draws, 1))
+    for lot in range(lots.max() + 1):
+        members = np.flatnonzero(lots == lot)
+        orders[:, members] = rng.permuted(orders[:, members], axis=1)
+    return orders
+
+
+def _orders(
+    panel: Timed, draws: int, seed: int, lots: np.ndarray | None
+) -> tuple[np.ndarray, bool]:
     """(B, n) orders of the regions, all of them where there are no more than ``draws``."""
+    if lots is not None and lots.max() > 0:
+        return within(lots, draws, seed), False
     size, slots = len(panel.start), np.flatnonzero(panel.treated)
     rest = np.flatnonzero(~panel.treated)
     if len(slots) > 3 or perm(size, len(slots)) > draws:
@@ -382,8 +396,23 @@ def _orders(panel: Timed, draws: int, seed: int) -> tuple[np.ndarray, bool]:
     return np.delete(orders, true.argmax(), axis=0), True
 
 
-def reassign(panel: Timed, estimates: Estimates, draws: int, seed: int) -> Reassigned:
+def _distinct(start: np.ndarray, lots: np.ndarray | None) -> float:
+    """Log of the number of different assignments of the timings, each within its lot."""
+    lots = np.zeros(len(start), int) if lots is None else lots
+    total = 0.0
+    for lot in range(lots.max() + 1):
+        counts = np.unique(start[lots == lot], return_counts=True)[1]
+        total += lgamma(counts.sum() + 1) - sum(lgamma(c + 1) for c in counts)
+    return total
+
+
+def reassign(
+    panel: Timed, estimates: Estimates, draws: int, seed: int, lots: np.ndarray | None = None
+) -> Reassigned:
     """Assign the timings to other whole trajectories of the outcome; the estimator stays.
+
+    ``lots`` (n,) are codes of the groups within which the timings were drawn; without them all
+    regions were in one.
 
     Raises
     ------
@@ -399,7 +428,7 @@ def reassign(panel: Timed, estimates: Estimates, draws: int, seed: int) -> Reass
             f"Randomisation inference needs every region in every wave; {gaps.sum()} regions have "
             f"gaps, first {panel.regions[gaps][0]}. Leave them or the incomplete waves out."
         )
-    orders, enumerated = _orders(panel, draws, seed)
+    orders, enumerated = _orders(panel, draws, seed, lots)
     after = panel.treated[:, None] & (np.arange(len(panel.waves)) >= panel.start[:, None])
     flat = estimates.loading.reshape(len(estimates.value), -1)
     values, carried = [], []
@@ -407,9 +436,7 @@ def reassign(panel: Timed, estimates: Estimates, draws: int, seed: int) -> Reass
         chosen = orders[first : first + BATCH]
         values.append(panel.y[chosen].reshape(len(chosen), -1) @ flat.T)
         carried.append(after[chosen].reshape(len(chosen), -1) @ flat[0])
-    counts = np.unique(panel.start, return_counts=True)[1]
-    distinct = lgamma(len(panel.start) + 1) - sum(lgamma(c + 1) for c in counts)
-    smallest = max(1 / (1 + len(orders)), exp(-distinct))
+    smallest = max(1 / (1 + len(orders)), exp(-_distinct(panel.start, lots)))
     return Reassigned(np.concatenate(values), np.concatenate(carried), smallest, enumerated)
 
 
@@ -503,9 +530,11 @@ def _by_bootstrap(panel: Timed, estimates: Estimates, inference: Inference) -> T
     return Tested(value, se, t, interval, p, level, how, True, details)
 
 
-def _by_randomisation(panel: Timed, estimates: Estimates, inference: Inference) -> Tested:
+def _by_randomisation(
+    panel: Timed, estimates: Estimates, inference: Inference, lots: np.ndarray | None = None
+) -> Tested:
     draws, level = inference.draws, inference.level
-    other = reassign(panel, estimates, draws, inference.seed)
+    other = reassign(panel, estimates, draws, inference.seed, lots)
     if other.smallest_p > 1 - level + 1e-12:
         raise ModelError(
             f"Not testable with this design: with {int(panel.treated.sum())} treated of "
@@ -513,16 +542,26 @@ def _by_randomisation(panel: Timed, estimates: Estimates, inference: Inference) 
             f"{other.smallest_p:.3g}; a level of {level:g} needs {1 - level:.3g}."
         )
     p, *interval = invert(float(estimates.value[0]), other, level)
-    se, made = np.sqrt((other.values**2).mean(axis=0)), len(other.values)
-    t = other.values / np.where(se > 0, se, 1.0)
+    null, made, drawn = other.values, len(other.values), lots is not None
+    if drawn:
+        # Spread about what was found: the other assignments of outcomes less the estimate.
+        after = panel.treated[:, None] & (np.arange(len(panel.waves)) >= panel.start[:, None])
+        less = replace(panel, y=panel.y - float(estimates.value[0]) * after)
+        null = reassign(less, estimates, draws, inference.seed, lots).values
+    se = np.sqrt((null**2).mean(axis=0))
+    t = null / np.where(se > 0, se, 1.0)
     details = {"smallest_p": other.smallest_p, "randomisation_p": p}
     how = f"all {made + 1} dealings" if other.enumerated else f"{made} dealings"
     how = f"randomisation inference over the timings, {how}"
-    return Tested(estimates.value, se, t, tuple(interval), p, level, how, False, details)
+    return Tested(estimates.value, se, t, tuple(interval), p, level, how, drawn, details)
 
 
-def tested(panel: Timed, estimates: Estimates, inference: Inference) -> Tested:
+def tested(
+    panel: Timed, estimates: Estimates, inference: Inference, lots: np.ndarray | None = None
+) -> Tested:
     """Test estimates jointly: by bootstrap where groups are large enough, else by reassignment.
+
+    Timings that were drawn by lot, within ``lots`` (n,), are tested by drawing them again.
 
     Raises
     ------
@@ -532,8 +571,10 @@ def tested(panel: Timed, estimates: Estimates, inference: Inference) -> Tested:
     draws, level = inference.draws, inference.level
     if not 0 < level < 1 or (1 - level) * (draws + 1) < 1 - 1e-9:
         raise ModelError(f"{draws} draws cannot give an interval of level {level}; take more.")
-    kind = _by_bootstrap if bootstraps(panel) else _by_randomisation
-    test = kind(panel, estimates, inference)
+    if lots is not None or not bootstraps(panel):
+        test = _by_randomisation(panel, estimates, inference, lots)
+    else:
+        test = _by_bootstrap(panel, estimates, inference)
     test.details["mde_approximate"] = detectable(np.array([1 / test.se[0]]), test.t[:, :1], level)
     return test
 
@@ -571,6 +612,15 @@ def pre_trend(
         "detectable_slope": slope,
         "detectable_bias": abs(slope * overall_years),
     }
+
+
+def _codes(panel: Timed, lots: Mapping[str, str] | None) -> np.ndarray | None:
+    """(n,) codes of the strata of the regions; ``None`` where nothing was drawn by lot."""
+    if lots is None:
+        return None
+    if unknown := [str(region) for region in panel.regions if region not in lots]:
+        raise ModelError(f"'lots' gives no stratum for {', '.join(unknown[:5])}.")
+    return pd.factorize(np.array([lots[region] for region in panel.regions], dtype=object))[0]
 
 
 def _check(panel: Timed, summary: str) -> None:
@@ -651,6 +701,7 @@ def fit(
     comparison: str = "never",
     base: str = "universal",
     summary: str = "group",
+    lots: Mapping[str, str] | None = None,
 ) -> Result:
     """Average of the group-time differences after Callaway and Sant'Anna, all regions equal.
 
@@ -659,7 +710,8 @@ def fit(
     in each wave. The sampling variance does not weight; ``details["sampling_se"]`` is made of it.
     ``comparison`` and ``base`` are those of :func:`group_time`, ``summary`` the average reported.
     With 4 treated regions and 3 in every group: studentised bootstrap within groups; otherwise
-    randomisation inference over the timings.
+    randomisation inference over the timings. ``lots``, the stratum of each region, says that the
+    timings were drawn by lot within strata: then they are drawn again.
 
     Raises
     ------
@@ -673,7 +725,7 @@ def fit(
     parts = {by: averages(timed, cells, by) for by in AVERAGES}
     order = sorted(AVERAGES, key=lambda by: by != summary)
     every = [parts[by][2] for by in order] + [parts[by][1] for by in AXES]
-    test = tested(timed, stack([*every, cells.estimates]), inference)
+    test = tested(timed, stack([*every, cells.estimates]), inference, _codes(timed, lots))
     options = {"comparison": comparison, "base": base, "summary": summary, "seed": inference.seed}
     squares, observed = every[0].loading[0] ** 2, int(timed.observed.sum())
     coefficients = _coefficients(roles.dose, order, test)

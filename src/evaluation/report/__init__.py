@@ -7,7 +7,17 @@ from collections.abc import Callable
 from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES
 from evaluation.data.slices import code_of
-from evaluation.report import chain, effect, governance, inputs, level, quality, targets, value
+from evaluation.report import (
+    chain,
+    designs,
+    effect,
+    governance,
+    inputs,
+    level,
+    quality,
+    targets,
+    value,
+)
 from evaluation.report.blocks import Paragraph, Section, Title
 from evaluation.report.overview import OVERVIEW
 from evaluation.report.page import Context, Writer, day
@@ -23,6 +33,7 @@ SECTIONS: dict[str, Callable[[Context], Section]] = {
     "targets": targets.section,
     "inputs": inputs.section,
     "effect": effect.section,
+    "designs": designs.section,
     "value": value.section,
     "moves": value.moves_section,
     "groups": governance.groups_section,

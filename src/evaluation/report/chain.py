@@ -10,7 +10,8 @@ from markupsafe import Markup
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.data.package import ITEMS
 from evaluation.report.blocks import Items, Locks, Paragraph, Section
-from evaluation.report.effect import locks_with, mostly_assumed, overall, quotable
+from evaluation.report.designs import asked, finding, findings_locks, quoted
+from evaluation.report.effect import mostly_assumed
 from evaluation.report.page import Context, money, side
 from evaluation.report.targets import (
     SHOWN,
@@ -59,10 +60,11 @@ ANSWERS = ("level", "change", "target", "effect", "next")
 
 def findings_section(context: Context) -> Section:
     w = context.writer
-    effect = overall(context, "findings.effect")
+    effect = finding(context)
     items = (level(context), _change(context), target(context), effect, next_step(context))
+    answers = tuple(asked(context) if name == "effect" else name for name in ANSWERS)
     return Section(
-        "findings", w.t("findings.title"), (labelled(context, ANSWERS, items), *locks(context))
+        "findings", w.t("findings.title"), (labelled(context, answers, items), *locks(context))
     )
 
 
@@ -74,7 +76,7 @@ def labelled(context: Context, names: tuple[str, ...], items: tuple[Markup, ...]
 
 def locks(context: Context) -> tuple[Locks, ...]:
     """The strength of the evidence on investment, where there is anything to grade."""
-    return tuple(locks_with(context, "findings.locks"))
+    return findings_locks(context)
 
 
 def level(context: Context) -> Markup:
@@ -413,7 +415,7 @@ def _planned(context: Context, plan: Plan) -> Markup:
 def _evidence(context: Context) -> Markup:
     """The strongest sentence the locks permit, with the locks."""
     w = context.writer
-    return w.joined(quotable(context), *(item.text for item in locks(context)))
+    return w.joined(quoted(context), *(item.text for item in locks(context)))
 
 
 def _target(context: Context) -> Markup:

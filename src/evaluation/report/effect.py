@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation.base.results import CHANCES, COUNTS, LEAST_LOCKS, MOST_LOCKS, SHARES, Check, Result
-from evaluation.evidence.grade import Component, permitted
+from evaluation.evidence.grade import CHANCES_OF, SHARES_OF, Component, permitted
 from evaluation.evidence.headline import Headline
 from evaluation.figures import charts
 from evaluation.figures.decision import specification_curve
@@ -169,7 +169,7 @@ def strength(context: Context) -> Parts:
     if not isinstance(found, Headline):
         return {}
     note = w.t("composite.note", parts=_parts(context, found.level_parts))
-    components = Items(tuple(_component(context, item) for item in found.grade.components))
+    components = Items(tuple(component(context, item) for item in found.grade.components))
     return {
         "composite.title": [Heading(w.t("composite.title"))],
         "composite": [Paragraph(w.t("composite.what", parts=_parts(context, found.parts)))],
@@ -180,7 +180,7 @@ def strength(context: Context) -> Parts:
         "locks": locks_with(context, "locks.count"),
         "components": [components],
         "checks.title": [Heading(w.t("checks.title"))],
-        "checks": [_checks(context, found)],
+        "checks": [checks_table(context, found.checks)],
     }
 
 
@@ -275,34 +275,38 @@ def locks_with(context: Context, key: str) -> list[Locks]:
     return [Locks(locks, MOST_LOCKS, text)]
 
 
-def _component(context: Context, item: Component) -> Markup:
-    """Why a component set or moved the grade, its numbers with their results."""
+def component(context: Context, item: Component, at: str = "") -> Markup:
+    """Why a component set or moved the grade, its numbers with their results under ``at``."""
     w, stem = context.writer, item.key.removeprefix("evidence.")
-    values = {"amount": w.number(f"{item.key}.amount", item.amount, "", 0)}
-    shares = {"minus.confounder", "minus.specifications"}
-    if stem in shares:
-        values["value"] = w.number(f"{item.key}.value", 100 * item.value, "percent", 1)
-    elif stem == "minus.pre_trend_found":
-        values["value"] = w.probability(f"{item.key}.value", item.value)
+    key = f"{at}{item.key}"
+    values = {"amount": w.number(f"{key}.amount", item.amount, "", 0)}
+    if stem in SHARES_OF:
+        values["value"] = w.number(f"{key}.value", 100 * item.value, "percent", 1)
+    elif stem in CHANCES_OF:
+        values["value"] = w.probability(f"{key}.value", item.value)
     else:
         whole = float(item.value).is_integer()
-        values["value"] = w.number(f"{item.key}.value", item.value, "", 0 if whole else 2)
+        values["value"] = w.number(f"{key}.value", item.value, "", 0 if whole else 2)
     return w.t(item.key, **values)
 
 
-def _checks(context: Context, found: Headline) -> Table:
+def checks_table(
+    context: Context, checks: tuple[Check, ...], at: str = "", caption: Markup | None = None
+) -> Table:
+    """Name, verdict and sentence of each check, its numbers with their results under ``at``."""
     w = context.writer
     state = {True: "passed", False: "failed", None: "informs"}
     rows = []
-    for check in found.checks:
+    for check in checks:
         kind = "impossible" if check.key == "check.impossible" else state[check.passed]
         values = {
-            name: _value(context, f"check.{check.name}.{name}", name, value)
+            name: _value(context, f"{at}check.{check.name}.{name}", name, value)
             for name, value in check.values.items()
         }
         words = w.t(check.key, **values)
         rows.append((w.t(f"check.name.{check.name}"), w.t(f"check.state.{kind}"), words))
-    return table(context, w.t("checks.table"), ("check", "verdict", "meaning"), rows)
+    named = ("check", "verdict", "meaning")
+    return table(context, caption or w.t("checks.table"), named, rows)
 
 
 def _value(context: Context, key: str, name: str, value: float) -> Markup:

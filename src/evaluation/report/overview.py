@@ -13,13 +13,15 @@ from markupsafe import Markup
 
 from evaluation.base.results import MOST_LOCKS
 from evaluation.base.text import LANGUAGES, t
+from evaluation.evidence.designs import Designed
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Headline
 from evaluation.figures import charts
 from evaluation.panel.survey import Progress, assess, normal_quantile
+from evaluation.report import designs
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.chain import labelled, lacking, locks, target
-from evaluation.report.effect import appendix, association, expected_gains, limits, overall
+from evaluation.report.effect import appendix, association, expected_gains, limits
 from evaluation.report.inputs import Standing, standings
 from evaluation.report.page import DASH, Context, dots, picture, rate_dots, side, table
 from evaluation.report.targets import assessments, targets
@@ -85,7 +87,7 @@ def findings(context: Context) -> Section:
         items["level"] = w.t("overview.nation", rate=context.rate_text(last), year=year)
     items["target"] = target(context)
     items["published"] = _published(context)
-    items["effect"] = overall(context, "findings.effect")
+    items[designs.asked(context)] = designs.finding(context)
     items["next"] = lacking(context)
     warning = (Paragraph(w.t("report.simulated"), "simulated"),) if context.study.simulated else ()
     found = labelled(context, tuple(items), tuple(items.values()))
@@ -241,6 +243,7 @@ OVERVIEW: dict[str, Callable[[Context], Section]] = {
     "ranking": ranking,
     "targets": targets,
     "effect": effect,
+    "designs": designs.section,
 }
 
 
@@ -409,6 +412,13 @@ def _input(context: Context, item: Standing) -> dict[str, Any]:
     }
 
 
+def _said(best: Designed, language: str) -> Markup:
+    """The sentence that the evidence on a declared programme permits."""
+    key = permitted(best.grade, best.verdict, language, of="programme")
+    names = {"programme": best.rollout.names[language], "outcome": best.outcome[language]}
+    return t(key, language, **names)
+
+
 def _evidence(context: Context) -> dict[str, Any]:
     """Locks of the comparison over all units, the sentence they permit, the region's share."""
     found, panel = context.study.headline, context.study.provinces
@@ -423,5 +433,7 @@ def _evidence(context: Context) -> dict[str, Any]:
             for lang in LANGUAGES
         }
     statement = {lang: str(said[lang].striptags()) for lang in LANGUAGES}
+    if (best := context.study.strongest) is not None:
+        locks, said = best.locks, {lang: _said(best, lang) for lang in LANGUAGES}
     gains = int((panel["region_code"] == context.code).sum())
     return {"locks": locks, "most": MOST_LOCKS, "gains": gains, "statement": statement}

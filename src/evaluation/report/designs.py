@@ -1,0 +1,227 @@
+"""Programmes with a known start: who got them when, what differs since, how far to trust it."""
+
+from __future__ import annotations
+
+import pandas as pd
+from markupsafe import Markup
+
+from evaluation.base.results import MOST_LOCKS
+from evaluation.evidence.designs import Designed
+from evaluation.evidence.grade import permitted
+from evaluation.figures import charts
+from evaluation.report.blocks import Figure, Heading, Items, Locks, Paragraph, Section, Table
+from evaluation.report.effect import (
+    checks_table,
+    component,
+    digits,
+    locks_with,
+    overall,
+    quotable,
+)
+from evaluation.report.page import Context, Parts, View, picture, plain, show, table
+
+
+def section(context: Context) -> Section:
+    """Each programme that can be compared; what cannot be is said in one sentence."""
+    w, designs = context.writer, context.study.designs
+    compared = [item for item in designs if item.result is not None]
+    blocks: list = []
+    if compared:
+        blocks.append(Paragraph(w.t("designs.lead"), "note"))
+    for item in compared:
+        blocks += [block for part in programme(context, item).values() for block in part]
+    few = [item for item in designs if item.result is None]
+    if few:
+        blocks.append(Paragraph(_few(context, few), "missing"))
+    if not designs:
+        blocks.append(Paragraph(w.t("designs.none"), "missing"))
+    return Section("designs", w.t("designs.title"), tuple(blocks))
+
+
+def programme(context: Context, item: Designed) -> Parts:
+    """One programme: the sentence its evidence permits, design, figure, dates, grade and checks."""
+    w, at = context.writer, f"designs.{item.rollout.programme}."
+    parts = tuple(component(context, part, at) for part in item.grade.components)
+    return {
+        "name": [Heading(_name(context, item))],
+        "answer": [Paragraph(says(context, item), "lead")],
+        "design": [Paragraph(w.joined(_what(context, item), *_own(context, item)))],
+        "estimate": [Paragraph(_estimate(context, item))],
+        "figure": _figure(context, item),
+        "dates": [dates(context, item)],
+        "locks": [strength(context, item, "designs.locks"), Items(parts)],
+        "checks": [checks_table(context, item.checks, at, w.t("designs.checks"))],
+    }
+
+
+def _name(context: Context, item: Designed) -> Markup:
+    row = item.rollout.events.iloc[0]
+    return context.writer.recorded("events", row["event_id"], _plain_name(context, item))
+
+
+def _plain_name(context: Context, item: Designed) -> str:
+    return item.rollout.names[context.writer.language]
+
+
+def says(context: Context, item: Designed) -> Markup:
+    """The strongest sentence the evidence on a programme permits; it has passed the gate."""
+    w = context.writer
+    key = permitted(item.grade, item.verdict, w.language, of="programme")
+    return w.t(key, programme=_name(context, item), outcome=w.dataset.words(w.language)["share"])
+
+
+def _what(context: Context, item: Designed) -> Markup:
+    """How regions were assigned, and what is compared."""
+    w, rollout = context.writer, item.rollout
+    first = rollout.waves[0]
+    reached = int((rollout.cohorts > first).sum())
+    counts = w.numbers(
+        f"designs.{rollout.programme}",
+        reached=reached, regions=item.result.clusters, waves=len(rollout.waves),
+    )  # fmt: skip
+    years = {"first": w.year(first), "last": w.year(rollout.waves[-1])}
+    return w.t(f"designs.what.{item.kind}", **counts, **years)
+
+
+def _own(context: Context, item: Designed) -> list[Markup]:
+    """When the programme reached the region of the report; nothing in an overview."""
+    w = context.writer
+    if context.codes or context.code not in item.rollout.regions:
+        return []
+    rows = item.rollout.events
+    own = rows[(rows["region_code"] == context.code) & (rows["start"] != "")]
+    if own.empty:
+        return [w.t("designs.own.not", region=context.name)]
+    return [w.t("designs.own", region=context.name, start=w.year(own["start"].iloc[0]))]
+
+
+def _estimate(context: Context, item: Designed) -> Markup:
+    w, result, key = context.writer, item.result, f"designs.{item.rollout.programme}"
+    places = digits(result.se)
+    return w.t(
+        "designs.estimate",
+        holm=w.probability(f"{key}.holm", item.p_holm),
+        mde=w.number(f"{key}.mde", result.details["mde_approximate"], "", places),
+        **_difference(context, item),
+    )
+
+
+def _difference(context: Context, item: Designed) -> dict[str, Markup]:
+    w, result, key = context.writer, item.result, f"designs.{item.rollout.programme}"
+    places = digits(result.se)
+    return {
+        "estimate": w.number(key, result.estimate, "", places, signed=True),
+        "interval": w.interval(key, result.low, result.high, "", places),
+    }
+
+
+def _figure(context: Context, item: Designed) -> list[Figure]:
+    """The event study: differences before and after, the last survey before the start at zero."""
+    rows = item.table()
+    if "event" not in rows or rows["low"].isna().all():
+        return []
+    w = context.writer
+    base = pd.DataFrame([{"years": 0.0, "estimate": 0.0, "low": 0.0, "high": 0.0}])
+    rows = pd.concat([rows, base]).sort_values("years", ignore_index=True)
+    language, places = w.language, digits(item.result.se)
+    labels = [
+        str(
+            w.t(
+                "designs.event", years=plain(years, language, int(years % 1 > 0), signed=True)
+            ).striptags()
+        )
+        if years
+        else str(w.t("designs.figure.base"))
+        for years in rows["years"]
+    ]
+    notes = [plain(value, language, places, signed=True) for value in rows["estimate"]]
+    frame = rows.assign(label=labels, note=notes)[["label", "estimate", "low", "high", "note"]]
+    return [picture(context, "designs.figure", charts.forest, frame, xlabel="axis.designs")]
+
+
+def dates(context: Context, item: Designed) -> Table:
+    """Who got the programme when: a start a row, with its regions and the places that say so."""
+    w, rows = context.writer, item.rollout.events
+    cells = [
+        (
+            w.period(*(str(part) for part in span)),
+            w.number(f"designs.{item.rollout.programme}.{span[0]}", len(part), "", 0),
+            context.listed(w.name(code) for code in part["region_code"]),
+            w.cite(";".join(dict.fromkeys(";".join(part["source_id"]).split(";")))),
+        )
+        for span, part in rows[rows["start"] != ""].groupby(["start", "end"])
+    ]
+    caption = w.t("designs.table", programme=_name(context, item))
+    return table(context, caption, ("start", "regions", "region", "source"), cells, (1,))
+
+
+def strength(context: Context, item: Designed, key: str) -> Locks:
+    """The locks of a programme with the text ``key`` beside them."""
+    w, stem = context.writer, f"designs.{item.rollout.programme}"
+    counts = w.numbers(stem, locks=item.locks, most=MOST_LOCKS)
+    text = w.t(key, programme=_name(context, item), **counts)
+    return Locks(item.locks, MOST_LOCKS, text)
+
+
+def _few(context: Context, items: list[Designed]) -> Markup:
+    """Programmes that too few regions were surveyed around to compare, in one sentence."""
+    w, parts = context.writer, []
+    for item in items:
+        rows = item.rollout.events
+        sources = ";".join(dict.fromkeys(";".join(rows["source_id"]).split(";")))
+        counts = w.numbers(
+            f"designs.{item.rollout.programme}",
+            reached=int((rows["start"] != "").sum()), known=_around(item),
+        )  # fmt: skip
+        name = _name(context, item)
+        parts.append(w.t("designs.few.one", programme=name, sources=w.cite(sources), **counts))
+    return w.t("designs.few", listed=w.series(parts, "；", "; "))
+
+
+def _around(item: Designed) -> int:
+    """Regions reached that were surveyed both before their start and after it."""
+    cohorts, panel = item.rollout.cohorts, item.rollout.panel
+    if panel.empty:
+        return 0
+    since = panel["region_code"].map(cohorts)
+    rows = panel[since > 0].assign(after=(panel["wave"] >= since)[since > 0])
+    return int((rows.groupby("region_code")["after"].nunique() == 2).sum())
+
+
+# What the key findings and the chain take from the strongest design.
+
+
+def finding(context: Context, stem: str = "findings.effect") -> Markup:
+    """The finding on what was done: of the strongest design, else of the comparison of inputs."""
+    w, best = context.writer, context.study.strongest
+    if best is None:
+        return overall(context, stem)
+    told = {"says": says(context, best), **_difference(context, best)}
+    return w.t("designs.finding", **told)
+
+
+def asked(context: Context) -> str:
+    """Which question :func:`finding` answers, ``effect`` or ``programme``."""
+    return "effect" if context.study.strongest is None else "programme"
+
+
+def quoted(context: Context) -> Markup:
+    """The strongest sentence that any evidence at hand permits."""
+    best = context.study.strongest
+    return quotable(context) if best is None else says(context, best)
+
+
+def findings_locks(context: Context) -> tuple[Locks, ...]:
+    """The locks of what :func:`finding` says."""
+    best = context.study.strongest
+    if best is None:
+        return tuple(locks_with(context, "findings.locks"))
+    return (strength(context, best, "designs.locks"),)
+
+
+def view(page: Context, *names: str) -> View:
+    """The section in a notebook, or parts of each programme that can be compared, by name."""
+    if not names:
+        return show(page, *section(page).blocks)
+    made = [programme(page, item) for item in page.study.designs if item.result is not None]
+    return show(page, *(block for parts in made for name in names for block in parts[name]))
