@@ -153,12 +153,12 @@ FIGURES = {
 }  # fmt: skip
 
 
-def draw(name: str) -> svg.Figure:
+def draw(name: str) -> svg.Picture:
     function, frame = FIGURES[name]
     return function(frame())
 
 
-def seen(figure: svg.Figure) -> Drawing:
+def seen(figure: svg.Picture) -> Drawing:
     return Drawing(figure.svg)
 
 

@@ -27,7 +27,7 @@ from evaluation.targets.outlook import Outlook, outlook
 from evaluation.value.analysis import Value, assemble
 
 if TYPE_CHECKING:
-    from evaluation.figures.svg import Figure
+    from evaluation.figures.svg import Picture
 
 # Keep what is costly and always the same: studies, and what was found out about a file before.
 LEAST_DRAWS = 99  # with fewer, no interval at 95 % has an end
@@ -199,7 +199,7 @@ class Study(Spoken):
         }  # fmt: skip
         return " ".join([*warning, say("speak.study", language, **counts)])
 
-    def plot(self, language: str = "en") -> Figure:
+    def plot(self, language: str = "en") -> Picture:
         """Every dose of the gain regression with its interval about zero."""
         items = [e for e in self.estimates if e.model == MAIN_MODELS[0] and e.result is not None]
         if not items:

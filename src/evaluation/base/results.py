@@ -16,7 +16,7 @@ from evaluation.base.errors import KepuError
 from evaluation.base.text import chance, fixed, rounded, t
 
 if TYPE_CHECKING:
-    from evaluation.figures.svg import Figure
+    from evaluation.figures.svg import Picture
 
 # ------------------------------------------------------------------------------------------
 # How objects speak in a notebook: sentences in both languages, a table, one line of text.
@@ -214,7 +214,7 @@ class Result:
         )  # fmt: skip
         return text.striptags()
 
-    def plot(self, language: str = "en") -> Figure:
+    def plot(self, language: str = "en") -> Picture:
         """Tested coefficients with their intervals about zero."""
         rows = self.table().dropna(subset=["low", "high"])
         if rows.empty:  # a quantity of its own, not the coefficient of a dose
@@ -334,7 +334,7 @@ class Check(Spoken):
         )
         return say("speak.check", language, name=name, state=state, words=words)
 
-    def plot(self, language: str = "en") -> Figure:
+    def plot(self, language: str = "en") -> Picture:
         """Estimates of the refits behind the verdict; raises ``KepuError`` where there are none."""
         rows = self.table()
         if "estimate" not in rows or len(rows) < 2:

@@ -20,7 +20,7 @@ from evaluation.data.rules import SAMPLE as SAMPLE
 from evaluation.data.tables import TABLES, Files, read_files
 
 if TYPE_CHECKING:
-    from evaluation.figures.svg import Figure
+    from evaluation.figures.svg import Picture
 
 SHOWN_DIGITS = 12
 # A model needs as many regions; where a level has fewer, the next one analysed is compared.
@@ -246,7 +246,7 @@ class Dataset(Spoken):
         words = self.words(language)
         return " ".join([*warning, say("speak.dataset", language, **words, **shown)])
 
-    def plot(self, language: str = "en") -> Figure:
+    def plot(self, language: str = "en") -> Picture:
         """Which regions have a surveyed rate in which survey."""
         facts = self.facts
         rates = facts[self.surveyed]

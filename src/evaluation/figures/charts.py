@@ -43,7 +43,7 @@ from evaluation.figures.labels import (
     require,
     wrap,
 )  # fmt: skip
-from evaluation.figures.svg import INCH, SMALL, TINY, Figure, Page, extent, figure
+from evaluation.figures.svg import INCH, SMALL, TINY, Page, Picture, extent, figure
 
 DASHED = "6 3"
 
@@ -53,7 +53,7 @@ COLUMNS = ("label", "observed", "expected", "low", "high")
 PARTS = ("region", "band")
 
 
-def expected(frame: pd.DataFrame, *, xlabel: str, names: Mapping[str, str]) -> Figure:
+def expected(frame: pd.DataFrame, *, xlabel: str, names: Mapping[str, str]) -> Picture:
     """One row a period: the observed gain on the bar within which it was to be expected.
 
     Parameters
@@ -93,7 +93,7 @@ def expected(frame: pd.DataFrame, *, xlabel: str, names: Mapping[str, str]) -> F
 
 def ranking(
     frame: pd.DataFrame, *, xlabel: str, reference: tuple[float, str] | None = None
-) -> Figure:
+) -> Picture:
     """Regions with their intervals, the highest value on top; for rates and for gains.
 
     Parameters
@@ -127,7 +127,7 @@ def ranking(
 def forest(
     frame: pd.DataFrame, *, xlabel: str, zero: float = 0.0,
     limits: tuple[float, float] | None = None,
-) -> Figure:  # fmt: skip
+) -> Picture:  # fmt: skip
     """Estimates with intervals about a zero line; each row's ``note`` is printed at the right.
 
     Parameters
@@ -162,7 +162,7 @@ def forest(
     return figure(draw)
 
 
-def estimates(rows: pd.DataFrame, xlabel: str) -> Figure:
+def estimates(rows: pd.DataFrame, xlabel: str) -> Picture:
     """A :func:`forest` of estimates, each printed beside its row, rounded to its error.
 
     Parameters
@@ -197,7 +197,7 @@ def _intervals(at: Frame, shown: pd.DataFrame) -> None:
                 at.page.dots((at.x(row.value), y), 4.3, colour, width=1.1, mark="value")
 
 
-def profile(frame: pd.DataFrame, *, xlabel: str, names: Mapping[str, str]) -> Figure:
+def profile(frame: pd.DataFrame, *, xlabel: str, names: Mapping[str, str]) -> Picture:
     """Where a region stands among the provinces on each input, as percentiles.
 
     Parameters
@@ -246,7 +246,7 @@ SHADES = {95: svg.ACCENT_FAINT, 80: svg.ACCENT_PALE, 50: svg.ACCENT_MID}
 def fan(
     published: pd.DataFrame, ahead: pd.DataFrame, targets: pd.DataFrame,
     breaks: Sequence[tuple[int, str]] = (), *, ylabel: str, names: Mapping[str, str],
-) -> Figure:  # fmt: skip
+) -> Picture:  # fmt: skip
     """Published rates with their intervals, the fan of a forecast, and targets as diamonds.
 
     Parameters
@@ -286,7 +286,7 @@ def fan(
 def _over_time(
     ylabel: str, years: Sequence, ticks: Sequence, values: tuple, breaks: Sequence,
     said: Sequence[tuple], paint: Callable[[Frame], None],
-) -> Figure:  # fmt: skip
+) -> Picture:  # fmt: skip
     """What ``paint`` puts on axes of years, labelled with year, value, text and colour each."""
 
     def draw(page: Page) -> None:
@@ -351,7 +351,7 @@ ROLES = {
 def trend(
     series: pd.DataFrame, targets: pd.DataFrame | None = None,
     breaks: Sequence[tuple[int, str]] = (), *, ylabel: str,
-) -> Figure:  # fmt: skip
+) -> Picture:  # fmt: skip
     """Rates over the survey waves with their intervals, targets and instrument breaks.
 
     Parameters
@@ -405,7 +405,7 @@ def _trend_line(at: Frame, name: str, line: pd.DataFrame, role: str, breaks: lis
             _point(at, row, colour, 0.6 * width, 2.2 + 0.6 * width, fill=face, shape=shape)
 
 
-def small_multiples(series: pd.DataFrame, *, ylabel: str = "", columns: int = 3) -> Figure:
+def small_multiples(series: pd.DataFrame, *, ylabel: str = "", columns: int = 3) -> Picture:
     """Inputs over time, one small chart a panel, each with its own scale from zero.
 
     Parameters
@@ -501,7 +501,7 @@ def stack(values: np.ndarray, width: float) -> np.ndarray:
 
 def strip(
     values: pd.DataFrame, marks: pd.DataFrame, *, xlabel: str, label_names: Sequence[str] = ()
-) -> Figure:
+) -> Picture:
     """Peers as dots on one axis, with labelled lines for the region, its target, the nation.
 
     Parameters
@@ -549,7 +549,7 @@ def strip(
 def scatter(
     frame: pd.DataFrame, *, xlabel: str, ylabel: str, label_names: Sequence[str] = (),
     log2: bool = False,
-) -> Figure:  # fmt: skip
+) -> Picture:  # fmt: skip
     """Gain against dose, with the interval of each gain as a light whisker.
 
     Parameters
@@ -611,7 +611,7 @@ TILES = {
 }
 
 
-def coverage(frame: pd.DataFrame, *, states: Mapping[str, str]) -> Figure:
+def coverage(frame: pd.DataFrame, *, states: Mapping[str, str]) -> Picture:
     """Which regions have a published rate in which survey wave, as a matrix of tiles.
 
     Parameters
@@ -668,7 +668,7 @@ def _tile(page: Page, state: str, x: float, y: float, wide: float, high: float) 
         page.segments(list(lines.transpose(2, 0, 1)), svg.MID, 0.9, clear=False)
 
 
-def correlations(matrix: pd.DataFrame, names: Sequence[str]) -> Figure:
+def correlations(matrix: pd.DataFrame, names: Sequence[str]) -> Picture:
     """The lower triangle of a correlation matrix, each pair in a shade of its strength.
 
     A name stands at the end of its row and at the head of its column.

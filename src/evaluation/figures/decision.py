@@ -10,16 +10,16 @@ import pandas as pd
 from evaluation.figures import svg
 from evaluation.figures.axes import Cell, Frame, Look, Scale, axes, cells, padded, titles
 from evaluation.figures.labels import named, require, wrap
-from evaluation.figures.svg import INCH, SMALL, TINY, Figure, Page, extent, figure
+from evaluation.figures.svg import INCH, SMALL, TINY, Page, Picture, extent, figure
 
-# Figure of a decision by willingness to pay: net benefit, frontier, value of information.
+# Picture of a decision by willingness to pay: net benefit, frontier, value of information.
 COLUMNS = ("wtp", "benefit", "low", "high", "frontier", "information")
 LABELS = ("wtp", "benefit", "frontier", "information")
 
 
 def decision_curves(
     curves: pd.DataFrame, *, wtp: float | None, labels: Mapping[str, str]
-) -> Figure:
+) -> Picture:
     """Three panels over the worth of one unit of effect, on one axis in logs.
 
     Parameters
@@ -89,7 +89,7 @@ CURVE, CHOICE = 190.0, 24.0  # height of the curve and of one row of choices
 def specification_curve(
     table: pd.DataFrame, *, ylabel: str, choices: Mapping[str, Mapping[str, str]],
     headline_sign: float,
-) -> Figure:  # fmt: skip
+) -> Picture:  # fmt: skip
     """Estimates of all specifications in ascending order, and their choices as ticks.
 
     Estimates with the sign of the headline are dark, the others in the accent colour, so that the
@@ -165,7 +165,7 @@ def _curve(at: Frame, values: np.ndarray, sign: float) -> None:
 
 def plane_and_acceptability(
     draws: pd.DataFrame, curve: pd.DataFrame, *, wtp: float | None, labels: Mapping[str, str]
-) -> Figure:
+) -> Picture:
     """Draws on the cost-effectiveness plane; beside it the probability that the step pays.
 
     Parameters
@@ -204,7 +204,7 @@ def plane_and_acceptability(
     return figure(draw)
 
 
-def response_curves(curves: Sequence[tuple[str, pd.DataFrame]], *, ylabel: str) -> Figure:
+def response_curves(curves: Sequence[tuple[str, pd.DataFrame]], *, ylabel: str) -> Picture:
     """Gain against the level of each lever with its band, one small panel each, one y axis.
 
     Parameters

@@ -10,13 +10,13 @@ import pandas as pd
 from evaluation.figures import svg
 from evaluation.figures.axes import Cell, Look, Row, Scale, Ticks, axes, rows, upward
 from evaluation.figures.labels import require, wrap
-from evaluation.figures.svg import INCH, SMALL, Figure, Page, extent, figure
+from evaluation.figures.svg import INCH, SMALL, Page, Picture, extent, figure
 
 ROW = 30.0  # height of a group
 GAP = 0.06  # between two tiles, as a share of one
 
 
-def rollout(begun: np.ndarray, *, groups: Sequence[str], waves: Sequence[str]) -> Figure:
+def rollout(begun: np.ndarray, *, groups: Sequence[str], waves: Sequence[str]) -> Picture:
     """Tiles of groups by waves: dark with the programme, pale without it, none where not surveyed.
 
     Parameters
@@ -48,7 +48,7 @@ def rollout(begun: np.ndarray, *, groups: Sequence[str], waves: Sequence[str]) -
 
 def chances(
     curve: pd.DataFrame, *, target: float, smallest: float, xlabel: str, ylabel: str
-) -> Figure:
+) -> Picture:
     """Chance that a difference is found against its size, with the band of what is not known.
 
     Parameters

@@ -124,7 +124,7 @@ RIM = np.column_stack([np.cos(TURN), np.sin(TURN)])
 
 
 @dataclass(frozen=True, repr=False)
-class Figure:
+class Picture:
     """A drawing as SVG, ``width`` by ``height`` pixels, and ``narrow``, the same for a phone.
 
     ``alt`` is what is written in it, for readers who cannot see it; a report says more.
@@ -153,17 +153,17 @@ class Figure:
         return f"{self.svg[: end - 1]}{label}{paper}{self.svg[end:]}"
 
     def __repr__(self) -> str:
-        return f"Figure({self.width:.0f} × {self.height:.0f})"
+        return f"Picture({self.width:.0f} × {self.height:.0f})"
 
 
-def figure(draw: Callable[[Page], None]) -> Figure:
+def figure(draw: Callable[[Page], None]) -> Picture:
     """What ``draw`` puts on a page of either width; it sets the height of the page."""
     made = []
     for width in (WIDE, NARROW):
         page = Page(width)
         draw(page)
         made.append(page.svg())
-    return Figure(*made)
+    return Picture(*made)
 
 
 def size(svg: str) -> tuple[float, float]:

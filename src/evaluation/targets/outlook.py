@@ -20,7 +20,7 @@ from evaluation.panel.survey import normal_quantile
 from evaluation.stats.reml import Reml, reml
 
 if TYPE_CHECKING:
-    from evaluation.figures.svg import Figure
+    from evaluation.figures.svg import Picture
 
 # Covariances of the parts of a trend between two sets of observations.
 ORIGIN = 2015  # year in which slopes turn and distances are counted as 1
@@ -485,7 +485,7 @@ class Outlook(Spoken):
             error=fixed(own["mae"], 2), level=share_text(0.8), cover=share_text(own["cover_80"]),
         )  # fmt: skip
 
-    def plot(self, region: str, language: str = "en") -> Figure:
+    def plot(self, region: str, language: str = "en") -> Picture:
         """Published rates of a region and the fan of its forecast.
 
         Raises

@@ -32,7 +32,7 @@ from evaluation.value.effects import (
 from evaluation.value.reallocate import Reallocation, bounds, reallocate
 
 if TYPE_CHECKING:
-    from evaluation.figures.svg import Figure
+    from evaluation.figures.svg import Picture
 
 DRAWS = 2000
 
@@ -86,7 +86,7 @@ class Value(Spoken):
             sentences.append(say("speak.value.absent", language, part=part, reason=reason))
         return " ".join(sentences)
 
-    def plot(self, language: str = "en") -> Figure:
+    def plot(self, language: str = "en") -> Picture:
         """Response curves of the levers with their bands."""
         curves = [
             (self.names[language][item.lever], item.curve)
