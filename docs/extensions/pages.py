@@ -15,6 +15,7 @@ from sphinx.config import Config
 import claims
 import dictionary
 import reference
+from evaluation.data.simulate import SOURCE
 
 MADE = "generated"
 MIME = "application/vnd.kepu.report+json"
@@ -46,7 +47,9 @@ def readable(notebook: str) -> str:
         own = f'id=\\"{found[1]}\\"' in notebook
         return found[0] if own else f'href=\\"../data/5_sources.html#{found[1]}\\"'
 
-    text = re.sub(r'href=\\"#(source-\w+)\\"', address, notebook)
+    # What was simulated has no source to lead to.
+    text = re.sub(rf'<a href=\\"#source-{SOURCE}\\">(.*?)</a>', r"\1", notebook)
+    text = re.sub(r'href=\\"#(source-\w+)\\"', address, text)
     text = re.sub(r"\[([^]\n\"]+)\]\(\.\./[\w/]*README\.md\)", r"\1", text)
     return re.sub(r'<a href=\\"\w+\.html\\">(.*?)</a>', r"\1", text)
 

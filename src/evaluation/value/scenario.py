@@ -36,6 +36,11 @@ def _spread(draws: np.ndarray) -> tuple[float, float, float]:
     return float(draws.mean()), float(low), float(high)
 
 
+def _middle(draws: np.ndarray) -> tuple[float, float, float]:
+    """Median of draws, as forecasts are told, and the ends of their interval at 95 %."""
+    return float(np.median(draws)), *_spread(draws)[1:]
+
+
 @dataclass(frozen=True, eq=False)
 class Assessment:
     """What draws of effect and cost say of one step; money in yuan of the deflator's last year.
@@ -420,7 +425,7 @@ class Plan:
     ----------
     changes : per cent by input, those not zero. year : the share is worked out for.
     gain : mean, lower and upper end (95 %) of the yearly gain, percentage points.
-    share, unchanged : the same of the literate share in ``year``, per cent, with and without it.
+    share, unchanged : median and ends of the share in ``year``, per cent, with and without it.
     support, rows : gains of regions whose inputs stood at least as far, of how many.
     verdict : of the gain, ``positive``, ``negative`` or ``unknown``. locks : of the evidence.
     """
@@ -480,7 +485,7 @@ class Plans:
         verdict = verdict_of(self.study, steps, gain) if steps else "unknown"
         locks = self.study.headline.grade.locks
         return Plan(
-            dict(chosen), year, _spread(gain), _spread(share), _spread(forecast),
+            dict(chosen), year, _spread(gain), _middle(share), _middle(forecast),
             support, rows, verdict, locks,
         )  # fmt: skip
 
