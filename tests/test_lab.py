@@ -142,4 +142,4 @@ def moved_slider(page) -> None:
     page.get_by_text("+20", exact=True).wait_for()
     after = page.locator(".widget-html").first.inner_text()
     assert re.search(r"[+−]0\.\d{3}（[+−]?0\.\d{3}至[+−]?0\.\d{3}）", after)
-    assert "无法判断" in after and "锁" in after and "增幅观测" in after
+    assert "无法判断" in after and "证据等级" in after and "增幅观测" in after
