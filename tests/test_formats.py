@@ -59,7 +59,9 @@ from evaluation.report.word import to_docx
 
 DRAWN = svg.figure(lambda page: page.title("drawn words"))
 SVG = (DRAWN.svg, DRAWN.narrow)
-FIGURE = re.compile(r'<data value="([^"]*)" (data-[a-z]+="[^"]*")|<time[^>]*>([^<]*)</time>')
+FIGURE = re.compile(
+    r'<data value="([^"]*)" (data-[a-z]+="[^"]*")|<time(?: datetime="([^"]*)">[^<]*|>([^<]*))</time>'
+)
 
 
 def executed(parts, **metadata: str) -> nbformat.NotebookNode:

@@ -751,7 +751,8 @@ def planned(code: str) -> dict[str, float]:
     count, own = len(counties), components.estimated(load(DATA), "province", 20250101)
     surveyed = code if any(key[0] == code for key in surveys()) else above[code]
     seen = {int(y): rate(surveyed, int(y)) for c, y in surveys() if c == surveyed}
-    slope = np.polyfit(list(seen), list(seen.values()), 1)[0]
+    # One survey tells no trend.
+    slope = np.polyfit(list(seen), list(seen.values()), 1)[0] if len(seen) > 1 else 0.0
     middle = seen[max(seen)] + 1.5 * slope + 0.15
     x = np.array([[float(t > unit % 3) for t in range(4)] for unit in range(count)])
 
