@@ -420,7 +420,7 @@ def test_a_figure_is_small_and_the_same_on_every_run(name):
     assert figure == draw(name)
     assert len(figure.svg) < 12_000 and "id=" not in figure.svg
     assert figure.height == Drawing(figure.svg).height > 60
-    assert repr(figure) == f"Figure(720 × {figure.height:.0f})"
+    assert repr(figure) == f"Picture(720 × {figure.height:.0f})"
 
 
 def test_a_figure_shows_itself_on_white_paper_with_its_words():
