@@ -326,7 +326,7 @@ def test_a_specification_is_the_regression_it_names(clean):
     level = frame.assign(log2_dose=2 ** frame["log2_dose"])
     ratio = one["level"] / estimated(level, roles).result.estimate
     assert ratio == pytest.approx(
-        _within_sd(2 ** frame["log2_dose"].to_numpy(), full.periods), rel=1e-8
+        _within_sd(2 ** clean.panel["log2_dose"], clean.panel["interval"]), rel=1e-8
     )
 
 
