@@ -60,7 +60,8 @@ from evaluation.report.word import to_docx
 DRAWN = svg.figure(lambda page: page.title("drawn words"))
 SVG = (DRAWN.svg, DRAWN.narrow)
 FIGURE = re.compile(
-    r'<data value="([^"]*)" (data-[a-z]+="[^"]*")|<time(?: datetime="([^"]*)">[^<]*|>([^<]*))</time>'
+    r'<data value="([^"]*)" (data-[a-z]+="[^"]*")'
+    r'|<time(?: datetime="([^"]*)">[^<]*|>([^<]*))</time>'
 )
 
 

@@ -125,12 +125,12 @@ def test_a_report_that_cannot_tell_quotes_three_sentences_and_a_figure(study: St
         assert said(told.get_text(), language, 0) == []
 
 
-def test_a_region_without_units_is_told_which_rows_would_help(study: Study):
+def test_a_region_without_units_is_told_what_list_would_help(study: Study):
     from evaluation.report import open_report
 
     context = open_report(study, "620000", "en", date="2026-03-01")
     (missing,) = protocol.quoted(context)
-    assert missing.style == "missing" and "regions.csv" in missing.text
+    assert missing.style == "missing" and "the list of its units" in missing.text
 
 
 def test_the_curve_passes_through_what_the_design_can_tell(dataset):

@@ -85,7 +85,8 @@ def test_changed_fact_concerns_only_the_reports_that_rest_on_it(dataset):
     gdp = {"indicator": "gdp", "region_code": HOHHOT}
     assert remade(dataset, **gdp) == {HOHHOT}
     rate = {"indicator": "science_literacy_rate", "region_code": HOHHOT}
-    assert remade(dataset, **rate) == {HOHHOT, BAOTOU, "overview"}
+    # A programme that reached Hohhot is told in every report.
+    assert remade(dataset, **rate) == {HOHHOT, BAOTOU, INNER_MONGOLIA, BEIJING, "overview"}
     norm = {"kind": "norm", "region_code": INNER_MONGOLIA}
     assert remade(dataset, **norm) == {HOHHOT, BAOTOU, INNER_MONGOLIA}
     dose = {"indicator": "museum_count", "region_code": BEIJING}
