@@ -63,7 +63,7 @@ def test_without_money_the_other_parts_are_there_and_the_reason_is_given(own):
     assert own.dataset.money == ""
     assert not own.value.funds.empty
     assert "moves no money" in own.value.reasons["between_regions"]
-    assert "are not one of each" in own.value.reasons["between_levers"]
+    assert "moves no money" in own.value.reasons["between_levers"]
     assert own.value.names["en"]["venues"] == "Venues per million residents"
 
 
