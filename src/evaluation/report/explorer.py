@@ -145,7 +145,20 @@ BAR = (
 COLOURS = {"unchanged": "#59636b", "planned": "#b5482a"}
 
 
-class Explorer:
+class Live:
+    """What a live notebook shows as the ``widget()`` of a class, and a stored page as its HTML."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        bundle = {"text/html": self._repr_html_(), "text/plain": repr(self)}
+        with contextlib.suppress(ImportError):  # the table stands in, and says so
+            from IPython import get_ipython
+
+            if get_ipython() is not None:
+                bundle |= self.widget()._repr_mimebundle_() | bundle
+        return bundle
+
+
+class Explorer(Live):
     """Plans of a unit, shown with sliders in a notebook and as a table elsewhere.
 
     Attributes
@@ -201,15 +214,6 @@ class Explorer:
         view, page = self.table(), self._page
         note = Paragraph(page.writer.t("explore.static"), "note")
         return show(page, note, *view.blocks)._repr_html_()
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        bundle = {"text/html": self._repr_html_(), "text/plain": repr(self)}
-        with contextlib.suppress(ImportError):  # the table stands in, and says so
-            from IPython import get_ipython
-
-            if get_ipython() is not None:
-                bundle |= self.widget()._repr_mimebundle_() | bundle
-        return bundle
 
     def __repr__(self) -> str:
         levers = ", ".join(self.plans.levers)

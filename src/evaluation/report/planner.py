@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +19,7 @@ from evaluation.design.components import COVERED
 from evaluation.figures.rollout import chances, rollout
 from evaluation.report import protocol
 from evaluation.report.blocks import Block, Items, Paragraph, Table
+from evaluation.report.explorer import Live
 from evaluation.report.page import STYLE, View, Writer, picture, table
 from evaluation.report.protocol import POINT, Sheet
 
@@ -231,7 +231,7 @@ def unknown(own: Planner) -> View:
 # Sliders: waves, respondents and the difference worth knowing.
 
 
-class Explorer:
+class Explorer(Live):
     """The comparison with sliders in a notebook, and as a table elsewhere."""
 
     def __init__(self, own: Planner):
@@ -251,15 +251,6 @@ class Explorer:
         note = Paragraph(self.own.writer.t("planner.static"), "note").html()
         own = self.own.question
         return str(STYLE + note + self.told(own.waves[0], own.respondents[0], own.effect))
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        bundle = {"text/html": self._repr_html_(), "text/plain": repr(self)}
-        with contextlib.suppress(ImportError):  # the table stands in, and says so
-            from IPython import get_ipython
-
-            if get_ipython() is not None:
-                bundle |= self.widget()._repr_mimebundle_() | bundle
-        return bundle
 
     def __repr__(self) -> str:
         own = self.own.question
