@@ -11,7 +11,7 @@ import pytest
 from evaluation.base.errors import KepuError
 from evaluation.base.results import Check
 from evaluation.base.text import LANGUAGES, t, texts
-from evaluation.evidence.checks import check
+from evaluation.evidence.checks import check, reference_effect
 from evaluation.evidence.grade import DENIALS, RULES, Design, Grade, gate, grade, permitted, said
 
 BEST = Design("randomised", 5, True, 31, 31, "published", 0.0, False)
@@ -103,10 +103,37 @@ def test_an_unstable_estimate_takes_one_however_it_is_found():
     assert locks(bad=("leave_one_region_out", "specification_curve")).locks == 4
 
 
+FOUND = Check("placebo", False, "", {"minimum_detectable": 0.1, "smallest": 0.3, "p": 0.01})
+
+
 def test_an_earlier_trend_that_was_found_takes_one():
-    found = Check("placebo", False, "", {"minimum_detectable": 0.1, "smallest": 0.3, "p": 0.01})
-    result = grade(BEST, [found, *list(PASSED.values())[1:]])
+    result = grade(BEST, [FOUND, *list(PASSED.values())[1:]])
     assert moved(result)[1:] == [("minus", "pre_trend_found", 1)]
+
+
+def test_where_no_time_lies_before_the_input_only_a_trend_that_is_found_takes_one():
+    """The cap says that there is no such time; a test that could not see says it no second time."""
+    cap = ("cap", "pre_period", 2)
+    assert moved(locks(bad=("placebo",), pre_period=False))[1:] == [cap]
+    result = grade(replace(BEST, pre_period=False), [FOUND, *list(PASSED.values())[1:]])
+    assert moved(result)[1:] == [cap, ("minus", "pre_trend_found", 1)]
+    assert result.locks == 1
+
+
+@pytest.mark.parametrize(
+    ("smallest", "detectable", "held"),
+    [(0.1, 0.05, 0.1), (0.1, 0.25, 0.25), (0.1, 0.5, 0.3), (0.1, np.inf, 0.3)],
+)
+def test_checks_are_held_to_what_matters_or_what_can_be_told_within_reach(
+    smallest, detectable, held
+):
+    assert reference_effect(smallest, detectable) == pytest.approx(held)
+
+
+@pytest.mark.parametrize("smallest", [None, 0.0, -0.1, np.nan])
+def test_no_reference_without_a_smallest_effect(smallest):
+    with pytest.raises(KepuError, match="No smallest effect of interest is declared"):
+        reference_effect(smallest, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -176,8 +203,9 @@ def test_every_component_has_a_sentence(language):
         kind="continuous", waves=2, pre_period=False, regions=9, treated=1, mode_changed=True,
         sampling_error="none", doses_outside_support_sd=2.0, bad=tuple(BAD), plus=True,
     )  # fmt: skip
-    assert len(worst.components) == 12
-    for part in worst.components:
+    assert len(worst.components) == 11
+    unseen = locks(bad=("placebo",)).components[1]
+    for part in (*worst.components, unseen):
         assert str(part.amount) in t(part.key, language, amount=part.amount, value=part.value)
 
 

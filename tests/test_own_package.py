@@ -134,10 +134,10 @@ def test_four_commands_lead_to_reports_in_both_languages(leagues):
     out = folder / "own" / "reports" / "out"
     zh, en = (text_of(out / f"150100_{language}.html") for language in ("zh", "en"))
     assert "综合指数由" in zh and "科技志愿者" in zh and "科普活动场次" in zh
-    # The composite's interval lies above zero, yet twelve leagues cannot rule other reasons out.
+    # The composite's interval lies above zero; twelve leagues cannot rule other reasons out.
     assert "The inputs are joined in one index, made of" in en
-    assert "The evidence does not carry a comparison" in en and "Evidence grade 0 of 5" in en
-    assert "36 gains of 12 leagues" in en
+    assert "Larger gains are associated with higher levels of the composite input" in en
+    assert "Evidence grade 1 of 5" in en and "36 gains of 12 leagues" in en
     for word in ("province", "China", "prox"):
         assert word not in en
     for word in ("省份", "各省", "全国", "代理指标"):

@@ -218,7 +218,8 @@ def test_a_placebo_passes_only_if_it_could_have_failed():
     assert value(strong, "minimum_detectable") < value(strong, "smallest") == 0.8
     assert weak.passed is None
     assert weak.key == "check.placebo.unclear"
-    assert value(weak, "minimum_detectable") > value(weak, "smallest") == 0.02
+    # Three times what was declared is as far as the reference goes.
+    assert value(weak, "minimum_detectable") > value(weak, "smallest") == pytest.approx(0.06)
     unset = CHECKS["placebo"](replace(context, smallest=None))
     assert "No smallest effect of interest is declared" in unset.rows[0]["reason"]
 

@@ -172,7 +172,9 @@ def test_little_evidence_or_levers_not_told_apart_recommend_nothing():
 def graded(study, locks: int):
     """The study as it would be with other evidence: money may be judged from one lock on."""
     head = study.headline
-    head = replace(head, grade=replace(head.grade, locks=locks))
+    told = replace(head.ladder[0], result=replace(head.result, low=head.result.estimate / 2))
+    graded = replace(head.grade, locks=locks)
+    head = replace(head, grade=graded, ladder=(told, *head.ladder[1:]))
     frames = panels(study.dataset)
     value = assemble(study.dataset, frames, head, draws=499, seed=1)
     return replace(study, headline=head, value=value)
@@ -183,10 +185,17 @@ def one_lock(study):
     return graded(study, 1)
 
 
+def test_no_money_is_moved_where_nothing_can_be_told(study):
+    assert study.headline.grade.locks == 1 and study.headline.result.verdict == "unknown"
+    reason = "Evidence of 1 of 5 locks whose interval holds zero moves no money."
+    assert not study.headline.priced and not study.value.priced
+    assert study.value.between_levers is None and study.value.between_regions is None
+    for part in ("between_levers", "between_regions"):
+        assert study.value.reasons[part] == reason
+
+
 def test_without_a_lock_no_money_is_moved(study):
-    value = study.value
-    assert study.headline.grade.locks == value.locks == 0
-    assert value.between_levers is None and value.between_regions is None
+    value = graded(study, 0).value
     for part in ("between_levers", "between_regions"):
         assert value.reasons[part] == "Evidence of 0 of 5 locks moves no money."
 
@@ -381,7 +390,7 @@ def test_the_command_prints_text_and_json(study, monkeypatch):
 VERDICTS = re.compile(r"(move\.|value\..*\.(positive|probability|benefit|information|ratio|cost))")
 REFUSED = {
     "en": "nothing is said on whether the money is well spent",
-    "zh": "不足以判断这笔钱花得值不值",
+    "zh": "花得值不值也就无从判断",
 }
 
 

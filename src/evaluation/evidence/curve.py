@@ -202,7 +202,7 @@ def estimates(context: Estimated, parts: Curve, draws: int, seed: int):
 
 def departing(context: Estimated, parts: Curve) -> float:
     """Share of the specifications of the dose as declared that lie farther from the headline than
-    the smallest effect of interest.
+    the reference effect.
 
     All of them contain the dose in one form, so an effect of whatever size moves all alike and the
     share tells nothing of it. σ² is that of the specification, its dose included.
@@ -227,7 +227,7 @@ def specification_curve(context: Estimated):
     """Covariate subsets x dose scale x weights x break gains in or out x waves left out.
 
     Fails if more than a quarter of the specifications of the dose as declared lie farther from the
-    headline than the smallest effect of interest. The joint test asks how often the absolute
+    headline than the reference effect. The joint test asks how often the absolute
     median of all specifications is as large when whole region trajectories of the dose are dealt
     anew: p = (1 + k) / (1 + B) (Simonsohn, Simmons & Nelson 2020, Nature Human Behaviour
     4:1208-1214). Its estimates are per standard deviation of the dose on its own scale; their

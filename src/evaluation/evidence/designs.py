@@ -13,7 +13,7 @@ from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import Check, Result, Spoken, figures, percent, say
 from evaluation.base.text import rounded, t
 from evaluation.data.package import Dataset, by_year
-from evaluation.evidence.checks import MAXIMUM_SHIFT, check
+from evaluation.evidence.checks import LEFT_OUT_SHIFT, check, reference_effect
 from evaluation.evidence.grade import Design, Grade, grade_programme, permitted
 from evaluation.models import events, synthetic
 from evaluation.models.columns import Inference, Roles
@@ -57,10 +57,9 @@ class Fitted:
 
     @property
     def interest(self) -> float:
-        """The smallest difference of interest a year; refused where none is declared."""
-        if self.smallest is None or not self.smallest > 0:
-            raise ModelError("No smallest effect of interest is declared to hold this check to.")
-        return self.smallest
+        """What checks are held to, points a year, by the rule of the other checks."""
+        found = self.result.details.get("mde_approximate", 0.0) / self.years
+        return reference_effect(self.smallest, found if np.isfinite(found) else np.inf)
 
     @cached_property
     def years(self) -> float:
@@ -242,7 +241,7 @@ def departures(fit: Fitted):
 
 @check("leave_one_region_out")
 def stability(fit: Fitted):
-    """Estimate without each region; fails if it moves by more than its standard error."""
+    """Estimate without each region; fails if it moves beyond two standard errors."""
     timed, values = events.timed_panel(fit.frame, ROLES), []
     for place in range(len(timed.regions)):
         rest = np.arange(len(timed.regions)) != place
@@ -260,7 +259,7 @@ def stability(fit: Fitted):
         "low": float(known["estimate"].min()),
         "high": float(known["estimate"].max()),
         "count": len(known),
-        "changes": int((known["shift"] > MAXIMUM_SHIFT).sum()),
+        "changes": int((known["shift"] > LEFT_OUT_SHIFT).sum()),
         "not_estimable": int(table["estimate"].isna().sum()),
         "largest_shift": float(known["shift"].max()),
     }

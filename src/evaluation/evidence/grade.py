@@ -180,8 +180,13 @@ def _unstable(regions: Check, curve: Check) -> tuple[str, float] | None:
 
 
 def _minuses(design: Design, checks: dict[str, Check]) -> list[Component]:
+    # Where the input never moved there is no time before it: the cap says so, and a test that
+    # could not see takes nothing more. What it finds counts all the same.
+    trend = _trend(checks["placebo"])
+    if not design.pre_period and checks["placebo"].passed is not False:
+        trend = None
     reasons = (
-        _trend(checks["placebo"]),
+        trend,
         _confounder(checks["robustness_value"]),
         _unstable(checks["leave_one_region_out"], checks["specification_curve"]),
         ("evidence.minus.mode", 1) if design.mode_changed else None,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.base.results import Check, Result, Spoken, percent, say
+from evaluation.base.results import LEAST_LOCKS, Check, Result, Spoken, percent, say
 from evaluation.base.text import LANGUAGES, rounded, t
 from evaluation.data.package import MIN_REGIONS, Dataset
 from evaluation.evidence import checks as robustness
@@ -182,6 +182,12 @@ class Headline(Spoken):
         """The headline estimate, that of the gain regression."""
         return self.ladder[0].result
 
+    @property
+    def priced(self) -> bool:
+        """Whether a verdict on money may rest on it: the evidence carries a comparison and the
+        interval leaves zero out."""
+        return self.grade.locks >= LEAST_LOCKS and self.result.verdict != "unknown"
+
     def table(self) -> pd.DataFrame:
         """One model a row: ``model, estimate, low, high, p, unit, reason``."""
         names = ("estimate", "low", "high", "p", "unit")
@@ -260,7 +266,7 @@ def headline(
     return Headline(parts, level_parts, ladder, checks, graded, expected, outcome)
 
 
-def _pre_period(rows: pd.DataFrame, roles: Roles) -> bool:
+def pre_period(rows: pd.DataFrame, roles: Roles) -> bool:
     """Whether enough regions were seen before their input was what it came to be.
 
     An input that stays has no time before it. It moved where a region's input, less that of all
@@ -279,7 +285,7 @@ def _graded(dataset: Dataset, context: Estimated, checks: tuple[Check, ...]) -> 
     design = Design(
         kind="continuous",
         waves=len({*rows["wave_from"], *rows["wave_to"]}),
-        pre_period=_pre_period(rows, context.roles),
+        pre_period=pre_period(rows, context.roles),
         regions=int(rows[region].nunique()),
         treated=int(rows.loc[dose != dose.mode().iloc[0], region].nunique()),
         sampling_error="assumed" if len(dataset.assumptions) else "published",

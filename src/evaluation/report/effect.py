@@ -327,7 +327,7 @@ def section(context: Context) -> Section:
     w = context.writer
     parts = association(context)
     own = titled(w.t("effect.here", region=context.name), [*_here(context), *here(context)])
-    parts |= {"here": own, "limits": limits(context), "design": design(context)}
+    parts |= {"here": own, "limits": limits(context), "next": design(context)}
     parts |= {"appendix": appendix(context)}
     return Section.of("effect", w.t("effect.title"), parts)
 

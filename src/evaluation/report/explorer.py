@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation import report
-from evaluation.base.results import LEAST_LOCKS, MOST_LOCKS
+from evaluation.base.results import MOST_LOCKS
 from evaluation.evidence.grade import gate
 from evaluation.figures import charts
 from evaluation.report import page as page_module
@@ -113,7 +113,7 @@ def strength(w: Writer, plans: Plans) -> Markup:
     """How strong the evidence behind every plan is."""
     locks = plans.study.headline.grade.locks
     counts = w.numbers("evidence", locks=locks, most=MOST_LOCKS)
-    kind = "none" if locks < LEAST_LOCKS else "some"
+    kind = "some" if plans.study.headline.priced else "none"
     return _gated(w, w.t(f"outlook.locks.{kind}", **counts), locks)
 
 

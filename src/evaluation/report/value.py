@@ -170,7 +170,7 @@ def _bought(context: Context) -> list:
 def unpriced(study: Study) -> bool:
     """Whether the evidence is graded and carries no verdict on money."""
     found = study.headline
-    return isinstance(found, Headline) and found.grade.locks < LEAST_LOCKS
+    return isinstance(found, Headline) and not found.priced
 
 
 def verdict_refused(w: Writer, study: Study) -> Markup:
@@ -183,7 +183,13 @@ def verdict_refused(w: Writer, study: Study) -> Markup:
     }
     lacking = [w.t(f"value.settle.{name}") for name, needed in wanted.items() if needed]
     locks = w.numbers("evidence", locks=study.headline.grade.locks, most=MOST_LOCKS)
-    return w.t("value.refused", settle=w.series(lacking, "；", "; "), **locks)
+    key = "value.refused" + untold(study)
+    return w.t(key, settle=w.series(lacking, "；", "; "), **locks)
+
+
+def untold(study: Study) -> str:
+    """Ending of the text that refuses a verdict: whether the interval or the grade forbids it."""
+    return ".unknown" if study.headline.grade.locks >= LEAST_LOCKS else ""
 
 
 def lead(context: Context, found: Assessment) -> Markup:
@@ -297,7 +303,7 @@ def _labels(w: Writer, *names: str) -> dict[str, str]:
 
 def judged(w: Writer, key: str, found: Projection, study: Study) -> list[Markup]:
     """The verdict with its locks; with a budget also its worth. Every sentence passes the gate."""
-    told, strength = found.result.summary(), "none" if found.locks < 1 else "some"
+    told, strength = found.result.summary(), "some" if study.headline.priced else "none"
     sentences = [
         w.t(f"outlook.{found.verdict}"),
         w.t(
@@ -386,7 +392,9 @@ def _answer(context: Context) -> Paragraph:
     if unpriced(context.study):
         locks = context.study.headline.grade.locks
         told = context.writer.numbers("evidence", locks=locks, most=MOST_LOCKS)
-        return Paragraph(context.writer.t("value.moves.refused", **told), "lead")
+        return Paragraph(
+            context.writer.t("value.moves.refused" + untold(context.study), **told), "lead"
+        )
     if not given:
         return context.missing("value.moves.missing")
     kind = "some" if any(part.recommended for _, part in given) else "none"

@@ -65,7 +65,7 @@ class Value(Spoken):
     responses: tuple[Response, ...] = ()
     between_levers: Reallocation | None = None
     between_regions: Reallocation | None = None
-    locks: int = 0
+    priced: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
     names: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -131,17 +131,19 @@ def _levers(dataset: Dataset, panels: Panels, seed: int) -> Joint:
     return joint(panels.provinces, _roles(panels, dataset.levers), seed=seed)
 
 
-def _graded(locks: int) -> None:
-    """Refuse to move money on evidence that carries no comparison."""
-    if locks < LEAST_LOCKS:
-        raise ModelError(f"Evidence of {locks} of {MOST_LOCKS} locks moves no money.")
+def _priced(headline: Headline) -> None:
+    """Refuse to move money on evidence that carries no comparison, or tells nothing."""
+    if not headline.priced:
+        locks = headline.grade.locks
+        told = "whose interval holds zero " if locks >= LEAST_LOCKS else ""
+        raise ModelError(f"Evidence of {locks} of {MOST_LOCKS} locks {told}moves no money.")
 
 
 def _between_levers(
-    dataset: Dataset, panel: pd.DataFrame, levers: Joint, shares: pd.Series, locks: int
+    dataset: Dataset, panel: pd.DataFrame, levers: Joint, shares: pd.Series, headline: Headline
 ) -> Reallocation:
     """National funds between the levers, each at the median level of the panel."""
-    _graded(locks)
+    _priced(headline)
     names = dataset.levers
     domains = dataset.doses.set_index("dose")["domain"][list(names)]
     if sorted(domains) != sorted(shares.index):
@@ -152,7 +154,7 @@ def _between_levers(
     apart = levers.vif <= MAXIMUM_VIF and levers.condition <= MAXIMUM_CONDITION
     return reallocate(
         names, levers, np.eye(len(names)), shares[domains].set_axis(names), limits,
-        rule=rule(dataset), locks=locks, told_apart=apart,
+        rule=rule(dataset), locks=headline.grade.locks, told_apart=apart,
     )  # fmt: skip
 
 
@@ -168,10 +170,10 @@ def _between_regions(
     panels: Panels,
     effects: Mapping[str, np.ndarray],
     seed: int,
-    locks: int,
+    headline: Headline,
 ) -> Reallocation:
     """Money between the regions of the panel: literate adults for a doubling, by region."""
-    _graded(locks)
+    _priced(headline)
     money = dataset.money
     if money not in effects:
         raise ModelError("The package has no dose of money whose effect can be estimated.")
@@ -188,7 +190,8 @@ def _between_regions(
     limits = bounds(levels["value"], seen.min(), seen.max(), rule(dataset))
     return reallocate(
         levels.index.tolist(), single, adults[:, None] / 100,
-        levels["value"].to_numpy() * people, limits, rule=rule(dataset), locks=locks,
+        levels["value"].to_numpy() * people, limits, rule=rule(dataset),
+        locks=headline.grade.locks,
     )  # fmt: skip
 
 
@@ -227,16 +230,16 @@ def assemble(
     )
     if isinstance(headline, str):
         return Value(**made, reasons=made.reasons | {"effects": headline})
-    inference, locks = Inference(draws, seed), headline.grade.locks
+    inference = Inference(draws, seed)
     made.make("effects", lambda: _effects(panels, headline, names, inference), "effects", "slope")
     made.make("levers", lambda: _levers(dataset, panels, seed))
     made.make(
         "between_levers",
-        lambda: _between_levers(dataset, panel, made["levers"], made["shares"], locks),
+        lambda: _between_levers(dataset, panel, made["levers"], made["shares"], headline),
     )
     made.make(
         "between_regions",
-        lambda: _between_regions(dataset, panels, made["effects"], seed, locks),
+        lambda: _between_regions(dataset, panels, made["effects"], seed, headline),
     )
     doses = panel.filter(regex="^dose_").dropna(axis="columns", how="all")
     support = {
@@ -249,5 +252,10 @@ def assemble(
         for language in LANGUAGES
     }
     return Value(
-        **made, support=support, responses=curves, locks=locks, reasons=made.reasons, names=labels
+        **made,
+        support=support,
+        responses=curves,
+        priced=headline.priced,
+        reasons=made.reasons,
+        names=labels,
     )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.base.results import LEAST_LOCKS, MOST_LOCKS, Spoken, points, say
+from evaluation.base.results import MOST_LOCKS, Spoken, points, say
 from evaluation.data.package import Dataset, stated
 from evaluation.data.slices import code_of
 from evaluation.evidence.checks import reading
@@ -139,21 +139,22 @@ class Assessment:
 
 def assessed(
     points: np.ndarray, cost: Any, residents: tuple[int, float], dataset: Dataset, *,
-    locks: int, wtp: float | None = None, share: float = float("nan"),
+    priced: bool, wtp: float | None = None, share: float = float("nan"),
     programme: dict[str, float] | None = None,
 ) -> Assessment:  # fmt: skip
     """Join draws of a yearly gain in points and of its cost for a region of so many residents.
 
     Parameters
     ----------
-    cost : draws or one number, ``None`` where none is stated. locks : of the evidence.
+    cost : draws or one number, ``None`` where none is stated. priced : whether the evidence
+        carries a verdict on money, see :class:`evaluation.evidence.headline.Headline`.
     wtp : the user's own; else what the package states as the user's, else none.
     """
     year, people = residents
     adults = people * declared(dataset, "adult_share") / 100
     spent = None if cost is None else np.broadcast_to(np.asarray(cost, float), points.shape)
     years, decision, ratio = float("nan"), None, None
-    if spent is not None and locks >= LEAST_LOCKS:
+    if spent is not None and priced:
         years = costs.adult_years(dataset)
         decision = cea.two_options(points / 100 * adults * years, spent)
         try:
@@ -191,7 +192,7 @@ def assess(
     per_head = np.exp(np.random.default_rng(seed).uniform(*logs, size=len(points)))
     cost = share * per_head * residents[1]
     return assessed(
-        points, cost, residents, dataset, locks=value.locks, wtp=wtp, share=share, programme=money
+        points, cost, residents, dataset, priced=value.priced, wtp=wtp, share=share, programme=money
     )
 
 
@@ -379,7 +380,7 @@ def scenario(
     residents = costs.latest(study.value.people, region)
     verdict, locks = verdict_of(study, changes, points), study.headline.grade.locks
     cost = float(budget) if budget else None
-    result = assessed(points, cost, residents, study.dataset, locks=locks, wtp=wtp)
+    result = assessed(points, cost, residents, study.dataset, priced=study.headline.priced, wtp=wtp)
     if verdict == "unknown":  # one input of several that stands out carries no ratio
         result = replace(result, ratio=None)
     return Projection(region, changes, levels, verdict, locks, result, float(budget))
