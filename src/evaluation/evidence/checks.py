@@ -522,13 +522,21 @@ BREAK = "crosses_break"
 MAXIMUM_SHIFT, LEFT_OUT_SHIFT = 1.0, 2.0
 
 
-def _shifts(context: Estimated, part: str):
-    """Whether the estimate stays within two standard errors without each label in turn."""
-    table = estimates_without(context, context.panel[part])
-    table["shift"] = context.shift(table["estimate"])
+def held_without(table: pd.DataFrame, result: Result) -> tuple[bool, dict, list]:
+    """Whether an estimate stays within two standard errors without each label in turn.
+
+    Parameters
+    ----------
+    table : ``left_out, estimate`` and what else is shown; missing where there is no estimate.
+
+    Raises
+    ------
+    ModelError : there is none without any of them.
+    """
+    table = table.assign(shift=(table["estimate"] - result.estimate).abs() / result.se)
     known = table.dropna(subset="estimate")
     if known.empty:
-        raise ModelError("No subset of the panel identifies the dose.")
+        raise ModelError("No subset of the panel identifies the estimate.")
     values = {
         "low": float(known["estimate"].min()),
         "high": float(known["estimate"].max()),
@@ -541,16 +549,20 @@ def _shifts(context: Estimated, part: str):
     return values["changes"] == 0, values, ordered.to_dict("records")
 
 
+def _without(context: Estimated, part: str) -> tuple[bool, dict, list]:
+    return held_without(estimates_without(context, context.panel[part]), context.result)
+
+
 @check("leave_one_region_out")
 def leave_one_region_out(context: Estimated):
     """Refit without each region; fails if the estimate moves beyond two standard errors."""
-    return _shifts(context, context.roles.region)
+    return _without(context, context.roles.region)
 
 
 @check("leave_one_wave_out")
 def leave_one_wave_out(context: Estimated):
     """Refit without each wave (interval, of gains); fails beyond two standard errors."""
-    return _shifts(context, context.roles.wave)
+    return _without(context, context.roles.wave)
 
 
 @check("breaks")

@@ -13,7 +13,7 @@ from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import Check, Result, Spoken, figures, percent, say
 from evaluation.base.text import rounded, t
 from evaluation.data.package import Dataset, by_year
-from evaluation.evidence.checks import LEFT_OUT_SHIFT, check, reference_effect
+from evaluation.evidence.checks import check, held_without, reference_effect
 from evaluation.evidence.grade import Design, Grade, grade_programme, permitted
 from evaluation.models import events, synthetic
 from evaluation.models.columns import Inference, Roles
@@ -251,20 +251,7 @@ def stability(fit: Fitted):
         except ModelError:
             values.append(float("nan"))
     table = pd.DataFrame({"left_out": timed.regions, "estimate": values})
-    table["shift"] = (table["estimate"] - fit.result.estimate).abs() / fit.result.se
-    known = table.dropna(subset="estimate")
-    if known.empty:
-        raise ModelError("Without any one region there is no estimate.")
-    values = {
-        "low": float(known["estimate"].min()),
-        "high": float(known["estimate"].max()),
-        "count": len(known),
-        "changes": int((known["shift"] > LEFT_OUT_SHIFT).sum()),
-        "not_estimable": int(table["estimate"].isna().sum()),
-        "largest_shift": float(known["shift"].max()),
-    }
-    rows = table.sort_values("estimate", ignore_index=True).to_dict("records")
-    return values["changes"] == 0, values, rows
+    return held_without(table, fit.result)
 
 
 @check("spillover", undecided="unclear")
