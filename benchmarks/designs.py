@@ -18,6 +18,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
+from statsmodels.stats.proportion import proportion_confint
 
 from evaluation.data.package import load
 from evaluation.data.rollout import WITHOUT, Scheme, Survey, write_package
@@ -54,7 +55,7 @@ CELLS = {
     "phased_leagues": Cell("league", 12, Scheme("phased_in", PHASES), POINTS),
     "one_province": Cell("province", 31, Scheme("chosen", (2018, *[0] * 30)), POINTS),
     "continuous": Cell(
-        "province", 31, None, {"null": 0.0, "large": 0.3}, Survey(smallest=0.3)
+        "province", 31, None, {"null": 0.0, "moderate": 0.15, "large": 0.3}, Survey(smallest=0.3)
     ),
 }  # fmt: skip
 
@@ -113,17 +114,23 @@ def line(name: str, label: str, rows: list[dict]) -> str:
     values = np.array([[row[key] for key in ("estimate", "low", "high")] for row in fitted])
     if CELLS[name].scheme is None and truth:
         truth = float(values[:, 0].mean())  # the slope of the composite has no closed form
-    cover = ((values[:, 1] <= truth) & (truth <= values[:, 2])).mean()
-    claims = np.mean([row["verdict"] != "unknown" for row in fitted])
+    cover = (values[:, 1] <= truth) & (truth <= values[:, 2])
+    claims = np.array([row["verdict"] != "unknown" for row in fitted])
     locks = Counter(row["locks"] for row in fitted)
     said = Counter(row["said"].removeprefix("evidence.says.") for row in fitted)
     moved = Counter(key for row in fitted for key in row["moved"])
     cells = [
-        name, label, str(len(rows)), f"{values[:, 0].mean() - truth:+.3f}", f"{cover:.2f}",
-        f"{claims:.2f}", _shares(locks, len(fitted)), _shares(said, len(fitted)),
+        name, label, str(len(rows)), f"{values[:, 0].mean() - truth:+.3f}", _share(cover),
+        _share(claims), _shares(locks, len(fitted)), _shares(said, len(fitted)),
         _shares(moved, len(fitted)),
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"
+
+
+def _share(held: np.ndarray) -> str:
+    """A share with its exact (Clopper-Pearson) 95 % Monte Carlo interval."""
+    low, high = proportion_confint(held.sum(), len(held), method="beta")
+    return f"{held.mean():.0%} ({100 * low:.0f}–{100 * high:.0f})"
 
 
 def _shares(counts: Counter, total: int) -> str:

@@ -13,7 +13,7 @@ from PIL import ImageFont
 from evaluation.figures.svg import font_files
 
 SPACE = "{http://www.w3.org/2000/svg}"
-NUMBER = re.compile(r"–?[\d,]*\.?\d+")
+NUMBER = re.compile(r"[–+]?[\d,]*\.?\d+")
 
 
 @lru_cache

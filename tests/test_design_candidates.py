@@ -221,8 +221,43 @@ def test_a_budget_rules_out_what_costs_more(baseline):
 def test_locks_are_capped_as_evidence_is():
     assert candidates.locks(power.stepped(4), 103) == 5
     assert candidates.locks(power.stepped(4), 12) == 3  # fewer than 20 regions
-    assert candidates.locks(power.with_baseline(), 103) == 2  # two waves
-    assert candidates.locks(power.parallel(3), 103) == 2  # nothing before
+    assert candidates.locks(power.with_baseline(), 103) == 5  # a lot needs no earlier survey
+    assert candidates.locks(power.parallel(3), 103) == 4  # but its balance cannot be looked at
+    assert candidates.locks(power.with_baseline(), 4) == 2  # three or fewer to compare with
+
+
+def test_how_often_one_unit_sways_the_result_is_counted_unit_by_unit():
+    """Every unit left out in turn of a difference in changes, the deals drawn again by hand."""
+    layout, units = power.with_baseline(), 6
+    setting = power.Setting(power.Variance.of_rate(12, 0.01, 0.5, 2.0), 200)
+    job = simulate.Job(layout, units, setting, 0.0, 12.0, 0.0, "staggered", 200, 3)
+    deals = simulate.permuted(layout, units, job.seed)
+    x, rng = layout.matrix[deals[0]], np.random.default_rng([job.seed, 1])
+    swayed = 0
+    for rates in simulate.surveys(job, x, 0.0, job.sims, rng):
+        change = rates[:, 1] - rates[:, 0]
+
+        def apart(deal, kept, change=change):
+            first = layout.start[deal] > 0
+            return change[first & kept].mean() - change[~first & kept].mean()
+
+        whole = np.ones(units, dtype=bool)
+        own, *others = (apart(deal, whole) for deal in deals)
+        without = [apart(deals[0], np.arange(units) != i) for i in range(units)]
+        swayed += np.abs(np.array(without) - own).max() > np.sqrt(np.mean(np.square(others)))
+    assert simulate.unstable(job) == pytest.approx(swayed / job.sims)
+    assert 0 < swayed < job.sims
+
+
+def test_the_chance_of_a_clean_grade_is_that_of_balance_where_no_unit_can_sway(baseline):
+    large = candidates.compare(replace(QUESTION, waves=(2,)), baseline)[0]
+    assert large.assessed.units == 103 and large.clean == pytest.approx(0.95)
+    few = replace(QUESTION, units=8, waves=(4,), effect=5.0)
+    small = candidates.compare(few, baseline)[0]
+    assert small.clean < 0.95
+    after = next(x for x in candidates.compare(replace(QUESTION, waves=(1,)), baseline)
+                 if x.layout.kind == "parallel")  # fmt: skip
+    assert after.locks == 4 and after.clean == 1.0  # no balance to fail, and a lock less for it
 
 
 def test_the_best_has_the_power_then_most_locks_then_fewest_interviews(baseline):

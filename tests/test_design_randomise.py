@@ -131,6 +131,41 @@ def test_pairs_are_of_the_most_alike_and_split_by_every_deal(given):
     assert (np.mean(gaps, axis=0) < 0.5 * apart).all()
 
 
+def squares(pairs):
+    z, labels = pairs.values.astype(float) / randomise.STEP, np.array(pairs.strata)
+    return sum((np.ptp(z[labels == label], axis=0) ** 2).sum() for label in set(labels))
+
+
+def test_no_other_pairs_are_more_alike():
+    """Ten units, all 945 ways to pair them; and where the nearest two first would be a mistake."""
+
+    def ways(left):
+        if not left:
+            yield []
+            return
+        for other in left[1:]:
+            rest = [unit for unit in left[1:] if unit != other]
+            yield from ([(left[0], other), *more] for more in ways(rest))
+
+    given = randomise.units(frame(10), None, ["rate", "people"])
+    z = given.values / randomise.STEP
+    least = min(sum(((z[i] - z[j]) ** 2).sum() for i, j in way) for way in ways(list(range(10))))
+    assert squares(randomise.paired(given)[0]) == pytest.approx(least, rel=1e-3)
+    chain = pd.DataFrame({"code": list("abcd"), "x": [0.0, 2.0, 3.0, 5.0]})
+    pairs, _ = randomise.paired(randomise.units(chain, None, ["x"]))
+    assert pairs.strata == ("a+b", "a+b", "c+d", "c+d")  # b+c are nearest, but leave a+d
+
+
+def test_pairs_stay_within_strata_and_do_not_hang_on_the_order_of_rows():
+    rows = frame(20).assign(part=["n", "s"] * 10)
+    pairs, left = randomise.paired(randomise.units(rows, "part", ["rate"]))
+    part = rows.set_index("code")["part"]
+    assert all(part[a] == part[b] for a, b in (label.split("+") for label in pairs.strata))
+    assert not left
+    again, _ = randomise.paired(randomise.units(rows.iloc[::-1], "part", ["rate"]))
+    assert again.strata == pairs.strata
+
+
 def test_units_without_a_partner_are_named():
     pairs, left = randomise.paired(randomise.units(frame(9), None, ["rate"]))
     assert len(pairs.codes) == 8 and len(left) == 1 and left[0] not in pairs.codes

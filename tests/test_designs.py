@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from scipy.optimize import linprog
+from scipy.stats import norm
 
 from evaluation import report
 from evaluation.base.errors import DataError, ModelError
@@ -18,12 +20,15 @@ from evaluation.base.results import Check
 from evaluation.base.text import LANGUAGES
 from evaluation.data.package import load
 from evaluation.data.rollout import PROGRAMME, Scheme, Survey, write_package
-from evaluation.evidence.designs import departure_bias, designs, largest_departure
+from evaluation.evidence.departures import Differences, banded, differences
+from evaluation.evidence.designs import designs
 from evaluation.evidence.grade import BELONGS, Design, gate, grade_programme, permitted, said
 from evaluation.models import events
 from evaluation.models.columns import Roles
 from evaluation.panel import panel
 from evaluation.panel.rollouts import rollouts
+from evaluation.report import designs as report_designs
+from evaluation.report.blocks import Figure
 from evaluation.study import build
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -249,25 +254,105 @@ def test_a_region_without_a_stratum_is_named():
 # --- departures from parallel trends ----------------------------------------------------------
 
 
+REFERENCE = Path(__file__).resolve().parent / "reference"
+Z = norm.ppf(0.975)
+
+
+def jointly(values, years, covariance, weights):
+    """Differences of surveys with an average of those after the start in front."""
+    loads = np.vstack([np.zeros(len(values)), np.eye(len(values))])
+    loads[0, years > 0] = weights
+    return Differences(loads @ values, loads @ years, loads @ covariance @ loads.T,
+                       np.full(len(loads), Z))  # fmt: skip
+
+
 def test_the_worst_departure_equals_that_of_a_linear_programme():
     """Rambachan & Roth's relative magnitudes by brute force: maximise over all allowed paths."""
     rng = np.random.default_rng(4)
-    for _ in range(5):
+    years = np.array([-2.0, -1.0, 1.0, 2.0, 3.0, 4.0])
+    for multiple in (0.5, 1.0, 2.0):
         weights = rng.random(4)
         weights /= weights.sum()
-        bound = rng.random()
+        values = rng.normal(size=6)
+        found = jointly(values, years, np.zeros((6, 6)), weights)
+        bound = multiple * max(abs(values[1] - values[0]), abs(values[1]))
         # Departure of the k-th survey after: the sum of its steps, each at most ``bound``.
         steps = np.tril(np.ones((4, 4)))
         worst = linprog(-(weights @ steps), bounds=[(-bound, bound)] * 4)
-        assert departure_bias(bound, np.arange(1, 5), weights) == pytest.approx(-worst.fun)
+        own = weights @ values[2:]
+        assert found.interval(0, multiple) == pytest.approx((own + worst.fun, own - worst.fun))
 
 
 def test_the_largest_departure_counts_the_step_to_the_base_and_the_years_between():
-    rows = pd.DataFrame({"event": [-3, -2, 0], "years": [-5.0, -3.0, 2.0],
-                         "estimate": [1.0, 0.6, 9.0]})  # fmt: skip
-    assert largest_departure(rows) == pytest.approx(max(0.4 / 2, 0.6 / 3))
+    values, years = np.array([9.0, 1.0, 0.6, 9.0]), np.array([2.0, -5.0, -3.0, 2.0])
+    found = Differences(values, years, np.eye(4), np.ones(4))
+    assert found.largest == pytest.approx(max(0.4 / 2, 0.6 / 3))
     with pytest.raises(ModelError, match="no survey before"):
-        largest_departure(rows[rows["event"] >= 0])
+        _ = replace(found, years=np.abs(years)).largest
+
+
+# HonestDiD 0.2.8 on its own data of Benzarti & Carloni (2019), average of four years: the set
+# that parallel trends relaxed by a multiple allow, and the hybrid interval (C-LF) about it.
+EMPLOYMENT = {
+    0.5: ((0.1190423143561929, 0.3177622186485678), (0.06775439808538886, 0.3691913893670205)),
+    1.0: ((0.01968236221000552, 0.4171221707947552), (-0.06968617947647976, 0.506631966928889)),
+}
+
+
+def test_what_relaxed_trends_allow_is_that_of_honestdid():
+    rows = pd.read_csv(REFERENCE / "employment.csv")
+    values, years = rows["estimate"].to_numpy(), rows["years"].to_numpy(dtype=float)
+    covariance = rows.filter(like="with_").to_numpy()
+    exact = jointly(values, years, 0 * covariance, np.full(4, 0.25))
+    found = jointly(values, years, covariance, np.full(4, 0.25))
+    assert found.interval(0, 0.0) == pytest.approx((0.1837990234, 0.2530055096), abs=1e-9)
+    for multiple, (allowed, hybrid) in EMPLOYMENT.items():
+        assert exact.interval(0, multiple) == pytest.approx(allowed, abs=1e-9)
+        low, high = found.interval(0, multiple)
+        width = hybrid[1] - hybrid[0]
+        assert low <= hybrid[0] and hybrid[1] <= high  # never narrower than the paper's own
+        assert high - low <= 1.1 * width
+
+
+# HonestDiD's README, Medicaid expansion of 2014 on the share insured, its first year (C-LF).
+MEDICAID = {0.5: (0.0240, 0.0672), 1.0: (0.0170, 0.0720), 1.5: (0.00824, 0.0797),
+            2.0: (-0.000916, 0.0881)}  # fmt: skip
+
+
+def test_the_medicaid_example_of_honestdid_comes_out():
+    frame = pd.read_csv(REFERENCE / "medicaid.csv")
+    roles = Roles(outcome="insured", doses=("first",), region="state", wave="year")
+    result = events.fit(frame, roles, events.Inference(9999, 1), comparison="never")
+    first = result.details["dynamic"][5]
+    assert first["event"] == 0 and first["estimate"] == pytest.approx(0.0464, abs=5e-5)
+    found = differences(result, 1.5)
+    for multiple, published in MEDICAID.items():
+        low, high = found.interval(6, multiple)
+        assert low <= published[0] and published[1] <= high
+        assert (low, high) == pytest.approx(published, abs=0.0065)
+    # Published: about 2. The wider interval bears somewhat less, never more.
+    assert 1.5 < found.breakdown(6) < 2.0
+    table = banded(result).set_index("event")
+    assert table.loc[0, ["honest_low", "honest_high"]].tolist() == list(found.interval(6, 1.0))
+    assert table.loc[-6:-2, "honest_low"].isna().all()
+
+
+def test_relaxed_intervals_cover_the_truth_where_the_plain_bound_does_not():
+    """One early step of 0.5 a year, exactly repeated after the start; nothing else happened."""
+    rng, sd, runs = np.random.default_rng(5), 0.2, 2000
+    years = np.array([-6.0, -4.0, -2.0, 2.0, 4.0])
+    covariance = sd**2 * (np.eye(5) + 1)  # every difference shares the base
+    truth = np.array([-1.0, -1.0, 0.0, 1.0, 2.0])  # 0.5 a year from -4 to -2 and from 0 on
+    weights, held, plain = np.array([0.5, 0.5]), 0, 0
+    for values in rng.multivariate_normal(truth, covariance, runs):
+        found = jointly(values, years, covariance, weights)
+        low, high = found.interval(0, 1.0)
+        held += low <= 0 <= high
+        half = found.largest * found.years[0] + Z * np.sqrt(found.covariance[0, 0])
+        plain += abs(found.values[0]) <= half
+    margin = 3 * np.sqrt(0.05 * 0.95 / runs)
+    assert held / runs >= 0.95 - margin
+    assert plain / runs < 0.9
 
 
 # --- grade of a declared programme ------------------------------------------------------------
@@ -372,13 +457,44 @@ def test_the_page_says_who_got_it_when_and_what_differs(told, language):
     page = report.open_report(told, best.rollout.events["region_code"].iloc[-1], language,
                               date="2026-01-01")  # fmt: skip
     text = BeautifulSoup(str(report.SECTIONS["designs"](page).html()), "html.parser")
-    assert len(text.find_all("table")) == 2 and len(text.find_all("figure")) == 1
+    assert len(text.find_all("table")) == 2 and len(text.find_all("figure")) == 2
+    study, tiles = (figure.find("img")["alt"] for figure in text.find_all("figure"))
+    # The finding comes first: all four clear, none before, one when trends may part.
+    assert [int(n) for n in re.findall(r"\d+", study)] == [4, 4, 3, 0, 1]
+    shown = report.SECTIONS["designs"](page).blocks
+    drawn = next(block for block in shown if isinstance(block, Figure) and "tile" in block.svg)
+    assert all(f"{year}" in drawn.svg for year in (2016, 2018, 2020)) and tiles
     rows = text.find("table").find("tbody").find_all("tr")
     assert [row.find("time").get_text() for row in rows] == ["2016", "2018", "2020"]
     lead = text.find("p", class_="lead").get_text()
     assert said(lead, language, 3) == []
     head = BeautifulSoup(str(report.SECTIONS["findings"](page).html()), "html.parser").get_text()
     assert lead in head
+
+
+def test_amounts_of_a_programme_are_compared_or_said_to_be_too_few(made, told):
+    data = made("county", Scheme("phased_in", PHASED, 1.0))
+    rows = data.events.copy()
+    rng = np.random.default_rng(0)
+    rows["dose"] = np.where(rows["start"] != "", rng.uniform(1, 4, len(rows)), np.nan)
+    found = studied(replace(data, events=rows))
+    assert found.amounts.low <= 0.0 <= found.amounts.high  # the effect is the same for all
+    assert (
+        found.amounts.details["overall"]["low"] <= 1.0 <= found.amounts.details["overall"]["high"]
+    )
+    assert studied(data).amounts is None and studied(data).amounts_reason == ""
+    few = studied(replace(data, events=rows.assign(dose=rows["dose"].where(rows.index > 50))))
+    assert few.amounts is None and "with no amount above 0" in few.amounts_reason
+    for item, key in ((found, "one unit more went with"), (few, "they cannot be compared")):
+        page = report.open_overview(
+            replace(told, designs=(item,), dataset=data),
+            "simulated",
+            "en",
+            date="2026-01-01",
+        )
+        (paragraph,) = report_designs.programme(page, item)["amounts"]
+        text = paragraph.text.striptags()
+        assert key in text and said(text, "en", item.locks) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from drawings import NUMBER, SPACE, Drawing, faults, outline, value
-from evaluation.figures import charts, svg
+from evaluation.figures import charts, rollout, svg
 from evaluation.figures.labels import wrap
 
 NAMES = ["鄂尔多斯", "呼和浩特", "巴彦淖尔", "亳州", "儋州", "黔南", "磴口"]
@@ -113,6 +113,21 @@ def gains() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["label", "observed", "expected", "low", "high"])
 
 
+def differences() -> pd.DataFrame:
+    rows = [(-4.0, 0.3, -2.0, 2.6, np.nan, np.nan), (-2, 0.1, -0.8, 1.0, np.nan, np.nan),
+            (2, 3.1, 1.9, 4.3, 0.4, 6.2), (4.5, 2.8, np.nan, np.nan, -np.inf, 9.0),
+            (6, 4.0, 1.8, 6.2, -6.0, 15.0)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["years", "estimate", "low", "high", *rollout.BANDS])
+
+
+def _study(frame: pd.DataFrame):
+    names = {"estimate": "差异与区间", "band": "interval with parallel trends relaxed",
+             "base": "last survey before the start"}  # fmt: skip
+    return rollout.event_study(
+        frame, ylabel="与对照地区变化之差（百分点）", xlabel="年数", names=names
+    )
+
+
 def _expected(frame: pd.DataFrame):
     return charts.expected(frame, xlabel="百分点", names={"observed": "实际", "expected": "预期"})
 
@@ -149,6 +164,7 @@ FIGURES = {
     "coverage": (lambda f: charts.coverage(f, states=STATES), waves),
     "expected": (_expected, gains),
     "correlations": (_correlations, correlations),
+    "event_study": (_study, differences),
     "small_multiples": (lambda f: charts.small_multiples(f, ylabel="水平"), inputs),
 }  # fmt: skip
 
@@ -168,7 +184,7 @@ def near(found, wanted, share: float = 0.01):
     np.testing.assert_allclose(found, wanted, atol=share * spread, rtol=0)
 
 
-CHECKED = [name for name in FIGURES if name != "correlations"]
+CHECKED = [name for name in FIGURES if name not in ("correlations", "event_study")]
 
 
 @pytest.mark.parametrize("name", CHECKED)
@@ -179,7 +195,9 @@ def test_missing_column_is_named(name):
         function(frame().drop(columns=column))
 
 
-@pytest.mark.parametrize("name", [n for n in CHECKED if n not in ("trend", "strip")])
+@pytest.mark.parametrize(
+    "name", [n for n in FIGURES if n not in ("trend", "strip", "correlations")]
+)
 def test_empty_frame_is_refused(name):
     function, frame = FIGURES[name]
     with pytest.raises(ValueError, match=name):
@@ -318,6 +336,29 @@ def test_ranking_holds_31_rows():
     figure = charts.ranking(intervals(31), xlabel="%")
     assert sum(word.startswith(tuple(NAMES)) for word in seen(figure).words) == 31
     assert faults(figure.svg) == [] and faults(figure.narrow) == []
+
+
+def test_an_event_study_stands_at_its_values_about_a_ring_at_zero():
+    frame, drawing = differences(), seen(draw("event_study"))
+    ring, places = drawing.points("base")[0], drawing.points("value")[1:]  # the first is the key's
+    across, up = (places - ring).T
+    years, values = frame["years"].to_numpy(), frame["estimate"].to_numpy()
+    near(across / across[-1], years / years[-1])
+    near(up / up[-1], values / values[-1])
+    bars = [outline(mark) for mark in drawing.marks("band")[1:]]
+    assert len(bars) == 2  # an infinite end is not drawn
+    near([bar[:, 1].min() - ring[1] for bar in bars], up[-1] * np.array([6.2, 15]) / values[-1])
+    assert len(outline(drawing.marks("between")[0])) == 6  # ring and two bars, there and back
+    plain = seen(_study(frame.drop(columns=list(rollout.BANDS))))
+    assert not plain.marks("band") and not plain.marks("between")
+    assert "interval with parallel trends relaxed" not in plain.words
+
+
+def test_an_event_study_names_what_it_lacks():
+    with pytest.raises(ValueError, match=r"event_study: column.*estimate missing"):
+        _study(differences().drop(columns="estimate"))
+    with pytest.raises(ValueError, match="event_study: names lacks band, base"):
+        rollout.event_study(differences(), ylabel="", xlabel="", names={"estimate": "差异"})
 
 
 def test_forest_draws_open_ends_as_arrows():

@@ -246,6 +246,7 @@ def _show(
     if origin is not None:
         say("design.cli.declared", stated=f"{origin[0]:g}", span=f"{origin[1]:g}")
     making.console().print(making.table(*protocol.candidate_rows(found, w)))
+    say("design.cli.locks")
     best = candidates.best(found, question.target)
     said = {
         "kind": w.t(f"design.kind.{best.layout.kind}"), "waves": str(best.layout.periods),

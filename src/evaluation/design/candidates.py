@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from evaluation.data.slices import lineage
 from evaluation.design import components, power, simulate
 from evaluation.design.components import COVERED, Components
 from evaluation.design.power import Assessed, Layout, Setting, require
-from evaluation.evidence.grade import Design, grade
+from evaluation.evidence.grade import BELONGS, Design, grade_programme
 from evaluation.panel import panel
 
 # Where the value of an assumption comes from.
@@ -242,7 +243,8 @@ class Candidate:
     layout, setting, assessed : see :mod:`evaluation.design.power`.
     low, high : power at the ends of nine tenths of the likely components. errors : the standard
         errors there, smallest first.
-    locks : evidence it would reach if every check passes. interviews : over all waves.
+    locks : evidence it would reach if every check passes; :attr:`clean` is the chance of that.
+    interviews : over all waves.
     treated : units that get the programme. cost : of survey and programme, or ``None``.
     survey_cost, programme_cost : or ``None``. years : to the answer. affordable : within the
         budget, ``None`` where budget or cost is not stated. simulated : by the estimator that the
@@ -263,6 +265,20 @@ class Candidate:
     years: float
     affordable: bool | None
     simulated: simulate.Simulated | None = None
+
+    @cached_property
+    def clean(self) -> float:
+        """Chance that no check takes a lock of a design that runs as planned.
+
+        The balance of a lot fails at the size of its test, whoever draws it; how often one unit
+        moves the estimate too far is simulated. Surveys that are missed come on top.
+        """
+        units, parts = self.assessed.units, self.setting.variance
+        rate = 50 - float(np.sqrt(max(2500 - parts.cluster - parts.individual, 0)))
+        how = simulate.estimable(self.layout, units, self.setting)
+        job = simulate.Job(self.layout, units, self.setting, 0.0, rate, 0.0, how, PANELS, SEED)
+        unbalanced = 1 - self.setting.level if (self.layout.start != 0).all() else 0.0
+        return (1 - unbalanced) * (1 - simulate.unstable(job))
 
     @property
     def cost(self) -> float | None:
@@ -348,26 +364,27 @@ def _candidate(
     return replace(made, affordable=made.cost <= question.budget)
 
 
-# Checks as they come out where nothing is found against a design; the grade then is the most that
-# can be reached.
-CLEAN = (
-    Check("placebo", True, "", {"minimum_detectable": 0.0, "smallest": 1.0, "p": 1.0}),
-    Check("robustness_value", True, "", {"rv": 1.0, "strongest": 0.0}),
-    Check("leave_one_region_out", True, "", {"changes": 0.0}),
-    Check("specification_curve", True, "", {"departing_share": 0.0}),
-)
+# Panels behind the chance that a check takes a lock.
+PANELS = 400
 
 
 def locks(layout: Layout, units: int) -> int:
-    """Locks that a design dealt by lot reaches if no check finds anything against it."""
-    treated = int(layout.counts(units)[layout.start >= 0].sum())
-    before = bool((layout.start != 0).all())
+    """Locks that a design dealt by lot reaches if no check that can be made takes one.
+
+    Where nobody is surveyed before the programme, the balance of the lot cannot be looked at.
+    """
+    sizes = layout.counts(units)
+    treated, first = int(sizes[layout.start >= 0].sum()), layout.start[layout.start >= 0].min()
     design = Design(
-        kind="randomised", waves=layout.periods, pre_period=before, regions=units,
+        kind="randomised", waves=layout.periods, pre_period=bool(first > 0), regions=units,
         treated=treated, sampling_error="published", doses_outside_support_sd=0.0,
-        mode_changed=False,
+        mode_changed=False, compared=int(sizes[layout.start != first].sum()),
     )  # fmt: skip
-    return grade(design, CLEAN).locks
+    fine = {"p": 1.0, "lost": 0.0, "changes": 0.0}
+    checks = [Check(name, True, f"check.{name}.passed", fine) for name in BELONGS["randomised"]]
+    if not first > 0:
+        checks[0] = Check("balance", None, "check.impossible")
+    return grade_programme(design, checks).locks
 
 
 def shortlist(candidates: Sequence[Candidate], target: float) -> list[Candidate]:

@@ -80,6 +80,7 @@ class Plan:
     assumed: dict[str, tuple[float, str]]
     costs: dict[str, float | None]
     simulated: float | None = None
+    clean: float | None = None
 
     def __post_init__(self) -> None:
         told = f"The design has {self.layout.periods} waves; {len(self.waves)} years are given."
@@ -133,6 +134,7 @@ class Plan:
             "found": {
                 "power": self.power, "low": self.low, "high": self.high,
                 "detectable": self.detectable, "locks": self.locks, "simulated": self.simulated,
+                "clean": self.clean,
             },
             "assumed": {k: {"value": v, "origin": o} for k, (v, o) in self.assumed.items()},
             "costs": self.costs, "assignment": dealt.record(layout), "units": units,
@@ -159,7 +161,7 @@ def chosen(
         question.effect, estimator, allocation, found.power, candidate.low, candidate.high,
         candidate.detectable, candidate.locks, rests_on(question, baseline, [layout.kind]),
         {"survey": candidate.survey_cost, "programme": candidate.programme_cost},
-        None if candidate.simulated is None else candidate.simulated.power,
+        None if candidate.simulated is None else candidate.simulated.power, candidate.clean,
     )  # fmt: skip
 
 
@@ -187,7 +189,7 @@ def from_record(record: Any) -> Plan:
             test["effect"], test["estimator"], dealt, found["power"], found["low"], found["high"],
             found["detectable"], found["locks"],
             {k: (v["value"], v["origin"]) for k, v in record["assumed"].items()},
-            dict(record["costs"]), found["simulated"],
+            dict(record["costs"]), found["simulated"], found.get("clean"),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise KepuError(

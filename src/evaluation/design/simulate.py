@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 
 import numpy as np
@@ -160,6 +161,31 @@ def piece(job: Job, number: int, sims: int) -> tuple[int, int, float, float]:
         rejected.append(int((extreme / len(dealt) <= 1 - job.setting.level + 1e-12).sum()))
         found.append(values[:, 0] / layout.compliance)
     return *rejected, float(found[0].sum()), float((found[0] ** 2).sum())
+
+
+@lru_cache(maxsize=512)
+def unstable(job: Job) -> float:
+    """Share of panels without effect in which some one unit, left out, moves the estimate by more
+    than its standard error: what the check of the analysis fails on.
+
+    The standard error is that of the other deals; every unit's group has one fewer without it.
+    """
+    dealt = permuted(job.layout, job.units, job.seed)
+    counts = np.bincount(dealt[0], minlength=job.layout.sequences)
+    made, x = weights(job.layout, counts, job.setting, job.estimator), job.layout.matrix[dealt[0]]
+    rates = surveys(job, x, 0.0, job.sims, np.random.default_rng([job.seed, 1]))
+    values, rates = statistics(rates, dealt, made), np.nan_to_num(rates)
+    own, error = values[:, 0], np.sqrt((values[:, 1:] ** 2).mean(axis=1))
+    moved = np.zeros(len(own), dtype=bool)
+    for group in range(job.layout.sequences):
+        fewer = counts - (np.arange(len(counts)) == group)
+        if not fewer.all():
+            continue  # nothing to compare with: the check leaves such a unit out as well
+        least = weights(job.layout, fewer, job.setting, job.estimator)
+        total = np.einsum("bnt,nt->b", rates, least[dealt[0]])
+        without = total[:, None] - rates[:, dealt[0] == group] @ least[group]
+        moved |= (np.abs(without - own[:, None]) > error[:, None]).any(axis=1)
+    return float(moved.mean())
 
 
 def _kept(job: Job, number: int, sims: int) -> tuple[int, int, float, float]:

@@ -14,8 +14,9 @@ from evaluation.base.results import Check, Result, Spoken, figures, percent, say
 from evaluation.base.text import rounded, t
 from evaluation.data.package import Dataset, by_year
 from evaluation.evidence.checks import check, held_without, reference_effect
+from evaluation.evidence.departures import banded, differences
 from evaluation.evidence.grade import Design, Grade, grade_programme, permitted
-from evaluation.models import events, synthetic
+from evaluation.models import dosed, events, synthetic
 from evaluation.models.columns import Inference, Roles
 from evaluation.panel.panel import STALE
 from evaluation.panel.rollouts import FIRST, Rollout, rollouts
@@ -165,7 +166,7 @@ def pre_trend(fit: Fitted):
     matters.
 
     Fails where the surveys before the programme differ jointly from the last of them. Passes only
-    if a departure of the smallest difference of interest a year would be found with 80 % power.
+    if a departure of the reference difference a year would be found with 80 % power.
     """
     found = fit.result.details.get("pre_trend")
     if not found:
@@ -182,61 +183,27 @@ def pre_trend(fit: Fitted):
     return False if failed else True if powered else None, values, rows
 
 
-def largest_departure(dynamic: pd.DataFrame) -> float:
-    """Largest change of the differences between two surveys before the programme, points a year.
-
-    ``dynamic`` has ``event, years, estimate``; the last survey before the programme is 0 at 0.
-    """
-    before = dynamic[dynamic["event"] < 0].sort_values("years")
-    if before.empty:
-        raise ModelError("There is no survey before the last one without the programme.")
-    years = np.append(before["years"].to_numpy(dtype=float), 0.0)
-    values = np.append(before["estimate"].to_numpy(dtype=float), 0.0)
-    return float(np.abs(np.diff(values) / np.diff(years)).max())
-
-
-def departure_bias(slope: float, years: np.ndarray, weights: np.ndarray) -> float:
-    """Most that departures of at most ``slope`` a year add to an average of differences, points.
-
-    Parameters
-    ----------
-    slope : bound on the change of the departure a year. years : (J,) from the last survey without
-        the programme to each outcome. weights : (J,) of the average, none negative.
-
-    Source
-    ------
-    Rambachan & Roth (2023), Review of Economic Studies 90:2555-2591, section 2.4.1: relative
-    magnitudes. The worst departure rises at that slope throughout, so the bound is closed form.
-    """
-    if (weights < 0).any():
-        raise ModelError("An average with negative weights has another worst departure.")
-    return float(slope * (weights @ years))
-
-
 @check("departures")
 def departures(fit: Fitted):
     """How large a departure from parallel trends it takes, against the largest seen before.
 
     Fails where a departure no faster than the largest before the programme adds up to the
-    smallest difference of interest. ``breakdown`` is how many times that the estimate bears; it
-    is shown, and the grade does not read it.
+    reference difference. ``breakdown`` is how many times that the estimate bears, the
+    error of the earlier departures counted; it is shown, and the grade does not read it.
     """
-    slope = largest_departure(pd.DataFrame(fit.result.details["dynamic"]))
-    bias = departure_bias(slope, np.array([fit.years]), np.ones(1))
-    low, high = fit.result.low, fit.result.high
-    clear = max(low, -high, 0.0)
+    found = differences(fit.result, fit.years)
     values = {
-        "largest": slope,
+        "largest": found.largest,
         "smallest": fit.interest,
-        "multiple": fit.interest / slope if slope > 0 else float("inf"),
-        "breakdown": clear / bias if bias > 0 else float("inf"),
+        "multiple": fit.interest / found.largest if found.largest > 0 else float("inf"),
+        "breakdown": found.breakdown(),
     }
-    rows = [
-        {"multiple": m, "estimate": fit.result.estimate, "low": low - m * bias,
-         "high": high + m * bias}
-        for m in (0.0, *MULTIPLES)
-    ]  # fmt: skip
-    return slope <= fit.interest, values, rows
+    rows = []
+    for multiple in (0.0, *MULTIPLES):
+        low, high = found.interval(0, multiple)
+        rows.append({"multiple": multiple, "estimate": fit.result.estimate,
+                     "low": low, "high": high})  # fmt: skip
+    return found.largest <= fit.interest, values, rows
 
 
 @check("leave_one_region_out")
@@ -340,7 +307,7 @@ def attrition(fit: Fitted):
 def pre_fit(fit: Fitted):
     """How far a single region lay from its weighted others in surveys these were not fitted to.
 
-    Fails where the root mean square is more than the smallest difference of interest.
+    Fails where the root mean square is more than the reference difference.
     """
     error = float(fit.result.details["rmspe_left_out"])
     smallest = fit.interest * fit.years
@@ -369,6 +336,8 @@ class Designed(Spoken):
     result, grade : ``None`` exactly when ``reason`` is not empty.
     p_holm : the p-value adjusted for all programmes that were estimated.
     smallest : the smallest difference of interest, points a year, or None.
+    amounts : that of :func:`evaluation.models.dosed.fit` where regions got it in amounts, else
+        ``None``; why there is none stands in ``amounts_reason``, empty without amounts.
     """
 
     rollout: Rollout
@@ -380,6 +349,8 @@ class Designed(Spoken):
     p_holm: float = float("nan")
     smallest: float | None = None
     outcome: Mapping[str, str] = field(default_factory=dict)
+    amounts: Result | None = None
+    amounts_reason: str = ""
 
     @property
     def locks(self) -> int:
@@ -395,7 +366,10 @@ class Designed(Spoken):
         return self.result.verdict if told else "unknown"
 
     def table(self) -> pd.DataFrame:
-        """The differences by survey before and after the start."""
+        """The differences by survey before and after the start; where earlier trends could depart,
+        with the intervals of :func:`evaluation.evidence.departures.banded`."""
+        if self.result and any(one.name == "departures" and one.rows for one in self.checks):
+            return banded(self.result)
         details = self.result.details if self.result else {}
         return pd.DataFrame(details.get("dynamic", details.get("gaps", [])))
 
@@ -420,8 +394,11 @@ class Designed(Spoken):
         rows = self.table()
         if "low" not in rows:
             raise KepuError("No figure: this programme has no differences by survey.")
-        label = [str(say("designs.event", language, years=f"{y:+.0f}")) for y in rows["years"]]
-        return figures().estimates(rows.assign(label=label), str(t("axis.designs", language)))
+        module = figures("rollout")
+        names = {part: say(f"designs.figure.{part}", language) for part in module.TEXTS}
+        labels = {"ylabel": "axis.designs", "xlabel": "axis.designs.years"}
+        labels = {name: say(key, language) for name, key in labels.items()}
+        return module.event_study(rows, names=names, **labels)
 
     def __repr__(self) -> str:
         told = self.reason or f"{self.kind}, {self.locks} locks, {self.result!r}"
@@ -453,7 +430,22 @@ def _designed(
     made = [*CHECKS[kind], *([spillover] if len(rollout.neighbours) and fit.options else [])]
     checks = tuple(each(fit) for each in made)
     graded = grade_programme(_design(kind, fit, dataset), checks)
-    return Designed(rollout, kind, fit.result, checks, graded, smallest=smallest, outcome=outcome)
+    by_amount, reason = _amounts(fit)
+    return Designed(rollout, kind, fit.result, checks, graded, smallest=smallest, outcome=outcome,
+                    amounts=by_amount, amounts_reason=reason)  # fmt: skip
+
+
+def _amounts(fit: Fitted) -> tuple[Result | None, str]:
+    """What one unit more went with where regions got a programme in amounts, or why not."""
+    rows = fit.rollout.events
+    amounts = pd.to_numeric(rows.set_index("region_code")["dose"])
+    if amounts.isna().all():
+        return None, ""
+    try:
+        frame = _complete(fit.frame)
+        return dosed.fit(frame, ROLES, fit.inference, amounts=amounts.to_dict()), ""
+    except ModelError as error:
+        return None, str(error)
 
 
 def _design(kind: str, fit: Fitted, dataset: Dataset) -> Design:

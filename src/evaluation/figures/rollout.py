@@ -1,15 +1,28 @@
-"""Figures of a planned evaluation: who begins when, and what size of difference it would find."""
+"""Figures of a rollout: who begins when, what differs since, what size of difference is found."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from evaluation.figures import svg
-from evaluation.figures.axes import Cell, Look, Row, Scale, Ticks, axes, rows, upward
-from evaluation.figures.labels import require, wrap
+from evaluation.figures.axes import (
+    Cell,
+    Frame,
+    Look,
+    Row,
+    Scale,
+    Ticks,
+    across,
+    axes,
+    key,
+    padded,
+    rows,
+    upward,
+)
+from evaluation.figures.labels import Flags, brief, named, require, wrap
 from evaluation.figures.svg import INCH, SMALL, Page, Picture, extent, figure
 
 ROW = 30.0  # height of a group
@@ -31,16 +44,17 @@ def rollout(begun: np.ndarray, *, groups: Sequence[str], waves: Sequence[str]) -
         raise ValueError(f"rollout: {begun.shape} tiles, {len(groups)} groups, {len(waves)} waves")
     colours = {0.0: svg.ACCENT_PALE, 1.0: svg.ACCENT}
 
-    def named(_: Scale) -> Ticks:
+    def surveys(_: Scale) -> Ticks:
         return list(enumerate(waves))
 
     def draw(page: Page) -> None:
         limits = (-0.5, len(waves) - 0.5)
-        at = rows(page, [Row(group) for group in groups], limits, "", ROW, ticks=named)
+        at = rows(page, [Row(group) for group in groups], limits, "", ROW, ticks=surveys)
         wide = (at.x(1) - at.x(0)) * (1 - GAP) if len(waves) > 1 else at.x.length * (1 - GAP)
+        high = min([ROW * (1 - 2 * GAP), *(2 * (at.y.start - 4 - place) for place in at.rows[-1:])])
         for (row, column), value in np.ndenumerate(begun):
             if np.isfinite(value):
-                left, high = float(at.x(column)) - wide / 2, ROW * (1 - 2 * GAP)
+                left = float(at.x(column)) - wide / 2
                 page.rect(left, at.rows[row] - high / 2, wide, high, colours[value], mark="tile")
 
     return figure(draw)
@@ -81,3 +95,87 @@ def chances(
             at.upright(smallest, svg.DARK, 1.2, "6 3", mark="smallest")
 
     return figure(draw)
+
+
+STUDY = ("years", "estimate", "low", "high")
+BANDS = ("honest_low", "honest_high")
+TEXTS = ("estimate", "band", "base")
+
+
+def event_study(
+    frame: pd.DataFrame, *, ylabel: str, xlabel: str, names: Mapping[str, str]
+) -> Picture:
+    """Differences by survey about a start, with intervals, about a line at zero.
+
+    The survey before the start, at 0 years, is a ring at zero. Where ``frame`` has the ends of
+    ``BANDS``, pale bars stand behind the intervals and what they would be in between is shaded.
+
+    Parameters
+    ----------
+    frame : columns ``years, estimate, low, high``, negative years before the start, in any order;
+        optionally ``honest_low, honest_high``, missing before the start. An end that is missing
+        or infinite is not drawn.
+    names : texts ``estimate, band`` of the key and ``base``, of the survey at 0 years.
+
+    Raises
+    ------
+    ValueError : a column or a text is missing, or there is no estimate.
+    """
+    require(frame, STUDY, "event_study")
+    named(names, TEXTS, "event_study: names lacks")
+    shown = frame.reindex(columns=[*STUDY, *BANDS]).astype(float).sort_values("years")
+    shown = shown.where(np.isfinite(shown)).dropna(subset="estimate")
+    if shown.empty:
+        raise ValueError("event_study: no estimate to draw")
+    bands = shown.dropna(subset=list(BANDS))
+    x = padded([*shown["years"], 0.0], 0.06)
+    y = padded([*shown.drop(columns="years").to_numpy().ravel(), 0.0], 0.06)
+
+    def draw(page: Page) -> None:
+        marks = [(names["estimate"], lambda a, b: _dot(page, a, b - 6, b + 6, b))]
+        if len(bands):
+            marks.append((names["band"], lambda a, b: _bar(page, a, b - 7, b + 7)))
+        key(page, marks)
+        title, label = wrap(ylabel, page.width), wrap(xlabel, page.width - 16)
+        top = page.height + 4
+        page.height = top + 2.9 * INCH + extent(title, SMALL)[1]
+        cell = Cell(0, top, page.width, page.height - top)
+        at = axes(page, cell, x, y, Look(title, label, head=22.0, x=_signed))
+        _studied(at, shown, bands)
+        flag = Flags([(float(at.x(0.0)), names["base"], svg.QUIET)], page.width, at.x.end)
+        flag.draw(page, at.y.end)
+
+    return figure(draw)
+
+
+def _signed(scale: Scale) -> Ticks:
+    """Ticks whose labels say before or after."""
+    return [(value, f"+{text}" if value > 0 else text) for value, text in across(scale)]
+
+
+def _bar(page: Page, x: float, low: float, high: float) -> None:
+    page.path([(x, low), (x, high)], svg.ACCENT_MID, 7.0, mark="band", clear=False)
+
+
+def _dot(page: Page, x: float, low: float, high: float, middle: float) -> None:
+    page.path([(x, low), (x, high)], svg.ACCENT, 2.2, mark="interval")
+    page.dots((x, middle), 4.2, svg.ACCENT, mark="value")
+
+
+def _studied(at: Frame, shown: pd.DataFrame, bands: pd.DataFrame) -> None:
+    page, base = at.page, (float(at.x(0.0)), float(at.y(0.0)))
+    if len(bands):
+        years = np.append(0.0, bands["years"])
+        low, high = (at.y(np.append(0.0, bands[name])) for name in BANDS)
+        page.area(at.x(years), low, high, svg.ACCENT_FAINT, mark="between")
+    at.level(0.0, svg.DARK)
+    page.path([(base[0], at.y.start), (base[0], at.y.end)], svg.MID, 1.1, "1 3")
+    for row in bands.itertuples():
+        told = f"{row.years:+g}: {brief(row.estimate, row.honest_low, row.honest_high)}"
+        with page.told(told):
+            _bar(page, float(at.x(row.years)), *map(float, at.y([row.honest_low, row.honest_high])))
+    for row in shown.itertuples():
+        ends = [row.estimate if np.isnan(end) else end for end in (row.low, row.high)]
+        with page.told(f"{row.years:+g}: {brief(row.estimate, row.low, row.high)}"):
+            _dot(page, float(at.x(row.years)), *map(float, at.y([*ends, row.estimate])))
+    page.dots(base, 4.2, svg.PAPER, svg.DARK, 1.6, mark="base")

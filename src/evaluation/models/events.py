@@ -655,7 +655,8 @@ def _counts(panel: Timed, cells: Cells) -> dict[str, Any]:
 def _tables(
     panel: Timed, cells: Cells, parts: dict[str, tuple], summary: str, test: Tested
 ) -> dict[str, Any]:
-    """Records by event, group, wave and cell, and the pre-trend."""
+    """Records by event, group, wave and cell, the pre-trend, and how the reported average and the
+    differences by event go together."""
     tables, place = {}, len(AVERAGES)
     for by, key in AXES.items():
         keys, estimates, _ = parts[by]
@@ -665,6 +666,7 @@ def _tables(
         if by == "dynamic":
             reported = float(parts[summary][2].years[0])
             tables["pre_trend"] = pre_trend(test, part, keys, estimates.years, reported)
+            tables["correlation"] = _correlation(test.t[:, [0, *range(part.start, part.stop)]])
     keys = {
         "group": panel.waves[cells.group],
         "wave": panel.waves[cells.wave],
@@ -673,6 +675,14 @@ def _tables(
         "comparison": cells.comparison,
     }
     return tables | {"group_time": test.records(keys, slice(place, None))}
+
+
+def _correlation(t: np.ndarray) -> list[list[float]]:
+    """Correlations (K, K) of statistics (B, K) under the null; 0 with one that never varies."""
+    centred = t - t.mean(axis=0)
+    size = np.sqrt((centred**2).sum(axis=0))
+    scaled = centred / np.where(size > 0, size, 1.0)
+    return (scaled.T @ scaled).tolist()
 
 
 def _sampling_se(panel: Timed, squares: np.ndarray) -> float | None:

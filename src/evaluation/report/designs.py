@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from evaluation.base.results import MOST_LOCKS
 from evaluation.evidence.designs import Designed
 from evaluation.evidence.grade import permitted
-from evaluation.figures import charts
+from evaluation.figures.rollout import TEXTS, event_study
+from evaluation.figures.rollout import rollout as drawn
 from evaluation.report.blocks import Figure, Heading, Items, Locks, Paragraph, Section, Table
 from evaluation.report.effect import (
     checks_table,
@@ -18,7 +20,7 @@ from evaluation.report.effect import (
     overall,
     quotable,
 )
-from evaluation.report.page import Context, Parts, View, picture, plain, show, table
+from evaluation.report.page import Context, Parts, View, picture, show, table
 
 
 def section(context: Context) -> Section:
@@ -48,7 +50,8 @@ def programme(context: Context, item: Designed) -> Parts:
         "design": [Paragraph(w.joined(_what(context, item), *_own(context, item)))],
         "estimate": [Paragraph(_estimate(context, item))],
         "figure": _figure(context, item),
-        "dates": [dates(context, item)],
+        "amounts": _amounts(context, item),
+        "dates": [tiles(context, item), dates(context, item)],
         "locks": [strength(context, item, "designs.locks"), Items(parts)],
         "checks": [checks_table(context, item.checks, at, w.t("designs.checks"))],
     }
@@ -115,28 +118,61 @@ def _difference(context: Context, item: Designed) -> dict[str, Markup]:
     }
 
 
+def _amounts(context: Context, item: Designed) -> list[Paragraph]:
+    """What one unit more went with, where regions got the programme in amounts."""
+    w, found, key = context.writer, item.amounts, f"designs.{item.rollout.programme}.amounts"
+    if found is None or not item.locks:
+        return [Paragraph(w.t("designs.amounts.none"), "missing")] if item.amounts_reason else []
+    first, *_, last = found.details["levels"]
+    told = {"slope": w.number(f"{key}.slope", found.estimate, "", digits(found.se), signed=True),
+            "interval": w.interval(key, found.low, found.high, "", digits(found.se))}  # fmt: skip
+    for name, row in (("first", first), ("last", last)):
+        told[name] = w.number(f"{key}.{name}", row["estimate"], "", digits(row["se"]), signed=True)
+        told[f"at_{name}"] = w.number(f"{key}.at_{name}", row["amount"], "", 1)
+    return [Paragraph(w.t("designs.amounts", **told))]
+
+
 def _figure(context: Context, item: Designed) -> list[Figure]:
     """The event study: differences before and after, the last survey before the start at zero."""
     rows = item.table()
     if "event" not in rows or rows["low"].isna().all():
         return []
-    w = context.writer
-    base = pd.DataFrame([{"years": 0.0, "estimate": 0.0, "low": 0.0, "high": 0.0}])
-    rows = pd.concat([rows, base]).sort_values("years", ignore_index=True)
-    language, places = w.language, digits(item.result.se)
-    labels = [
-        str(
-            w.t(
-                "designs.event", years=plain(years, language, int(years % 1 > 0), signed=True)
-            ).striptags()
-        )
-        if years
-        else str(w.t("designs.figure.base"))
-        for years in rows["years"]
+    banded = "honest_low" in rows
+    names = {part: context.writer.t(f"designs.figure.{part}").unescape() for part in TEXTS}
+    caption = "designs.figure.banded" if banded else "designs.figure"
+    return [
+        picture(context, caption, event_study, rows, says=_seen(context, item, rows),
+                alt="designs.figure.alt", ylabel="axis.designs", xlabel="axis.designs.years",
+                names=names)
+    ]  # fmt: skip
+
+
+def _seen(context: Context, item: Designed, rows: pd.DataFrame) -> Markup:
+    """In how many surveys before and after the start the difference is told from zero."""
+    w, after = context.writer, rows["event"] >= 0
+    clear = (rows["low"] > 0) | (rows["high"] < 0)
+    counts = {"after": after.sum(), "clear": (clear & after).sum(),
+              "before": (~after).sum(), "early": (clear & ~after).sum()}  # fmt: skip
+    if "honest_low" in rows:
+        counts["robust"] = ((rows["honest_low"] > 0) | (rows["honest_high"] < 0)).sum()
+    found = w.numbers(f"designs.{item.rollout.programme}.figure", **counts)
+    parts = ["after", *(["before"] if counts["before"] else []),
+             *(["robust"] if "robust" in counts else [])]  # fmt: skip
+    return w.joined(*(w.t(f"designs.figure.seen.{part}", **found) for part in parts))
+
+
+def tiles(context: Context, item: Designed) -> Figure:
+    """Who had got the programme by which survey, regions of one date in a row."""
+    w, rollout = context.writer, item.rollout
+    counts = rollout.cohorts[rollout.cohorts <= max(rollout.waves)].value_counts()
+    order = sorted(counts.index, key=lambda wave: (wave == 0, wave))
+    begun = np.array([[float(0 < first <= wave) for wave in rollout.waves] for first in order])
+    groups = [
+        w.t(f"designs.tiles.{'group' if first else 'never'}", year=first, count=counts[first])
+        for first in order
     ]
-    notes = [plain(value, language, places, signed=True) for value in rows["estimate"]]
-    frame = rows.assign(label=labels, note=notes)[["label", "estimate", "low", "high", "note"]]
-    return [picture(context, "designs.figure", charts.forest, frame, xlabel="axis.designs")]
+    return picture(context, "designs.tiles", drawn, begun, groups=[g.unescape() for g in groups],
+                   waves=[str(wave) for wave in rollout.waves])  # fmt: skip
 
 
 def dates(context: Context, item: Designed) -> Table:

@@ -168,7 +168,8 @@ def _table(w: Writer, own: Planner, made: Iterable[Candidate]) -> Table:
             w.joined(w.number(f"{kind}.power", 100 * each.assessed.power, **percent),
                      w.interval(f"{kind}.power", 100 * each.low, 100 * each.high, "percent", 0)),
             simulated, w.number(f"{kind}.detectable", each.detectable, "", 2),
-            w.number(f"{kind}.locks", each.locks, "", 0),
+            w.t("planner.locks", locks=w.number(f"{kind}.locks", each.locks, "", 0),
+                clean=w.number(f"{kind}.clean", 100 * each.clean, **percent)),
             w.number(f"{kind}.interviews", each.interviews, "", 0),
         ))  # fmt: skip
     names = ("design", "power", "power_simulated", "detectable", "locks", "interviews")

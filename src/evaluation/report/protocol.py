@@ -80,15 +80,21 @@ def protocol(page: Sheet) -> list[Part]:
             _rule(page)]  # fmt: skip
 
 
+def _day(date: str) -> Markup:
+    """The day of the draw, to the day: a published seed is older than its list."""
+    return Markup("<time>{}</time>").format(date)
+
+
 def roster(page: Sheet) -> list[Part]:
     """The list of units in the order of their codes, to be printed and signed."""
     plan, w = page.plan, page.writer
     dealt = plan.allocation
-    drawn = page.text(
-        "roster.drawn", seed=term(dealt.seed), date=w.year(dealt.date),
-        score=page.number("score", dealt.score, "", SCORE),
-        median=page.number("median", dealt.median, "", SCORE),
-    )  # fmt: skip
+    drawn = page.text("roster.drawn", seed=term(dealt.seed), date=_day(dealt.date))
+    if dealt.units.covariates:
+        drawn = w.joined(drawn, page.text(
+            "roster.balance", score=page.number("score", dealt.score, "", SCORE),
+            median=page.number("median", dealt.median, "", SCORE),
+        ))  # fmt: skip
     starts, rows = plan.starts(), []
     for row in dealt.table(plan.layout).itertuples():
         begins = w.year(starts[row.code]) if starts[row.code] else w.t("design.never")
@@ -137,7 +143,7 @@ def _assignment(page: Sheet) -> Section:
     first = page.text(
         "protocol.units", count=page.number("units", len(dealt.units.codes)),
         groups=page.number("groups", plan.layout.sequences),
-        seed=term(dealt.seed), date=w.year(dealt.date),
+        seed=term(dealt.seed), date=_day(dealt.date),
     )  # fmt: skip
     values = {
         "candidates": page.number("candidates", dealt.candidates),
@@ -180,8 +186,12 @@ def _tells(page: Sheet) -> Table:
     plan, w = page.plan, page.writer
     target = page.number("target", 100 * plan.setting.target, "percent")
     ends = (100 * plan.low, 100 * plan.high)
-    locks = w.t("protocol.tells.locks.value", locks=page.number("locks", plan.locks),
-                most=page.number("most", MOST_LOCKS))  # fmt: skip
+    key = "protocol.tells.locks.value" if plan.clean is None else "protocol.tells.locks.clean"
+    clean = (
+        {} if plan.clean is None else {"clean": page.number("clean", 100 * plan.clean, "percent")}
+    )
+    locks = w.t(key, locks=page.number("locks", plan.locks), most=page.number("most", MOST_LOCKS),
+                **clean)  # fmt: skip
     rows = [
         (w.t("protocol.tells.power"), w.joined(
             page.number("power", 100 * plan.power, "percent"),
@@ -319,8 +329,8 @@ def _row(each: Candidate, writer: Writer) -> list[str]:
     return [
         kind, f"{each.layout.periods}", f"{each.setting.respondents:,}",
         f"{each.assessed.power:.0%}", f"{each.low:.0%}–{each.high:.0%}", simulated,
-        f"{each.detectable:.2f}", f"{each.locks}", f"{each.interviews:,}", *costs,
-        f"{each.years:g}",
+        f"{each.detectable:.2f}", f"{each.locks} ({each.clean:.0%})", f"{each.interviews:,}",
+        *costs, f"{each.years:g}",
     ]  # fmt: skip
 
 
