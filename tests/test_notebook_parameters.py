@@ -54,6 +54,10 @@ SETS: dict[str, tuple[tuple[dict, str], ...]] = {
         (CHINESE | {"year": 2025}, "2025年"), (BEIJING | {"year": 2028}, "Beijing"),
         (TIBET | {"year": 2026}, "Xizang"),
     ),
+    "13_survey": (
+        (CHINESE | {"draws": 9}, "真实比例"), ({"units": 3, "take": 8, "draws": 9}, "Simulated"),
+        ({"cutoff": 55.0, "draws": 9}, "Share with 55 points or more"),
+    ),
     "10_next_evaluation": (
         (CHINESE | {"sims": 0}, "没有项目时"),
         ({"waves": 3, "respondents": 300, "sims": 0}, "3 waves, 300 asked"),
@@ -81,6 +85,8 @@ WRONG = (
     ("07_targets", {"city": "1501"}, "'1501' is not in regions.csv"),
     ("08_scenarios", {"region": "150100"}, "name a province"),
     ("08_scenarios", {"year": 2099}, "name a year between them"),
+    ("13_survey", {"units": 1}, "An error needs 2 primary units"),
+    ("13_survey", {"language": "fr"}, "Unknown language 'fr'; known: zh, en"),
     ("10_next_evaluation", {"region": "999999"}, "999999"),
     ("10_next_evaluation", {"language": "fr"}, "Unknown language 'fr'; known: zh, en"),
     ("10_next_evaluation", {"effect": 0.0}, "'effect' must be positive"),

@@ -46,7 +46,7 @@ def test_wilson_interval_covers_at_small_rates():
         ((14.1, 2000, 2), "All values in 'p' must lie between 0 and 1."),
         (([0.1, np.nan], 2000, 2), "All values in 'p' must lie between 0 and 1."),
         ((0.1, [2000, 0], 2), "All values in 'n' must be positive."),
-        ((0.1, 2000, 0.9), "All values in 'deff' must be at least 1."),
+        ((0.1, 2000, 0), "All values in 'deff' must be positive."),
     ],
 )
 def test_impossible_surveys_are_refused(arguments, message):

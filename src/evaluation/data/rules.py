@@ -17,6 +17,7 @@ Tables = dict[str, pd.DataFrame]
 Rule = Callable[[Tables], list[Violation]]
 
 SAMPLE = "survey_sample_valid"
+SMOOTHED = "fay_herriot"
 CONFLICT = "conflict"
 RECORD = "correct the figure, or record it in contradictions.csv and flag the fact 'conflict'"
 
@@ -113,11 +114,13 @@ CAVEATS = {
     "suspect": "probably not what it is printed as",
     "basis_unstated": "the source does not say what the figure refers to",
     "lower_bound": "at least this much",
+    "smoothed": "a small area's rate, drawn towards what a model expects of it",
 }
 # Facts with one of these are shown, and never estimated from.
-BARRED = frozenset(
-    {"conflict", "weak_source", "suspect", "off_wave", "provincial_survey", "basis_unstated"}
-)
+BARRED = frozenset({
+    "conflict", "weak_source", "suspect", "off_wave", "provincial_survey", "basis_unstated",
+    "smoothed",
+})  # fmt: skip
 # National surveys before provinces were sampled, of which no design usable here is published:
 # described years of the rate, but no waves.
 EARLY_SURVEYS = ("1992", "1994", "1996", "2001", "2005")
@@ -216,6 +219,21 @@ def rate_belongs_to_a_wave(tables: Tables) -> list[Violation]:
         "correct the year, or add the caveat off_wave; a new national wave is a row of waves.csv"
     )
     return breaches(rows, "facts", "period_end", "no national survey in '{period_end}'", remedy)
+
+
+@needs(facts="kind standard_error respondents method caveats")
+def errors_are_of_surveys(tables: Tables) -> list[Violation]:
+    """A standard error is that of a survey with respondents; a smoothed rate is flagged so."""
+    facts = tables["facts"]
+    told = facts["standard_error"] != ""
+    alone = facts[told & ((facts["kind"] != "survey") | (facts["respondents"] == ""))]
+    silent = facts[facts["method"].str.startswith(SMOOTHED) & ~flagged(facts, "smoothed")]
+    return [
+        *breaches(alone, "facts", "standard_error", "no respondents of a survey stand beside it",
+                  "give respondents, or leave the error out"),
+        *breaches(silent, "facts", "caveats", "method {method} smooths, and no caveat says so",
+                  "add the caveat smoothed: such a rate is never estimated from"),
+    ]  # fmt: skip
 
 
 @needs(facts="period_start period_end")
@@ -665,6 +683,7 @@ RULES: tuple[Rule, ...] = (
     series_belongs_to_the_indicator,
     values_are_possible,
     rate_belongs_to_a_wave,
+    errors_are_of_surveys,
     periods_are_ordered,
     languages_are_paired,
     cells_are_trimmed,

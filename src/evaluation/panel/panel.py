@@ -215,7 +215,7 @@ class Assumed:
 
 
 def sample_sizes(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> pd.DataFrame:
-    """Valid respondents behind each rate: published where known, else the declared assumption.
+    """Valid respondents behind each rate: its own or published ones, else the declared assumption.
 
     Returns columns ``n`` (missing where no assumption covers the wave) and ``n_assumed``.
     """
@@ -227,7 +227,8 @@ def sample_sizes(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> pd.
     level_keys = pd.MultiIndex.from_arrays(
         [rates["region_code"].map(dataset.survey_levels), rates["wave"].astype(str)]
     )
-    known = published.reindex(keys).to_numpy(dtype=float)
+    known = rates["respondents"].to_numpy(dtype=float, na_value=np.nan)
+    known = np.where(np.isnan(known), published.reindex(keys).to_numpy(dtype=float), known)
     filled = np.where(np.isnan(known), declared.reindex(level_keys).to_numpy(dtype=float), known)
     return pd.DataFrame({"n": filled, "n_assumed": np.isnan(known)}, index=rates.index)
 
@@ -235,7 +236,8 @@ def sample_sizes(dataset: Dataset, rates: pd.DataFrame, assumed: Assumed) -> pd.
 def rates(dataset: Dataset, assumed: Assumed | None = None) -> pd.DataFrame:
     """National-wave literacy rates with Wilson intervals on the effective sample.
 
-    Where the design degrees of freedom of a survey are declared, the interval is that of Korn and
+    A rate that comes with its standard error has that; others have the declared design effect.
+    Where the design degrees of freedom of a survey are known, the interval is that of Korn and
     Graubard. Returns ``region_code, wave, rate, n, n_assumed, variance, se, low, high, fact_id,
     grade, corroborated, also_printed_by``; a rate of a wave without published or assumed sample
     size keeps missing ``n, variance, se, low, high``.
@@ -252,19 +254,29 @@ def rates(dataset: Dataset, assumed: Assumed | None = None) -> pd.DataFrame:
         else _declared(dataset, frame, "design_effect")
     )
     p, known = frame["rate"].to_numpy() / 100, frame["n"].notna().to_numpy()
-    deff = deff[known]
-    for column in ("variance", "low", "high"):
-        frame[column] = np.nan
-    n = frame.loc[known, "n"].to_numpy()
-    low, high = survey.rate_interval(
-        p[known], n, deff, _declared(dataset, frame.loc[known], "design_degrees_of_freedom")
-    )
-    frame.loc[known, "variance"] = survey.sampling_variance(p[known], n, deff) * 1e4
+    frame["variance"] = frame["low"] = frame["high"] = np.nan
+    n, p, part = frame.loc[known, "n"].to_numpy(), p[known], frame[known]
+    own, deff = _own_errors(part, p, n, deff[known])
+    free = part["design_freedom"].to_numpy(dtype=float, na_value=np.nan)
+    free = np.where(free >= 1, free, _declared(dataset, part, "design_degrees_of_freedom"))
+    low, high = survey.rate_interval(p, n, deff, free)
+    variance = survey.sampling_variance(p, n, deff) * 1e4
+    frame.loc[known, "variance"] = np.where(np.isnan(own), variance, own**2)
     frame.loc[known, "low"], frame.loc[known, "high"] = low * 100, high * 100
     frame["se"] = np.sqrt(frame["variance"])
     columns = ["region_code", "wave", "rate", "n", "n_assumed", "variance", "se", "low", "high"]
     columns += ["fact_id", "grade", "corroborated", "also_printed_by"]
     return frame[columns].sort_values(["region_code", "wave"], ignore_index=True)
+
+
+def _own_errors(rates: pd.DataFrame, p, n, deff) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors that came with rates, in percentage points, and the design effects they mean.
+
+    Nobody or everybody says nothing of a design effect: the one given stays.
+    """
+    own = rates["standard_error"].to_numpy(dtype=float)
+    meant = (own / 100) ** 2 * n / np.where(p * (1 - p) > 0, p * (1 - p), np.nan)
+    return own, np.where(meant > 0, meant, deff)
 
 
 def _declared(dataset: Dataset, rates: pd.DataFrame, parameter: str) -> np.ndarray:

@@ -25,7 +25,7 @@ def _checked(p: Any, n: Any, deff: Any) -> tuple[np.ndarray, np.ndarray, np.ndar
     p, n, deff = (np.asarray(a, dtype=float) for a in (p, n, deff))
     _require((p >= 0) & (p <= 1), "All values in 'p' must lie between 0 and 1.")
     _require((n > 0) & np.isfinite(n), "All values in 'n' must be positive.")
-    _require((deff >= 1) & np.isfinite(deff), "All values in 'deff' must be at least 1.")
+    _require((deff > 0) & np.isfinite(deff), "All values in 'deff' must be positive.")
     return p, n, deff
 
 
@@ -48,11 +48,11 @@ def sampling_variance(p: Any, n: Any, deff: Any) -> np.ndarray:
 
     Parameters
     ----------
-    p : shares, 0 to 1. n : respondents. deff : design effect, at least 1. All broadcast.
+    p : shares, 0 to 1. n : respondents. deff : design effect, above 0. All broadcast.
 
     Raises
     ------
-    KepuError : p outside [0, 1], n not positive, deff below 1, or any of them missing.
+    KepuError : p outside [0, 1], n or deff not positive, or any of them missing.
 
     >>> float(sampling_variance(0.5, 2000, 2.0))
     0.00025

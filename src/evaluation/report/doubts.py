@@ -83,10 +83,12 @@ def assumptions(page: Context) -> View:
         assumed = int((part["n_assumed"] & part["n"].notna()).sum())
         cells.append(w.number(f"n.assumed.{wave}", assumed, "", 0))
         rows.append((w.year(wave), *cells, w.number(f"n.rates.{wave}", len(part), "", 0)))
+    measured = set(data.facts.loc[data.facts["standard_error"].notna(), "fact_id"])
+    own = int(rates["fact_id"].isin(measured).sum())
     lead = w.t(
-        "view.assumptions",
+        "view.assumptions.measured" if own else "view.assumptions",
         deff=w.number("design_effect", design_effect(data), "", 1),
-        **w.numbers("n", rates=len(rates), known=(~rates["n_assumed"]).sum()),
+        **w.numbers("n", rates=len(rates), known=(~rates["n_assumed"]).sum(), own=own),
     )
     names = [escape(w.level(level)) for level in levels]
     ends = [w.t(f"column.{name}") for name in ("wave", "rates_assumed", "rates_all")]

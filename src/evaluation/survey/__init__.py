@@ -1,0 +1,1 @@
+"""From respondents to rates: design-based errors, calibration, small areas, test scores."""
