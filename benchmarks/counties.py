@@ -2,18 +2,25 @@
 
 Writes a simulated data package of all provinces and as many made-up counties, runs one batch over
 the counties and reads times from its log of events, memory from the system.
+
+With ``--growth`` nothing is made: what a check, a plan in two languages and the keys of its reports
+take is measured at three sizes, in whole processes with an empty cache, and how it grows.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -75,23 +82,60 @@ def quarters(values: list[float]) -> tuple[float, float]:
     return statistics.median(values[tenth : 2 * tenth]), statistics.median(values[-tenth:])
 
 
+SIZES = (103, 1000, 2844)
+KEPU = str(Path(sys.executable).with_name("kepu"))
+
+
+def write_batch(place: Path, codes: list[str], languages: list[str]) -> list[str]:
+    """Write a batch over the counties; give the arguments that name it, its data and its folder."""
+    title = {"zh": "模拟县", "en": "Simulated counties"}
+    batch = {"title": title, "notebook": "region_report", "regions": codes, "languages": languages}
+    (place / "batch.yml").write_text(yaml.safe_dump(batch, allow_unicode=True), "utf-8")
+    return [str(place / "batch.yml"), "--data", str(place / "data"), "--out", str(place / "out")]
+
+
+def spent(place: Path, *arguments: str) -> tuple[float, float]:
+    """CPU seconds (user) of one command, and the most memory in MB of any child so far."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    subprocess.run([KEPU, *arguments], cwd=ROOT, check=True, capture_output=True,
+                   env=os.environ | {"KEPU_CACHE": str(place / "cache")})  # fmt: skip
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before, after.ru_maxrss / 1e3
+
+
+def growth(sizes: Sequence[int]) -> None:
+    """Print what check, plan and keys take at each size, and the exponents from first to last."""
+    found: dict[str, list[float]] = {}
+    for counties in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            named = write_batch(place, package(place / "data", counties), ["zh", "en"])
+            facts = (place / "data" / "facts.csv").read_bytes().count(b"\n") - 1
+            check, memory = spent(place, "check", "--data", str(place / "data"))
+            plan, _ = spent(place, "batch", *named, "--dry-run")
+            keys = spent(place, "batch", *named, "--dry-run", "--explain")[0]
+        row = {"check": check, "plan": plan, "plan and keys": keys}
+        told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in row.items())
+        print(f"{counties:,} counties, {facts:,} facts: {told}; at most {memory:,.0f} MB")
+        for name, seconds in row.items():
+            found.setdefault(name, []).append(seconds)
+    span = math.log(sizes[-1] / sizes[0])
+    grown = (f"{name} {math.log(s[-1] / s[0]) / span:.2f}" for name, s in found.items())
+    print(f"exponents, {sizes[0]:,} to {sizes[-1]:,} counties: {', '.join(grown)}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--counties", type=int, default=1000)
-    counties = parser.parse_args().counties
+    parser.add_argument("--growth", action="store_true")
+    given = parser.parse_args()
+    if given.growth:
+        growth(SIZES)
+        return
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        codes = package(place / "data", counties)
-        batch = {
-            "title": {"zh": "模拟县", "en": "Simulated counties"},
-            "notebook": "region_report",
-            "regions": codes,
-            "languages": ["zh"],
-        }
-        (place / "batch.yml").write_text(yaml.safe_dump(batch, allow_unicode=True), "utf-8")
-        kepu = str(Path(sys.executable).with_name("kepu"))
-        command = [kepu, "batch", str(place / "batch.yml"), "--data", str(place / "data"),
-                   "--out", str(place / "out"), "--quiet"]  # fmt: skip
+        codes = package(place / "data", given.counties)
+        command = [KEPU, "batch", *write_batch(place, codes, ["zh"]), "--quiet"]
         running = subprocess.Popen(command, cwd=ROOT)
         memory = Memory(running)
         memory.start()

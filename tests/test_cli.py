@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 import evaluation.data.package
-import evaluation.study
 from evaluation.base.errors import DataError, Violation
 from evaluation.batch import cli
 from evaluation.batch import run as runner
 from evaluation.batch.state import FAILED, MADE, Outcome
+from evaluation.data import contract
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ("--notebooks", "notebooks", "--out", "out", "--data", "data")
@@ -34,8 +35,7 @@ def project(tmp_path, monkeypatch, dataset) -> Path:
         nbformat.write(book, tmp_path / "notebooks" / f"{name}.ipynb")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "kepu-evaluation"\n', "utf-8")
     monkeypatch.chdir(tmp_path)
-    for place in (evaluation.data.package, evaluation.study):
-        monkeypatch.setattr(place, "load", lambda path: dataset)
+    monkeypatch.setattr(evaluation.data.package, "load", lambda path: dataset)
     return tmp_path
 
 
@@ -168,11 +168,31 @@ def test_check_sums_up_a_sound_package(project, dataset):
 
 
 def test_lists_show_codes_and_both_names(project):
-    regions = kepu("list", "regions").stdout
+    shipped = ("--data", str(ROOT / "data"))
+    regions = kepu("list", "regions", *shipped).stdout
     (line,) = [line for line in regions.splitlines() if line.startswith("150100")]
     assert "呼和浩特市" in line and "Hohhot" in line and "inner_mongolia_leagues" in line
-    assert "provinces" in kepu("list", "sets").stdout
-    assert "science_literacy_rate" in kepu("list", "indicators").stdout
+    assert "provinces" in kepu("list", "sets", *shipped).stdout
+    assert "science_literacy_rate" in kepu("list", "indicators", *shipped).stdout
+
+
+def test_a_state_that_was_checked_is_checked_by_no_command_again(tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    shutil.copytree(ROOT / "data" / "simulated", folder)
+    assert kepu("list", "--data", str(folder)).exit_code == 0
+
+    def again(package):
+        raise DataError([Violation("facts.csv", 2, "value", "was checked", "mend it")])
+
+    monkeypatch.setattr(contract, "breaches", again)
+    estimated = ("estimate", "--model", "mean_gain", "--draws", "99")
+    for command in (("check",), ("list", "sets"), estimated):
+        assert kepu(*command, "--data", str(folder)).exit_code == 0
+    regions = folder / "regions.csv"
+    regions.write_text(regions.read_text("utf-8").replace("Inner Mongolia", "Changed"), "utf-8")
+    for command in (("check",), ("list",), estimated):
+        found = kepu(*command, "--data", str(folder))
+        assert found.exit_code == 2 and "was checked" in found.stderr
 
 
 def test_the_installed_command_lists_the_shipped_batches():

@@ -7,10 +7,12 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from evaluation.base.errors import DataError
+from evaluation.data import tables
 from evaluation.data.package import Dataset, load
 from evaluation.data.tables import TABLES, package_hash, parse
 
@@ -114,6 +116,39 @@ def test_reader_keeps_whatever_is_there():
     assert list(table.index) == [2, 4, 5]
     assert table.to_numpy().tolist() == [["1", "NA"], ["2", ""], ["3", "x"]]
     assert parse("t.csv", b"").frame.empty
+
+
+SIGNS = [*"a中#'\\ ", "NA", "nan", "1.0", "\u2028", "\x85", "\x1c", '""', "", "\ufeff"]
+
+
+def test_a_table_read_as_a_whole_is_the_one_read_line_by_line(monkeypatch):
+    rng, whole = np.random.default_rng(1), 0
+    for _ in range(600):
+        width = rng.integers(2, 4)
+        cells = ["".join(rng.choice(SIGNS, 2)) for _ in range(3 * width)]
+        cells = [f'"{cell}"' if rng.random() < 0.4 or '"' in cell else cell for cell in cells]
+        lines = [",".join(cells[i : i + width]) for i in range(0, len(cells), width)]
+        text = rng.choice(["\n", "\r\n"]).join(lines) + "\n" * rng.integers(0, 2)
+        if rng.random() < 0.5:  # a sign too many anywhere
+            at = rng.integers(0, len(text) + 1)
+            text = text[:at] + rng.choice([",", '"', "\n", "\r", "x"]) + text[at:]
+        content = text.encode()
+        whole += tables._sound(text, content) is not None
+        with monkeypatch.context() as patched:
+            patched.setattr(tables, "_sound", lambda *_: None)
+            expected = outcome(content)
+        assert outcome(content) == expected
+    assert 200 < whole < 600
+
+
+def outcome(content: bytes) -> tuple:
+    """What reading gives: header, lines, cells and faults, or the message of the refusal."""
+    try:
+        found = parse("t.csv", content)
+    except DataError as error:
+        return (str(error),)
+    frame = found.frame
+    return [*frame.columns], [*frame.index], frame.to_numpy().tolist(), found.faults
 
 
 def test_truth_values_as_a_spreadsheet_writes_them(package):

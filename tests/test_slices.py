@@ -93,6 +93,27 @@ def test_changed_fact_concerns_only_the_reports_that_rest_on_it(dataset):
     assert remade(dataset, **dose) == {HOHHOT, BAOTOU, INNER_MONGOLIA, BEIJING, "overview"}
 
 
+def test_keys_change_with_the_facts_and_sources_of_a_slice_alone(dataset):
+    codes = (HOHHOT, INNER_MONGOLIA, BEIJING, "150102")
+    slicer = slices.Slicer(dataset)
+    parts = {code: slicer.of_region(code) for code in codes}
+    before = {code: slicer.key(code) for code in codes}
+    far = "science_literacy_rate", "440100"  # a city that Hohhot is placed beside
+    rates = dataset.facts[(dataset.facts["indicator"] == far[0]) & (dataset.facts["group"] == "")]
+    rows = [rates.index[rates["region_code"] == far[1]][0], *dataset.facts.index[40::2500]]
+    for row in rows:
+        facts = dataset.facts.copy()
+        facts.loc[row, "note"] += "."
+        after = slices.Slicer(replace(dataset, facts=facts))
+        holds = {code for code in codes if row in parts[code].facts.index}
+        assert {code for code in codes if after.key(code) != before[code]} == holds
+    source = parts[HOHHOT].facts.iloc[-1]["source_id"].split(";")[0]
+    titles = dataset.sources["title"].where(dataset.sources["source_id"] != source, "x")
+    after = slices.Slicer(replace(dataset, sources=dataset.sources.assign(title=titles)))
+    holds = {code for code in codes if source in set(parts[code].sources["source_id"])}
+    assert {code for code in codes if after.key(code) != before[code]} == holds
+
+
 def test_parameters_count_but_for_what_is_only_recorded(dataset):
     key = run.keyed(dataset, NOTEBOOKS, "2026-03-01")
     same = key(job(HOHHOT))

@@ -29,7 +29,7 @@ def test_a_design_effect_acts_as_a_smaller_sample():
     p, n = np.array([0.02, 0.14, 0.6]), np.array([400.0, 2200.0, 900.0])
     low, high = survey.wilson_interval(p, n, 2.5, level=0.9)
     expected = proportion_confint(p * n / 2.5, n / 2.5, alpha=0.1, method="wilson")
-    np.testing.assert_allclose([low, high], expected)
+    assert np.array_equal([low, high], expected)
     np.testing.assert_allclose(survey.sampling_variance(p, n, 2.5), p * (1 - p) / (n / 2.5))
 
 
@@ -106,6 +106,8 @@ def test_rank_steps_equal_statsmodels_holm():
         one_sided = np.concatenate([stats.norm.sf(z), stats.norm.cdf(z)])
         rejected = multipletests(one_sided, alpha=0.1, method="holm")[0]
         assert ranks.loc[j].tolist() == [1 + rejected[:11].sum(), 12 - rejected[11:].sum()]
+    some = survey.rank_interval(pd.Series(rates), se, level=0.9, only=[7, 2])
+    pd.testing.assert_frame_equal(some, ranks.loc[[7, 2]])
 
 
 def test_rank_intervals_cover_the_true_ranks():

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evaluation.base import cache as fingerprint
-from evaluation.base.cache import PICKLE, _libraries, cached, remembered
+from evaluation.base.cache import PICKLE, _libraries, cached
 from evaluation.base.errors import KepuError
 from evaluation.base.results import MOST_LOCKS, Spoken, figures, say, whole
 from evaluation.base.text import t
-from evaluation.data.package import SAMPLE, Dataset, targets, usable
+from evaluation.data.package import SAMPLE, Dataset, load, targets, usable
 from evaluation.evidence.designs import Designed, designs
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Estimate, Headline, attempt, headline
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # Keep what is costly and always the same: studies, and what was found out about a file before.
 LEAST_DRAWS = 99  # with fewer, no interval at 95 % has an end
 Key = tuple[str, str, int, int]
+__all__ = ["Study", "build", "load", "load_study"]
 _held: dict[Key, Study] = {}
 _failed: dict[Key, Exception] = {}
 
@@ -41,37 +42,6 @@ def code_hash() -> str:
     """SHA-256 over the modules a study is computed by and the versions of what they use."""
     state = fingerprint.code("evaluation.study") + _libraries()
     return hashlib.sha256(state.encode()).hexdigest()
-
-
-def load(path: str | Path = "data") -> Dataset:
-    """Read the data package at ``path``; its contract is checked once for each of its states.
-
-    Parameters
-    ----------
-    path : folder with ``datapackage.json`` and its tables.
-
-    Raises
-    ------
-    DataError
-        Listing every breach of the contract, each with file, row, column, rule and remedy.
-
-    Examples
-    --------
-    >>> load("data/simulated").simulated
-    True
-    """
-    from evaluation.data import package
-    from evaluation.data.tables import read_files
-
-    files = read_files(Path(path))
-    found: list[Dataset] = []
-
-    def check() -> str:
-        found.append(package.load(files))
-        return files.hash
-
-    remembered("checked", files.hash, check, "evaluation.data.contract")
-    return found[0] if found else package.load(files, files.hash)
 
 
 def load_study(

@@ -318,6 +318,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Evaluate what science popularisation was associated with, region by region.",
 )
@@ -357,20 +358,23 @@ def check(data: DATA = None) -> None:
     """Check the data package: every violation, what looks odd, what the models can do with it."""
     from evaluation.base.cache import remembered
     from evaluation.data import plausible
-    from evaluation.models.readiness import readiness
 
     dataset = _dataset(data)
-    # A batch that follows need not check the same package again.
-    remembered("checked", dataset.hash, lambda: dataset.hash, "evaluation.data.contract")
     counts = dataset.counts()
     kind = "simulated data" if dataset.simulated else "data"
     typer.echo(
         f"{kind} {dataset.hash[:12]} keep the contract: "
         f"{len(counts)} tables, {sum(counts.values()):,} rows"
     )
-    for line in plausible.listing(plausible.warnings(dataset)):
+    for line in plausible.told(dataset)["lines"]:
         typer.echo(line, err=True)
-    for line in readiness(dataset).lines(dataset):
+
+    def ready() -> list[str]:
+        from evaluation.models.readiness import readiness  # slow to import
+
+        return readiness(dataset).lines(dataset)
+
+    for line in remembered("ready", dataset.hash, ready, "evaluation.models.readiness"):
         typer.echo(line)
 
 
@@ -501,7 +505,12 @@ def list_(kind: Annotated[Kind, typer.Argument()] = Kind.regions, data: DATA = N
     if kind is Kind.batches:
         rows = making.batches(_root() / "reports" / "batches")
     else:
-        rows = getattr(making, kind.value)(_dataset(data))
+        from evaluation.base.cache import remembered
+        from evaluation.data.tables import read_files
+
+        files = read_files(_root() / "data" if data is None else data)
+        make = lambda: getattr(making, kind.value)(_dataset(files))  # noqa: E731
+        rows = remembered(f"list_{kind.value}", files.hash, make, making.__name__)
     _print(rows)
 
 
@@ -509,7 +518,7 @@ for command in (estimate, calibrate, recover, scenario, notebooks):
     app.command()(command)
 
 
-def _dataset(data: Path | None) -> Any:
+def _dataset(data: Any) -> Any:
     from evaluation.data import package  # pandas is slow to import; --help should not be
 
     return package.load(_root() / "data" if data is None else data)

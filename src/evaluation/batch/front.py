@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
@@ -38,6 +36,9 @@ from evaluation.batch.cells import (
     rows,
     words_of,
 )
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 # ------------------------------------------------------------------------------------------
 # A user's own approved boundaries (GeoJSON) as SVG paths, in place of tiles.
@@ -448,6 +449,8 @@ def page(
 
 
 def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # slow to import
+
     environment = Environment(
         loader=PackageLoader("evaluation.batch", "templates"),
         autoescape=True,
@@ -529,6 +532,8 @@ def _payload(regions: Sequence[Row]) -> Markup:
             for name, places in SPOKEN.items()
         },
     }
+    from jinja2.utils import htmlsafe_json_dumps
+
     return htmlsafe_json_dumps(data, allow_nan=False)
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -21,8 +21,10 @@ from rich.text import Text
 
 from evaluation.base.errors import KepuError
 from evaluation.batch.plan import Job, read_batch
-from evaluation.batch.run import Watch
 from evaluation.batch.state import CACHED, FAILED, MADE, Outcome
+
+if TYPE_CHECKING:
+    from evaluation.batch.run import Watch
 
 # ------------------------------------------------------------------------------------------
 # What ``kepu list`` shows: rows of regions, sets, indicators and batches.
@@ -118,6 +120,8 @@ def explanation(plan: Sequence[Job], reasons: Mapping[str, str]) -> Table | Text
 @contextlib.contextmanager
 def progress(console: Console, total: int, *, quiet: bool = False) -> Iterator[Watch]:
     """Show a live line on a terminal, a line a report elsewhere; when quiet what was noted only."""
+    from evaluation.batch.run import Watch  # slow to import, and lists are made here too
+
     noted = partial(_say, console)
     if quiet:
         yield Watch(noted=noted)

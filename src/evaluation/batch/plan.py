@@ -12,7 +12,7 @@ import subprocess
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -439,10 +439,10 @@ def make_plan(
 
 
 def _jobs(block: Block, dataset, declared, filled, overrides, simulated, formats) -> list[Job]:
-    regions = dataset.regions.drop_duplicates("code").set_index("code")
+    regions = dataset.regions.drop_duplicates("code").set_index("code").to_dict("index")
     jobs = []
     for region in block.regions or [""]:
-        row = regions.loc[region] if region else {}
+        row = regions.get(region, {})
         names = {lang: row[f"name_{lang}"] if region else block.title.get(lang, block.notebook)
                  for lang in LANGUAGES}  # fmt: skip
         for language in block.languages:
@@ -452,8 +452,8 @@ def _jobs(block: Block, dataset, declared, filled, overrides, simulated, formats
             key = f"{region or block.notebook}_{language}"
             stem = f"{key}_simulated" if simulated else key
             level = row["level"] if region else OVERVIEW
-            job = Job(key, block.notebook, region, level, names, language, parameters, stem)
-            jobs.append(replace(job, formats=formats or block.formats))
+            own = (key, block.notebook, region, level, names, language, parameters, stem)
+            jobs.append(Job(*own, formats or block.formats))
     return jobs
 
 

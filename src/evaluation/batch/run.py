@@ -16,7 +16,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from evaluation import study
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError, shown
 from evaluation.batch import plan as plans
@@ -25,7 +24,7 @@ from evaluation.batch.front import Boundaries
 from evaluation.batch.plan import Job
 from evaluation.batch.state import Known, Outcome, Record, State
 from evaluation.batch.worker import Launcher, Place, attempt, hidden
-from evaluation.data import slices
+from evaluation.data import package, plausible, slices
 from evaluation.data.package import Dataset
 
 # ------------------------------------------------------------------------------------------
@@ -55,7 +54,7 @@ def keyed(dataset: Dataset, notebooks: Path, date: str) -> Callable[[Job], dict[
 
     @functools.cache
     def slice_hash(region: str, region_set: str) -> str:
-        return (slicer.of_region(region) if region else slicer.of_set(region_set)).hash
+        return slicer.key(region) if region else slicer.of_set(region_set).hash
 
     def key(job: Job) -> dict[str, str]:
         text, modules = cache.notebook(notebooks / f"{job.notebook}.ipynb")
@@ -226,14 +225,14 @@ def planned(raw: Any, choice: plans.Choice, place: Mapping[str, Path], **setting
     ------
     KepuError : the data break their contract, or the batch cannot be run on them.
     """
-    dataset, root = study.load(place["data"]), place["notebooks"].resolve().parent
+    dataset, root = package.load(place["data"]), place["notebooks"].resolve().parent
     state = State(
         data=plans.data_label(place["data"], place["notebooks"], root),
         data_hash=dataset.hash,
         commit=plans.commit(root),
         date=today().isoformat(),
         simulated=dataset.simulated,
-        implausible=_implausible(dataset),
+        implausible=plausible.told(dataset)["unconfirmed"],
     )
     filled = {key: getattr(state, key) for key in ("data", "data_hash", "commit", "date")}
     notebooks = plans.read_notebooks(place["notebooks"])
@@ -243,14 +242,6 @@ def planned(raw: Any, choice: plans.Choice, place: Mapping[str, Path], **setting
     key = keyed(dataset, place["notebooks"], state.date)
     studies = plans.studies(jobs, notebooks)
     return jobs, Run(**place, state=state, key=key, studies=studies, **settings)
-
-
-def _implausible(dataset: Dataset) -> int:
-    """Count the odd figures nobody has confirmed, once for each state of data and rules."""
-    from evaluation.data import plausible
-
-    counted = functools.partial(plausible.unconfirmed, dataset)
-    return cache.remembered("plausible", dataset.hash, counted, plausible.__name__)
 
 
 def today() -> date:

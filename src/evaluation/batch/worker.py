@@ -18,11 +18,9 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache as once
 from pathlib import Path
 from typing import Any
-
-from papermill.engines import NBClientEngine, papermill_engines
-from papermill.iorw import write_ipynb
 
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError
@@ -48,27 +46,33 @@ from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome, kinds
 ENGINE = "kepu"
 
 
-class KeepingEngine(NBClientEngine):
-    """Execute as papermill does; save before the first cell and when execution breaks off.
+@once
+def engine() -> str:
+    """Name of the engine, which executes as papermill does and saves before the first cell and
+    when execution breaks off.
 
     papermill saves twice a cell or not at all. The first costs more than most cells take, the
     second loses the notebook of a kernel that died or hung.
     """
+    # Slow to import: a plan needs none of it.
+    from papermill.engines import NBClientEngine, papermill_engines
+    from papermill.iorw import write_ipynb
 
-    @classmethod
-    def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, *, unfinished: str, **kwargs: Any
-    ) -> Any:
-        """Execute; ``unfinished`` is where the notebook is saved."""
-        write_ipynb(nb_man.nb, unfinished)
-        try:
-            return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
-        except BaseException:
+    class KeepingEngine(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(
+            cls, nb_man: Any, kernel_name: str, *, unfinished: str, **kwargs: Any
+        ) -> Any:
+            """Execute; ``unfinished`` is where the notebook is saved."""
             write_ipynb(nb_man.nb, unfinished)
-            raise
+            try:
+                return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+            except BaseException:
+                write_ipynb(nb_man.nb, unfinished)
+                raise
 
-
-papermill_engines.register(ENGINE, KeepingEngine)
+    papermill_engines.register(ENGINE, KeepingEngine)
+    return ENGINE
 
 
 # ------------------------------------------------------------------------------------------
@@ -214,7 +218,7 @@ def _execute(job: Job, place: Place, notebook: Path) -> Any:
         files.literal(Path(place.notebooks, f"{job.notebook}.ipynb")),
         files.literal(notebook),
         parameters=_parameters(job, place),
-        engine_name=ENGINE,
+        engine_name=engine(),
         unfinished=str(notebook),
         request_save_on_cell_execute=False,
         kernel_name=KERNEL,

@@ -36,6 +36,8 @@ from evaluation.data.tables import (
 Field = dict[str, Any]
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.A)
 INTEGER = re.compile(r"[+-]?[0-9]{1,15}", re.A)
+# Finite and in bounds without a closer look.
+PLAIN = {"number": r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?", "integer": "[+-]?[0-9]{1,15}"}
 UNBOUNDED = re.compile(r"(?i)[+-]?(s?nan|inf(inity)?)")
 # Truth values of Frictionless Table Schema where a field does not list its own.
 TRUE, FALSE = ("true", "True", "TRUE", "1"), ("false", "False", "FALSE", "0")
@@ -242,11 +244,13 @@ def _cells(file: str, column: pd.Series, field: Field) -> Iterator[Violation]:
     """Cells of the wrong type or outside their constraints: one breach a cell, the first found."""
     name, left = str(column.name), pd.unique(column.to_numpy(dtype=object)).tolist()
     bad: dict[str, tuple[str, str]] = {}
-    for breaks, rule, remedy in _tests(field):
+    # An empty cell is judged by the first test alone.
+    filled = [value for value in left if value]
+    sound = _accepted(filled, field)
+    for breaks, rule, remedy in _tests(field, sound):
         failing = [value for value in left if breaks(value)]
         bad |= {value: (rule.replace("{}", _brief(value)), remedy) for value in failing}
-        # An empty cell is judged by the first test alone.
-        left = [value for value in left if value and value not in bad]
+        left = filled = [value for value in filled if value not in bad] if failing else filled
     if bad:
         for number, value in column[column.isin(list(bad))].items():
             yield Violation(file, int(number), name, *bad[value])
@@ -254,28 +258,44 @@ def _cells(file: str, column: pd.Series, field: Field) -> Iterator[Violation]:
         yield from _repeated(file, column.to_frame(), [name])
 
 
+def _accepted(values: list[str], field: Field) -> bool:
+    """Whether all texts of a column, seen at once, are of the type and pattern of their field.
+
+    Where it is not so, or cannot be told so, each is looked at.
+    """
+    form = PLAIN.get(field["type"]) or field.get("constraints", {}).get("pattern")
+    # What a negated class takes may reach beyond the end of a cell.
+    if form is None or (field["type"] == "string" and form not in _own_patterns()) or "[^" in form:
+        return False
+    whole = "".join(f"{value}\n" for value in values)
+    return _pattern(rf"(?:(?:{form.removeprefix('^').removesuffix('$')})\n)*").fullmatch(whole)
+
+
 def _brief(value: str) -> str:
     return value if len(value) <= 80 else f"{value[:77]}…"
 
 
-def _tests(field: Field) -> Iterator[tuple[Callable[[str], bool], str, str]]:
-    """What each cell is asked, in order: whether it breaks a rule, the rule, the remedy."""
+def _tests(field: Field, sound: bool) -> Iterator[tuple[Callable[[str], bool], str, str]]:
+    """What each cell is asked, in order: whether it breaks a rule, the rule, the remedy.
+
+    ``sound`` : whether all are known to be of the type, or of the pattern of a text.
+    """
     kind, asked = field["type"], field.get("constraints", {})
     described = field.get("description") or field.get("title") or field["name"]
     # Always first: what is left after it is filled.
     required = asked.get("required", False)
     yield (lambda value: required and not value), "cell is empty", f"fill it in: {described}"
-    if kind in ("number", "integer"):
+    if kind in PLAIN and not sound:
         remedy = "leave the row out or give the number"
         yield _is_unbounded, "'{}' is not a finite number", remedy
-    if kind != "string":
+    if kind != "string" and not sound:
         rule = f"'{{}}' is not {'an' if kind == 'integer' else 'a'} {kind}"
         yield (lambda value: not _is(value, field)), rule, TYPES[kind]
     if "enum" in asked:
         allowed = {str(each): None for each in asked["enum"]}
         remedy = f"use one of {', '.join(allowed)}"
         yield (lambda value: value not in allowed), "'{}' is not allowed", remedy
-    if "pattern" in asked:
+    if "pattern" in asked and not (sound and kind == "string"):
         matches = _matcher(asked["pattern"])
         rule = f"'{{}}' does not match {asked['pattern']}"
         yield (lambda value: not matches(value)), rule, f"write it as: {described}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from evaluation.base.cache import remembered
 from evaluation.data.rules import each
 
 if TYPE_CHECKING:
@@ -294,9 +295,19 @@ def warnings(dataset: Dataset) -> list[Implausible]:
     return sorted(once.values(), key=lambda w: (w.file, w.row, w.column))
 
 
-def unconfirmed(dataset: Dataset) -> int:
-    """How many figures look implausible and nobody has confirmed them."""
-    return sum(not warning.confirmed_by for warning in warnings(dataset))
+def told(dataset: Dataset) -> dict[str, Any]:
+    """``lines`` for a person, and how many odd figures are ``unconfirmed``; once for each state."""
+
+    def make() -> dict[str, Any]:
+        found = warnings(dataset)
+        return {"lines": listing(found), "unconfirmed": unconfirmed(found)}
+
+    return remembered("plausible", dataset.hash, make, __name__)
+
+
+def unconfirmed(found: list[Implausible]) -> int:
+    """How many of the figures found nobody has confirmed."""
+    return sum(not warning.confirmed_by for warning in found)
 
 
 def listing(found: list[Implausible]) -> list[str]:

@@ -156,7 +156,7 @@ def entries_are_known(tables: Tables) -> list[Violation]:
     for table, column, other, key in LISTS:
         if column not in tables.get(table, ()) or key not in tables.get(other, ()):
             continue
-        rows = strange(tables[table], column, tables[other][key])
+        rows = strange(tables[table], column, tables[other][key].to_numpy(dtype=object))
         remedy = f"correct it, or add it to {other}.csv first; separate several with a semicolon"
         found += breaches(rows, table, column, f"'{{entry}}' is not in {other}.csv", remedy)
     return found
@@ -299,11 +299,13 @@ def cells_are_trimmed(tables: Tables) -> list[Violation]:
 def _odd(column: pd.Series) -> Iterator[tuple[str, list[str]]]:
     """Rules that texts of a column break, with these texts."""
     texts = pd.unique(column.to_numpy(dtype=object)).tolist()
-    broken = BREAK.search("".join(texts)) is not None
-    spaced = [t for t in texts if t != t.strip() or (broken and BREAK.search(t))]
-    if spaced:
-        yield "white space around the cell or a line break in it", spaced
-    if CONTROL.search("".join(texts)):
+    signs = "".join(set("".join(texts)))
+    broken = BREAK.search(signs) is not None
+    if any(map(str.isspace, signs)):
+        spaced = [t for t in texts if t != t.strip() or (broken and BREAK.search(t))]
+        if spaced:
+            yield "white space around the cell or a line break in it", spaced
+    if CONTROL.search(signs):
         control = [text for text in texts if CONTROL.search(text)]
         yield "a control character in the cell", control
 
@@ -612,6 +614,7 @@ def _placeholder_faults(text: str, listed: set[str]) -> list[tuple[str, str]]:
     return faults
 
 
+NAMED = re.compile(r"F[0-9]+", re.A)  # facts in a list or a comparison
 # A comparison of a claim: a fact or the difference of two, and a fact or a number.
 CHECK = re.compile(r"(F[0-9]+)(?:-(F[0-9]+))?(>=|<=|>|<|=)(?:(F[0-9]+)|([0-9.]+))", re.A)
 
@@ -619,7 +622,10 @@ CHECK = re.compile(r"(F[0-9]+)(?:-(F[0-9]+))?(>=|<=|>|<|=)(?:(F[0-9]+)|([0-9.]+)
 @needs(claims="checks", facts="fact_id unit")
 def claims_compare_like_with_like(tables: Tables) -> list[Violation]:
     """Facts that a claim compares exist, and each comparison stays within one unit."""
-    units = tables["facts"].set_index("fact_id")["unit"].to_dict()
+    named = {fact for text in tables["claims"]["checks"] for fact in NAMED.findall(text)}
+    facts = tables["facts"]
+    facts = facts[facts["fact_id"].isin(named)]
+    units = dict(zip(facts["fact_id"], facts["unit"], strict=True))
     found = []
     for row, text in tables["claims"]["checks"].items():
         for match in CHECK.finditer(text):

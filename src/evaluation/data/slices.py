@@ -1,15 +1,16 @@
 """The part of a data package one report rests on; pure.
 
 A report is drawn from its slice alone: nothing outside can enter it, and it needs to be made
-again only when the slice changes. Of the provinces what is compared between regions is kept, of a
-region and those it belongs to everything, of all others the surveyed rates.
+again only when the slice changes. Of the regions compared what is compared is kept, of a region
+and those it belongs to everything. Of all others there are the surveyed rates of groups, and for a
+region that is not compared the rates of its equals under other units, among which it is placed; an
+overview rests on every surveyed rate.
 """
 
 from __future__ import annotations
 
 import hashlib
 import numbers
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
@@ -19,9 +20,11 @@ import pandas as pd
 
 from evaluation.base.errors import KepuError
 from evaluation.data.package import INDEX, ITEMS, PEOPLE, SAMPLE, Dataset
+from evaluation.data.rules import NAMED
 from evaluation.data.tables import TABLES
 
-NAMED = re.compile(r"F[0-9]+", re.A)  # facts in a list or a comparison
+CUT = ("facts", "contradictions", "measures", "programmes", "claims")  # by region
+NONE = np.array([], dtype=int)
 
 
 def compared(dataset: Dataset) -> frozenset[str]:
@@ -53,11 +56,7 @@ def of_set(dataset: Dataset, region_set: str) -> Dataset:
 
 def lineage(dataset: Dataset, region: str) -> list[str]:
     """A region, the one it belongs to, and so on; ends with the whole."""
-    parents = dataset.regions.set_index("code")["parent_code"]
-    found = [region]
-    while parents.get(found[-1], ""):
-        found.append(parents[found[-1]])
-    return found if dataset.whole in found else [*found, dataset.whole]
+    return Slicer(dataset).lineage(region)
 
 
 def code_of(dataset: Dataset, region: str | int) -> str:
@@ -91,40 +90,91 @@ class Slicer:
     def __init__(self, dataset: Dataset):
         self.dataset = dataset
         self._others: dict[str, Slicer] = {}
+        self._digests: dict[str, str] = {}
 
     def of_study(self) -> Dataset:
         """See :func:`of_study`."""
-        return self._slice([self.dataset.whole])
+        return self._hashed([self._whole])
 
     def of_region(self, region: str) -> Dataset:
-        """See :func:`of_region`."""
+        """See :func:`of_region`; its hash says of which state it is a slice, see :meth:`key`."""
         other = self._at([region])
         if other is not self:
             return other.of_region(region)
         inside = region in self._panel_regions
-        return self._slice(lineage(self.dataset, region), rates=not inside)
+        beside = None if inside else self._grouped | self._equals(region)
+        name = f"{self.dataset.hash} {self.dataset.unit_level} {region}"
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        return replace(self._slice(self.lineage(region), beside)[0], hash=digest)
 
     def of_set(self, region_set: str) -> Dataset:
         """See :func:`of_set`; sets of one level rest on the same."""
         sets = self.dataset.region_sets
         other = self._at(sets.loc[sets["set"] == region_set, "code"])
-        return other._slice([other.dataset.whole], rates=True)
+        return other._hashed([other.dataset.whole], other._rates)
+
+    def key(self, region: str) -> str:
+        """SHA-256, in hexadecimal, over the rows of a region's slice and the sources they cite.
+
+        What slices have in common, and what belongs to one region, is hashed once for all of them.
+        """
+        other = self._at([region])
+        if other is not self:
+            return other.key(region)
+        parts = [self._common, *map(self._own, self.lineage(region))]
+        if region not in self._panel_regions:
+            parts += [self._of_groups, self._of_equals(region)]
+        return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+    def lineage(self, region: str) -> list[str]:
+        """See :func:`lineage`."""
+        found = [region]
+        while self._parents.get(found[-1], ""):
+            found.append(self._parents[found[-1]])
+        return found if self._whole in found else [*found, self._whole]
 
     def _at(self, regions: Iterable[str]) -> Slicer:
         """The slicer of the level that these regions are compared at; this one where it is that."""
+        regions = list(regions)
+        kinds = {self._kinds.get(region) for region in regions}
+        if not kinds & self._other_levels:
+            return self
+        if len(kinds) == 1 and kinds <= self._others.keys():
+            return self._others[kinds.pop()]
         dataset = self.dataset.compared(regions)
         if dataset is self.dataset:
             return self
         return self._others.setdefault(dataset.unit_level, Slicer(dataset))
 
     @cached_property
+    def _whole(self) -> str:
+        return self.dataset.whole
+
+    @cached_property
+    def _parents(self) -> dict[str, str]:
+        regions = self.dataset.regions
+        return dict(zip(regions["code"], regions["parent_code"], strict=True))
+
+    @cached_property
+    def _kinds(self) -> dict[str, str]:
+        return self.dataset.kinds.to_dict()
+
+    @cached_property
+    def _surveyed_as(self) -> pd.Series:
+        return self.dataset.survey_levels
+
+    @cached_property
+    def _other_levels(self) -> frozenset[str]:
+        return frozenset(self.dataset.unit_levels[1:])
+
+    @cached_property
     def _panel_regions(self) -> frozenset[str]:
         return frozenset(self.dataset.model_regions)
 
     @cached_property
-    def _codes(self) -> tuple[np.ndarray, pd.Index]:
-        """The region of each fact as a number, and what the numbers mean."""
-        return pd.factorize(self.dataset.facts["region_code"])
+    def _places(self) -> dict[str, dict[str, np.ndarray]]:
+        """Rows of each region in each of the tables that are cut by region."""
+        return {name: getattr(self.dataset, name).groupby("region_code").indices for name in CUT}
 
     @cached_property
     def _rates(self) -> np.ndarray:
@@ -142,6 +192,21 @@ class Slicer:
         return kept | (reached & self._rates)
 
     @cached_property
+    def _grouped(self) -> np.ndarray:
+        """Rates of groups of people: pages say where any are held."""
+        return self._rates & (self.dataset.facts["group"] != "").to_numpy()
+
+    def _equals(self, region: str) -> np.ndarray:
+        """Rates of the regions surveyed alike under other units, among which it is placed."""
+        kinds, parent = self._surveyed_as, self._parents[region] or self._whole
+        alike = kinds.index[kinds == kinds[region]]
+        beside = [code for code in alike if self._parents[code] != parent]
+        found = np.zeros(len(self.dataset.facts), dtype=bool)
+        places = self._places["facts"]
+        found[np.concatenate([NONE, *(places[code] for code in beside if code in places)])] = True
+        return found & self._rates
+
+    @cached_property
     def _rows(self) -> dict[str, np.ndarray]:
         """A 64-bit hash of each row of each table; line numbers of the files do not count."""
         tables = {name: getattr(self.dataset, name) for name in TABLES}
@@ -149,7 +214,80 @@ class Slicer:
         hashed = pd.util.hash_pandas_object
         return {n: hashed(table, index=False).to_numpy() for n, table in plain.items()}
 
-    def _slice(self, whole: Iterable[str], rates: bool = False) -> Dataset:
+    @cached_property
+    def _sourced(self) -> dict[str, np.ndarray]:
+        """``_rows`` with the sources that each row cites; a changed source changes both numbers."""
+        own = dict(zip(self.dataset.sources["source_id"], self._rows["sources"], strict=True))
+        found = {}
+        for name, rows in self._rows.items():
+            table = getattr(self.dataset, name)
+            found[name] = rows[:, None]
+            if "source_id" in table and name != "sources":
+                codes, texts = pd.factorize(table["source_id"])
+                cited = [sum(int(own.get(i, 0)) for i in ids.split(";")) % 2**64 for ids in texts]
+                cited = np.array(cited, dtype=np.uint64)[codes]
+                found[name] = np.column_stack([rows, cited])
+        return found
+
+    def _sum(self, name: str, rows: np.ndarray) -> bytes:
+        """Rows of a table, by mask or place, as bytes that a digest is taken of."""
+        chosen = self._sourced[name][rows]
+        return f"{name}\0{len(chosen)}\0".encode() + chosen.tobytes()
+
+    @cached_property
+    def _common(self) -> str:
+        """Digest of what every slice holds."""
+        raised = (self.dataset.contradictions["kind"] == "target_raised").to_numpy()
+        total = hashlib.sha256(str(self.dataset.simulated).encode())
+        for name in TABLES:
+            total.update(f"{name}\0{','.join(getattr(self.dataset, name).columns)}\0".encode())
+            if name not in (*CUT, "sources"):
+                total.update(self._sum(name, np.arange(len(self._rows[name]))))
+        total.update(self._sum("facts", self._panel) + self._sum("contradictions", raised))
+        return total.hexdigest() + self._of_named(self.dataset.contradictions["fact_ids"][raised])
+
+    def _own(self, region: str) -> str:
+        """Digest of all that is held of a region itself."""
+        if region not in self._digests:
+            places = {name: self._places[name].get(region, NONE) for name in CUT}
+            total = hashlib.sha256(b"".join(self._sum(n, rows) for n, rows in places.items()))
+            texts = [
+                text
+                for name, column in (("contradictions", "fact_ids"), ("claims", "checks"))
+                for text in getattr(self.dataset, name)[column].to_numpy()[places[name]]
+            ]
+            self._digests[region] = total.hexdigest() + self._of_named(texts)
+        return self._digests[region]
+
+    @cached_property
+    def _of_groups(self) -> str:
+        return hashlib.sha256(self._sum("facts", self._grouped)).hexdigest()
+
+    def _of_equals(self, region: str) -> str:
+        """Digest of :meth:`_equals`, the same for all alike under one unit."""
+        place = f"{self._surveyed_as[region]} {self._parents[region] or self._whole}"
+        if place not in self._digests:
+            rows = self._sum("facts", self._equals(region))
+            self._digests[place] = hashlib.sha256(rows).hexdigest()
+        return self._digests[place]
+
+    def _of_named(self, texts: Iterable[str]) -> str:
+        """Digest of the facts that texts name."""
+        ids = {fact for text in texts for fact in NAMED.findall(text)}
+        if not ids:
+            return ""
+        rows = self._sum("facts", self.dataset.facts["fact_id"].isin(ids).to_numpy())
+        return hashlib.sha256(rows).hexdigest()
+
+    def _hashed(self, whole: Iterable[str], beside: np.ndarray | None = None) -> Dataset:
+        """A slice whose hash is that of its rows, from whatever it was cut."""
+        part, kept = self._slice(whole, beside)
+        return replace(part, hash=self._digest(kept))
+
+    def _slice(
+        self, whole: Iterable[str], beside: np.ndarray | None = None
+    ) -> tuple[Dataset, dict[str, np.ndarray]]:
+        """The tables cut, and which rows of each were kept; ``beside`` : further facts."""
         dataset, whole = self.dataset, set(whole)
         contradictions = dataset.contradictions
         # A raised target is known by the table of contradictions, in every region compared.
@@ -158,21 +296,19 @@ class Slicer:
         checks = dataset.claims.loc[dataset.claims["region_code"].isin(whole), "checks"]
         named = [*contradictions.loc[told, "fact_ids"], *checks]
         kept = {
-            "facts": self._facts(whole, rates, named),
+            "facts": self._facts(whole, named)
+            if beside is None
+            else self._facts(whole, named) | beside,
             "contradictions": told.to_numpy(),
-        } | {
-            name: getattr(dataset, name)["region_code"].isin(whole).to_numpy()
-            for name in ("measures", "programmes", "claims")
-        }
+        } | {name: getattr(dataset, name)["region_code"].isin(whole).to_numpy() for name in CUT[2:]}
         part = replace(dataset, **{n: getattr(dataset, n)[rows] for n, rows in kept.items()})
         kept["sources"] = dataset.sources["source_id"].isin(_cited(part)).to_numpy()
-        return replace(part, sources=dataset.sources[kept["sources"]], hash=self._digest(kept))
+        return replace(part, sources=dataset.sources[kept["sources"]]), kept
 
-    def _facts(self, whole: set[str], rates: bool, named: Iterable[str]) -> np.ndarray:
-        numbers, codes = self._codes
-        kept = self._panel | np.isin(numbers, codes.get_indexer(codes.intersection(list(whole))))
-        if rates:
-            kept = kept | self._rates
+    def _facts(self, whole: set[str], named: Iterable[str]) -> np.ndarray:
+        kept, places = self._panel.copy(), self._places["facts"]
+        for region in whole:
+            kept[places.get(region, NONE)] = True
         ids = {fact for text in named for fact in NAMED.findall(text)}
         return kept | self.dataset.facts["fact_id"].isin(ids).to_numpy() if ids else kept
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from evaluation.base.errors import ModelError
 from evaluation.data.package import MIN_REGIONS
-from evaluation.stats.least_squares import RANK_TOLERANCE, Equation
+
+if TYPE_CHECKING:  # slow to import: names of columns are asked for where nothing is fitted
+    from scipy import sparse
+
+    from evaluation.stats.least_squares import Equation
 
 GAINS, LEVELS = "gain_regression", "two_way_fixed_effects"
 # Parts whose values are the fixed effects of each linear model.
@@ -155,6 +159,8 @@ def complete(panel: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, int]:
 
 def _check_doses(frame: pd.DataFrame, roles: Roles) -> None:
     """Refuse a constant dose, and doses of which one is a linear combination of the others."""
+    from evaluation.stats.least_squares import RANK_TOLERANCE
+
     kept: list[str] = []
     values = frame[list(roles.doses)].astype(float)
     centred = values - values.mean()
@@ -220,6 +226,8 @@ def _covariance(frame: pd.DataFrame, roles: Roles) -> sparse.csr_array | None:
     stands in a row of signed standard errors: their products are the covariance, -v/(T T') where
     one gain closes and the next opens.
     """
+    from scipy import sparse
+
     if not roles.spans:
         return None
     opens, closes, part = roles.spans
@@ -245,6 +253,8 @@ def _centred(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 def joined(frame: pd.DataFrame, roles: Roles, effects: pd.DataFrame, **counts) -> Equation:
     """Effects, covariates and doses, the first dose last; fixed effects are at their means."""
+    from evaluation.stats.least_squares import Equation
+
     own = [*roles.covariates, *reversed(roles.doses)]
     return Equation(
         y=frame[roles.outcome].to_numpy(dtype=float),
@@ -310,6 +320,8 @@ def require_repeated(regions: int, singletons: int) -> None:
 
 def independent(base: pd.DataFrame, extra: pd.DataFrame) -> list[str]:
     """Names of the columns of ``extra`` that no column before them, nor ``base``, explains."""
+    from evaluation.stats.least_squares import RANK_TOLERANCE
+
     q = np.linalg.qr(base.to_numpy(dtype=float))[0]
     kept = []
     for name in extra.columns:

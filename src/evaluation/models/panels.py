@@ -11,7 +11,6 @@ import pandas as pd
 from evaluation.base.errors import KepuError
 from evaluation.base.results import Result, Spoken, say, whole
 from evaluation.data.package import Dataset
-from evaluation.models import fit, named
 from evaluation.models.columns import Roles
 from evaluation.panel import panel
 from evaluation.panel.panel import attach, level_panel
@@ -77,10 +76,14 @@ class Panels(Spoken):
 
     def of(self, model: str) -> pd.DataFrame:
         """The panel a registered model reads."""
+        from evaluation.models.registry import named  # slow to import; the panels need none
+
         return self.provinces if named(model).outcome == "gain" else self.levels
 
     def fit(self, model: str, doses: Sequence[str] = (), **arguments: Any) -> Result:
         """Fit a model of doses, named as in ``doses.csv``, to the panel its outcome needs."""
+        from evaluation.models.registry import fit
+
         part = roles(model, [f"log2_{dose}" for dose in doses], self.controls)
         return fit(model, self.of(model), **{**vars(part), **arguments})
 
@@ -100,6 +103,8 @@ def roles(model: str, doses: Sequence[str], controls: Mapping[str, tuple[str, ..
 
     ``doses`` are columns of the panel; ``controls`` those held equal, by the kind of outcome.
     """
+    from evaluation.models.registry import named
+
     entry = named(model)
     if entry.outcome not in ROLES:
         raise KepuError(

@@ -77,7 +77,8 @@ def _listed(names: list[str]) -> str:
 
 def _complete(frames: Panels, model: str, dose: str) -> dict[str, object]:
     held = frames.controls["gain" if model == GAINS else "level"]
-    known = frames.of(model).dropna(subset=[f"log2_{dose}", *held])
+    panel = frames.provinces if model == GAINS else frames.levels
+    known = panel.dropna(subset=[f"log2_{dose}", *held])
     regions = known["region_code"].nunique()
     return {"rows": len(known), "regions": regions, "enough": regions >= MIN_REGIONS}
 

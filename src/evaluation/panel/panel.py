@@ -10,7 +10,6 @@ import pandas as pd
 from evaluation.base.errors import ModelError
 from evaluation.data.package import SAMPLE, Dataset, by_year, surveyed_rates
 from evaluation.panel import survey
-from evaluation.stats.least_squares import basis
 
 # ------------------------------------------------------------------------------------------
 # Doses and covariates of the panel: per head, read so that none is later than what it explains.
@@ -156,6 +155,8 @@ COMPARED = {"interval": ("interval",), "wave": ("region_code", "wave")}
 
 def _compared_sd(frame: pd.DataFrame, values: pd.Series) -> float:
     """Standard deviation of what the models of this panel compare, see ``COMPARED``."""
+    from evaluation.stats.least_squares import basis  # slow to import; rates need none of it
+
     parts = next((COMPARED[name] for name in COMPARED if name in frame), ())
     known = values.dropna()
     ones = pd.Series(1.0, known.index, name="one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
@@ -551,8 +552,8 @@ def position_blocks(context: Context, own: pd.DataFrame) -> list:
 
 def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
     w = context.writer
-    ranks = rank_interval(rows["rate"].to_numpy(), rows["se"].to_numpy())
-    own = ranks[(rows["region_code"] == context.code).to_numpy()].iloc[0]
+    place = np.flatnonzero(rows["region_code"] == context.code)
+    own = rank_interval(rows["rate"].to_numpy(), rows["se"].to_numpy(), only=place).iloc[0]
     key = f"rank.{context.code}.{wave}"
     exact = ".exact" if own["rank_low"] == own["rank_high"] else ""
     if exact and own["rank_low"] == len(rows) > 1:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse
 
 from evaluation.base.errors import ModelError
 
@@ -298,6 +298,8 @@ def jackknife(
     fit: LeastSquares, codes: np.ndarray, nested: int = 0, level: float = 0.95
 ) -> Jackknife:
     """CRV3 standard error of the last coefficient with t(G - 1) interval and p-value."""
+    from scipy import stats  # slow to import
+
     change = leave_one_out(fit, codes, nested)[:, -1]
     clusters, estimate = len(change), float(fit.coefficients[-1])
     se = float(np.sqrt((clusters - 1) / clusters * (change @ change)))
