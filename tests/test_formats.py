@@ -30,12 +30,14 @@ from evaluation.report import overview, quality
 from evaluation.report.blocks import (
     MIME,
     Block,
+    Cards,
     Figure,
     Heading,
     Items,
     Locks,
     Paragraph,
     Part,
+    Row,
     Section,
     Table,
     Terms,
@@ -132,6 +134,8 @@ EVERY = Section(
             Markup("c"), (Markup("a"), Markup("b")), ((Markup("1"), Markup("")),), frozenset({1})
         ),
         Figure(*SVG, Markup("caption"), 'said "so" < &'),
+        Cards(((Markup("<data>1</data>"), Markup("one")), (Markup("2"), Markup("two")))),
+        Row((Figure(*SVG, Markup("left"), "l"), Figure(*SVG, Markup("right"), "r"))),
     ),
 )
 

@@ -97,6 +97,11 @@ def text_of(page: Path) -> str:
     return re.sub(r"\s+", " ", soup.get_text(" "))
 
 
+def all_depths(out: Path, stem: str) -> str:
+    """The words of brief, report and annex of a region."""
+    return " ".join(text_of(out / f"{stem}{depth}.html") for depth in ("_brief", "", "_annex"))
+
+
 def test_the_planted_effects_are_inside_their_intervals(leagues):
     _, dataset = leagues
     study = build(dataset, draws=499)
@@ -132,7 +137,7 @@ def test_four_commands_lead_to_reports_in_both_languages(leagues):
     made = kepu(folder / "own", "batch", "all", "--only", "150100", "--format", "html")
     assert "2 of 2 reports made" in made
     out = folder / "own" / "reports" / "out"
-    zh, en = (text_of(out / f"150100_{language}.html") for language in ("zh", "en"))
+    zh, en = (all_depths(out, f"150100_{language}") for language in ("zh", "en"))
     assert "综合指数由" in zh and "科技志愿者" in zh and "科普活动场次" in zh
     # The composite's interval lies above zero; twelve leagues cannot rule other reasons out.
     assert "The inputs are joined in one index, made of" in en
@@ -165,5 +170,5 @@ def test_cities_of_ones_own_list_are_compared_by_their_own_name(tmp_path):
     result = next(e.result for e in study.estimates if e.dose == "st_volunteers" and e.result)
     assert result.clusters == 16 and result.low < EFFECT < result.high
     kepu(tmp_path / "own", "batch", "all", "--only", "LJ03", "--format", "html")
-    en = text_of(tmp_path / "own" / "reports" / "out" / "LJ03_en.html")
+    en = all_depths(tmp_path / "own" / "reports" / "out", "LJ03_en")
     assert "16 cities" in en and "province" not in en and "China" not in en and "prox" not in en

@@ -9,7 +9,7 @@ import pytest
 from evaluation.panel.panel import per_capita
 from evaluation.panel.survey import growth, latest_common_year, nearest, percentile, profile_of
 from evaluation.report import open_report
-from evaluation.report.level import position_blocks
+from evaluation.report.level import position
 
 ONE = pd.Series("band", index=list("abcd"))
 
@@ -68,7 +68,7 @@ def test_no_report_names_a_peer_that_is_far_or_passes_over_its_own_band(study, l
     for code in data.model_regions:
         page = open_report(study, code, language, date="2026-03-01")
         own = page.rates_of(code)
-        text = " ".join(str(block) for block in position_blocks(page, own)[-3:])
+        text = " ".join(str(block) for block in position(page, own)["peers"])
         named = [
             key.split(".")[2] for key in page.writer.computed if key.startswith(f"peer.{code}.")
         ]

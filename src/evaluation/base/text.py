@@ -79,6 +79,17 @@ def _plain(value: object) -> str:
 
 
 FORMATS = ("html", "pdf", "docx")
+# Of a regional report, from what is read first to what is looked up.
+DEPTHS = ("brief", "report", "annex")
+
+
+def file_stem(stem: str, depth: str = "") -> str:
+    """How the files of a report are named at a depth: the report itself by the stem alone.
+
+    >>> file_stem("150000_zh", "report"), file_stem("150000_zh", "brief")
+    ('150000_zh', '150000_zh_brief')
+    """
+    return f"{stem}_{depth}" if depth in ("brief", "annex") else stem
 
 
 # ------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from evaluation.base.errors import KepuError
-from evaluation.base.text import FORMATS, LANGUAGES, fixed, t
+from evaluation.base.text import DEPTHS, FORMATS, LANGUAGES, fixed, t
 
 # ------------------------------------------------------------------------------------------
 # Take the summary of a report out of its page, and make any text fit to be shown.
@@ -435,13 +435,19 @@ def _row(entry: Mapping[str, Any], level: Kind, number: int) -> Row:
     return Row(f"r{number}", clean(entry["region"]), names, level, bool(entry["simulated"]))
 
 
+# Kinds of files as the front page lists them: what is read first comes first.
+ORDER = tuple(
+    kind if depth == "report" else f"{depth}.{kind}" for depth in DEPTHS for kind in FORMATS
+)
+
+
 def links(entry: Mapping[str, Any]) -> list[Link]:
-    """The files of one report in the order of the formats, then an earlier page."""
+    """The files of one report, its brief first, each by its formats; then an earlier page."""
     written = entry.get("files") or {}
-    files = {kind: file["name"] for kind, file in written.items() if kind in FORMATS}
+    files = {kind: written[kind]["name"] for kind in ORDER if kind in written}
     if entry.get("file"):
         files.setdefault("html", entry["file"])
-    named = sorted(files.items(), key=lambda item: (*FORMATS, item[0]).index(item[0]))
+    named = sorted(files.items(), key=lambda item: ORDER.index(item[0]))
     found = [Link(entry["language"], kind, _beside(name)) for kind, name in named]
     earlier = entry.get("earlier") or {}
     if earlier.get("file"):

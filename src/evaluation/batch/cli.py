@@ -331,6 +331,7 @@ TIMEOUT = Annotated[float, typer.Option(min=1, max=WEEK, help="Seconds one repor
 SET = Annotated[list[str] | None, typer.Option("--set", help="Notebook parameter, key=value.")]
 DRY = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
 FORMAT = Annotated[list[str] | None, typer.Option("--format", help="Formats to write.")]
+DEPTH = Annotated[list[str] | None, typer.Option("--depth", help="brief, report, annex.")]
 FRESH = Annotated[bool, typer.Option("--fresh", help="Make again what is up to date.")]
 EXPLAIN = Annotated[bool, typer.Option("--explain", help="Say why each report is made.")]
 QUIET = Annotated[bool, typer.Option("--quiet", help="Say only what failed.")]
@@ -385,6 +386,7 @@ def batch(
     only: Annotated[list[str] | None, typer.Option(help="Region codes or notebooks.")] = None,
     language: Annotated[list[str] | None, typer.Option(help="Languages to make.")] = None,
     format_: FORMAT = None,
+    depth: DEPTH = None,
     fresh: FRESH = False,
     explain: EXPLAIN = False,
     quiet: QUIET = False,
@@ -403,7 +405,8 @@ def batch(
     from evaluation.batch import plan, run
 
     file = plan.batch_path(file)
-    choice = plan.Choice(file.name, *map(plan.parts, (only, language, format_)), plan.pairs(set_))
+    chosen = map(plan.parts, (only, language, format_))
+    choice = plan.Choice(file.name, *chosen, plan.pairs(set_), plan.parts(depth))
     settings = {
         "workers": workers, "timeout": timeout, "fresh": fresh, "scheduler": scheduler,
         "store": store, "boundaries": _boundaries(boundaries, approval),
@@ -419,6 +422,7 @@ def report(
     language: Annotated[Language, typer.Option(help="Language of the page.")] = Language.both,
     dry_run: DRY = False,
     format_: FORMAT = None,
+    depth: DEPTH = None,
     fresh: FRESH = False,
     timeout: TIMEOUT = 300.0,
     set_: SET = None,
@@ -435,7 +439,8 @@ def report(
         one = _overview(_dataset(place["data"]))
     one["languages"] = ["zh", "en"] if language is Language.both else [language.value]
     formats, overrides = plan.parts(format_), plan.pairs(set_)
-    choice = plan.Choice(f"`kepu report {region}`", formats=formats, overrides=overrides)
+    told = {"formats": formats, "overrides": overrides, "depths": plan.parts(depth)}
+    choice = plan.Choice(f"`kepu report {region}`", **told)
     _make(run.planned(one, choice, place, timeout=timeout, fresh=fresh), dry_run=dry_run)
 
 

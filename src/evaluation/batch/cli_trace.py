@@ -1,4 +1,4 @@
-"""Commands that follow a figure: ``kepu verify``, ``trace``, ``diff`` and ``export``."""
+"""Commands that follow a figure, ``kepu verify``, ``trace``, ``diff``, ``export``; headlines."""
 
 from __future__ import annotations
 
@@ -156,6 +156,34 @@ def export(
         typer.echo(f"counts of people under {least:g} are withheld, and what would tell them")
 
 
+REGIONS = Annotated[
+    list[str] | None,
+    typer.Argument(help="Codes of regions or names of sets; none: the regions that are compared."),
+]
+
+
+def headlines(regions: REGIONS = None, data: DATA = None, date: str = "") -> None:
+    """Print headline and recommendations of each region's brief, in both languages."""
+    from evaluation import report
+    from evaluation.base.text import LANGUAGES
+    from evaluation.batch.run import today
+    from evaluation.report import brief
+    from evaluation.study import load_study
+
+    dataset = _dataset(data)
+    sets = dataset.region_sets.groupby("set")["code"].agg(list)
+    named = [sets.get(name, [name]) for name in regions or []] or [dataset.model_regions]
+    codes = dict.fromkeys(code for of in named for code in of)
+    study = load_study(dataset)
+    for code in codes:
+        for language in LANGUAGES:
+            page = report.open_report(study, code, language, date=date or today().isoformat())
+            first, *asked = brief.lines(page)
+            typer.echo(f"{code} {language} {first}")
+            for line in asked:
+                typer.echo(f"    {line}")
+
+
 def _counted(verdicts: list[Any], statuses: tuple[str, ...]) -> str:
     """How many facts of how many documents ended in which way."""
     counts = Counter(verdict.status for verdict in verdicts)
@@ -179,5 +207,5 @@ def _dataset(data: Path | None) -> Any:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``kepu``."""
-    for command in (verify, trace, diff, export):
+    for command in (verify, trace, diff, export, headlines):
         app.command()(command)

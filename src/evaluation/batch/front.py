@@ -384,6 +384,7 @@ def _own(own: Boundaries, known: Mapping[str, Any], painted: Mapping[str, Paint]
 
 COLUMNS = ("latest", "standing", "gain", "target", "locks")
 NAMES = {"pdf": {"zh": "PDF", "en": "PDF"}, "docx": {"zh": "Word", "en": "Word"}}
+DEEP = {"brief": "depth.brief", "annex": "depth.annexes"}
 TONGUES = {"zh": "中文", "en": "English"}
 PAIRED = ("year", "a", "b", "gap", "low", "high")
 # What the script says; each text has the places that the script fills.
@@ -474,9 +475,13 @@ def _environment() -> Environment:
 
 
 def _format_name(kind: str) -> Pair:
-    if kind == "html":
-        return pair("front.format.html")
-    return NAMES.get(kind, {"zh": kind, "en": kind})
+    """What a file is called: of a brief or an annex its page by that, other formats as well."""
+    depth, _, kind = kind.rpartition(".")
+    name = NAMES.get(kind, {"zh": kind, "en": kind})
+    if not depth:
+        return pair("front.format.html") if kind == "html" else name
+    said = pair(DEEP[depth])
+    return said if kind == "html" else {code: f"{said[code]} {name[code]}" for code in said}
 
 
 def _shown(row: Row, box: tuple) -> dict[str, Any]:

@@ -181,7 +181,9 @@ def edition(out: Path) -> tuple[dict[str, Any], list[Page]]:
 
 def _pages(out: Path, known: state.Known) -> Iterator[Page]:
     for stem in sorted(known.entries):
-        if name := known.entries[stem]["file"]:
+        entry = known.entries[stem]
+        written = (f["name"] for kind, f in entry["files"].items() if kind.endswith("html"))
+        for name in dict.fromkeys([*filter(None, [entry["file"]]), *written]):
             path = out / name
             if path.is_file():  # a page kept at an address elsewhere is not read
                 yield read(path)

@@ -12,14 +12,14 @@ import subprocess
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evaluation.base import cache, files
 from evaluation.base.errors import ID, KepuError
-from evaluation.base.text import FORMATS, LANGUAGES, is_date
+from evaluation.base.text import DEPTHS, FORMATS, LANGUAGES, is_date
 
 # ------------------------------------------------------------------------------------------
 # Options and variables as typed values: parameters notebooks declare, ``--set``, lists, dates.
@@ -178,6 +178,7 @@ def unknown(key: str, value: Any, allowed: tuple[str, ...], remedy: str) -> Prob
 
 
 KEYS = ("title", "notebook", "region_set", "regions", "languages", "formats", "parameters")
+BRIEF_SHOWN = r"SECTIONS[\"brief\"]"  # in a notebook, as JSON: it is written at several depths
 TAG = "parameters"  # of the cell of a notebook that papermill fills
 NAMED = f"name a notebook with a cell tagged `{TAG}`"
 UNTAGGED = (
@@ -338,6 +339,7 @@ class Job:
     parameters : what the notebook's parameters cell is given.
     stem : file name without suffix; it says ``simulated`` where the data are.
     formats : what is written of it, of ``evaluation.base.text.FORMATS``.
+    depths : at which it is written, of ``evaluation.base.text.DEPTHS``; none: undivided.
     """
 
     id: str
@@ -349,6 +351,7 @@ class Job:
     parameters: dict[str, Any] = field(default_factory=dict)
     stem: str = ""
     formats: tuple[str, ...] = ("html",)
+    depths: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse names that are no file names, whatever a data package lets pass.
@@ -389,6 +392,7 @@ class Choice:
     languages : languages to keep; empty keeps all.
     formats : what to write in place of what the blocks say; empty leaves it to them.
     overrides : ``--set`` values as text; converted to the declared types.
+    depths : of those notebooks that have several; empty keeps all.
     """
 
     file: str = "batch"
@@ -396,6 +400,7 @@ class Choice:
     languages: Sequence[str] = ()
     formats: Sequence[str] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
+    depths: Sequence[str] = ()
 
 
 def make_plan(
@@ -429,6 +434,7 @@ def make_plan(
     values, set_problems = _overrides(choice.overrides, used)
     problems += set_problems + _choices("--language", choice.languages, LANGUAGES)
     problems += _choices("--format", choice.formats, FORMATS)
+    problems += _choices("--depth", choice.depths, DEPTHS)
     given = (filled or {}, values, simulated, tuple(choice.formats))
     jobs = [job for b in blocks for job in _jobs(b, dataset, notebooks[b.notebook], *given)]
     problems += _duplicates(jobs)
@@ -500,6 +506,18 @@ def _only(only: Sequence[str], jobs: Sequence[Job], known: Catalogue) -> list[Pr
 def _kept(job: Job, only: Sequence[str], languages: Sequence[str]) -> bool:
     chosen = not only or job.region in only or job.notebook in only
     return chosen and (not languages or job.language in languages)
+
+
+def deepened(jobs: Sequence[Job], folder: Path, chosen: Sequence[str]) -> list[Job]:
+    """Jobs with the depths chosen, all where none are, of notebooks that show a brief."""
+    texts = {name: (folder / f"{name}.ipynb").read_text("utf-8") for name in _notebooks(jobs)}
+    deep = {name for name, text in texts.items() if BRIEF_SHOWN in text}
+    depths = tuple(depth for depth in DEPTHS if depth in (chosen or DEPTHS))
+    return [replace(job, depths=depths) if job.notebook in deep else job for job in jobs]
+
+
+def _notebooks(jobs: Sequence[Job]) -> set[str]:
+    return {job.notebook for job in jobs}
 
 
 def studies(

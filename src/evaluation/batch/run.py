@@ -94,7 +94,7 @@ def reason(job: Job, key: Mapping[str, str], entry: Mapping[str, Any] | None, ou
     if changed:
         return f"changed: {', '.join(changed)}"
     files = entry.get("files", {})
-    missing = [kind for kind in (*job.formats, "notebook") if kind not in files]
+    missing = [kind for kind in state.asked(job) if kind not in files]
     if missing:
         return f"no {missing[0]} yet"
     for file in files.values():
@@ -239,6 +239,7 @@ def planned(raw: Any, choice: plans.Choice, place: Mapping[str, Path], **setting
     jobs = plans.make_plan(
         raw, dataset, notebooks, choice, filled=filled, simulated=dataset.simulated
     )
+    jobs = plans.deepened(jobs, place["notebooks"], choice.depths)
     key = keyed(dataset, place["notebooks"], state.date)
     studies = plans.studies(jobs, notebooks)
     return jobs, Run(**place, state=state, key=key, studies=studies, **settings)

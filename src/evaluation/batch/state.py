@@ -23,7 +23,7 @@ from evaluation.base import cache as fingerprint
 from evaluation.base import files as private
 from evaluation.base.cache import DISTRIBUTION
 from evaluation.base.errors import ID, KepuError, shown
-from evaluation.base.text import FORMATS, LANGUAGES
+from evaluation.base.text import FORMATS, LANGUAGES, file_stem
 from evaluation.batch import front
 from evaluation.batch.plan import Job
 
@@ -62,13 +62,32 @@ PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib", "papermill"
 
 
 def kinds(stem: str) -> dict[str, str]:
-    """The files of a report by kind, as they are named in the folder."""
-    return {kind: f"{stem}.{kind}" for kind in FORMATS} | {"notebook": f"{NOTEBOOKS}/{stem}.ipynb"}
+    """The files of a report by kind, as they are named in the folder.
+
+    Of the report itself a kind is its format; of its brief and annex ``brief.html`` and so on.
+    """
+    named = {
+        deep(depth, kind): f"{file_stem(stem, depth)}.{kind}"
+        for depth in ("report", "brief", "annex")
+        for kind in FORMATS
+    }
+    return named | {"notebook": f"{NOTEBOOKS}/{stem}.ipynb"}
+
+
+def deep(depth: str, kind: str) -> str:
+    """What a format is called in the files of an entry at a depth."""
+    return kind if depth in ("", "report") else f"{depth}.{kind}"
+
+
+def asked(job: Job) -> list[str]:
+    """The kinds of files a report is asked for."""
+    return [*(deep(d, kind) for d in job.depths or ("",) for kind in job.formats), "notebook"]
 
 
 def expected(job: Job) -> dict[str, str]:
     """The files of a report that is made; always a page, which the front page links and reads."""
-    wanted = {"html", *job.formats, "notebook"}
+    pages = (deep(depth, "html") for depth in job.depths)
+    wanted = {"html", *pages, *asked(job)}
     return {kind: name for kind, name in kinds(job.stem).items() if kind in wanted}
 
 

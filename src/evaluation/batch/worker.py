@@ -37,7 +37,7 @@ from evaluation.batch.kernels import (
     unsafe,
 )
 from evaluation.batch.plan import Job
-from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome, kinds
+from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome, deep, kinds
 
 # ------------------------------------------------------------------------------------------
 # The papermill engine of a run: papermill's own, which also keeps a notebook that broke off.
@@ -240,12 +240,16 @@ def _write(
     from evaluation.batch import cells
     from evaluation.report.html import write
 
-    simulated = job.stem.endswith("_simulated")
-    # The page is always made: the front page links it and reads its summary.
-    written = write(executed, job.language, ("html", *job.formats), simulated=simulated)
+    told = {"simulated": job.stem.endswith("_simulated"), "made": job.depths}
+    names, written = kinds(job.stem), {}
+    for depth in dict.fromkeys([*job.depths, "report" if job.depths else ""]):
+        # The report's page is always made: the front page links it and reads its summary.
+        formats = ("html", *job.formats) if depth in job.depths or not depth else ("html",)
+        made = write(executed, job.language, formats, depth=depth, **told)
+        written |= {deep(depth, kind): content for kind, content in made.items()}
     for kind, content in written.items():
-        notebook.with_suffix(f".{kind}").write_bytes(content)
-    contents, names = {"notebook": notebook.read_bytes(), **written}, kinds(job.stem)
+        (notebook.parent / names[kind]).write_bytes(content)
+    contents = {"notebook": notebook.read_bytes(), **written}
     files = {
         kind: {"name": names[kind], "sha256": hashlib.sha256(content).hexdigest()}
         for kind, content in contents.items()

@@ -8,6 +8,7 @@ from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES
 from evaluation.data.slices import code_of
 from evaluation.report import (
+    brief,
     chain,
     designs,
     effect,
@@ -27,6 +28,7 @@ from evaluation.study import Study
 __all__ = ["OVERVIEW", "SECTIONS", "Context", "open_overview", "open_report", "record", "title"]
 
 SECTIONS: dict[str, Callable[[Context], Section]] = {
+    "brief": brief.section,
     "findings": chain.findings_section,
     "chain": chain.section,
     "level": level.section,

@@ -149,6 +149,27 @@ class Figure(Block):
         ).format(self.alt, base64.b64encode(self.svg.encode()).decode(), self.caption)
 
 
+@dataclass(frozen=True)
+class Cards(Block):
+    """Numbers that are read first: each with what it is and how far it is known."""
+
+    cards: tuple[tuple[Markup, Markup], ...]
+
+    def html(self) -> Markup:
+        inner = (Markup("<li><strong>{}</strong> {}</li>").format(*card) for card in self.cards)
+        return Markup('<ul class="cards">{}</ul>').format(Markup("").join(inner))
+
+
+@dataclass(frozen=True)
+class Row(Block):
+    """Figures side by side, each in its narrow drawing; below each other on a phone."""
+
+    figures: tuple[Block, ...]
+
+    def html(self) -> Markup:
+        return Markup("\n").join(figure.html() for figure in self.figures)
+
+
 class Part(Block):
     """A part of a report that a cell ends with: a notebook keeps its HTML and its JSON."""
 

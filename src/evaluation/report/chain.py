@@ -12,6 +12,7 @@ from evaluation.data.package import ITEMS
 from evaluation.report.blocks import Items, Locks, Paragraph, Section
 from evaluation.report.designs import asked, finding, findings_locks, quoted
 from evaluation.report.effect import mostly_assumed
+from evaluation.report.inputs import TOLD_FIRST
 from evaluation.report.page import Context, money, side
 from evaluation.report.targets import (
     SHOWN,
@@ -178,15 +179,7 @@ FUNDED = "science_museums_funded_free_opening"
 ALL = "science_museums_banner_level_and_above"
 # Money for free opening and the museums it went to.
 PAIRS = ((MONEY, FUNDED), ("free_entry_museum_central_subsidy", "free_entry_museum_count"))
-# Published inputs in the order in which they are told; the first SHOWN_INPUTS of a region are.
-INPUTS = (
-    ALL, "science_museums_built_or_rebuilt", "mobile_science_museum_sets", "science_caravans",
-    "kepu_expert_team_members", "city_kepu_education_bases", "regional_kepu_education_bases",
-    "kepu_activities", "museum_and_mobile_activities", "museum_and_mobile_visits",
-    "personnel_full_time", "venues_total", "provincial_education_base_count",
-    "national_education_base_count", "national_kepu_education_bases",
-    "regional_kepu_bases_named_2023_2025",
-)  # fmt: skip
+# The first so many published inputs of a region are told, in their order.
 SHOWN_INPUTS = 6
 
 
@@ -256,7 +249,7 @@ def inputs_text(context: Context) -> Markup:
     """Published facilities, staff and activities, each with its period, and their sources."""
     w = context.writer
     own = _own_inputs(context)
-    names = [*own, *(name for name in INPUTS if name not in own)]
+    names = [*own, *(name for name in TOLD_FIRST if name not in own)]
     rows = [row for row in (last(context, name) for name in names) if row is not None]
     rows = rows[: max(SHOWN_INPUTS, len(own))]
     if not rows:
@@ -264,7 +257,7 @@ def inputs_text(context: Context) -> Markup:
     parts = [
         w.t(
             "chain.input",
-            what=w.recorded("indicators", row["indicator"], str(w.indicator(row["indicator"]))),
+            what=w.recorded("indicators", row["indicator"], w.indicator(row["indicator"])),
             value=context.fact(row["fact_id"]),
             period=w.period(row["period_start"], row["period_end"]),
         )

@@ -22,6 +22,7 @@ from evaluation.base.errors import KepuError
 from evaluation.base.files import build_time
 from evaluation.base.text import link, t
 from evaluation.report.blocks import Section, Title, stored, to_json
+from evaluation.report.depths import ANNEX, BRIEF, arranged
 
 Node = str | dict[str, Any]
 
@@ -42,7 +43,7 @@ WIDE, NARROW = 1.0, 0.56  # advance of a Chinese and of a Latin letter, in em
 PADDING = 1.0  # space beside the text of a cell, in em
 URGENT = 15.0  # how much rather a column of numbers or names is widened than one of prose
 FEW = 6  # sections up to which a document needs no table of contents
-BRIEF = 12.0  # a text up to this width, a name or a date, stands better on one line, in em
+COMPACT = 12.0  # a text up to this width, a name or a date, stands better on one line, in em
 SHORT = 4.0  # of a Chinese text, what stays on one line where it can, in em
 _BREAKS = re.compile(r"(?<=[\-–—/,;:\u200b])(?!\d)")
 
@@ -141,7 +142,8 @@ def plain(found: list[Node]) -> str:
 class Document:
     """Title and sections of a report in one language.
 
-    ``moment`` is the date files are stamped with, so that the same report gives the same bytes.
+    ``moment`` is the date files are stamped with, so that the same report gives the same bytes;
+    ``depth`` is one of ``DEPTHS``, ``""`` where the report is not divided.
     """
 
     language: str
@@ -149,6 +151,7 @@ class Document:
     sections: tuple[Section, ...]
     simulated: bool
     moment: datetime
+    depth: str = ""
 
     @property
     def name(self) -> str:
@@ -158,7 +161,11 @@ class Document:
     @property
     def listed(self) -> bool:
         """Whether the sections are many enough for a table of contents."""
-        return len(self.sections) > FEW
+        return len(self.sections) > FEW and self.depth != BRIEF
+
+    def word(self, kind: str) -> str:
+        """What a numbered figure or table is called; those of an annex are counted apart."""
+        return counted(kind, self.language, self.depth)
 
     @cached_property
     def anchors(self) -> list[str]:
@@ -167,6 +174,15 @@ class Document:
         for section in self.sections:
             to_json(section, lambda text: found.update(dict.fromkeys(_named(nodes(text)))))
         return list(found)
+
+
+def counted(kind: str, language: str, depth: str) -> str:
+    """What stands before the number of a ``figure`` or ``table``.
+
+    >>> counted("table", "en", "annex")
+    'Annex table'
+    """
+    return str(t(f"page.{kind}.annex" if depth == ANNEX else f"page.{kind}", language))
 
 
 def named(title: str, language: str, simulated: bool) -> str:
@@ -183,14 +199,22 @@ def outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
     return (output for cell in notebook.cells for output in cell.get("outputs", []))
 
 
-def read(notebook: NotebookNode, language: str, *, simulated: bool = False) -> Document:
-    """Rebuild the report an executed notebook shows.
+def read(
+    notebook: NotebookNode,
+    language: str,
+    *,
+    simulated: bool = False,
+    depth: str = "",
+    made: Collection[str] = (),
+) -> Document:
+    """Rebuild the report an executed notebook shows, at a depth; see :func:`depths.arranged`.
 
     Raises
     ------
-    ExportError : the notebook shows no title or no section of a report.
+    ExportError : the notebook shows no title or no section of a report, or none at the depth.
     """
-    parts = [part for output in outputs(notebook) if (part := stored(output.get("data", {})))]
+    whole = [part for output in outputs(notebook) if (part := stored(output.get("data", {})))]
+    parts = [part for of in arranged(whole, depth, language, made) for part in of]
     titles = [part for part in parts if isinstance(part, Title)]
     sections = tuple(part for part in parts if isinstance(part, Section))
     if not titles or not sections:
@@ -198,7 +222,7 @@ def read(notebook: NotebookNode, language: str, *, simulated: bool = False) -> D
             "the notebook shows no report to make PDF or Word from — "
             "let cells end with report.title(page) and report.SECTIONS[…](page), or choose html"
         )
-    return Document(language, titles[0], sections, simulated, moment(notebook))
+    return Document(language, titles[0], sections, simulated, moment(notebook), depth)
 
 
 def _named(part: list[Node]) -> Iterator[str]:
@@ -269,7 +293,7 @@ def longest(text: str) -> float:
 
 def natural(text: str, numeric: bool = False) -> float:
     """Width at which a text stands on few lines: all of a short one, a share of a long one."""
-    width, short = advance(text), 24 if numeric else BRIEF
+    width, short = advance(text), 24 if numeric else COMPACT
     return width if width <= short else short + (width - short) ** 0.72
 
 
@@ -308,7 +332,7 @@ def columns(
         return [room * low / sum(least) for low in least], excess
     if sum(wanted) <= room:
         return [width * room / sum(wanted) for width in wanted], 0.0
-    short = {j for j, column in enumerate(cells) if max(map(advance, column[1:])) <= BRIEF}
+    short = {j for j, column in enumerate(cells) if max(map(advance, column[1:])) <= COMPACT}
     return _shared(least, wanted, room, short.union(numeric)), 0.0
 
 

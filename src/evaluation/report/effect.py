@@ -327,7 +327,7 @@ def section(context: Context) -> Section:
     w = context.writer
     parts = association(context)
     own = titled(w.t("effect.here", region=context.name), [*_here(context), *here(context)])
-    parts |= {"here": own, "limits": limits(context), "next": design(context)}
+    parts |= {"here": own, "limits": limits(context), "design": design(context)}
     parts |= {"appendix": appendix(context)}
     return Section.of("effect", w.t("effect.title"), parts)
 
@@ -345,7 +345,8 @@ def association(context: Context) -> Parts:
     w, main = context.writer, _main(context)
     return {
         "answer": [Paragraph(quotable(context), "lead"), Paragraph(overall(context))],
-        "design": [Paragraph(_design(context))],
+        "basis": [Paragraph(_design(context))],
+        "design": [],  # its place in the section, which computes it
         **strength(context),
         "doses.title": [Heading(w.t("effect.single"))],
         "doses.figure": [_forest(context)] if any(item.result for item in main) else [],

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from evaluation.data.package import usable
 from evaluation.report.blocks import Heading, Paragraph, Section, Table
-from evaluation.report.page import DASH, Context, figure_table, table, titled
+from evaluation.report.page import DASH, Context, Parts, figure_table, table, titled
 
 # Section: policy measures and who answers for them.
 KINDS = ("plan", "mechanism", "platform", "brand", "project", "activity", "honour")
@@ -87,9 +87,12 @@ def section(context: Context) -> Section:
             blocks += measure_tables(context, part, w.t(f"domain.{domain}"))
     named = _programmes(context)
     named = named[~named["target_group"].isin(GROUPS)]
-    blocks += titled(w.t("programmes.title"), programme_table(context, named))
-    blocks += _organisation(context)
-    return Section("governance", w.t("governance.title"), tuple(blocks))
+    parts: Parts = {
+        "measures": blocks,
+        "named": titled(w.t("programmes.title"), programme_table(context, named)),
+        "figures": _organisation(context),
+    }
+    return Section.of("governance", w.t("governance.title"), parts)
 
 
 def _programmes(context: Context) -> pd.DataFrame:
@@ -188,12 +191,15 @@ def groups_section(context: Context) -> Section:
         key = "groups.inherited.unheld" if held else "groups.inherited"
         blocks.append(Paragraph(w.t(key, name=w.name(origin)), "note"))
     bearing = _bearing(context)
+    parts: Parts = {"intro": blocks}
     for group in GROUPS:
-        blocks.append(Heading(w.t(f"group.{group}")))
+        lead = [Heading(w.t(f"group.{group}"))]
         if group in bearing.index:
-            blocks.append(Paragraph(_national(context, bearing.loc[group])))
-        blocks += _group(context, group, measures)
-    return Section("groups", w.t("groups.title"), tuple(blocks))
+            lead.append(Paragraph(_national(context, bearing.loc[group])))
+        found = _group(context, group, measures)
+        parts[f"{group}.figures"] = [*lead, *found.pop("figures")]
+        parts |= {f"{group}.{name}": part for name, part in found.items()}
+    return Section.of("groups", w.t("groups.title"), parts)
 
 
 def _any_group(context: Context) -> bool:
@@ -210,20 +216,21 @@ def _only_whole(context: Context) -> bool:
     return set(rates.loc[rates["group"] != "", "region_code"]) == {context.whole}
 
 
-def _group(context: Context, group: str, measures: pd.DataFrame) -> list:
+def _group(context: Context, group: str, measures: pd.DataFrame) -> Parts:
     w, facts, name = context.writer, context.facts, context.writer.t(f"group.{group}")
     own = facts[(facts["group"] == f"key_group={group}") & (facts["kind"] == "statistic")]
     rows = measures[measures["target_group"] == group]
     named = _programmes(context)
     named = named[named["target_group"] == group]
     if own.empty and rows.empty and named.empty:
-        return [context.missing("groups.missing", group=name)]
-    blocks: list = []
-    if len(own):
-        blocks.append(figure_table(context, own, w.t("groups.figures", group=name)))
-    if len(rows):
-        blocks += measure_tables(context, rows, w.t("groups.measures", group=name))
-    return [*blocks, *programme_table(context, named)]
+        return {"figures": [context.missing("groups.missing", group=name)]}
+    figures = [figure_table(context, own, w.t("groups.figures", group=name))] if len(own) else []
+    caption = w.t("groups.measures", group=name)
+    return {
+        "figures": figures,
+        "measures": measure_tables(context, rows, caption) if len(rows) else [],
+        "named": programme_table(context, named),
+    }
 
 
 def _bearing(context: Context) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import base64
 import csv
 import html
 import io
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
@@ -30,10 +31,21 @@ from nbformat import NotebookNode
 
 from evaluation.base import text as web
 from evaluation.base.errors import KepuError
-from evaluation.base.text import t
+from evaluation.base.text import DEPTHS, file_stem, t
 from evaluation.figures.svg import themed
 from evaluation.report.blocks import Block, Part, Table, stored
-from evaluation.report.document import ExportError, harmless, named, nodes, outputs, plain, read
+from evaluation.report.depths import ANNEX, NAMES, REPORT, arranged, places
+from evaluation.report.document import (
+    Document,
+    ExportError,
+    counted,
+    harmless,
+    named,
+    nodes,
+    outputs,
+    plain,
+    read,
+)
 
 FORMATS = ("html", "pdf", "docx")
 TEMPLATES = files("evaluation.report") / "templates"
@@ -46,6 +58,7 @@ _HELD = re.compile(r"<!--part (\d+)-->")
 TRIGGERS = tuple("=+-@\t\r\n＝＋－＠−")
 NUMBER = re.compile(r"[+\-−]?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?%?")
 ENDS = ("low", "high", "more")
+_RECORD = re.compile(r'<template id="results">(.*?)</template>', re.DOTALL)
 _INTERVAL = re.compile(
     r'^<data [^>]*>(?P<value>[^<]*)</data>\s*[(（]<data [^>]*\.low">(?P<low>[^<]*)</data>[^<]*'
     r'<data [^>]*\.high">(?P<high>[^<]*)</data>(?P<unit>[^<]*?)[)）](?P<rest>.*)$',
@@ -60,8 +73,10 @@ def write(
     *,
     simulated: bool = False,
     reference: Path | None = None,
+    depth: str = "",
+    made: Collection[str] = (),
 ) -> dict[str, bytes]:
-    """Make the files of a report; the same notebook gives the same bytes.
+    """Make the files of a report at one depth; the same notebook gives the same bytes.
 
     Parameters
     ----------
@@ -71,6 +86,8 @@ def write(
     formats : some of ``FORMATS``.
     simulated : whether every format must say that the data are simulated.
     reference : a .docx whose styles the Word report takes; ours where ``None``.
+    depth : one of ``DEPTHS``; ``""`` for the report undivided.
+    made : depths written beside it, which it may lead to.
 
     Returns
     -------
@@ -80,14 +97,21 @@ def write(
     ------
     KepuError : an unknown format; an ``ExportError`` where a notebook cannot become a format.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise KepuError(f"Unknown format '{unknown[0]}'; known: {', '.join(FORMATS)}.")
-    made: dict[str, bytes] = {}
+    _known(formats)
+    written: dict[str, bytes] = {}
+    told = {"simulated": simulated, "depth": depth, "made": made}
     if "html" in formats:
-        made["html"] = to_html(notebook, language, simulated=simulated).encode()
+        written["html"] = to_html(notebook, language, **told).encode()
     if {"pdf", "docx"} & set(formats):
-        document = read(notebook, language, simulated=simulated)
+        written |= _documents(read(notebook, language, **told), formats, reference)
+    return written
+
+
+def _documents(
+    document: Document, formats: Collection[str], reference: Path | None
+) -> dict[str, bytes]:
+    """PDF and Word of a document, as far as they are asked for."""
+    made: dict[str, bytes] = {}
     if "pdf" in formats:  # the libraries of a format load when it is asked for
         from evaluation.report.pdf import to_pdf
 
@@ -99,7 +123,20 @@ def write(
     return made
 
 
-def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -> str:
+def _known(formats: Collection[str]) -> None:
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise KepuError(f"Unknown format '{unknown[0]}'; known: {', '.join(FORMATS)}.")
+
+
+def to_html(
+    notebook: NotebookNode,
+    language: str,
+    *,
+    simulated: bool = False,
+    depth: str = "",
+    made: Collection[str] = (),
+) -> str:
     """Export the outputs of an executed notebook as one self-contained page.
 
     Parameters
@@ -113,31 +150,35 @@ def to_html(notebook: NotebookNode, language: str, *, simulated: bool = False) -
     ExportError : when nothing was displayed, or something displayed would load an address or run
         a script that is not ours.
     """
-    rendered, held = _held_back(notebook, language)
+    rendered, held = _held_back(notebook, language, depth, made)
     shown = _filled("\n".join(_shown(rendered)), held)
     if not shown.strip():
         raise ExportError(f"the notebook displayed nothing — its {language} page would be empty")
     title = notebook.metadata.get("title") or first_heading(shown) or "kepu"
-    words = {name: str(t(f"page.{name}", language)) for name in WORDS}
-    page, _ = _exporter().from_notebook_node(
-        rendered,
-        resources={
-            "title": named(title, language, simulated),
-            "labels": words | {"lang": LANG[language]},
-            "simulated": simulated,
-            # A page that is part of no batch has no front page to lead to.
-            "front": notebook.metadata.get("kepu", {}).get("front", True),
-            "sections": sections(shown),
-            "style": (TEMPLATES / "report" / "report.css").read_text("utf-8"),
-            "script": script() if any(SORTABLE in markup for markup in held) else "",
-            "policy": policy(),
-        },
-    )
-    page = harmless(_filled(page, held))
+    resources = {
+        "title": named(title, language, simulated),
+        "simulated": simulated,
+        "depth": depth,
+        "beside": _beside(notebook, language, depth, made, simulated),
+        # A page that is part of no batch has no front page to lead to.
+        "front": notebook.metadata.get("kepu", {}).get("front", True),
+        "sections": sections(shown),
+        "script": script() if any(SORTABLE in markup for markup in held) else "",
+    }
+    given = _constant(language) | resources
+    page, _ = _exporter().from_notebook_node(rendered, resources=given)
+    page = harmless(_linked(_filled(page, held), notebook, depth, made, simulated))
     found = loaded(page)
     if found:
         raise ExportError(f"the page would load {found[0][:200]} — embed it in the notebook")
     return page
+
+
+def _constant(language: str) -> dict[str, object]:
+    """What every page of a language is given."""
+    words = {name: str(t(f"page.{name}", language)) for name in WORDS}
+    style = (TEMPLATES / "report" / "report.css").read_text("utf-8")
+    return {"labels": words | {"lang": LANG[language]}, "style": style, "policy": policy()}
 
 
 @cache
@@ -151,7 +192,9 @@ def _exporter() -> HTMLExporter:
     )
 
 
-def _held_back(notebook: NotebookNode, language: str) -> tuple[NotebookNode, list[str]]:
+def _held_back(
+    notebook: NotebookNode, language: str, depth: str, made: Collection[str]
+) -> tuple[NotebookNode, list[str]]:
     """The notebook with its parts rendered, a mark in place of each large piece; the pieces.
 
     nbconvert reads and writes every page a second time, for pictures without alternative text.
@@ -159,12 +202,17 @@ def _held_back(notebook: NotebookNode, language: str) -> tuple[NotebookNode, lis
     """
     rendered, held = deepcopy(notebook), []
     counts = {"figure": count(1), "table": count(1)}  # numbered through, as in PDF and Word
+    names, parts = file_stem(stem(notebook), depth), _stored_parts(notebook)
+    standing = iter(arranged(parts, depth, language, made))
     for output in outputs(rendered):
-        data = output.get("data", {})
-        if part := stored(data):
-            data = output["data"] = {"text/html": part_html(part, language, stem(notebook), counts)}
+        data, part = output.get("data", {}), stored(output.get("data", {}))
+        if part:
+            here = [part_html(each, language, names, counts, depth) for each in next(standing)]
+            data = output["data"] = {"text/html": "\n".join(here)}
         markup = "".join(data.get("text/html", ""))
-        if markup.lstrip().startswith(("<section", "<template")):
+        if markup.lstrip().startswith("<template") and depth not in ("", REPORT):
+            markup = _results(markup, "".join(held))
+        if part or markup.lstrip().startswith(("<section", "<template")):
             output["data"] = {"text/html": f"<!--part {len(held)}-->"}
             held.append(markup)
     return rendered, held
@@ -174,12 +222,64 @@ def _filled(text: str, held: list[str]) -> str:
     return _HELD.sub(lambda mark: held[int(mark[1])], text)
 
 
-def part_html(part: Part, language: str, stem: str, counts: Mapping[str, Iterator[int]]) -> str:
+def _stored_parts(notebook: NotebookNode) -> list[Part]:
+    return [part for output in outputs(notebook) if (part := stored(output.get("data", {})))]
+
+
+def _results(record: str, shown: str) -> str:
+    """The results of a page that shows few of them: those it names, without the summary."""
+    found = _RECORD.search(record)
+    named = set(re.findall(r'data-result="([^"]+)"', shown))
+    results = json.loads(html.unescape(found[1])) if found else {}
+    kept = json.dumps({key: value for key, value in results.items() if key in named})
+    return str(Markup('<template id="results">{}</template>').format(kept))
+
+
+def _beside(
+    notebook: NotebookNode, language: str, depth: str, made: Collection[str], simulated: bool
+) -> list[tuple[str, str]]:
+    """Name and address of the same report at its other depths."""
+    name = _named_file(notebook, simulated)
+    others = [each for each in DEPTHS if each in made and each != depth]
+    words = {each: str(t(NAMES[each], language)) for each in others}
+    return [(word, f"{file_stem(name, each)}.html") for each, word in words.items()]
+
+
+def _named_file(notebook: NotebookNode, simulated: bool) -> str:
+    return f"{stem(notebook)}_simulated" if simulated else stem(notebook)
+
+
+def _linked(
+    page: str, notebook: NotebookNode, depth: str, made: Collection[str], simulated: bool
+) -> str:
+    """A page whose references to what only another depth holds lead there, or are plain words."""
+    if not depth:
+        return page
+    here, held = set(re.findall(r'\bid="([^"]+)"', page)), places(_stored_parts(notebook))
+    name = _named_file(notebook, simulated)
+
+    def led(found: re.Match) -> str:
+        attributes, target, inner = found.groups()
+        if target in here:
+            return found[0]
+        target = target if target in held else f"{ANNEX}-{target}"
+        where = held.get(target, "")
+        if where not in made:
+            return f"<span>{inner}</span>"
+        place = f"{file_stem(name, where)}.html#{target}"
+        return f'<a{attributes or ""} href="{place}">{inner}</a>'
+
+    return re.sub(r'<a( class="[^"]*")? href="#([^"]+)">(.*?)</a>', led, page)
+
+
+def part_html(
+    part: Part, language: str, stem: str, counts: Mapping[str, Iterator[int]], depth: str = ""
+) -> str:
     """One part of a report; ``stem`` begins the names of the CSV files a reader may save.
 
     ``counts`` give the next number of a figure and of a table.
     """
-    words = {kind: t(f"page.{kind}", language) for kind in counts}
+    words = {kind: counted(kind, language, depth) for kind in counts}
     words |= {"csv": t("table.csv", language), "language": language}
     return _template().render(part=part, words=words, stem=stem, counts=counts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,12 +11,14 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from evaluation.data.package import grade_of
 from evaluation.figures import charts
 from evaluation.panel.panel import per_capita
 from evaluation.panel.survey import growth, latest_common_year, percentile
-from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
+from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Section, Table
 from evaluation.report.page import (
     Context,
+    Parts,
     View,
     existing,
     figure_table,
@@ -234,18 +237,20 @@ def standings(context: Context) -> list[Standing]:
     return found
 
 
-def proxy_blocks(context: Context) -> list:
+def _proxies(context: Context) -> Parts:
     """Where the region stands, with its figures, and how it came there; or what is missing."""
     w, found = context.writer, standings(context) if context.is_unit else []
     if not found:
-        return [context.missing("inputs.proxies.missing")]
-    return [
-        Heading(w.t("inputs.proxies")),
-        _profile(context, found),
-        _table(context, found),
-        Paragraph(w.t("inputs.proxies.note", region=context.name), "note"),
-        _history(context, found),
-    ]
+        return {"proxies": [context.missing("inputs.proxies.missing")]}
+    return {
+        "proxies.title": [Heading(w.t("inputs.proxies"))],
+        "profile": [_profile(context, found)],
+        "proxies": [
+            _table(context, found),
+            Paragraph(w.t("inputs.proxies.note", region=context.name), "note"),
+        ],
+        "history": [_history(context, found)],
+    }
 
 
 def _digits(value: float) -> int:
@@ -348,8 +353,11 @@ DOMAINS = (
 
 def section(context: Context) -> Section:
     w = context.writer
-    blocks = [_intro(context, "inputs.intro"), *proxy_blocks(context), *_published(context)]
-    return Section("inputs", w.t("inputs.title"), (*blocks, *norm_blocks(context)))
+    parts: Parts = {"intro": [_intro(context, "inputs.intro")], **_proxies(context)}
+    parts["glance"] = glance(context, GLANCE)
+    parts |= _published(context)
+    parts["norms"] = norm_blocks(context)
+    return Section.of("inputs", w.t("inputs.title"), parts)
 
 
 def _intro(context: Context, proxies: str) -> Paragraph:
@@ -358,7 +366,7 @@ def _intro(context: Context, proxies: str) -> Paragraph:
     return Paragraph(context.writer.t(proxies if every else "inputs.intro.given"))
 
 
-def _published(context: Context) -> list:
+def _published(context: Context) -> Parts:
     """Every published figure of the region that is not a proxy, by domain."""
     w = context.writer
     indicators = context.study.dataset.indicators.set_index("indicator")
@@ -367,19 +375,20 @@ def _published(context: Context) -> list:
     facts = facts[~facts["indicator"].map(indicators["proxy"]).astype(bool)]
     facts = facts[facts["indicator"].map(indicators["scope"]).isin(KEPU)]
     domain = facts["indicator"].map(indicators["domain"])
-    blocks: list = [Heading(w.t("inputs.published", region=context.name))]
-    empty = []
+    blocks, empty = [], []
     for key in DOMAINS:
         rows = facts[domain == key]
         if rows.empty:
             empty.append(str(w.t(f"domain.{key}")))
         else:
             blocks.append(figure_table(context, rows, w.t(f"domain.{key}")))
-    if empty:
-        blocks.append(context.missing("inputs.missing", domains=w.series(empty)))
-    blocks += _budget(context)
-    blocks.append(Paragraph(w.t("inputs.published.note"), "note"))
-    return blocks
+    lacking = {"domains": w.series(empty)}
+    return {
+        "published.title": [Heading(w.t("inputs.published", region=context.name))],
+        "published": blocks,
+        "missing": [context.missing("inputs.missing", **lacking)] if empty else [],
+        "budget": [*_budget(context), Paragraph(w.t("inputs.published.note"), "note")],
+    }
 
 
 def _budget(context: Context) -> list[Paragraph]:
@@ -388,6 +397,71 @@ def _budget(context: Context) -> list[Paragraph]:
     if BUDGET in compared or not context.facts["indicator"].eq(BUDGET).any():
         return []
     return [Paragraph(context.writer.t("inputs.budget"), "note")]
+
+
+# The inputs at a glance: what is told first of each domain, in the brief and in the report.
+DOMAINS_TOLD = (
+    "fund", "facility", "personnel", "activity", "volunteer", "digital", "reach", "training",
+)  # fmt: skip
+GLANCE = 12  # rows in the report
+OLD = 10  # years after which a figure is told only where no newer one is known
+# Published inputs in the order in which they are told.
+TOLD_FIRST = (
+    "science_museums_banner_level_and_above", "science_museums_built_or_rebuilt",
+    "mobile_science_museum_sets", "science_caravans",
+    "kepu_expert_team_members", "city_kepu_education_bases", "regional_kepu_education_bases",
+    "kepu_activities", "museum_and_mobile_activities", "museum_and_mobile_visits",
+    "personnel_full_time", "venues_total", "provincial_education_base_count",
+    "national_education_base_count", "national_kepu_education_bases",
+    "regional_kepu_bases_named_2023_2025",
+)  # fmt: skip
+
+
+def glance(context: Context, most: int) -> list[Block]:
+    """The latest unflagged figures of inputs: one a domain, then a second, up to ``most`` rows."""
+    w = context.writer
+    rows = [row for _, row in zip(range(most), first_told(context), strict=False)]
+    if not rows:
+        return [Paragraph(w.t("chain.inputs.none", region=context.name), "missing")]
+    order = [DOMAINS_TOLD.index(row["domain"]) for row in rows]
+    ordered = [row for _, row in sorted(zip(order, rows, strict=True), key=lambda pair: pair[0])]
+    cells = [
+        (
+            w.recorded("indicators", row["indicator"], w.indicator(row["indicator"])),
+            context.fact(row["fact_id"]),
+            w.period(row["period_start"], row["period_end"]),
+            w.cite(row["source_id"]),
+        )
+        for row in ordered
+    ]
+    columns = ("indicator", "value", "period", "source")
+    return [table(context, w.t("brief.inputs.table", region=context.name), columns, cells)]
+
+
+def first_told(context: Context) -> Iterator[pd.Series]:
+    """Figures of inputs, the first of each domain, then the second of each, and so on."""
+    data, facts = context.study.dataset, context.facts
+    kinds = data.indicators.set_index("indicator")
+    facts = facts[(facts["kind"] == "statistic") & (facts["caveats"] == "")]
+    facts = facts[(facts["group"] == "") & ~facts["indicator"].map(kinds["proxy"]).astype(bool)]
+    facts = facts.assign(
+        domain=facts["indicator"].map(kinds["domain"]),
+        scope=facts["indicator"].map(kinds["scope"]),
+        grade=grade_of(facts, data.sources),
+        rank=facts["indicator"].map({name: n for n, name in enumerate(TOLD_FIRST)}),
+    )
+    facts = facts[facts["domain"].isin(DOMAINS_TOLD) & facts["scope"].isin(KEPU)]
+    facts = facts[facts["unit"] != "rank"].fillna({"rank": len(TOLD_FIRST)})
+    facts = facts.sort_values("period_end", ascending=False, kind="stable")
+    facts = facts.drop_duplicates("indicator")
+    facts["old"] = facts["period_end"].str[:4].lt(str(context.today - OLD))
+    facts = facts.sort_values(
+        ["rank", "old", "grade", "period_end"], ascending=[True, True, True, False], kind="stable"
+    )
+    facts["turn"] = facts.groupby("domain").cumcount()
+    place = facts["domain"].map(DOMAINS_TOLD.index)
+    for _, row in facts.assign(place=place).sort_values(["turn", "place"]).iterrows():
+        yield row
 
 
 # The inputs the comparison rests on: what they are not, how they moved, how they differ.

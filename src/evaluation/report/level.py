@@ -16,6 +16,7 @@ from evaluation.report.page import (
     DASH,
     LEVEL,
     Context,
+    Parts,
     View,
     dots,
     existing,
@@ -452,11 +453,12 @@ def sensitivity(page: Context) -> View:
 # Blocks of the level section: gains, rank among the units, peers.
 
 
-def gain_blocks(context: Context) -> list:
+def _gains(context: Context) -> Parts:
+    """Gains between surveys; beside them the others' and those that sources print."""
     w, own = context.writer, context.gains_of(context.code)
     if own.empty:
         missing = context.missing("level.gains.missing")
-        return [Heading(w.t("level.gains")), missing, *_printed(context)]
+        return {"gains": [Heading(w.t("level.gains")), missing], "printed": _printed(context)}
     nation = context.rates_of(context.whole).set_index("wave")
     rows = []
     for _, gain in own.iterrows():
@@ -479,13 +481,15 @@ def gain_blocks(context: Context) -> list:
             )
         )
     columns = ("interval", "gain", "gain_interval", "annual", "nation_gain", "break")
-    return [
-        Heading(w.t("level.gains")),
-        table(context, w.t("level.gains.table"), columns, rows, range(1, 5)),
-        Paragraph(w.t("level.gains.note"), "note"),
-        *(_gain_ranking(context, own.iloc[-1]) if context.is_unit else []),
-        *_printed(context),
-    ]
+    return {
+        "gains": [
+            Heading(w.t("level.gains")),
+            table(context, w.t("level.gains.table"), columns, rows, range(1, 5)),
+            Paragraph(w.t("level.gains.note"), "note"),
+        ],
+        "others": _gain_ranking(context, own.iloc[-1]) if context.is_unit else [],
+        "printed": _printed(context),
+    }
 
 
 def _gain_ranking(context: Context, own: pd.Series) -> list[Figure]:
@@ -536,18 +540,20 @@ def _printed(context: Context) -> list:
     return [table(context, w.t("level.printed"), columns, cells, (1,))]
 
 
-def position_blocks(context: Context, own: pd.DataFrame) -> list:
+def position(context: Context, own: pd.DataFrame) -> Parts:
     """Rank interval among the units published in the same wave, and the nearest peers."""
     w, own = context.writer, own[own["variance"].notna()]
     if own.empty:
-        return []
+        return {}
     wave = own["wave"].iloc[-1]
     rates = context.study.rates
     rows = rates[(rates["wave"] == wave) & rates["region_code"].isin(context.units)]
     rows = rows[rows["variance"].notna()].reset_index(drop=True)
     ranking = _ranking(context, rows, wave) if len(rows) > 1 else []
     heading = Heading(w.t("level.position", year=w.year(wave)))
-    return [heading, *ranking, *_peer_table(context, wave)]
+    return {"rank": [heading, *ranking[:1]], "ranking": ranking[1:]} | {
+        "peers": _peer_table(context, wave)
+    }
 
 
 def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
@@ -606,15 +612,15 @@ def _peer_table(context: Context, wave: int) -> list:
 
 def section(context: Context) -> Section:
     w = context.writer
-    own, trend = context.rates_of(context.code), _trend(context)
+    own, trend = context.rates_of(context.code), trend_figure(context)
     if own.empty:
         blocks = [context.missing("level.missing"), trend]
     else:
         blocks = [trend, _rate_table(context, own), Paragraph(w.t("level.note"), "note")]
-    blocks += gain_blocks(context)
-    blocks += position_blocks(context, own) if context.is_unit else city_blocks(context)
-    blocks += _flagged(context)
-    return Section("level", w.t("level.title"), tuple(blocks))
+    parts: Parts = {"rates": blocks, **_gains(context)}
+    parts |= position(context, own) if context.is_unit else {"cities": city_blocks(context)}
+    parts["flagged"] = _flagged(context)
+    return Section.of("level", w.t("level.title"), parts)
 
 
 def _band(context: Context) -> pd.DataFrame:
@@ -643,19 +649,21 @@ def _lines(context: Context) -> pd.DataFrame:
     return series[series["year"] >= context.first_year]
 
 
-def _trend(context: Context) -> Figure:
+def trend_figure(context: Context, key: str = "level.trend") -> Figure:
+    """The region beside what lies above it, over the surveys, with its targets."""
     w, goals = context.writer, context.targets_of(context.code)
     goals = goals[goals["year"] >= context.first_year]
     marks = goals[["year", "value"]].astype({"year": int})
     return picture(
         context,
-        "level.trend",
+        key,
         charts.trend,
         _lines(context),
         marks.assign(label=str(w.t("figure.target"))),
         context.breaks,
         ylabel="axis.rate",
         says=_trend_sentence(context),
+        alt="level.trend.alt",
         values={"region": context.name},
     )
 

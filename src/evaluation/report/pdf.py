@@ -22,7 +22,16 @@ from PIL import Image
 from evaluation.base import files as private
 from evaluation.base.text import t
 from evaluation.figures.svg import font_files
-from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table, Terms, to_json
+from evaluation.report.blocks import (
+    Block,
+    Figure,
+    Heading,
+    Paragraph,
+    Row,
+    Table,
+    Terms,
+    to_json,
+)
 from evaluation.report.document import (
     WIDE,
     Document,
@@ -46,7 +55,7 @@ LONGEST_WORD, PIECE = 30, 12
 HEAD = 36.0  # what a running head has room for, in em
 SHORT = 200  # letters of a paragraph that stays with what it leads to
 DENSITY = 216.0  # pixels of a bitmap for an inch of 72 of the drawing
-LABELS = ("contents", "figure", "table")
+LABELS = ("figure", "table")
 ROOM = 168 / 25.4 * 72  # width of the text on the page, in points
 SIZES = (8.5, 7.5, 6.8)  # type of tables: the largest in which the columns fit
 LONGEST_HEAD = 200  # letters of a head that is repeated on every page
@@ -150,7 +159,11 @@ def _content(document: Document, place: Path) -> dict[str, Any]:
         "head": _cut(document.name),
         "foot": str(t("page.dated", language, date=f"{document.moment:%Y-%m-%d}")),
         "keywords": [document.title.keywords],
-        "labels": {name: str(t(f"page.{name}", language)) for name in LABELS},
+        "depth": document.depth,
+        "labels": {
+            "contents": str(t("page.contents", language)),
+            **{kind: document.word(kind) for kind in LABELS},
+        },
         "banner": str(t("page.banner", language)) if document.simulated else "",
         "listed": document.listed,
         "title": flow(document.title.text),
@@ -175,9 +188,15 @@ def _block(
     if isinstance(block, Table):
         return data | _layout(data)
     if isinstance(block, Figure):
-        alt = harmless(block.alt) or plain(nodes(block.caption))
-        return data | {"alt": alt, "svg": picture(block.svg)}
+        return data | _pictured(block, picture(block.svg))
+    if isinstance(block, Row):
+        drawn = zip(data["figures"], block.figures, strict=True)
+        return data | {"figures": [d | _pictured(f, picture(f.narrow)) for d, f in drawn]}
     return data
+
+
+def _pictured(block: Figure, file: str) -> dict[str, str]:
+    return {"alt": harmless(block.alt) or plain(nodes(block.caption)), "svg": file}
 
 
 def _layout(table: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from evaluation.data.package import grade_of, has_caveat, only_copies
 from evaluation.data.rules import BARRED
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table, Terms
 from evaluation.report.overview import coverage_figure, element
-from evaluation.report.page import DASH, Context, View, Writer, show, table
+from evaluation.report.page import DASH, Context, Parts, View, Writer, show, table, titled
 
 # Section: data quality — coverage, contradictions, assumptions.
 _TOKEN = re.compile(r"\{(?:(sum|diff):)?([F0-9;]+)\}|(?<!\d)((?:19|20)\d\d)(?!\d)")
@@ -22,18 +22,17 @@ _TOKEN = re.compile(r"\{(?:(sum|diff):)?([F0-9;]+)\}|(?<!\d)((?:19|20)\d\d)(?!\d
 
 def section(context: Context) -> Section:
     w = context.writer
-    blocks = [
-        Paragraph(_summary(context)),
-        _coverage(context),
-        Heading(w.t("quality.contradictions")),
-        *_contradictions(context),
-        Heading(w.t("quality.assumptions")),
-        Paragraph(w.t("quality.assumptions.note"), "note"),
-        _assumptions(context),
-        Heading(w.t("quality.breaks")),
-        _breaks(context),
-    ]
-    return Section("quality", w.t("quality.title"), tuple(blocks))
+    parts: Parts = {
+        "coverage": [Paragraph(_summary(context)), _coverage(context)],
+        "contradictions": titled(w.t("quality.contradictions"), _contradictions(context)),
+        "assumptions": [
+            Heading(w.t("quality.assumptions")),
+            Paragraph(w.t("quality.assumptions.note"), "note"),
+            _assumptions(context),
+        ],
+        "breaks": titled(w.t("quality.breaks"), [_breaks(context)]),
+    }
+    return Section.of("quality", w.t("quality.title"), parts)
 
 
 def _summary(context: Context) -> Markup:

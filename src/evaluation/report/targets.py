@@ -15,6 +15,7 @@ from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.page import (
     DASH,
     Context,
+    Parts,
     View,
     existing,
     picture,
@@ -284,23 +285,26 @@ SHOWN = 80  # coverage of the interval printed beside a median, percent
 CHANCE_COLUMNS = ("due", "target", "median", "interval80", "chance", "word")
 
 
-def outlook_blocks(context: Context) -> list:
+def _outlook(context: Context) -> Parts:
     """Fan, chances, back-test and needed gains of the region, or why there are none."""
     w, found = context.writer, context.study.outlook
     head: list = [Heading(w.t("outlook.title"))]
     if not isinstance(found, Outlook):
-        return [*head, Paragraph(w.t("outlook.none"), "missing")]
+        return {"outlook": [*head, Paragraph(w.t("outlook.none"), "missing")]}
     goals = goals_of(context, context.code)
     if context.code in found.regions:
         blocks = [fan(context, found, context.code, goals), *chances(context, found, goals)]
-        gains = titled(w.t("needed.title"), needed(context, goals))
-        return [*head, *blocks, *backtest(context, found, context.code), *gains]
+        return {
+            "outlook": [*head, *blocks],
+            "backtest": backtest(context, found, context.code),
+            "needed": titled(w.t("needed.title"), needed(context, goals)),
+        }
     # Without a survey of its own a region has no forecast; what lies above it is shown instead.
     name = w.name(context.parent)
     blocks = [context.missing("outlook.missing", parent=name)]
     if context.parent in found.regions:
         blocks.append(fan(context, found, context.parent, goals))
-    return [*head, *blocks, *backtest(context, found)]
+    return {"outlook": [*head, *blocks], "backtest": backtest(context, found)}
 
 
 def fan(context: Context, found: Outlook, code: str, goals: list[Goal]) -> Figure:
@@ -651,7 +655,7 @@ def _counted(context: Context, row: pd.Series, named: bool) -> Markup:
         return w.t("claims.target", target=value)
     if not named:
         return value
-    label = w.recorded("indicators", row["indicator"], str(w.indicator(row["indicator"])))
+    label = w.recorded("indicators", row["indicator"], w.indicator(row["indicator"]))
     return w.t("claims.counted", what=label, value=value)
 
 
@@ -690,15 +694,18 @@ def section(context: Context) -> Section:
         blocks.append(Paragraph(w.t("targets.note"), "note"))
     else:
         blocks.append(context.missing("targets.missing"))
-        blocks += _above(context)
-    blocks += titled(w.t("claims.title"), claim_blocks(context))
-    blocks += outlook_blocks(context)
-    blocks += titled(w.t("targets.quantified"), tracker_blocks(context))
-    blocks += titled(w.t("makeup.title"), makeup_blocks(context))
-    return Section("targets", w.t("targets.title"), tuple(blocks))
+        blocks += targets_above(context)
+    parts: Parts = {
+        "progress": blocks,
+        "claims": titled(w.t("claims.title"), claim_blocks(context)),
+        **_outlook(context),
+        "quantified": titled(w.t("targets.quantified"), tracker_blocks(context)),
+        "makeup": titled(w.t("makeup.title"), makeup_blocks(context)),
+    }
+    return Section.of("targets", w.t("targets.title"), parts)
 
 
-def _above(context: Context) -> list:
+def targets_above(context: Context) -> list:
     """The targets that hold above the region and that surveys have not left behind."""
     w, items = context.writer, []
     for code in dict.fromkeys([context.parent, context.whole]):

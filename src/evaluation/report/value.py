@@ -44,12 +44,12 @@ SEED = 20250101
 
 def section(context: Context) -> Section:
     w = context.writer
-    blocks = [Heading(w.t("value.spent", region=context.name)), *_spent(context)]
+    spent = [Heading(w.t("value.spent", region=context.name)), *_spent(context)]
     if context.code in set(context.study.provinces["region_code"]):
-        blocks += _bought(context)
+        bought = _bought(context)
     else:
-        blocks.append(Paragraph(w.t("value.provinces_only", region=context.name), "missing"))
-    return Section("value", w.t("value.title"), tuple(blocks))
+        bought = [Paragraph(w.t("value.provinces_only", region=context.name), "missing")]
+    return Section.of("value", w.t("value.title"), {"spent": spent, "bought": bought})
 
 
 def _spent(context: Context) -> list:

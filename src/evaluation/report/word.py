@@ -24,7 +24,19 @@ from docx.shared import Emu, Mm, Pt, RGBColor
 from PIL import Image, ImageDraw
 
 from evaluation.base.text import t
-from evaluation.report.blocks import Block, Figure, Heading, Items, Locks, Paragraph, Table, Terms
+from evaluation.report.blocks import (
+    Block,
+    Cards,
+    Figure,
+    Heading,
+    Items,
+    Locks,
+    Paragraph,
+    Row,
+    Table,
+    Terms,
+)
+from evaluation.report.depths import BRIEF, KICKER
 from evaluation.report.document import (
     BADGES,
     Document,
@@ -42,7 +54,7 @@ TYPE = 8.0  # size of tables' type in our styles, in points
 TAGS = {"zh": "zh-CN", "en": "en-GB"}
 PARAGRAPHS = {
     "lead": "Lead", "note": "Note", "subtitle": "Subtitle", "missing": "Missing",
-    "simulated": "Warning",
+    "simulated": "Warning", "kicker": "Note",
 }  # fmt: skip
 CHARACTERS = {
     "cite": "Source", "when": "Source", "bodies": "Source", "code": "Source",
@@ -65,6 +77,7 @@ STYLES = {
     "Note": (HEAD, 8.5, SOFT, 2, 6),
     "Missing": (BODY, 10, SOFT, 2, 6),
     "Warning": (HEAD, 10.5, WARN, 2, 6),
+    "Card": (HEAD, 16, INK, 4, 0),
     "Finding Label": (HEAD, 9.5, ACCENT, 3, 0),
     "Finding": (BODY, 10.5, INK, 0, 6),
     "Locks": (HEAD, 10, INK, 8, 8),
@@ -74,8 +87,16 @@ STYLES = {
     "Header": (HEAD, 8, SOFT, 0, 0),
     "Footer": (HEAD, 8, SOFT, 0, 0),
 }
+# What is smaller in a brief, which has two pages.
+IN_BRIEF = {
+    "Title": (HEAD, 16, ACCENT, 0, 3),
+    "Heading 1": (HEAD, 12, ACCENT, 8, 3),
+    "Lead": (BODY, 11, INK, 0, 4),
+    "Caption": (HEAD, 8.5, SOFT, 3, 3),
+    "Locks": (HEAD, 9.5, INK, 3, 3),
+}
 COLOURS = {"Source": SOFT, "Grade": SOFT, "Flag": WARN, "Hyperlink": ACCENT, "Strong": ACCENT}
-KEEP = ("Heading 1", "Heading 2", "Finding Label", "Term", "TOC Heading")
+KEEP = ("Heading 1", "Heading 2", "Card", "Finding Label", "Term", "TOC Heading")
 
 
 def element(tag: str, /, *children, text: str = "", **attributes: object):
@@ -111,7 +132,8 @@ def to_docx(document: Document, reference: bytes | None = None) -> bytes:
     ------
     ExportError : the reference lacks a style, which is named.
     """
-    return _stamped(_Writer(document, reference or styles()).written(), document)
+    ours = styles(document.depth == BRIEF)
+    return _stamped(_Writer(document, reference or ours).written(), document)
 
 
 class _Writer:
@@ -128,7 +150,7 @@ class _Writer:
         self.anchors = {name: f"_kepu{i}" for i, name in enumerate(document.anchors)}
         self.marks = 0
         blocks = chain(document.title.blocks, *(section.blocks for section in document.sections))
-        svgs = list(dict.fromkeys(block.svg for block in blocks if isinstance(block, Figure)))
+        svgs = list(dict.fromkeys(svg for block in blocks for svg in _drawn(block)))
         self.bitmaps = dict(zip(svgs, bitmaps(svgs), strict=True))
 
     def written(self) -> bytes:
@@ -137,9 +159,13 @@ class _Writer:
         self.margins()
         if source.simulated:
             self.add("Warning", nodes(t("page.banner", source.language)))
+        kicker = [block for block in source.title.blocks if getattr(block, "style", "") == KICKER]
+        for block in kicker:
+            self.block(block)
         self.add("Title", nodes(source.title.text))
         for block in source.title.blocks:
-            self.block(block)
+            if block not in kicker:
+                self.block(block)
         for number, section in enumerate(source.sections):
             made = self.place(self.paragraph("Heading 1"))
             made.extend(self.bookmark(section.id, nodes(section.title)))
@@ -198,6 +224,13 @@ class _Writer:
                 self.add(PARAGRAPHS.get(style, "Normal"), nodes(text))
             case Heading(text):
                 self.add("Heading 2", nodes(text))
+            case Cards(cards):
+                self._side_by_side([
+                    [self._styled("Card", nodes(number)), self._styled("Note", nodes(text))]
+                    for number, text in cards
+                ])  # fmt: skip
+            case Row(figures):
+                self._figures(figures)
             case Items(items, key, labels):
                 for place, item in enumerate(items):
                     if labels:
@@ -253,19 +286,42 @@ class _Writer:
             line.append(element("tc", size, words))
         return line
 
-    def _figure(self, block: Figure) -> None:
+    def _figure(self, block: Figure, room: int = 0, svg: str = "") -> None:
         made = self.file.add_paragraph(style="Normal")
         shape = made.add_run().add_picture(
-            io.BytesIO(self.bitmaps[block.svg]), width=Emu(self.room)
+            io.BytesIO(self.bitmaps[svg or block.svg]), width=Emu(room * 19 // 20 or self.room)
         )
         shape._inline.docPr.set("descr", harmless(block.alt))
         made.paragraph_format.keep_with_next = True
         self._caption("figure", block.caption, keep=False)
 
+    def _figures(self, figures: Sequence[Figure]) -> None:
+        """Figures side by side, each above its caption."""
+        cells = []
+        for block in figures:
+            before = len(self.body)
+            self._figure(block, self.room // len(figures), block.narrow)
+            cells.append(list(self.body)[before - 1 : len(self.body) - 1])
+        self._side_by_side(cells)
+
+    def _side_by_side(self, cells: Sequence[Sequence]) -> None:
+        """Paragraphs in the cells of a table without rules."""
+        wide = self.room // len(cells)
+        made = (element("tc", element("tcPr", _width(wide)), *each) for each in cells)
+        grid = element("tblGrid", *(element("gridCol", w=wide // 635) for _ in cells))
+        look = element("tblPr", _width(self.room, "tblW"), element("tblLayout", type="fixed"))
+        self.place(element("tbl", look, grid, element("tr", *made)))
+        self.place(self.paragraph("Table Text"))
+
+    def _styled(self, style: str, part: list[Node]):
+        made = self.paragraph(style)
+        made.extend(self.runs(part))
+        return made
+
     def _caption(self, kind: str, text: str, keep: bool) -> None:
         self.counts[kind] += 1
         made = self.place(self.paragraph("Caption", keep=keep))
-        made.append(self.run(f"{t(f'page.{kind}', self.source.language)} "))
+        made.append(self.run(f"{self.source.word(kind)} "))
         made.extend(self.field(f"SEQ {kind.title()} \\* ARABIC", str(self.counts[kind])))
         made.extend([self.run("\u2002"), *self.runs(nodes(text))])
 
@@ -277,7 +333,7 @@ class _Writer:
         return made
 
     def add(self, style: str, part: list[Node]) -> None:
-        self.place(self.paragraph(style)).extend(self.runs(part))
+        self.place(self._styled(style, part))
 
     def paragraph(self, style: str, align: str = "", keep: bool = False):
         """An empty paragraph of a style."""
@@ -334,6 +390,18 @@ class _Writer:
         return [*begin, self.run(shown), *end]
 
 
+def _drawn(block: Block) -> list[str]:
+    """The drawings of a block as Word shows them: in a row the narrow ones."""
+    if isinstance(block, Row):
+        return [figure.narrow for figure in block.figures]
+    return [block.svg] if isinstance(block, Figure) else []
+
+
+def _width(wide: int, tag: str = "tcW"):
+    """A width in twentieths of a point; ``wide`` is in English Metric Units."""
+    return element(tag, w=wide // 635, type="dxa")
+
+
 @cache
 def padlocks(count: int, most: int) -> bytes:
     """PNG of ``most`` padlocks, the first ``count`` closed: no face is sure to have the signs."""
@@ -373,15 +441,15 @@ def _stamped(written: bytes, document: Document) -> bytes:
 
 
 @cache
-def styles() -> bytes:
-    """An empty document that holds the styles of a report."""
-    document = docx.Document()
+def styles(brief: bool = False) -> bytes:
+    """An empty document that holds the styles of a report; those of a brief are smaller."""
+    document, looks = docx.Document(), STYLES | (IN_BRIEF if brief else {})
     normal = document.styles["Normal"]
     _face(normal, BODY)
     normal.font.size = Pt(10.5)
     normal.paragraph_format.space_after, normal.paragraph_format.line_spacing = Pt(6), 1.25
-    for name in STYLES:
-        _paragraph_style(document, name)
+    for name, look in looks.items():
+        _paragraph_style(document, name, look)
     for name in ("Finding", "Finding Label"):
         _box(document.styles[name])
     for name, colour in COLOURS.items():
@@ -420,8 +488,8 @@ def _face(style, faces: tuple[str, str]) -> None:
         fonts.set(qn(f"w:{script}"), name)
 
 
-def _paragraph_style(document, name: str) -> None:
-    faces, points, colour, before, after = STYLES[name]
+def _paragraph_style(document, name: str, look: tuple) -> None:
+    faces, points, colour, before, after = look
     style = _style(document, name, WD_STYLE_TYPE.PARAGRAPH)
     style.base_style = document.styles["Normal"]
     _face(style, faces)

@@ -1,0 +1,426 @@
+"""The brief: a finding as headline, three numbers, two charts, targets, inputs, three requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from markupsafe import Markup
+
+from evaluation.base.text import file_stem
+from evaluation.data.package import surveyed_rates
+from evaluation.figures import charts
+from evaluation.panel.survey import normal_quantile
+from evaluation.report import chain, designs, headline, level
+from evaluation.report.blocks import (
+    Block,
+    Cards,
+    Figure,
+    Heading,
+    Items,
+    Paragraph,
+    Row,
+    Section,
+)
+from evaluation.report.effect import mostly_assumed
+from evaluation.report.governance import measures_of
+from evaluation.report.headline import Course, Wants
+from evaluation.report.inputs import DOMAINS_TOLD, first_told, glance
+from evaluation.report.page import DASH, LEVEL, Context, picture, plain, side, table
+from evaluation.report.targets import (
+    assessments,
+    chance_word,
+    forecast,
+    goals_of,
+    is_met,
+    targets_above,
+)
+from evaluation.targets.outlook import Outlook
+
+INPUT_ROWS, TARGET_ROWS = 4, 5
+CAUTIONS = 3
+LISTED = 3  # years that are named one by one
+STALE = 5  # years after which a headline says that nothing later is known
+POINT = "percentage_point"
+
+
+def section(context: Context) -> Section:
+    """Everything a leader reads, on two pages at most; without a survey on one."""
+    w, known = context.writer, _usable(context)
+    parts: dict[str, list[Block]] = {
+        "kicker": [
+            Paragraph(w.t("brief.kicker", region=context.name, date=_date(context)), "kicker")
+        ],
+        "lead": [Paragraph(_lead(context), "lead")],
+    }
+    if len(known):
+        parts["numbers"] = [Cards(_cards(context, known))]
+        parts["charts"] = [Row(_charts(context, known))]
+    parts["targets"] = [Heading(w.t("brief.targets")), *_targets(context, known)]
+    parts["inputs"] = [Heading(w.t("brief.inputs")), *glance(context, INPUT_ROWS)]
+    parts["effect"] = [Heading(w.t("brief.effect")), *_effect(context, known)]
+    parts["next"] = [Heading(w.t("brief.next")), Items(requests(context))]
+    parts["cautions"] = [Heading(w.t("brief.cautions")), Items(_cautions(context, known))]
+    parts["annex"] = [Paragraph(w.t("brief.annex", **_files(context)), "note")]
+    return Section.of("brief", told(context), parts)
+
+
+def _files(context: Context) -> dict[str, Markup]:
+    """How report and annex are named, for a reader of paper; on a page they are links."""
+    kind = "_simulated" if context.study.simulated else ""
+    stem = f"{context.code}_{context.writer.language}{kind}"
+    link = Markup('<a href="#{}"><code>{}</code></a>')
+    places = {"report": "level", "annex": "sources"}
+    return {name: link.format(at, file_stem(stem, name)) for name, at in places.items()}
+
+
+def _date(context: Context) -> Markup:
+    return Markup("<time>{}</time>").format(context.date)
+
+
+def _usable(context: Context) -> pd.DataFrame:
+    """Surveys of the region with a sampling error, from the first year shown."""
+    known = context.surveyed(context.code)
+    return known[known["wave"] >= context.first_year]
+
+
+# The headline.
+
+
+def course(context: Context) -> Course:
+    """What the rules of the headline look at."""
+    known = _usable(context)
+    if known.empty:
+        rates = surveyed_rates(context.study.dataset, flagged=True)
+        flagged = rates["region_code"].eq(context.code).any()
+        return Course(0, flagged=flagged, unmeasured=len(context.rates_of(context.code)) > 0)
+    gaps = [(row, context.rate(context.whole, row["wave"])) for _, row in known.iterrows()]
+    ends = [_between(*pair) for pair in gaps]
+    both = [pair for pair in ends if pair is not None]
+    shift = _minus(both[-1], both[0]) if len(both) > 1 else (-1.0, 1.0)
+    return Course(
+        len(known),
+        side(*_change(known)[1:]),
+        tuple("" if pair is None else side(*_ends(*pair)) for pair in ends),
+        side(*shift),
+    )
+
+
+def _between(row: pd.Series, whole: pd.Series | None) -> tuple[float, float] | None:
+    """A region's difference from the whole and its variance; none without both errors."""
+    if whole is None or pd.isna(whole["variance"]):
+        return None
+    return row["rate"] - whole["rate"], row["variance"] + whole["variance"]
+
+
+def _ends(value: float, variance: float) -> tuple[float, float]:
+    half = normal_quantile(LEVEL / 100) * variance**0.5
+    return value - half, value + half
+
+
+def _minus(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
+    """Ends of the difference of two independent values, each given with its variance."""
+    return _ends(a[0] - b[0], a[1] + b[1])
+
+
+def _change(known: pd.DataFrame) -> tuple[float, float, float]:
+    """The change from the first survey to the last, with the ends of its interval."""
+    first, last = known.iloc[0], known.iloc[-1]
+    ends = _minus((last["rate"], last["variance"]), (first["rate"], first["variance"]))
+    return last["rate"] - first["rate"], *ends
+
+
+def told(context: Context) -> Markup:
+    """The headline: what the first rules that hold say."""
+    w, found, known = context.writer, course(context), _usable(context)
+    region = w.short(context.code)
+    if known.empty:
+        key, rates = headline.chosen(headline.ABSENT, found), context.rates_of(context.code)
+        last = None if rates.empty else rates.iloc[-1]
+        values = (
+            {}
+            if last is None
+            else {"year": w.year(last["wave"])} | {"rate": context.fact(last["fact_id"])}
+        )
+        return w.t(f"headline.{key}", **{"year": "", "rate": "", "region": region, **values})
+    move = headline.chosen(headline.MOVES, found)
+    first, last = known.iloc[0], known.iloc[-1]
+    moved = w.t(
+        f"headline.{move}",
+        region=region,
+        first=w.year(first["wave"]),
+        last=w.year(last["wave"]),
+        start=context.fact(first["fact_id"]),
+        end=context.fact(last["fact_id"]),
+    )
+    stands = headline.chosen(headline.STANDING, found)
+    values = {"gap": "", "since": w.year(known["wave"].iloc[headline.since(found.gaps)])}
+    if stands != "alone":
+        values["gap"] = _distance(context, last)
+    key = "headline.but" if headline.contrasted(move, found) else "headline.and"
+    text = w.t(key, moved=moved, stood=w.t(f"headline.{stands}", **values))
+    return w.t("headline.stale", text=text) if last["wave"] <= context.today - STALE else text
+
+
+def _distance(context: Context, row: pd.Series) -> Markup:
+    """The size of a difference from the whole, without its sign."""
+    value, _ = _between(row, context.rate(context.whole, row["wave"]))
+    key = f"brief.distance.{context.code}.{row['wave']}"
+    return context.writer.number(key, abs(value), POINT, 2)
+
+
+# Lead, numbers and charts.
+
+
+def _lead(context: Context) -> Markup:
+    """Two sentences: on the targets, and on what the evidence permits to say of inputs."""
+    w, known = context.writer, _usable(context)
+    if known.empty:
+        return chain.level(context)
+    return w.joined(chain.target(context), _answer(context))
+
+
+def _answer(context: Context) -> Markup:
+    """Whether it has worked, in one sentence the evidence permits."""
+    return designs.quoted(context)
+
+
+def _cards(context: Context, known: pd.DataFrame) -> tuple[tuple[Markup, Markup], ...]:
+    w, last, first = context.writer, known.iloc[-1], known.iloc[0]
+    year, nation = w.year(last["wave"]), context.rate(context.whole, last["wave"])
+    key = f"rate.{context.code}.{last['wave']}"
+    ends = w.interval(key, last["low"], last["high"], "percent", 1)
+    cards = [(context.fact(last["fact_id"]), w.t("brief.card.rate", year=year, interval=ends))]
+    gap = None if nation is None else _between(last, nation)
+    if gap is not None:
+        key = f"gap.{context.code}.{last['wave']}"
+        number = w.number(key, gap[0], "", 2, signed=True)
+        values = {"interval": w.interval(key, *_ends(*gap), "", 1), "year": year}
+        values["nation"] = context.fact(nation["fact_id"])
+        cards.append((number, w.t(f"brief.card.gap.{side(*_ends(*gap))}", **values)))
+    if len(known) > 1:
+        value, low, high = _change(known)
+        key = f"brief.change.{context.code}"
+        span = w.span(first["wave"], last["wave"])
+        number = w.number(key, value, "", 2, signed=True)
+        text = w.t("brief.card.change", span=span, interval=w.interval(key, low, high, "", 1))
+        cards.append((number, text))
+    return (*cards, *_more_cards(context, known))[:3]
+
+
+def _more_cards(context: Context, known: pd.DataFrame) -> list[tuple[Markup, Markup]]:
+    """What stands where a difference or a change is not known: how many surveys are."""
+    w = context.writer
+    of = context.rates_of(context.whole)
+    of = of[of["wave"] >= context.first_year]
+    count = w.number(f"brief.surveys.{context.code}", len(known), "", 0)
+    total = w.number(f"brief.surveys.{context.whole}", len(of), "", 0)
+    newest = of.iloc[-1] if len(of) else None
+    cards = [(count, w.t("brief.card.surveys", total=total, count=count))]
+    if newest is not None:
+        text = w.t("brief.card.whole", year=w.year(newest["wave"]))
+        cards.append((context.fact(newest["fact_id"]), text))
+    return cards
+
+
+def _charts(context: Context, known: pd.DataFrame) -> tuple[Figure, ...]:
+    """The trend beside the whole, and the difference from it survey by survey."""
+    figures = [level.trend_figure(context, "brief.trend")]
+    gaps = [
+        (row["wave"], gap)
+        for _, row in known.iterrows()
+        if (gap := _between(row, context.rate(context.whole, row["wave"]))) is not None
+    ]
+    return (*figures, _gap_figure(context, gaps)) if gaps else tuple(figures)
+
+
+def _gap_figure(context: Context, gaps: list[tuple[int, tuple[float, float]]]) -> Figure:
+    w = context.writer
+    rows = [(str(wave), gap[0], *_ends(*gap), side(*_ends(*gap)) != "near") for wave, gap in gaps]
+    frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "highlight"])
+    frame["note"] = [plain(value, w.language, 2, signed=True) for value in frame["estimate"]]
+    where = side(*_ends(*gaps[-1][1]))
+    return picture(
+        context,
+        "brief.gap",
+        charts.forest,
+        frame,
+        xlabel="axis.gap",
+        says=w.t(f"figure.level.{where}", region=w.short(context.code), year=w.year(gaps[-1][0])),
+        values={"region": context.name},
+    )
+
+
+# Targets, inputs, effect.
+
+
+def _targets(context: Context, known: pd.DataFrame) -> list[Block]:
+    """Each target with what is known of it and the verdict; those of the whole that lie ahead."""
+    w, outlook = context.writer, context.study.outlook
+    own = assessments(context)
+    rows = []
+    for item in own:
+        seen = DASH if item.latest is None else context.rate_text(item.latest)
+        if item.latest is not None:
+            seen = w.t("brief.seen", rate=seen, year=w.year(item.latest["wave"]))
+        rows.append((item.target, seen, w.t(f"status.{item.status}")))
+    forecasts = isinstance(outlook, Outlook) and context.code in outlook.regions
+    for goal in (goal for goal in goals_of(context, context.code) if not goal.own):
+        seen, said = DASH, w.t("status.no_survey")
+        if len(known) and is_met(context, context.code, goal):
+            said = w.t("status.met")
+        elif forecasts:
+            if outlook.within(context.code, goal.year):
+                value = w.joined(*forecast(context, outlook, context.code, goal.year))
+                seen = w.t("brief.estimate", value=value)
+            said = chance_word(context, outlook, context.code, goal)
+        elif len(known):
+            said = w.t("brief.unforecast")
+        rows.append((goal.fact, seen, said))
+    lacking = (
+        [] if own else [Paragraph(w.t("findings.target.missing", region=context.name), "note")]
+    )
+    if not rows:
+        return lacking or targets_above(context)
+    cells = [
+        (w.year(row["year"]), w.short(row["region_code"]), context.fact(row["fact_id"]), seen, said)
+        for row, seen, said in rows[-TARGET_ROWS:]
+    ]
+    columns = ("due", "whose", "target", "known", "status")
+    return [table(context, w.t("brief.targets.table"), columns, cells), *lacking]
+
+
+def _effect(context: Context, known: pd.DataFrame) -> list[Block]:
+    if known.empty:
+        return [Paragraph(chain.next_step(context))]
+    strong = Markup("<strong>{}</strong>").format(_answer(context))
+    text = context.writer.joined(strong, designs.finding(context))
+    return [Paragraph(text), *designs.findings_locks(context)]
+
+
+# What to ask for, of whom and by when.
+
+
+def wants(context: Context) -> Wants:
+    """What the rules of recommendations look at."""
+    data, known, study = context.study.dataset, _usable(context), context.study
+    waves = context.rates_of(context.whole)["wave"]
+    measures, origin = measures_of(context)
+    own = measures if origin == context.code else measures.iloc[:0]
+    ahead = [item for item in assessments(context) if item.target["year"] > context.today]
+    result = getattr(study.headline, "result", None)
+    best = study.strongest
+    return Wants(
+        surveyed=len(known) > 0,
+        missed=len(known) > 0 and bool((waves > known["wave"].iloc[-1]).any()),
+        assumed=bool(known["n_assumed"].any()),
+        empty=data.doses_are != "input" or bool(_lacking(context)),
+        unnamed=bool((own["lead_unit_zh"].eq("") | own["year_due"].isna()).any()),
+        target=bool(ahead),
+        conflicts=data.contradictions["region_code"].eq(context.code).any(),
+        told=best is not None or (result is not None and result.verdict != "unknown"),
+    )
+
+
+def _lacking(context: Context) -> list[str]:
+    """Domains of inputs in which no figure of the region stands."""
+    held = {row["domain"] for row in first_told(context)}
+    return [name for name in DOMAINS_TOLD[:4] if name not in held]
+
+
+def requests(context: Context) -> tuple[Markup, ...]:
+    """The recommendations, each with the office asked and the date."""
+    return tuple(_request(context, name) for name in headline.asked(wants(context)))
+
+
+def _request(context: Context, name: str) -> Markup:
+    w = context.writer
+    key, values = _details(context, name)
+    text = w.t(f"ask.{key}", region=w.short(context.code), **values)
+    title = Markup("<strong>{}</strong>").format(w.t(f"ask.{name}.title"))
+    office, due = _office(context, name), _due(context, name)
+    return w.t("brief.request", what=title, text=text, office=office, due=due)
+
+
+def _details(context: Context, name: str) -> tuple[str, dict[str, object]]:
+    """The key of a request's text, with the counts, years and names in it."""
+    w = context.writer
+    if name == "publish":
+        waves = context.rates_of(context.whole)["wave"]
+        years = [w.year(n) for n in waves[waves > _usable(context)["wave"].iloc[-1]]]
+        if len(years) > LISTED:
+            return "publish.several", {"first": years[0], "last": years[-1]}
+        return name, {"years": Markup(context.listed(years))}
+    if name == "inputs":
+        lacking, every = _lacking(context), DOMAINS_TOLD[:4]
+        values = {"domains": _domains(context, every), "lacking": _domains(context, lacking)}
+        return ("inputs.some" if 0 < len(lacking) < len(every) else name), values
+    if name == "named":
+        rows, _ = measures_of(context)
+        counts = {"lead": rows["lead_unit_zh"].eq("").sum(), "late": rows["year_due"].isna().sum()}
+        return name, w.numbers(f"brief.measures.{context.code}", all=len(rows), **counts)
+    if name == "conflicts":
+        rows = context.study.dataset.contradictions["region_code"].eq(context.code)
+        return name, w.numbers(f"brief.conflicts.{context.code}", count=int(rows.sum()))
+    return name, {}
+
+
+def _domains(context: Context, names: Sequence[str]) -> str:
+    """Domains of inputs in a row, as they stand within a sentence."""
+    words = (str(context.writer.t(f"domain.{name}")) for name in names)
+    return context.listed(word[:1].lower() + word[1:] for word in words)
+
+
+# Where a plan names who leads in these domains, that office is asked.
+HELD_BY = {name: ("organisation",) for name in ("inputs", "yearly")} | {"target": ("target",)}
+
+
+def _office(context: Context, name: str) -> Markup:
+    """The office that the region's own plan lets lead, else the one that holds the figures."""
+    w = context.writer
+    rows, origin = measures_of(context)
+    rows = rows[rows["domain"].isin(HELD_BY.get(name, ()))] if origin == context.code else rows[:0]
+    units = rows["lead_unit_zh"][rows["lead_unit_zh"] != ""]
+    if len(units):  # the one named most often; of several, the first in the document
+        counts = units.value_counts(sort=False)
+        return Markup("{}").format(w.organisations(counts.idxmax()))
+    return w.t(f"office.{name}")
+
+
+SOON = ("publish", "samples", "inputs", "named", "conflicts")  # what only has to be written down
+
+
+def _due(context: Context, name: str) -> Markup:
+    """By the middle of next year what is only to be written down, by its end what is to be made."""
+    next_year = context.today + 1
+    return context.writer.year(f"{next_year}-06" if name in SOON else f"{next_year}-12")
+
+
+# What to keep in mind.
+
+
+def _cautions(context: Context, known: pd.DataFrame) -> tuple[Markup, ...]:
+    """The three that bear most on what the brief says, in a fixed order."""
+    w, data = context.writer, context.study.dataset
+    breaks = [year for year, _ in context.breaks if len(known) and
+              known["wave"].iloc[0] < year <= known["wave"].iloc[-1]]  # fmt: skip
+    wave = known["wave"].iloc[-1] if len(known) else 0
+    held = (
+        ("assumed", len(known) and bool(known["n_assumed"].any()), {}),
+        ("break", breaks, {"years": Markup(context.listed(map(w.year, breaks)))}),
+        ("flagged", any(item.status == "flagged" for item in assessments(context)), {}),
+        ("old", len(known) and wave < context.today - 1, {"year": w.year(wave)}),
+        ("parent", known.empty, {"parent": w.name(context.surveyed_above)}),
+        ("proxy", data.doses_are != "input" and mostly_assumed(context), {}),
+        ("sources", True, {}),
+        ("cause", True, {}),
+        ("error", True, {}),
+    )
+    told_of = [w.t(f"caution.{name}", **values) for name, holds, values in held if holds]
+    return tuple(told_of[:CAUTIONS])
+
+
+def lines(context: Context) -> list[str]:
+    """Headline and recommendations as plain text, for who reads those of all regions at once."""
+    parts = (told(context), *requests(context))
+    return [" ".join(Markup(part).striptags().split()) for part in parts]
