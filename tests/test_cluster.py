@@ -161,7 +161,7 @@ def altered(tmp_path_factory) -> Path:
     shutil.copytree(source, folder / "evaluation", ignore=shutil.ignore_patterns("__pycache__"))
     export = folder / "evaluation" / "report" / "html.py"
     text = export.read_text("utf-8")
-    line = 'made["html"] = to_html(notebook, language, simulated=simulated).encode()'
+    line = 'written["html"] = to_html(notebook, language, **told).encode()'
     assert line in text
     export.write_text(text.replace(line, f"{line}.replace(b'Report', b'ALTERED')"), "utf-8")
     return folder

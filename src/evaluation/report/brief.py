@@ -293,9 +293,7 @@ def _targets(context: Context, known: pd.DataFrame) -> list[Block]:
 def _effect(context: Context, known: pd.DataFrame) -> list[Block]:
     if known.empty:
         return [Paragraph(chain.next_step(context))]
-    strong = Markup("<strong>{}</strong>").format(_answer(context))
-    text = context.writer.joined(strong, designs.finding(context))
-    return [Paragraph(text), *designs.findings_locks(context)]
+    return [Paragraph(designs.finding(context)), *designs.findings_locks(context)]
 
 
 # What to ask for, of whom and by when.

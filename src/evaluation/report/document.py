@@ -207,7 +207,8 @@ def read(
     depth: str = "",
     made: Collection[str] = (),
 ) -> Document:
-    """Rebuild the report an executed notebook shows, at a depth; see :func:`depths.arranged`.
+    """Rebuild the report an executed notebook shows, at a depth; see
+    :func:`evaluation.report.depths.arranged`.
 
     Raises
     ------

@@ -101,7 +101,7 @@ class Design:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Calibrated:
     """Margins that weights were fitted to: cells crossed by all of them.
 
     ``margins`` is the (C, P) incidence of cells in margins, ``factor`` (C,) calibrated over design
@@ -133,7 +133,7 @@ class Totals:
     values: Mapping[str, np.ndarray]
     times: np.ndarray | None = None
     cell: np.ndarray | None = None
-    calibration: Fitted | None = None
+    calibration: Calibrated | None = None
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sums by domain, (D,)."""

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError, shown
-from evaluation.survey.linear import Design, Fitted, Totals
+from evaluation.survey.linear import Design, Calibrated, Totals
 
 if TYPE_CHECKING:
     import duckdb
@@ -75,7 +75,7 @@ class Respondents:
     strata: pd.DataFrame
     lonely: str
     view: str = "people"
-    calibration: Fitted | None = None
+    calibration: Calibrated | None = None
 
     def __enter__(self) -> Respondents:
         return self
@@ -104,7 +104,7 @@ class Respondents:
             raise KepuError(f"no column '{unknown[0]}' to group by — there are {', '.join(there)}")
         return ", ".join(map(quoted, by))
 
-    def again(self, view: str, select: str, calibration: Fitted | None) -> Respondents:
+    def again(self, view: str, select: str, calibration: Calibrated | None) -> Respondents:
         """The same sample with other weights: ``select`` gives its columns, ``w`` among them."""
         self.connection.execute(f"CREATE OR REPLACE VIEW {view} AS {select}")
         return replace(self, view=view, calibration=calibration)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from evaluation.base.errors import KepuError
-from evaluation.survey.linear import Fitted
+from evaluation.survey.linear import Calibrated
 from evaluation.survey.respondents import Respondents, quoted
 
 ROUNDS, CONVERGED = 1000, 1e-10
@@ -55,7 +55,7 @@ def rake(sample: Respondents, margins: Sequence[pd.DataFrame]) -> Respondents:
     rows = np.tile(np.arange(len(cells)), len(codes))
     shape = (len(cells), int(starts[-1]))
     margin = sparse.csr_array((np.ones(len(rows)), (rows, place)), shape)
-    return _joined(sample, cells[columns].assign(g=factor), columns, Fitted(margin, factor))
+    return _joined(sample, cells[columns].assign(g=factor), columns, Calibrated(margin, factor))
 
 
 def _margin(cells: pd.DataFrame, margin: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +91,7 @@ def _fitted(weight: np.ndarray, codes, totals) -> np.ndarray:
     raise KepuError(f"raking does not converge in {ROUNDS} rounds — join small cells of margins")
 
 
-def _joined(sample: Respondents, cells, columns, calibration: Fitted) -> Respondents:
+def _joined(sample: Respondents, cells, columns, calibration: Calibrated) -> Respondents:
     view = f"{sample.view}_raked"
     cells = cells.assign(cell=np.arange(len(cells)))
     sample.connection.register("given_cells", cells)
