@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError, shown
-from evaluation.survey.linear import Design, Calibrated, Totals
+from evaluation.survey.linear import Calibrated, Design, Totals
 
 if TYPE_CHECKING:
     import duckdb
