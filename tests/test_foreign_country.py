@@ -186,13 +186,18 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pages(project):
-    """Pages by name and language: one district, and the overview."""
+    """Pages by name and language: one district at its three depths, and the overview."""
     only = ("--only", LARGEST, "--only", "overview")
     made = kepu(project, "batch", "all", *only, "--format", "html")
     assert "4 of 4 reports made" in made
     names = [(name, language) for name in (LARGEST, "overview") for language in ("zh", "en")]
     out = project / "reports" / "out"
-    return {(n, tongue): (out / f"{n}_{tongue}.html").read_text("utf-8") for n, tongue in names}
+    return {
+        (name, tongue): "".join(
+            path.read_text("utf-8") for path in sorted(out.glob(f"{name}_{tongue}*.html"))
+        )
+        for name, tongue in names
+    }
 
 
 def test_models_compare_all_districts(project):

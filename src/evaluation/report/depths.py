@@ -100,7 +100,7 @@ def _brief(section: Section, keywords: str) -> tuple[Part, ...]:
 def _split(section: Section) -> dict[str, tuple[Block, ...]]:
     """The blocks of a section by depth."""
     chosen = IN_REPORT.get(section.id)
-    if chosen is None:
+    if chosen is None or (chosen and not section.names):  # one sentence on what is missing
         return {REPORT: section.blocks, ANNEX: ()}
     names = section.names or ("",) * len(section.blocks)
     pairs = list(zip(names, section.blocks, strict=True))
