@@ -38,7 +38,8 @@ SETS: dict[str, tuple[tuple[dict, str], ...]] = {
         ({"panels": 6, "region_set": "inner_mongolia_leagues"}, "simulated"),
     ),
     "05_robustness": (
-        (CHINESE, "5把"), (LEAGUES, "of 5 locks"), ({"first_year": 2018}, "of 5 locks"),
+        (CHINESE, r"证据等级\s*\d"), (LEAGUES, r"Evidence grade\s*\d"),
+        ({"first_year": 2018}, r"Evidence grade\s*\d"),
     ),
     "06_value": (
         (CHINESE | {"panels": 20}, "万|亿"),
@@ -53,6 +54,10 @@ SETS: dict[str, tuple[tuple[dict, str], ...]] = {
     "08_scenarios": (
         (CHINESE | {"year": 2025}, "2025年"), (BEIJING | {"year": 2028}, "Beijing"),
         (TIBET | {"year": 2026}, "Xizang"),
+    ),
+    "09_designs": (
+        (CHINESE | {"draws": 199}, "模拟"), (LEAGUES | {"draws": 199}, "simulated"),
+        ({"effect": 0.0, "draws": 199}, "simulated"),
     ),
     "13_survey": (
         (CHINESE | {"draws": 9}, "真实比例"), ({"units": 3, "take": 8, "draws": 9}, "Simulated"),
@@ -85,6 +90,7 @@ WRONG = (
     ("07_targets", {"city": "1501"}, "'1501' is not in regions.csv"),
     ("08_scenarios", {"region": "150100"}, "name a province"),
     ("08_scenarios", {"year": 2099}, "name a year between them"),
+    ("09_designs", {"region_set": "nowhere"}, "'nowhere' is not in region_sets.csv; known:"),
     ("13_survey", {"units": 1}, "An error needs 2 primary units"),
     ("13_survey", {"language": "fr"}, "Unknown language 'fr'; known: zh, en"),
     ("10_next_evaluation", {"region": "999999"}, "999999"),
