@@ -153,7 +153,8 @@ def test_pages_say_the_words_of_the_package(written):
 
 # Texts that speak of proxies, counties or leagues, each shown only where a package holds such.
 SAID = {
-    "badge.proxy", "caution.proxy", "caveat.proxy", "chain.plan", "column.proxy_facts", "effect.limit.proxy",
+    "badge.proxy", "caution.proxy", "caveat.proxy", "chain.plan", "column.proxy_facts",
+    "effect.limit.proxy",
     "findings.effect.what.proxy", "findings.effect.what.mixed", "findings.next.inputs",
     "findings.next.proxies", "fund.earmarked_provincial", "glossary.league",
     "glossary.league.text", "glossary.proxy", "inputs.intro",

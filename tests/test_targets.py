@@ -647,12 +647,15 @@ def test_the_education_gap_reconciles_what_the_nation_prints(study):
 
 
 def test_inputs_are_bounded_only_where_the_locks_permit(study):
-    """Today's locks permit no statement; with one lock the interval times the change is given."""
-    assert study.headline.grade.locks == 0
+    """An interval that holds zero permits no statement; else it is given times the change."""
+    assert study.headline.grade.locks == 1 and study.headline.result.verdict == "unknown"
     assert inputs_part(study.headline, study.levels, "150000") == Inputs("silent")
     assert inputs_part("no headline", study.levels, "150000").status == "refused"
-    grade = study.headline.grade.__class__(**{**vars(study.headline.grade), "locks": 1})
-    told = study.headline.__class__(**{**vars(study.headline), "grade": grade})
+    first, *rest = study.headline.ladder
+    first = replace(first, result=replace(first.result, low=0.01))
+    told = replace(study.headline, ladder=(first, *rest))
+    unsure = replace(told, grade=replace(told.grade, locks=0))
+    assert inputs_part(unsure, study.levels, "150000") == Inputs("silent")
     found = inputs_part(told, study.levels, "150000")
     assert found.status == "bounded"
     result = next(r.result for r in told.ladder if r.model == "two_way_fixed_effects")

@@ -371,10 +371,11 @@ def _faults(connection, names: tuple[str, ...], plan: Plan) -> Iterator[str]:
 def _repeated(connection, names: tuple[str, ...], plan: Plan) -> Iterator[str]:
     """Faults between rows: ids given twice, units in two strata, strata of two sizes."""
     wave = ", wave" if "wave" in names else ""
+    strata = "stratum" if "stratum" in names else "*"  # one that is lacking is told elsewhere
     rules = (
         ("id", "raw", "id", "count(*) > 1", "ids stand in several rows",
          "keep each respondent once"),
-        ("psu", "units", "psu", "count(*) > 1", "primary units lie in two strata",
+        ("psu", "units", "psu", f"count({strata}) > 1", "primary units lie in two strata",
          "correct them; where units are numbered anew in each stratum say so (nested)"),
         ("fpc", "units", "stratum", "min(fpc) < max(most)", "strata have two values of fpc",
          "give the number of the stratum's primary units in each row"),

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.base.results import LEAST_LOCKS
 from evaluation.data.package import Dataset, by_year, has_caveat, usable
 from evaluation.data.rules import CHECK
 from evaluation.evidence.headline import Headline
@@ -50,7 +49,8 @@ def inputs_part(headline: Headline | str, levels: pd.DataFrame, region: str) -> 
 
     The coefficient is that of the fixed effects, points of the share for one standard deviation of
     the composite within a region; the change runs from the first to the last survey at which the
-    region's composite is known. What may be said is gated by the locks of the headline.
+    region's composite is known. Nothing is said where the headline carries no
+    comparison or its interval holds zero.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def inputs_part(headline: Headline | str, levels: pd.DataFrame, region: str) -> 
     """
     if not isinstance(headline, Headline):
         return Inputs("refused")
-    if headline.grade.locks < LEAST_LOCKS:
+    if not headline.priced:
         return Inputs("silent")
     result = next((r.result for r in headline.ladder if r.model == LEVELS), None)
     if result is None or not headline.level_parts:
