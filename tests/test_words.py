@@ -40,6 +40,7 @@ DENIALS = {
     "effect.single.some": "the same of inputs taken one by one",
     "findings.effect.single.some": "the same in the key findings",
     "effect.here.text": "an association is not what a region's spending achieved",
+    "caution.cause": "what the brief warns of",
     "method.words": "the rule itself",
     "view.recovered.note": "not told apart does not mean no effect",
     "view.unknown.evidence.3": "what no publication tells",
