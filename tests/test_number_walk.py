@@ -809,9 +809,6 @@ ANSWERS = {
     r"brief\.distance\.(\d{6})\.(\d{4})": lambda code, wave: abs(gap(code, wave, "")),
     r"brief\.measures\.(\d{6})\.(all|lead|late)": own_measures,
     r"brief\.surveys\.(\d{6})": lambda code: sum(wave >= 2010 for wave in waves(code)),
-    r"brief\.conflicts\.(\d{6})": lambda code: sum(
-        row["region_code"] == code for row in table("contradictions")
-    ),
     r"designs\.([a-z0-9_]+)\.reached": lambda programme: len(reached(programme)),
     r"designs\.([a-z0-9_]+)\.known": surveyed_around,
     r"funds\.(F\d{5})\.per_head": spent_per_head,
