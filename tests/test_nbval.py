@@ -23,8 +23,8 @@ OPENING = 3  # code cells that import, take parameters and open the page
 # rests on it. Where the number moves by less than is printed, the cell rightly passes.
 ESTIMATES = {
     "04_effect": ["c13", "c15", "c17", "c19"],  # estimates, readings, power, opening level
-    "05_robustness": ["r07", "r10"],  # ladder, locks
-    "08_scenarios": ["s09", "s15"],  # common plans, locks
+    "05_robustness": ["r07"],  # ladder
+    "08_scenarios": ["s09"],  # common plans
 }
 PLANTS = (
     # Science education bases that Hohhot promised: shown by the tracker of the city, used nowhere.
@@ -36,7 +36,7 @@ PLANTS = (
         "06_value": ["v20"],  # plan
         "07_targets": ["t07", "t09", "t11", "t17"],  # back-test, by wave, components, needed
         "10_next_evaluation": ["n09", "n11"],  # variance between units, candidates
-        "08_scenarios": ["tested", "s09", "s15"],  # back-test too
+        "08_scenarios": ["tested", "s09"],  # back-test too
     }),
     # Zhejiang's museums of 2018: an input of the panel, and of no rate or forecast.
     ("input figure", "F01296", "330000", 437, ESTIMATES | {"06_value": ["v20"]}),
