@@ -11,7 +11,8 @@ import pytest
 from conftest import DATE, REGIONS
 from evaluation import report
 from evaluation.base.text import LANGUAGES, t
-from evaluation.report.chain import FUNDED, INPUTS, LINKS, MONEY
+from evaluation.report.chain import FUNDED, LINKS, MONEY
+from evaluation.report.inputs import TOLD_FIRST
 
 # A folder named by the environment holds the documents with their ledgers.
 DOCUMENTS = Path(os.environ.get("KEPU_DOCUMENTS", "documents"))
@@ -68,7 +69,7 @@ def test_inputs_are_printed_as_the_document_prints_them(dataset):
     facts = dataset.facts
     own = facts[(facts["region_code"] == "150000") & (facts["source_id"] == "IM2023")]
     values = dict(zip(own["indicator"], own["value"], strict=True))
-    told = [name for name in (MONEY, FUNDED, *INPUTS) if name in values and name in ledger]
+    told = [name for name in (MONEY, FUNDED, *TOLD_FIRST) if name in values and name in ledger]
     assert len(told) >= 6
     assert {name: values[name] for name in told} == {name: ledger[name] for name in told}
 
