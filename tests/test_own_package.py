@@ -147,6 +147,10 @@ def test_four_commands_lead_to_reports_in_both_languages(leagues):
         assert word not in en
     for word in ("省份", "各省", "全国", "代理指标"):
         assert word not in zh
+    # The whole was never surveyed: the brief sets nothing beside it, and says no line of it.
+    brief = text_of(out / "150100_en_brief.html")
+    assert "usable surveys of the region" in brief and "Inner Mongolia has" not in brief
+    assert "Inner Mongolia by survey" not in brief
     # What was given is not said to be missing.
     assert (
         "没有查到呼和浩特市公布的科普经费" not in zh and "No science popularisation funds" not in en

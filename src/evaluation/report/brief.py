@@ -55,7 +55,7 @@ def section(context: Context) -> Section:
     }
     if len(known):
         parts["numbers"] = [Cards(_cards(context, known))]
-        parts["charts"] = [Row(_charts(context, known))]
+        parts["charts"] = _charts(context, known)
     parts["targets"] = [Heading(w.t("brief.targets")), *_targets(context, known)]
     parts["inputs"] = [Heading(w.t("brief.inputs")), *glance(context, INPUT_ROWS)]
     parts["effect"] = [Heading(w.t("brief.effect")), *_effect(context, known)]
@@ -214,24 +214,27 @@ def _more_cards(context: Context, known: pd.DataFrame) -> list[tuple[Markup, Mar
     of = context.rates_of(context.whole)
     of = of[of["wave"] >= context.first_year]
     count = w.number(f"brief.surveys.{context.code}", len(known), "", 0)
+    if of.empty:
+        return [(count, w.t("brief.card.surveys.own", count=count))]
     total = w.number(f"brief.surveys.{context.whole}", len(of), "", 0)
-    newest = of.iloc[-1] if len(of) else None
-    cards = [(count, w.t("brief.card.surveys", total=total, count=count))]
-    if newest is not None:
-        text = w.t("brief.card.whole", year=w.year(newest["wave"]))
-        cards.append((context.fact(newest["fact_id"]), text))
-    return cards
+    newest = of.iloc[-1]
+    text = w.t("brief.card.whole", year=w.year(newest["wave"]))
+    return [
+        (count, w.t("brief.card.surveys", total=total, count=count)),
+        (context.fact(newest["fact_id"]), text),
+    ]
 
 
-def _charts(context: Context, known: pd.DataFrame) -> tuple[Figure, ...]:
-    """The trend beside the whole, and the difference from it survey by survey."""
-    figures = [level.trend_figure(context, "brief.trend")]
+def _charts(context: Context, known: pd.DataFrame) -> list[Block]:
+    """The trend beside the whole and the difference from it by survey; else the trend, wide."""
     gaps = [
         (row["wave"], gap)
         for _, row in known.iterrows()
         if (gap := _between(row, context.rate(context.whole, row["wave"]))) is not None
     ]
-    return (*figures, _gap_figure(context, gaps)) if gaps else tuple(figures)
+    if not gaps:
+        return [level.trend_figure(context)]
+    return [Row((level.trend_figure(context, "brief.trend"), _gap_figure(context, gaps)))]
 
 
 def _gap_figure(context: Context, gaps: list[tuple[int, tuple[float, float]]]) -> Figure:
