@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,6 +92,14 @@ def test_rates_enter_a_package_and_the_panel_uses_their_errors(package, people):
     # A sweep over assumed design effects leaves a measured one alone.
     swept = panel.rates(dataset, panel.Assumed(design_effect=9.0)).set_index("fact_id")
     np.testing.assert_allclose(swept["se"], rates["se"])
+    # An error of 0 is none: that rate has the assumed one, the others keep theirs.
+    first = rates.index[0]
+    zero = facts["fact_id"].eq(first).reindex(dataset.facts.index, fill_value=False)
+    errors = dataset.facts["standard_error"].mask(zero, 0.0)
+    mended = panel.rates(replace(dataset, facts=dataset.facts.assign(standard_error=errors)))
+    mended = mended.set_index("fact_id")["se"]
+    assert mended[first] > 0 and mended[first] != pytest.approx(rates.at[first, "se"])
+    np.testing.assert_allclose(mended.drop(first), rates["se"].drop(first))
     page = SimpleNamespace(
         writer=Writer(dataset, "en"), first_year=2000,
         study=SimpleNamespace(dataset=dataset, rates=panel.rates(dataset), simulated=False),

@@ -273,9 +273,11 @@ def rates(dataset: Dataset, assumed: Assumed | None = None) -> pd.DataFrame:
 def _own_errors(rates: pd.DataFrame, p, n, deff) -> tuple[np.ndarray, np.ndarray]:
     """Standard errors that came with rates, in percentage points, and the design effects they mean.
 
-    Nobody or everybody says nothing of a design effect: the one given stays.
+    Nobody or everybody says nothing of a design effect: the one given stays. An error of 0 between
+    them is none, and would weigh a rate without bound.
     """
     own = rates["standard_error"].to_numpy(dtype=float)
+    own = np.where((own == 0) & (p > 0) & (p < 1), np.nan, own)
     meant = (own / 100) ** 2 * n / np.where(p * (1 - p) > 0, p * (1 - p), np.nan)
     return own, np.where(meant > 0, meant, deff)
 
