@@ -281,6 +281,32 @@ def test_the_norm_is_of_the_workforce_and_not_of_posts(pages, language):
         assert not table("indicators")[f"{name}_{language}"].str.contains(wrong).any()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", REGIONS)
+def test_a_norm_stands_only_where_it_was_set_or_holds(pages, dataset, code, language):
+    """A norm of one region says nothing of another's museums and associations."""
+    facts = dataset.facts
+    parent = dataset.regions.set_index("code")["parent_code"]
+    named = facts["indicator"].str.startswith("county_kepu_staff_norm")
+    set_by = set(facts.loc[named & (facts["kind"] == "norm"), "region_code"])
+    held = bool({code, parent[code]} & set_by)
+    text = section(pages, code, language, "inputs").get_text()
+    assert (str(texts()["norms.title"][language]) in text) == held
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", REGIONS)
+def test_no_chance_is_told_that_the_region_s_own_errors_overturn(pages, study, code, language):
+    found = study.outlook
+    shown = section(pages, code, language, "targets").find_all(attrs={"data-result": True})
+    told = {item["data-result"] for item in shown}
+    facts = study.dataset.facts.set_index("fact_id")
+    for key in told:
+        if key.startswith(f"chance.{code}."):
+            goal = facts.loc[key.rpartition(".")[2]]
+            assert found.holds(code, int(goal["period_end"]), float(goal["value"]))
+
+
 # --- what is science popularisation, and whose -------------------------------------------------
 
 

@@ -158,7 +158,7 @@ SAID = {
     "findings.effect.what.proxy", "findings.effect.what.mixed", "findings.next.inputs",
     "findings.next.proxies", "fund.earmarked_provincial", "glossary.league",
     "glossary.league.text", "glossary.proxy", "inputs.intro",
-    "chain.plan.one", "norms.coverage", "norms.coverage.missing", "norms.coverage.open",
+    "chain.plan.one", "norms.coverage", "norms.coverage.missing", "norms.coverage.museums", "norms.coverage.open",
     "norms.staff", "norms.staff.required", "norms.staff.unknown", "view.proxies",
     "view.unknown.investment.1", "view.unknown.effect.2", "view.unknown.scenarios.2",
     "word.proxy", "word.proxy.several",

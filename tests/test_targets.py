@@ -341,6 +341,28 @@ def test_inner_mongolia_was_always_forecast_too_high(study):
     assert (once.waves, once.mean > 0, once.way) == (1, True, "")
 
 
+def shifted(study, region, points):
+    """The outlook with every error of a region in the back-test moved to the same number."""
+    records = study.outlook.records.copy()
+    records.loc[records["region_code"] == region, "error"] = points
+    return replace(study.outlook, records=records)
+
+
+def test_a_chance_is_told_only_if_the_region_s_own_errors_leave_its_word(study):
+    median = study.outlook.fan("110000", [2025])["median"].iloc[0]
+    sure, close = median - 8, median - 2  # both very likely by the trend alone
+    assert word(study.outlook.chance("110000", 2025, close)) == "very_likely"
+    over = shifted(study, "110000", 2.5)
+    assert over.holds("110000", 2025, sure) and not over.holds("110000", 2025, close)
+    assert shifted(study, "110000", -2.5).holds("110000", 2025, close)
+    assert not shifted(study, "110000", -2.5).holds("110000", 2025, median + 2)
+    mixed = study.outlook.records.copy()
+    rows = mixed.index[mixed["region_code"] == "110000"]
+    mixed.loc[rows, "error"] = np.where(np.arange(len(rows)) % 2, 2.5, -2.5)
+    assert replace(study.outlook, records=mixed).holds("110000", 2025, close)
+    assert study.outlook.holds("150000", 2025, 15)  # too high as well, and very unlikely anyway
+
+
 def test_held_out_rates_are_never_seen(study):
     """A forecast made up to a wave stays the same when later rates change."""
     found = study.outlook

@@ -26,6 +26,7 @@ from evaluation.report.page import (
     plain,
     show,
     table,
+    titled,
 )
 
 # Can the inputs be told apart from each other, from income and from education?
@@ -106,12 +107,13 @@ STAFFING, UNITS, POPULOUS = (
 def norm_blocks(context: Context) -> list:
     """Museum coverage of county-level units and the staffing norms of county associations.
 
-    Nothing where the package declares neither, for then it knows no such norms.
+    Nothing on a norm where neither the region nor the one above it has a figure of it: it may
+    not be held to that norm, and its own plan may know another.
     """
-    w, held = context.writer, set(context.study.dataset.indicators["indicator"])
-    if held.isdisjoint((UNITS, COUNTIES, STAFFING, *MUSEUMS)):
-        return []
-    return [Heading(w.t("norms.title")), _coverage(context), *_staffing(context)]
+    facts = context.study.dataset.facts
+    near = facts.loc[facts["region_code"].isin([context.code, context.parent]), "indicator"]
+    covered = [_coverage(context)] if near.isin((OPEN, COUNTIES)).any() else []
+    return titled(context.writer.t("norms.title"), [*covered, *_staffing(context)])
 
 
 def _latest(context: Context, indicators: tuple[str, ...]):
@@ -125,8 +127,11 @@ def _latest(context: Context, indicators: tuple[str, ...]):
 def _coverage(context: Context) -> Paragraph:
     w = context.writer
     counties, museums = _latest(context, (COUNTIES,)), _latest(context, MUSEUMS)
-    if counties is None or museums is None or not counties["value"]:
+    if counties is None or not counties["value"]:
         return context.missing("norms.coverage.missing")
+    if museums is None:
+        units, source = w.fact(counties, unit=False), w.cite(counties["source_id"])
+        return context.missing("norms.coverage.museums", counties=units, source=source)
     text = w.t(
         "norms.coverage",
         region=context.name,
@@ -158,7 +163,7 @@ def _staffing(context: Context) -> list[Paragraph]:
         & facts["region_code"].isin([context.code, context.parent])
     ].set_index("indicator")
     if norms.empty:
-        return [context.missing("norms.staff.missing")]
+        return []
     small, large = (
         norms.loc[STAFFING],
         norms.loc[f"{STAFFING}_large_population"],

@@ -294,15 +294,17 @@ def _quote(context: Context, found: candidates.Quoted) -> Markup:
         "detectable": w.number(f"{key}.detectable", own.detectable, POINT, 2),
         "target": w.number(f"{key}.target", 100 * own.target, "percent", 0),
         "power": w.number(f"{key}.power", 100 * own.power, "percent", 0),
-        "interval": w.interval(f"{key}.power", 100 * one.low, 100 * one.high, "percent", 0),
         "origin": w.t(f"design.origin.{found.baseline.origins['icc']}"),
     }  # fmt: skip
     counts = {"count": own.units, "groups": one.layout.sequences, "waves": one.layout.periods,
               "respondents": one.setting.respondents, "interviews": one.interviews,
               "years": one.years}  # fmt: skip
     values |= w.numbers(key, **counts)
-    told = (w.t(f"design.quote{part}", **values) for part in ("", ".power", ".cost"))
-    return w.joined(*told)
+    if round(100 * one.low) != round(100 * one.high):  # an interval of one number tells nothing
+        ends = w.interval(f"{key}.power", 100 * one.low, 100 * one.high, "percent", 0)
+        values["power"] = w.joined(values["power"], ends)
+    parts = ["", ".power", *([".few"] if own.power < 0.5 else []), ".cost"]
+    return w.joined(*(w.t(f"design.quote{part}", **values) for part in parts))
 
 
 # ------------------------------------------------------------------------------------------

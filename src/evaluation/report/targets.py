@@ -294,9 +294,10 @@ def _outlook(context: Context) -> Parts:
     goals = goals_of(context, context.code)
     if context.code in found.regions:
         blocks = [fan(context, found, context.code, goals), *chances(context, found, goals)]
+        own = [Paragraph(text) for text in own_errors(context, found, context.code)]
         return {
-            "outlook": [*head, *blocks],
-            "backtest": backtest(context, found, context.code),
+            "outlook": [*head, *blocks, *own],
+            "backtest": backtest(context, found),
             "needed": titled(w.t("needed.title"), needed(context, goals)),
         }
     # Without a survey of its own a region has no forecast; what lies above it is shown instead.
@@ -366,8 +367,8 @@ def _whose(context: Context, goal: Goal) -> Markup:
 
 def chance_text(context: Context, found: Outlook, code: str, goal: Goal) -> Markup:
     """The chance that a target is met in its year, never printed as certain; a dash where no
-    forecast that far ahead could be checked."""
-    if not found.within(code, goal.year):
+    forecast that far ahead could be checked, or the region's own errors overturn it."""
+    if not found.within(code, goal.year) or not found.holds(code, goal.year, goal.value):
         return DASH
     w, p = context.writer, found.chance(code, goal.year, goal.value)
     if p < 0.01:
@@ -378,10 +379,13 @@ def chance_text(context: Context, found: Outlook, code: str, goal: Goal) -> Mark
 
 
 def chance_word(context: Context, found: Outlook, code: str, goal: Goal) -> Markup:
-    """The word for a chance; that there is none where no forecast that far could be checked."""
+    """The word for a chance; why there is none where no forecast that far could be checked, or
+    where the region's own errors in the back-test would turn it into another."""
     w = context.writer
     if not found.within(code, goal.year):
         return w.t("outlook.beyond", years=reach(context, found))
+    if not found.holds(code, goal.year, goal.value):
+        return w.t(f"outlook.overturned.{found.errors(code).way}")
     said = word(found.chance(code, goal.year, goal.value))
     return w.t(f"chance.past.{said}") if is_past(context, goal) else w.t(f"chance.{said}")
 
@@ -514,8 +518,8 @@ def _role(context: Context, found: Outlook, name: str) -> Markup:
     return DASH
 
 
-def backtest(context: Context, found: Outlook, code: str = "") -> list:
-    """The sentences on the back-test, pooled and of one region, and every model tried."""
+def backtest(context: Context, found: Outlook) -> list:
+    """The sentences on the back-test and every model tried."""
     w, rows = context.writer, []
     for _, score in found.scores.iterrows():
         name = score["model"]
@@ -528,10 +532,8 @@ def backtest(context: Context, found: Outlook, code: str = "") -> list:
     columns = [w.t("column.model"), w.t("column.mae")]
     columns += [w.t("column.cover", cover=level_text(context, n)) for n in LEVELS]
     columns.append(w.t("column.role"))
-    own = own_errors(context, found, code) if code else []
     return [
         Paragraph(backtest_sentence(context, found)),
-        *(Paragraph(text) for text in own),
         Table(w.t("backtest.table"), tuple(columns), tuple(rows), frozenset({1, 2, 3, 4})),
         Paragraph(w.t("backtest.note"), "note"),
     ]
@@ -758,25 +760,30 @@ def _observed(context: Context, item: Progress) -> Markup:
 
 
 def _table(context: Context, found: list[Progress]) -> Table:
+    """Each target beside the surveys; the two columns of pace only where one target has any."""
     w = context.writer
+    paced = any(not pd.isna(item.required) for item in found)
     rows = []
     for item in found:
-        latest, known = item.latest, not pd.isna(item.required)
+        latest = item.latest
+        pace = (DASH, DASH)
+        if not pd.isna(item.required):
+            pace = (_required(context, item, ""), _observed(context, item))
         rows.append(
             (
                 w.year(item.target["year"]),
                 context.fact(item.target["fact_id"]),
                 context.rate_text(latest),
                 w.t("missing.value") if latest is None else w.year(latest["wave"]),
-                _required(context, item, "") if known else DASH,
-                _observed(context, item) if known else DASH,
+                *(pace if paced else ()),
                 w.t(f"status.{item.status}"),
                 w.cite(item.target["source_id"]),
             )
         )
-    columns = ("due", "target", "rate", "wave", "required", "observed", "status", "source")
+    names = ("required", "observed") if paced else ()
+    columns = ("due", "target", "rate", "wave", *names, "status", "source")
     caption = w.t("targets.table", region=context.name)
-    return table(context, caption, columns, rows, (1, 2, 4, 5))
+    return table(context, caption, columns, rows, (1, 2, 4, 5) if paced else (1, 2))
 
 
 # Views of the targets notebook: outlook, back-test, needed gains, tracker, decomposition.

@@ -615,6 +615,18 @@ class Outlook(Spoken):
         """Probability that the region's share is at least ``target`` percent in a year."""
         return float(1 - self._law(region, [year]).below(to_logit(target))[0])
 
+    def holds(self, region: str, year: int, target: float) -> bool:
+        """Whether the word for a chance outlives the region's own errors in the back-test.
+
+        Where every forecast of the region erred to one side, the fan moved by their mean must
+        lead to the same word; else the chance says more of the trend than of the region.
+        """
+        own = self.errors(region)
+        if own is None or not own.way:
+            return True
+        moved = np.clip(target + own.mean, 0.01, 99.99)
+        return word(self.chance(region, year, target)) == word(self.chance(region, year, moved))
+
     def draws(self, region: str, years: Sequence[int], draws: int, seed: int) -> np.ndarray:
         """Draws (draws, years) of the share in percent, a whole path of one trend a row."""
         weighed, means, spreads = self.paths(region, years)
