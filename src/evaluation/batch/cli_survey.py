@@ -62,10 +62,11 @@ def survey(
     """Estimate rates with design-based errors from respondents; --into writes them as facts."""
     from evaluation.survey import rates, respondents
 
+    held = None if into is None else _held(into)
     divisions = [[name.strip() for name in each.split(",") if name.strip()] for each in by or [""]]
     asked = rates.Asked(tuple(sorted({*(cutoff or rates.CUTOFFS), literate})), interval)
     plan = respondents.Plan(
-        columns=_pairs(columns), regions=_regions(data or into), nested=nested, panel=panel,
+        columns=_pairs(columns), regions=_regions(data, held), nested=nested, panel=panel,
         lonely=lonely, shifts={name: float(x) for name, x in _pairs(shift).items()} or None,
         by=sorted({n for names in divisions for n in names} - set(respondents.ROLES)),
     )  # fmt: skip
@@ -77,7 +78,8 @@ def survey(
         table["status"] = rates.presentation(table)
     _show(tables, json_=json_, csv=csv)
     if into is not None:
-        _into(into, tables, files, (f"share_{literate:g}", period, organisation), preview=preview)
+        told = (f"share_{literate:g}", period, organisation)
+        _into(held, tables, files, told, preview=preview)
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -87,14 +89,19 @@ def _pairs(text: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, value in pairs}
 
 
-def _regions(folder: Path | None) -> list[str]:
-    if folder is None:
-        return []
+def _held(folder: Path) -> tuple[Path, Any]:
+    """A package's folder, and what is in it: read once."""
     from evaluation.batch.cli_import import _package
-    from evaluation.data import contract
-    from evaluation.data.tables import read_files
+    from evaluation.data.office import estimates
 
-    return list(contract.read(read_files(_package(folder))).tables["regions"]["code"])
+    own = _package(folder)
+    return own, estimates.held_of(own)
+
+
+def _regions(folder: Path | None, held: tuple[Path, Any] | None) -> list[str]:
+    if folder is not None:
+        held = _held(folder)
+    return [] if held is None else list(held[1][1].tables["regions"]["code"])
 
 
 def _weighted(sample: Any, margins: list[Path], trim: float | None) -> Any:
@@ -154,9 +161,8 @@ def _cell(name: str, value: Any, measure: str) -> str:
     return f"{value:,.2f}" if name == "deff" else f"{value:,.0f}"
 
 
-def _into(into: Path, tables, files: list[Path], told: tuple[str, str, str], *, preview: bool):
+def _into(held: Any, tables, files: list[Path], told: tuple[str, str, str], *, preview: bool):
     """Write the rates of regions, and of one group in each, into a package."""
-    from evaluation.batch.cli_import import _package
     from evaluation.data.office import estimates
 
     measure, period, organisation = told
@@ -166,8 +172,8 @@ def _into(into: Path, tables, files: list[Path], told: tuple[str, str, str], *, 
         f"F{digest[:8]}", f"respondents: {', '.join(path.name for path in files)}",
         datetime.date.today().isoformat(), organisation, note=f"SHA-256 {digest}",
     )  # fmt: skip
-    folder = _package(into)
-    made = estimates.merge(folder, rows, source)
+    folder, read = held
+    made = estimates.merge(folder, rows, source, read)
     for name, count in made.counts.items():
         typer.echo(f"{count:,} rates {name}", err=True)
     if not preview:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,16 +10,33 @@ import pandas as pd
 from evaluation.data.package import Dataset
 from evaluation.data.slices import code_of
 from evaluation.design import candidates
+from evaluation.design import sample as sizes
 from evaluation.panel.survey import normal_quantile
 from evaluation.report import protocol
 from evaluation.report.blocks import Block, Items, Paragraph
 from evaluation.report.page import View, Writer, table
 from evaluation.report.protocol import POINT, Sheet
-from evaluation.survey import areas, rates, respondents, simulate, weights
+from evaluation.survey import (
+    areas,
+    irt,
+    items,
+    multilevel,
+    rates,
+    respondents,
+    simulate,
+    waves,
+    weights,
+)
 
 # Points that the web adds in the simulation: what a comparison of modes should find.
 WEB = 2.0
 SHOWN = 12
+# Waves of the simulation, years apart, points gained from each to the next.
+YEARS, GAINED = (0.0, 2.0, 4.0), 1.5
+# Two instruments: items of each and in both, and the gain between them in standard deviations.
+ITEMS, COMMON, PEOPLE, BETTER = 20, 12, 1500, 0.3
+# What a next survey is to reach, points: each region, and a group of this share of adults in each.
+MARGIN, GROUP, GROUP_MARGIN = 3.0, "rural", 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,27 +190,136 @@ def counties(own: Survey, draws: int) -> View:
     """Direct, synthetic and combined rates of the finest units beside the truth."""
     w = own.writer
     made, true = smoothed(own, draws)
-    f, z = made.frame, normal_quantile(0.95)
+    f, z = made.frame.assign(multilevel=100 * stratified(own).frame["rate"]), normal_quantile(0.95)
     rows = [
         (w.name(code), *(w.number(f"{code}.{c}", r[c], "percent", 1)
-                         for c in ("direct", "synthetic", "benchmarked")),
+                         for c in ("direct", "synthetic", "benchmarked", "multilevel")),
          w.interval(f"{code}.benchmarked", r["low"], r["high"], "percent", 1),
          w.interval(f"{code}.rank", r["rank_low"], r["rank_high"], "", 0),
          w.number(f"{code}.true", true[code], "percent", 1))
         for code, r in f.head(SHOWN).iterrows()
     ]  # fmt: skip
-    direct, used = ((f[c] - true).pow(2).mean() ** 0.5 for c in ("direct", "benchmarked"))
+    direct, used, other = (
+        (f[c] - true).pow(2).mean() ** 0.5 for c in ("direct", "benchmarked", "multilevel")
+    )
     lead = Paragraph(w.t(
         "surveying.counties", units=w.level(candidates.finest(own.dataset, own.region), True),
         direct=w.number("direct.error", direct, POINT, 1),
         combined=w.number("combined.error", used, POINT, 1),
+        multilevel=w.number("multilevel.error", other, POINT, 1),
         width=w.number("direct.half", z * f["direct_se"].median(), POINT, 1),
     ))  # fmt: skip
-    names = ("region", "direct", "synthetic", "combined", "survey_interval", "ranks", "true_rate")
+    names = ("region", "direct", "synthetic", "combined", "multilevel", "survey_interval", "ranks",
+             "true_rate")  # fmt: skip
     caption = w.t(
         "surveying.counties.caption", **w.numbers("counties", shown=len(rows), all=len(f))
     )
-    return _view(own, lead, table(Sheet(None, w), caption, names, rows, (1, 2, 3, 4, 5, 6)))
+    return _view(own, lead, table(Sheet(None, w), caption, names, rows, (1, 2, 3, 4, 5, 6, 7)))
+
+
+def stratified(own: Survey) -> multilevel.Poststratified:
+    """Rates of the finest units by multilevel regression, averaged over their census."""
+    by = ("county", "education")
+    with own.opened() as sample:
+        deff = rates.rates(sample, [], own.asked)["deff"].iloc[0]
+        found = multilevel.cells(sample, by, own.cutoff, deff)
+    labels, chances, _ = simulate.GROUPS["education"]
+    strata = own.made.strata
+    census = pd.DataFrame({
+        "county": strata["stratum"].repeat(len(labels)), "education": [*labels] * len(strata),
+        "people": np.outer(strata["people"], chances).ravel(),
+    })  # fmt: skip
+    return multilevel.poststratify(found, census, by)
+
+
+def together(own: Survey, draws: int) -> View:
+    """Errors of the finest units' rates over three waves: direct, and smoothed together."""
+    w, parts = own.writer, []
+    for k, year in enumerate(YEARS):
+        level = own.made.strata["level"] + GAINED * k
+        made = simulate.Population(own.made.strata.assign(level=level), own.made.units)
+        size = own.frame.groupby("stratum")["psu"].nunique().iloc[0]
+        take = len(own.frame) // (size * len(level))
+        frame = simulate.draw(made, int(size), int(take), own.seed + 10 + k).drop(columns="fpc")
+        wave = replace(own, made=made, frame=frame.assign(county=frame["stratum"]))
+        f = wave.shares("county")
+        typical = float(np.sqrt((f["se"] ** 2).mean()))
+        se = f["se"].where(f["se"] > 0, typical).to_numpy()
+        people = made.strata.set_index("stratum")["people"].reindex(f.index).to_numpy()
+        parts.append(pd.DataFrame({
+            "area": f.index, "time": year, "direct": f["estimate"].to_numpy(), "se": se,
+            "share": people, "truth": 100 * made.share(own.cutoff).reindex(f.index).to_numpy(),
+        }))  # fmt: skip
+    given = pd.concat(parts, ignore_index=True).assign(wave=lambda f: f["time"])
+    fit = waves.smooth_waves(given, ["wave"], draws=draws, seed=own.seed)
+    inside = given["truth"].between(fit.frame["low"], fit.frame["high"]).mean()
+    direct, used = ((fit.frame[c] - given["truth"]).pow(2).mean() ** 0.5
+                    for c in ("direct", "benchmarked"))  # fmt: skip
+    return _view(own, Paragraph(w.t(
+        "surveying.together", waves=w.number("waves", len(YEARS), "", 0),
+        units=w.level(candidates.finest(own.dataset, own.region), True),
+        direct=w.number("waves.direct", direct, POINT, 1),
+        combined=w.number("waves.combined", used, POINT, 1),
+        inside=w.number("waves.inside", 100 * inside, "percent", 0),
+    )))  # fmt: skip
+
+
+def instruments(own: Survey) -> View:
+    """The gain between two waves that had different questions, with the error of their link."""
+    w, rng = own.writer, np.random.default_rng(own.seed)
+    a, b = rng.uniform(0.7, 1.6, ITEMS), rng.normal(0, 1, ITEMS)
+    tests = []
+    for k, mean in enumerate((0.0, BETTER)):
+        x = pd.DataFrame(simulate.answers(a, b, mean, PEOPLE, own.seed + k))
+        own_items = [j if j < COMMON else f"{k}.{j}" for j in range(ITEMS)]
+        tests.append(x.set_axis(own_items, axis=1))
+    old, new = map(irt.two_parameter, tests)
+    # A mean of scores that are reliable to a share alpha.
+    chance = sum(1 / (PEOPLE * items.alpha(x)) for x in tests) ** 0.5
+    links = {"mean_sigma": items.mean_sigma(old["b"], new["b"]),
+             "stocking_lord": irt.stocking_lord(old, new),
+             "haebara": irt.haebara(old, new)}  # fmt: skip
+    rows = []
+    for key, link in links.items():
+        gain, se = items.linked_gain(-link.shift, chance, link)
+        rows.append((w.t(f"surveying.{key}"), *(
+            w.number(f"{key}.{name}", value, "", 2)
+            for name, value in (("gain", gain), ("link", link.error), ("se", se))
+        )))  # fmt: skip
+    lead = Paragraph(w.t(
+        "surveying.instruments", **w.numbers("items", items=ITEMS, common=COMMON),
+        true=w.number("true", BETTER, "", 1),
+    ))  # fmt: skip
+    names = ("link", "linked_gain", "linking_error", "standard_error")
+    return _view(own, lead, table(Sheet(None, w), w.t("surveying.instruments.caption"), names, rows,
+                                  (1, 2, 3)))  # fmt: skip
+
+
+def needed(own: Survey) -> View:
+    """Respondents and primary units that a next survey needs in each region."""
+    w, found = own.writer, own.shares("region")
+    with own.opened() as sample:
+        whole = rates.rates(sample, [], own.asked).iloc[0]
+    take = len(own.frame) / own.frame["psu"].nunique()
+    icc = float(np.clip((whole["deff"] - 1) / (take - 1), 0, 0.99)) if take > 1 else 0.0
+    asked = sizes.Survey(100 * whole["estimate"], MARGIN, take=take, icc=icc)
+    people = own.made.strata.groupby("region")["people"].sum().reindex(found.index)
+    labels, chances, _ = simulate.GROUPS["residence"]
+    share = dict(zip(labels, chances, strict=True))[GROUP]
+    rows = [
+        (w.name(each.name), w.number(f"{each.name}.needed", each.sample.respondents, "", 0),
+         w.number(f"{each.name}.primary", each.sample.primary, "", 0),
+         w.t("surveying.group" if each.binding else "surveying.everyone"))
+        for each in sizes.by_domain(asked, people.to_dict(), {GROUP: share}, GROUP_MARGIN)
+    ]  # fmt: skip
+    lead = Paragraph(w.t(
+        "surveying.needed", margin=w.number("margin", MARGIN, POINT, 0),
+        group=w.number("group", GROUP_MARGIN, POINT, 0), share=w.number("share", 100 * share,
+        "percent", 0), deff=w.number("deff", asked.design_effect, "", 2),
+    ))  # fmt: skip
+    names = ("region", "needed", "primary", "binding")
+    body = table(Sheet(None, w), w.t("surveying.needed.caption"), names, rows, (1, 2))
+    return _view(own, lead, body)
 
 
 def unknown(own: Survey) -> View:

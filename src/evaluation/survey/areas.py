@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from evaluation.base.errors import ModelError
 from evaluation.data.rules import SMOOTHED
 from evaluation.panel.survey import rank_interval
 from evaluation.stats.reml import reml
+
+# Fisher scoring of one variance ends at a step that small.
+STEPS, CLOSE = 200, 1e-8
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def _bootstrapped(fit, D, X, share, draws: int, seed: int) -> tuple[np.ndarray, 
     for _ in range(draws):
         truth = X @ fit.coefficients + rng.normal(0, np.sqrt(fit.variances["area"]), len(D))
         drawn = truth + rng.normal(0, np.sqrt(D))
-        again = _predicted(_fit(drawn, D, X), drawn, D, X)[0]
+        again = _predicted(_scored(drawn, D, X, fit.variances["area"]), drawn, D, X)[0]
         squares[0] += (again * (share @ drawn) / (share @ again) - truth) ** 2
         squares[1] += (again - truth) ** 2
     if not draws:
@@ -154,6 +158,22 @@ def _matched(direct, se, covariates, shares) -> Sequence[np.ndarray]:
 
 def _fit(y: np.ndarray, D: np.ndarray, X: np.ndarray):
     return reml(y, X, D, {"area": np.eye(len(y))}, tested=False)
+
+
+def _scored(y, D, X, start: float) -> SimpleNamespace:
+    """The same fit by Fisher scoring from near its end: V is diagonal, and draws are many."""
+    s2 = start
+    for _ in range(STEPS):
+        W = 1 / (s2 + D)
+        C = np.linalg.inv((X.T * W) @ X)
+        b = C @ (X.T @ (W * y))
+        squares, cubes = C @ ((X.T * W**2) @ X), C @ ((X.T * W**3) @ X)
+        score = ((W * (y - X @ b)) ** 2).sum() - W.sum() + np.trace(squares)
+        information = (W**2).sum() - 2 * np.trace(cubes) + (squares * squares.T).sum()
+        last, s2 = s2, max(0.0, s2 + score / information)
+        if abs(s2 - last) <= CLOSE * (s2 + D.min()):
+            break
+    return SimpleNamespace(variances={"area": s2}, coefficients=b, covariance=C)
 
 
 def _predicted(fit, y, D, X):

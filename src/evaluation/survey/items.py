@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,7 @@ def mean_mean(old: pd.Series, new: pd.Series) -> Link:
     Loyd & Hoover (1980), Journal of Educational Measurement 17:179-193; the error as in OECD
     (2012), PISA 2009 Technical Report, ch. 12.
     """
-    drift = _common(old, new)
+    drift = common(old, new)
     return Link(
         1.0, float(drift.mean()), float(drift.std(ddof=1) / np.sqrt(len(drift))), len(drift)
     )
@@ -77,21 +78,26 @@ def mean_sigma(old: pd.Series, new: pd.Series) -> Link:
     ------
     Marco (1977), Journal of Educational Measurement 14:139-160.
     """
-    index = _common(old, new).index
+    index = common(old, new).index
     a, b = old[index].to_numpy(float), new[index].to_numpy(float)
 
-    def linked(kept):
+    def linked(kept: np.ndarray) -> tuple[float, float]:
         slope = b[kept].std() / a[kept].std()
         return slope, b[kept].mean() - slope * a[kept].mean()
 
-    k = len(index)
+    return jackknifed(linked, len(index))
+
+
+def jackknifed(linked: Callable[[np.ndarray], tuple[float, float]], k: int) -> Link:
+    """The link by all of k items; ``linked`` gives slope and shift by those kept (positions)."""
     slope, shift = linked(np.arange(k))
     left = np.array([linked(np.delete(np.arange(k), j))[1] for j in range(k)])
     error = np.sqrt((k - 1) / k * ((left - left.mean()) ** 2).sum())
     return Link(float(slope), float(shift), float(error), k)
 
 
-def _common(old: pd.Series, new: pd.Series) -> pd.Series:
+def common(old: pd.Series, new: pd.Series) -> pd.Series:
+    """Drift of the common items' difficulties, at least three."""
     index = old.index.intersection(new.index)
     if len(index) < 3:
         raise KepuError(f"{len(index)} common items cannot link two instruments — 3 are the least")

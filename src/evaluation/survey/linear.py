@@ -209,13 +209,10 @@ class Totals:
 
     @cached_property
     def _freedom(self) -> np.ndarray:
-        if self.times is None:
-            seen = pd.DataFrame({"d": self.domain, "u": self.unit}).drop_duplicates()["d"]
-            units = np.bincount(seen, minlength=len(self.labels))
-        else:
-            units = self.sums(np.ones(len(self.domain)))
-        pairs = pd.DataFrame({"d": self.domain, "h": self.stratum}).drop_duplicates()["d"]
-        return np.maximum(units - np.bincount(pairs, minlength=len(self.labels)), 0)
+        units = self.sums(np.ones(len(self.domain)))  # a unit has one row in a domain
+        pairs = pd.unique(self.domain.astype(np.int64) * len(self.design.drawn) + self.stratum)
+        strata = np.bincount(pairs // len(self.design.drawn), minlength=len(self.labels))
+        return np.maximum(units - strata, 0)
 
 
 def of_arrays(

@@ -151,10 +151,15 @@ def _coded(found: pd.DataFrame, by: list[str]) -> tuple[np.ndarray, pd.DataFrame
     """Domains of rows as codes from 0, and their labels in order."""
     if not by:
         return np.zeros(len(found), dtype=int), pd.DataFrame(index=range(1))
-    code = found.groupby(by, observed=True, sort=True).ngroup().to_numpy()
-    first = pd.Series(code).drop_duplicates()
-    labels = found[by].iloc[first.index].set_axis(first.to_numpy()).sort_index()
-    return code, labels.astype(str).reset_index(drop=True)
+    kinds = [found[name].cat for name in by]
+    sizes = [max(1, len(kind.categories)) for kind in kinds]
+    code = np.ravel_multi_index([kind.codes.to_numpy(np.int64) for kind in kinds], sizes)
+    there = np.flatnonzero(np.bincount(code, minlength=1))  # few labels cross to few domains
+    place = np.zeros(there.max(initial=0) + 1, dtype=int)
+    place[there] = np.arange(len(there))
+    crossed = zip(by, kinds, np.unravel_index(there, sizes), strict=True)
+    labels = {name: kind.categories[at].astype(str) for name, kind, at in crossed}
+    return place[code], pd.DataFrame(labels)
 
 
 def quoted(name: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import stats
+from scipy.special import expit
 
 GROUPS = {
     "sex": (("female", "male"), (0.49, 0.51), (0.0, 1.5)),
@@ -63,6 +64,13 @@ def population(
         "level": level + between + rng.normal(0, spread / 2, len(counties)),
     })  # fmt: skip
     return Population(strata)
+
+
+def answers(a: np.ndarray, b: np.ndarray, mean: float, count: int, seed: int) -> np.ndarray:
+    """Right (1) and wrong (0) answers of ``count`` people, θ ~ N(mean, 1), to items a, b."""
+    rng = np.random.default_rng(seed)
+    ability = rng.normal(mean, 1, count)
+    return (rng.random((count, len(a))) < expit(a * (ability[:, None] - b))).astype(float)
 
 
 def draw(made: Population, units: int, take: int, seed: int, wave: str = "") -> pd.DataFrame:

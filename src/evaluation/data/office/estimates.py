@@ -45,21 +45,24 @@ class Merge:
     counts: Counter = field(default_factory=Counter)
 
 
-def merge(folder: Path, rates: pd.DataFrame, source: Source) -> Merge:
+def merge(
+    folder: Path, rates: pd.DataFrame, source: Source,
+    held: tuple[Files, contract.Package] | None = None,
+) -> Merge:  # fmt: skip
     """Say what estimates would make of a package; writes nothing.
 
     Parameters
     ----------
     rates : ``region_code, period, group, value`` (percent) and ``ERRORS``, the standard error in
         percentage points; ``caveats`` where there are any. All are of the package's outcome.
+    held : the package as it was read, where it was already.
 
     Raises
     ------
     KepuError : a region the package lacks, or another figure for the same region, period and group.
     DataError : the package would break its contract.
     """
-    files = read_files(folder)
-    before = contract.read(files)
+    files, before = held or held_of(folder)
     if faults := [v for v in contract.breaches(before) if v.rule != importing.EMPTY]:
         raise DataError(faults)
     tables = before.tables
@@ -82,6 +85,12 @@ def merge(folder: Path, rates: pd.DataFrame, source: Source) -> Merge:
     found.files = {**files.contents, **contents}
     _check(files_of(files.root, found.files))
     return found
+
+
+def held_of(folder: Path) -> tuple[Files, contract.Package]:
+    """A package's files, and what they hold."""
+    files = read_files(folder)
+    return files, contract.read(files)
 
 
 def apply(made: Merge) -> None:
