@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -34,23 +35,12 @@ from IPython.display import HTML
 marks = Path("marks")
 marks.mkdir(exist_ok=True)
 
-def siblings():
-    "Children of the fork server beside this kernel: with one worker, the process of the report."
-    for folder in Path("/proc").glob("[0-9]*"):
-        fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        if int(fields[1]) == os.getppid() and int(folder.name) != os.getpid():
-            yield int(folder.name)
-
 tried = len(list(marks.glob(f"{region}-*")))
 (marks / f"{region}-{tried}-{os.getpid()}").touch()
 how, _, when = region.partition(".")
 if when == "always" or tried == 0:
-    if how == "kernel":
+    if how == "process":
         os.kill(os.getpid(), signal.SIGKILL)
-    if how == "worker":
-        for other in siblings():
-            os.kill(other, signal.SIGKILL)
-        time.sleep(60)
     if how == "server":
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60)
@@ -104,7 +94,7 @@ def whole(out: Path, *regions: str) -> None:
 
 
 def no_process_of(project: Path) -> None:
-    """No kernel a report of ``project`` ran in is alive."""
+    """No process a report of ``project`` ran in is alive."""
     pids = [path.name.rpartition("-")[2] for path in (project / "notebooks/marks").iterdir()]
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
@@ -120,24 +110,38 @@ def _runs(stat: Path) -> bool:
     return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def test_killed_kernel_worker_and_server_are_replaced_and_all_reports_made(project):
+def test_killed_process_and_server_are_replaced_and_all_reports_made(project):
     out = project / "out"
-    plan = jobs("fine", "kernel", "kernel.always", "worker", "server")
+    plan = jobs("fine", "process", "process.always", "server")
     found = statuses(run(plan, how(project, out, workers=1)))
     assert found == {
         "fine_en": (MADE, 1),
-        "kernel_en": (MADE, 2),
-        "kernel.always_en": (FAILED, 2),
-        "worker_en": (MADE, 2),
+        "process_en": (MADE, 2),
+        "process.always_en": (FAILED, 2),
         "server_en": (MADE, 2),
     }
-    whole(out, "fine", "kernel", "worker", "server")
+    whole(out, "fine", "process", "server")
     listed = json.loads((out / "manifest.json").read_text("utf-8"))["reports"]
     (failed,) = [entry for entry in listed if entry["status"] == FAILED]
-    assert failed["error"] == "its kernel was killed, for want of memory or from outside"
-    broken = nbformat.read(out / "failed" / "kernel.always_en.ipynb", 4)
-    assert 'region = "kernel.always"' in broken.cells[1].source
+    told = "its process was ended by SIGKILL, for want of memory or from outside"
+    assert failed["error"] == told
+    broken = nbformat.read(out / "failed" / "process.always_en.ipynb", 4)
+    assert 'region = "process.always"' in broken.cells[1].source
     no_process_of(project)
+
+
+def test_languages_of_a_region_share_a_process_and_its_death_spares_those_made(project):
+    out, plan = project / "out", []
+    for region in ("a", "b", "process.always"):
+        for language in ("zh", "en"):
+            (job,) = jobs(region)
+            plan.append(replace(job, id=f"{region}_{language}", stem=f"{region}_{language}"))
+    plan[-1] = replace(plan[-1], parameters={"region": "fine"})
+    found = statuses(run(plan, how(project, out, workers=1)))
+    assert found.pop("process.always_zh") == (FAILED, 2)
+    assert set(found.values()) == {(MADE, 1)} and "process.always_en" in found
+    marks = [path.name.split("-") for path in (project / "notebooks/marks").iterdir()]
+    assert [len({pid for name, _, pid in marks if name == each}) for each in "ab"] == [1, 1]
 
 
 def test_server_whose_sockets_are_gone_before_it_is_replaced(tmp_path, monkeypatch):
@@ -150,7 +154,7 @@ def test_server_whose_sockets_are_gone_before_it_is_replaced(tmp_path, monkeypat
         told = iter([True])  # as the system tells of a process that is just ending
         alive = property(lambda self: next(told, self._process.poll() is None))
         monkeypatch.setattr(Server, "alive", alive)
-        launcher.start(*jobs("fine"), place).kill()
+        launcher.start(jobs("fine"), place).kill()
         assert launcher.server() is not first
 
 

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -127,8 +129,8 @@ def test_page_is_self_contained_and_shows_results_only(finished):
     assert loaded(page) == []
     assert '<html lang="en">' in page and "<title>Report 150000</title>" in page
     assert "<main>" in page and '<a href="#level">Level?</a>' in page
-    assert "figures" in page  # the kernel reached the data through the relative path
-    assert " 1 figures" in page  # one thread a kernel
+    assert "figures" in page  # the cells reached the data through the relative path
+    assert " 1 figures" in page  # one thread a process
     for hidden in ("odd figure", "import os", "In [", "For readers of the notebook", "<script"):
         assert hidden not in page
 
@@ -139,6 +141,63 @@ def test_no_path_of_this_machine_is_recorded(finished, project):
         if path.is_file():
             text = path.read_text("utf-8")
             assert str(project) not in text and str(Path.home()) + os.sep not in text, path
+
+
+CELLS = """
+import sys, warnings
+from IPython.display import clear_output, display, HTML
+print("gone"); clear_output(wait=True); print("kept", end=" "); print("whole")
+print("odd", file=sys.stderr)
+---
+handle = display(HTML("<p>first</p>"), display_id="it"); handle.update(HTML("<p>second</p>"))
+warnings.warn("told in each"); kept = 6
+---
+kept * 7
+---
+kept;
+---
+import matplotlib.pyplot as plt
+plt.plot([1, 2]);
+---
+%matplotlib inline
+1 / 0
+"""
+
+
+EXECUTE = """
+import sys, time
+import papermill
+from papermill.exceptions import PapermillExecutionError
+from evaluation.batch.shell import engine
+for number, name in enumerate((None, engine(), engine())):
+    own = {"unfinished": "broken.ipynb", "deadline": time.monotonic() + 60} if name else {}
+    try:
+        papermill.execute_notebook(
+            "page.ipynb", f"{number}.ipynb", {"region": "1"}, name, kernel_name="python3",
+            language="python", progress_bar=False, **own)
+    except PapermillExecutionError as error:
+        print(error.evalue)
+"""
+
+
+def test_cells_show_in_the_process_what_they_show_in_a_kernel(tmp_path):
+    """The same notebook, by papermill's own engine and by ours, twice in one process."""
+    nbformat.write(notebook(PARAMETERS, *CELLS.split("---\n")), tmp_path / "page.ipynb")
+    inline = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    done = subprocess.run(
+        [sys.executable, "-c", EXECUTE], cwd=tmp_path, check=True, capture_output=True, text=True,
+        env=os.environ | inline | {"IPYTHONDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout.split("\n")[:3] == ["division by zero"] * 3
+    place, told = r"/\S*ipykernel_\S*?:|<ipython-input\S*?:", []  # the file of a cell
+    for number in range(3):
+        cells = nbformat.read(tmp_path / f"{number}.ipynb", 4).cells
+        shown = [output for cell in cells for output in cell.get("outputs", [])]
+        for output in shown:
+            output.pop("traceback", None)
+        told.append([re.sub(place, "(cell):", str(output)) for output in shown])
+    assert told[0] == told[1] == told[2]
+    assert len(told[0]) == 7
 
 
 def test_project_and_folder_may_have_braces_in_their_names(project, tmp_path):

@@ -371,7 +371,7 @@ def _made(job: Job, place: Place, site: _Site) -> tuple[Outcome, dict[str, bytes
             place, notebooks=str(root / "notebooks"), data=str(root / "data"), folder=folder,
             hidden=(*place.hidden, (str(root), ".")),
         )  # fmt: skip
-        outcome = attempt(job, here, site.launcher)
+        (outcome,) = attempt([job], here, site.launcher)
         stored = place.store and outcome.status == MADE
         found = [] if stored else here.of(job).glob(f"{job.stem}.*")
         return outcome, {path.name: path.read_bytes() for path in found}

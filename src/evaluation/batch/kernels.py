@@ -99,8 +99,7 @@ def kernel(argv: list[str]) -> None:
 
 
 ADDRESS = "KEPU_WARM_SERVER"
-LOG = "KEPU_WARM_LOG"  # file that kernels add what they say outside their cells to
-FILES = 256  # a report opens about 80 files at once, its kernel as many
+FILES = 256  # a report opens about 80 files at once
 SHORT = 64  # bytes of a folder sockets lie in the folders of: a whole path has at most 103
 START = 300.0  # seconds a fork server may take until it forks
 # Of servers and kernels alike. A fork takes no threads along; the backend is read when Matplotlib
@@ -408,9 +407,11 @@ NOTEBOOKS = (
     "evaluation.study",
     "evaluation.report.page",
 )
-# What turns an executed notebook into a report.
+# What runs the cells of a report and turns the executed notebook into its files.
 REPORTS = (
     "papermill",
+    "papermill.translators",
+    "evaluation.batch.shell",
     "nbconvert.exporters.html",
     "evaluation.batch.worker",
     "evaluation.report.html",
@@ -429,7 +430,7 @@ def kernels() -> None:
 
 
 def reports(data: str, data_hash: str, studies: list[list[int]], modules: list[str]) -> None:
-    """Import and load what the processes of a batch need: reports and their kernels alike.
+    """Import and load what the processes of a batch need.
 
     Parameters
     ----------
@@ -440,7 +441,7 @@ def reports(data: str, data_hash: str, studies: list[list[int]], modules: list[s
     """
     cache.whole()  # before anything is imported: processes know what they are made of
     sys.modules.setdefault(NEEDLESS, None)  # type: ignore[arg-type]
-    _imported(*KERNEL, *REPORTS, *modules)
+    _imported(*REPORTS, *modules)
     if sys.modules[NEEDLESS] is None:
         del sys.modules[NEEDLESS]
     if not studies:

@@ -16,7 +16,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError
-from evaluation.batch.kernels import ADDRESS, LOG, Process, Server, socket_folder, unsafe
+from evaluation.batch.kernels import ADDRESS, Process, Server, socket_folder, unsafe
 from evaluation.data.tables import SIMULATED, package_hash
 
 # ------------------------------------------------------------------------------------------
@@ -45,7 +45,6 @@ class WarmProvisioner(LocalProvisioner):
             "arguments": {"argv": cmd[cmd.index("ipykernel_launcher") + 1 :]},
             "environment": kwargs.get("env"),
             "folder": str(kwargs.get("cwd") or os.getcwd()),
-            "log": os.environ.get(LOG, ""),
         }
         # Waits for the server's imports the first time: not in the loop of a running JupyterLab.
         self.process = await asyncio.to_thread(_forked, start)

@@ -144,17 +144,26 @@ def outcomes(
         if launcher.notice:
             noted(f"each report starts an interpreter of its own: {launcher.notice}")
 
-        def one(job: Job) -> Outcome:
-            begun(job.id)
-            return attempt(job, place, launcher)
+        def one(group: Sequence[Job]) -> list[Outcome]:
+            for job in group:
+                begun(job.id)
+            return attempt(group, place, launcher)
 
-        futures = [pool.submit(one, job) for job in jobs]
+        futures = [pool.submit(one, group) for group in grouped(jobs, workers)]
         try:
             for future in as_completed(futures):
-                yield future.result()
+                yield from future.result()
         finally:  # interrupted: end the reports under way instead of waiting for them
             pool.shutdown(wait=False, cancel_futures=True)
             launcher.close()
+
+
+def grouped(jobs: Sequence[Job], workers: int) -> list[list[Job]]:
+    """Reports on one region from one notebook, which rest on the same; one each where few."""
+    groups: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs:
+        groups.setdefault((job.notebook, job.region), []).append(job)
+    return list(groups.values()) if len(groups) > workers else [[job] for job in jobs]
 
 
 # ------------------------------------------------------------------------------------------
@@ -173,7 +182,7 @@ class Run:
     state : recorded in the manifest.
     key : hashes a report rests on, see :func:`keyed`.
     studies : draws and seed of each study to have ready, see :func:`evaluation.batch.plan.studies`.
-    workers : reports made at once; half as many again as processors where ``None``.
+    workers : reports made at once; as many as processors where ``None``.
     timeout : seconds one report may take.
     fresh : make every report again, whatever is there.
     scheduler : address of a Dask scheduler whose workers make the reports.
@@ -341,10 +350,7 @@ def _outcomes(jobs: Sequence[Job], place: Place, how: Run, watch: Watch) -> Iter
 
         return cluster.outcomes(jobs, place, address=how.scheduler, **told)
 
-    processors = os.cpu_count() or 1
-    # Half as many again: a kernel that starts or ends leaves its processor to another report.
-    workers = how.workers or processors + max(processors // 2, 1)
-    return outcomes(jobs, place, workers=workers, **told)
+    return outcomes(jobs, place, workers=how.workers or os.cpu_count() or 1, **told)
 
 
 @contextlib.contextmanager

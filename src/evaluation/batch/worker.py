@@ -1,8 +1,7 @@
-"""Make one report in a process of its own, twice where that can help, and tell the outcome."""
+"""Make reports in processes of their own, twice where that can help, and tell the outcomes."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -15,65 +14,18 @@ import sys
 import tempfile
 import threading
 import time
-import warnings
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache as once
 from pathlib import Path
 from typing import Any
 
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError
 from evaluation.batch import store
-from evaluation.batch.kernels import (
-    ADDRESS,
-    ENVIRONMENT,
-    LOG,
-    Process,
-    Server,
-    Unprepared,
-    allow_files,
-    socket_folder,
-    unsafe,
-)
+from evaluation.batch.kernels import ENVIRONMENT, Process, Server, Unprepared, allow_files, unsafe
 from evaluation.batch.plan import Job
 from evaluation.batch.state import FAILED, MADE, REFUSED, Outcome, deep, kinds
-
-# ------------------------------------------------------------------------------------------
-# The papermill engine of a run: papermill's own, which also keeps a notebook that broke off.
-
-
-ENGINE = "kepu"
-
-
-@once
-def engine() -> str:
-    """Name of the engine, which executes as papermill does and saves before the first cell and
-    when execution breaks off.
-
-    papermill saves twice a cell or not at all. The first costs more than most cells take, the
-    second loses the notebook of a kernel that died or hung.
-    """
-    # Slow to import: a plan needs none of it.
-    from papermill.engines import NBClientEngine, papermill_engines
-    from papermill.iorw import write_ipynb
-
-    class KeepingEngine(NBClientEngine):
-        @classmethod
-        def execute_managed_notebook(
-            cls, nb_man: Any, kernel_name: str, *, unfinished: str, **kwargs: Any
-        ) -> Any:
-            """Execute; ``unfinished`` is where the notebook is saved."""
-            write_ipynb(nb_man.nb, unfinished)
-            try:
-                return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
-            except BaseException:
-                write_ipynb(nb_man.nb, unfinished)
-                raise
-
-    papermill_engines.register(ENGINE, KeepingEngine)
-    return ENGINE
-
 
 # ------------------------------------------------------------------------------------------
 # Take the paths of this machine out of what a run keeps; pictures and numbers stay as they are.
@@ -135,11 +87,9 @@ def hidden(data: Path, notebooks: Path) -> Pairs:
 
 
 # ------------------------------------------------------------------------------------------
-# Make one report: run its notebook in a kernel of its own, write its files, say what became of
-# it.
+# Make one report: run the cells of its notebook, write its files, say what became of it.
 
 
-KERNEL = "kepu-report"
 OTHER_CODE = "it has another kepu-evaluation"
 
 
@@ -170,16 +120,17 @@ class Place:
         return hashlib.sha256(str(self.of(job)).encode()).hexdigest()[:12]
 
 
-def main(job: dict[str, Any], place: dict[str, Any], told: str) -> None:
-    """Make a report, of the fields of a job and of its place; write the outcome into ``told``."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    warnings.simplefilter("ignore")
+def main(jobs: list[dict[str, Any]], place: dict[str, Any], told: list[str]) -> None:
+    """Make the reports on a region one after the other; write each outcome into its ``told``.
+
+    What is found for the first, the slice and the study, is there for the others.
+    """
     for name in ("papermill", "nbconvert", "traitlets", "asyncio", "root"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    outcome = make(Job(**job), Place(**place))
-    part = Path(f"{told}.part")
-    part.write_text(json.dumps(asdict(outcome), ensure_ascii=False), "utf-8")
-    os.replace(part, told)
+    for job, path in zip(jobs, told, strict=True):
+        outcome, part = make(Job(**job), Place(**place)), Path(f"{path}.part")
+        part.write_text(json.dumps(asdict(outcome), ensure_ascii=False), "utf-8")
+        os.replace(part, path)
 
 
 def make(job: Job, place: Place) -> Outcome:
@@ -211,24 +162,21 @@ def _keep_unfinished(notebook: Path, hidden: Pairs) -> None:
 def _execute(job: Job, place: Place, notebook: Path) -> Any:
     """Run the notebook with papermill; give it back without paths of this machine."""
     import papermill
-    from traitlets.config import Config
 
-    deadline = time.monotonic() + place.timeout
+    from evaluation.batch.shell import engine
+
     papermill.execute_notebook(
         files.literal(Path(place.notebooks, f"{job.notebook}.ipynb")),
         files.literal(notebook),
         parameters=_parameters(job, place),
         engine_name=engine(),
         unfinished=str(notebook),
+        deadline=time.monotonic() + place.timeout,
         request_save_on_cell_execute=False,
-        kernel_name=KERNEL,
+        kernel_name="python3",
         language="python",
         cwd=place.notebooks,
         progress_bar=False,
-        start_timeout=60,
-        timeout_func=lambda cell: max(deadline - time.monotonic(), 0.1),
-        shutdown_kernel="immediate",
-        config=Config({"KernelManager": _connection(job, place)}),
     )
     return tidy(notebook, place.hidden)
 
@@ -258,7 +206,7 @@ def _write(
 
 
 def _complaints(executed: Any) -> tuple[str, ...]:
-    """What the kernel wrote to its standard error, shortened."""
+    """What the cells wrote to standard error, shortened."""
     return tuple(
         "".join(output["text"]).strip()[:500]
         for cell in executed.cells
@@ -267,22 +215,8 @@ def _complaints(executed: Any) -> tuple[str, ...]:
     )
 
 
-def _connection(job: Job, place: Place) -> dict[str, str]:
-    """Say how to reach the kernel: by sockets that are files, named after the report.
-
-    Processes that start kernels at once can draw the same free TCP ports, and the later kernel
-    dies; files of their own cannot collide. Windows has TCP only, encrypted where it can be.
-    """
-    import zmq
-
-    if os.name == "posix":
-        file = Path(os.environ["JUPYTER_RUNTIME_DIR"], f"{place.name(job)}.json")
-        return {"transport": "ipc", "connection_file": str(file)}
-    return {"transport_encryption": "auto" if zmq.has("curve") else "disabled"}
-
-
 def _parameters(job: Job, place: Place) -> dict[str, Any]:
-    """Parameters as the kernel needs them: a data folder it can reach from the notebooks."""
+    """Parameters as the cells need them: a data folder that is reached from the notebooks."""
     given = dict(job.parameters)
     if "data" in given:
         reached = Path(place.notebooks, given["data"]).resolve()
@@ -298,12 +232,8 @@ PACKAGE_PART = r"(^|/)evaluation/"
 def describe(error: BaseException, timeout: float) -> str:
     """Say in one line what went wrong: the exception's name and its message."""
     name = getattr(error, "ename", None) or type(error).__name__
-    if _silent(error):
-        return "its kernel lost a message, for want of memory or of open files (ulimit -n)"
     if name == "CellTimeoutError":
-        return f"took longer than {timeout:g} s (--timeout allows more)"
-    if name == "DeadKernelError":
-        return "its kernel was killed, for want of memory or from outside"
+        return _too_long(timeout)
     line = " ".join(_plain(getattr(error, "evalue", None) or str(error)).split())
     told = f"{name}: {line[:300]}" if line else name
     return f"{told}{_where(error)}"
@@ -324,25 +254,20 @@ def _plain(text: str) -> str:
 
 
 def passing(error: BaseException) -> bool:
-    """Whether the cause may be gone by another try: a killed kernel, a full disk, a slow start."""
-    name = type(error).__name__
-    if name == "CellTimeoutError":  # an OSError by descent
-        return _silent(error)
-    return isinstance(error, OSError) or name == "DeadKernelError" or "Kernel died" in str(error)
-
-
-def _silent(error: BaseException) -> bool:
-    """Whether a cell ended whose output never came: no matter of the time a report may take."""
-    silence = "Timeout waiting for IOPub output"
-    return type(error).__name__ == "CellTimeoutError" and silence in str(error)
+    """Whether the cause may be gone by another try: a full disk, too few open files."""
+    # A report that took too long is an OSError by descent.
+    return isinstance(error, OSError) and type(error).__name__ != "CellTimeoutError"
 
 
 # ------------------------------------------------------------------------------------------
-# Try one report in a process of its own, twice where the cause of a failure can pass.
+# Try the reports on a region in a process of their own, twice where a failure can pass.
 
 
-# Beyond the time of a report: to end its kernel and to write its files.
+# Beyond the time of a report: to write its files.
 GRACE = 60.0
+LOOK = 1.0  # seconds after which it is seen which of its reports a process has made
+# What a report's process has whoever starts it, beside ``ENVIRONMENT``: equal bytes.
+SAME = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
 # Fork servers lost one after the other, without a process made between, before a run gives up.
 LOST = 2
 
@@ -352,12 +277,12 @@ class Launcher:
 
     Parameters
     ----------
-    folder : for Jupyter's own files; a kernel specification is written there.
+    folder : for outcomes, logs and IPython's own files.
     prepare : arguments of :func:`evaluation.batch.kernels.reports`.
 
     Raises
     ------
-    KepuError : this machine allows too few open files, or no folder for sockets.
+    KepuError : this machine allows too few open files.
     OSError : ``folder`` cannot be written.
     """
 
@@ -367,37 +292,30 @@ class Launcher:
         self._folder, self._prepare = folder, dict(prepare)
         self._server: Server | None = None
         self._lost, self._unprepared = 0, ""
-        self._sockets = contextlib.ExitStack()
         self._running: set[Any] = set()
         self._lock = threading.Lock()
         self.closed = False
-        write_kernel(folder, warm=not self.notice)
-        self._runtime = str(self._sockets.enter_context(socket_folder("run-")))
+        folder.mkdir(parents=True, exist_ok=True)
 
-    def start(self, job: Job, place: Place) -> Any:
-        """Start a process for a report; it has ``wait`` and ``kill`` as a ``Popen`` has.
+    def start(self, jobs: Sequence[Job], place: Place) -> Any:
+        """Start a process for reports; it has ``wait`` and ``kill`` as a ``Popen`` has.
 
         Raises
         ------
         OSError : the system did not start one; another try may do better.
         Unprepared : no process can be started, now or later; the message says why.
         """
-        environment = {
-            **os.environ,
-            "JUPYTER_PATH": str(self._folder),
-            "JUPYTER_RUNTIME_DIR": self._runtime,
-        }
-        hidden = (*place.hidden, (self._runtime, "(tmp)"))
+        # A user's start-up files must not alter a report.
+        environment = {**os.environ, **ENVIRONMENT, **SAME, "IPYTHONDIR": str(self._folder / "i")}
         arguments = {
-            "job": asdict(job),
-            "place": asdict(replace(place, hidden=hidden)),
-            "told": str(self.told(job, place)),
+            "jobs": [asdict(job) for job in jobs],
+            "place": asdict(place),
+            "told": [str(self.told(job, place)) for job in jobs],
         }
-        log = str(self.log(job, place))
+        log = str(self.log(jobs[0], place))
         if self.notice:
             return self._keep(_fresh(arguments, environment, log))
-        forked = self._forked(arguments, environment | {LOG: log}, log, place.timeout + GRACE)
-        return self._keep(forked)
+        return self._keep(self._forked(arguments, environment, log, place.timeout + GRACE))
 
     def _forked(
         self, arguments: dict[str, Any], environment: dict[str, str], log: str, patience: float
@@ -405,11 +323,10 @@ class Launcher:
         """Have the server fork a process; one that is gone or does not answer is replaced."""
         while True:
             server = self.server()
-            told = environment | {ADDRESS: server.address}
             try:
                 process = Process(
                     server.address, "evaluation.batch.worker:main", arguments,
-                    environment=told, log=log, patience=patience,
+                    environment=environment, log=log, patience=patience,
                 )  # fmt: skip
             except (ConnectionError, FileNotFoundError, TimeoutError) as error:
                 # The sockets of a killed process go before the process does.
@@ -432,9 +349,7 @@ class Launcher:
             if self._unprepared:
                 raise Unprepared(self._unprepared)
             if self._server is None:
-                self._server = Server(
-                    "evaluation.batch.kernels:reports", self._prepare, {"PYTHONHASHSEED": "0"}
-                )
+                self._server = Server("evaluation.batch.kernels:reports", self._prepare, SAME)
             return self._server
 
     def _replace(self, server: Server, silence: str) -> None:
@@ -478,7 +393,6 @@ class Launcher:
         with self._lock:
             if self._server is not None:
                 self._server.close()
-        self._sockets.close()
 
 
 def _fresh(arguments: dict[str, Any], environment: dict[str, str], log: str) -> subprocess.Popen:
@@ -490,14 +404,27 @@ def _fresh(arguments: dict[str, Any], environment: dict[str, str], log: str) -> 
         )  # fmt: skip
 
 
-def attempt(job: Job, place: Place, launcher: Launcher, tries: int = 2) -> Outcome:
-    """Make one report in its folder; try again where the cause of a failure can pass."""
-    for number in range(1, tries + 1):
-        shutil.rmtree(place.of(job), ignore_errors=True)
-        outcome = replace(_stored(_try(job, place, launcher), job, place), attempts=number)
-        if not outcome.passing or launcher.closed:
-            break
-    return outcome
+def attempt(jobs: Sequence[Job], place: Place, launcher: Launcher, tries: int = 2) -> list[Outcome]:
+    """Make reports in a process, each in its folder; again where the cause of a failure can pass.
+
+    A report that ends the process is tried again by itself, and does not count for those after it.
+    """
+    found: dict[str, Outcome] = {}
+    numbers: Counter[str] = Counter()
+    left = list(jobs)
+    while left:
+        for job, outcome in _try(left, place, launcher):
+            numbers[job.id] += 1
+            stored = _stored(outcome, job, place)
+            found[job.id] = replace(stored, attempts=numbers[job.id])
+        left = [job for job in jobs if _again(found.get(job.id), tries, launcher)]
+    return [found[job.id] for job in jobs]
+
+
+def _again(outcome: Outcome | None, tries: int, launcher: Launcher) -> bool:
+    if outcome is None:
+        return True
+    return outcome.passing and outcome.attempts < tries and not launcher.closed
 
 
 def _stored(outcome: Outcome, job: Job, place: Place) -> Outcome:
@@ -510,40 +437,59 @@ def _stored(outcome: Outcome, job: Job, place: Place) -> Outcome:
         return replace(outcome, status=FAILED, error=str(error), passing=True, files={})
 
 
-def _try(job: Job, place: Place, launcher: Launcher) -> Outcome:
+def _try(jobs: Sequence[Job], place: Place, launcher: Launcher) -> list[tuple[Job, Outcome]]:
+    """Outcomes of the reports a process told, and of the first one it did not tell."""
     begun = time.monotonic()
-
-    def failed(error: str, passing: bool) -> Outcome:
-        return Outcome(job.id, FAILED, time.monotonic() - begun, error, passing)
-
     try:
-        place.of(job).mkdir(parents=True)
-        process = launcher.start(job, place)
+        for job in jobs:
+            shutil.rmtree(place.of(job), ignore_errors=True)
+            place.of(job).mkdir(parents=True)
+        process = launcher.start(jobs, place)
     except OSError as error:
-        return failed(f"could not be started ({error.strerror or error})", True)
+        told = f"could not be started ({error.strerror or error})"
+        return [(jobs[0], Outcome(jobs[0].id, FAILED, time.monotonic() - begun, told, True))]
+    told = [launcher.told(job, place) for job in jobs]
     try:
-        code = process.wait(place.timeout + GRACE)
-    except subprocess.TimeoutExpired:
-        return failed(f"took longer than {place.timeout:g} s (--timeout allows more)", False)
+        code = _awaited(process, told, place.timeout + GRACE)
     finally:
         process.kill()
         launcher.done(process)
+    log = launcher.log(jobs[0], place)
     try:
-        return _read(launcher.told(job, place), launcher.log(job, place))
-    except FileNotFoundError:
-        return failed(_death(code, launcher.log(job, place)), True)
+        known = [path for path in told if path.exists()]
+        found = list(zip(jobs, map(_read, known), strict=False))
+        if len(known) < len(jobs):
+            late = code is None
+            job, error = jobs[len(known)], _too_long(place.timeout) if late else _death(code, log)
+            _keep_unfinished(place.of(job) / f"{job.stem}.ipynb", place.hidden)
+            ended = Outcome(job.id, FAILED, time.monotonic() - begun, error, passing=not late)
+            found.append((job, ended))
+        return found
     finally:
-        for path in (launcher.told(job, place), launcher.log(job, place)):
+        for path in (*told, log):
             path.unlink(missing_ok=True)
 
 
-def _read(told: Path, log: Path) -> Outcome:
-    """Read an outcome; of a kernel that did not start the cause stands in the log alone."""
+def _awaited(process: Any, told: Sequence[Path], patience: float) -> int | None:
+    """Wait for the end of a process and give its code; ``None`` if one report takes too long."""
+    for path in told:
+        deadline = time.monotonic() + patience
+        while not path.exists():
+            try:
+                return process.wait(min(LOOK, max(deadline - time.monotonic(), 0.01)))
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    return None
+    return process.wait(patience)
+
+
+def _read(told: Path) -> Outcome:
     found = json.loads(told.read_text("utf-8"))
-    if "Kernel died" in found["error"] and log.exists():
-        last = log.read_text("utf-8", errors="replace").strip().rpartition("\n")[2]
-        found["error"] += f" ({last[-200:]})" if last else ""
     return Outcome(**{**found, "warnings": tuple(found["warnings"])})
+
+
+def _too_long(timeout: float) -> str:
+    return f"took longer than {timeout:g} s (--timeout allows more)"
 
 
 def _death(code: int, log: Path) -> str:
@@ -557,24 +503,6 @@ def _ended(code: int) -> str:
         name = signal.Signals(-code).name
         return f"was ended by {name}, for want of memory or from outside"
     return f"ended with code {code}"
-
-
-def write_kernel(folder: Path, *, warm: bool) -> None:
-    """Write a kernel specification that starts this very interpreter, whatever is installed."""
-    spec = folder / "kernels" / KERNEL
-    spec.mkdir(parents=True)
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    argv.append("--HistoryManager.enabled=False")
-    env = ENVIRONMENT | {
-        "PYTHONHASHSEED": "0",
-        "PYTHONUTF8": "1",
-        "IPYTHONDIR": str(folder / "ipython"),  # a user's start-up files must not alter a report
-    }
-    metadata: dict[str, Any] = {"supported_encryption": ["curve"]}
-    if warm:
-        metadata["kernel_provisioner"] = {"provisioner_name": "kepu-warm"}
-    kernel = {"argv": argv, "display_name": "Python", "language": "python", "env": env}
-    (spec / "kernel.json").write_text(json.dumps({**kernel, "metadata": metadata}), "utf-8")
 
 
 if __name__ == "__main__":  # where processes cannot be forked

@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from evaluation.base.cache import latest
 from evaluation.base.errors import KepuError
 from evaluation.data.package import INDEX, ITEMS, PEOPLE, SAMPLE, Dataset
 from evaluation.data.rules import NAMED
@@ -39,6 +40,7 @@ def of_study(dataset: Dataset) -> Dataset:
     return Slicer(dataset).of_study()
 
 
+@latest
 def of_region(dataset: Dataset, region: str | int) -> Dataset:
     """What the report of a region rests on; a province's leaves the units below provinces out.
 

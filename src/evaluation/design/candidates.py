@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.base.cache import latest
 from evaluation.base.errors import KepuError
 from evaluation.base.results import Check
 from evaluation.data.package import Dataset
@@ -464,6 +465,7 @@ class Quoted:
     curve: tuple[dict[str, float], ...]
 
 
+@latest
 def quoted(dataset: Dataset, region: str, seed: int = SEED) -> Quoted | None:
     """The strongest design for the units of a region, ``None`` where fewer than four are listed.
 

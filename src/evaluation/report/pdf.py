@@ -54,7 +54,7 @@ FAMILIES = {
 LONGEST_WORD, PIECE = 30, 12
 HEAD = 36.0  # what a running head has room for, in em
 SHORT = 200  # letters of a paragraph that stays with what it leads to
-DENSITY = 216.0  # pixels of a bitmap for an inch of 72 of the drawing
+DENSITY = 144.0  # pixels of a bitmap for an inch of 72 of the drawing
 LABELS = ("figure", "table")
 ROOM = 168 / 25.4 * 72  # width of the text on the page, in points
 SIZES = (8.5, 7.5, 6.8)  # type of tables: the largest in which the columns fit
@@ -107,7 +107,7 @@ def to_pdf(document: Document) -> bytes:
 
 
 def bitmaps(svgs: Sequence[str]) -> list[bytes]:
-    """Drawings as PNG, in 256 colours, three pixels for each of the drawing along a side."""
+    """Drawings as PNG, in 256 colours, two pixels for each of the drawing along a side."""
     if not svgs:
         return []
     with private.folder("png-") as place:
