@@ -213,21 +213,20 @@ class Writer:
         foot._p.extend([self.run(" / "), *self.field("NUMPAGES", "1")])
 
     def contents(self) -> None:
-        """Contents as a field; Word counts its pages when it opens the file, or with F9."""
+        """Contents whose page numbers are fields, counted when Word or LibreOffice opens the file.
+
+        A field around the whole would keep LibreOffice from counting.
+        """
         self.file.settings.element.append(element("updateFields", val="true"))
         right = element("tab", val="right", leader="dot", pos=round(self.room / 635))
         self.add("TOC Heading", [str(t("page.contents", self.source.language))])
-        begin, end = _field('TOC \\o "1-1" \\h \\z \\u')
-        *_, last = sections = self.source.sections
-        for section in sections:
+        for section in self.source.sections:
             made = self.place(self.paragraph("TOC 1"))
             made.pPr.append(element("tabs", deepcopy(right)))
-            made.extend(begin if section is sections[0] else [])
             words = self.run(plain(nodes(section.title)))
             name = self.anchors[section.id]
             page = [element("r", element("tab")), *self.field(f"PAGEREF {name} \\h", "…")]
             made.append(element("hyperlink", words, *page, anchor=name))
-            made.extend(end if section is last else [])
 
     # Blocks.
 
