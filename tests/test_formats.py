@@ -55,7 +55,7 @@ from evaluation.report.document import (
     plain,
     read,
 )
-from evaluation.report.html import FORMATS, cell, loaded, policy, script, to_csv, write
+from evaluation.report.html import COMMON, cell, loaded, policy, script, to_csv, write
 from evaluation.report.pdf import fonts
 from evaluation.report.word import to_docx
 
@@ -145,7 +145,7 @@ def test_every_kind_of_block_survives_the_notebook_and_stands_in_every_format():
     assert kept(EVERY) == EVERY
     title = Title(Markup("T"), (Paragraph(Markup("s"), "subtitle"),))
     assert kept(title) == title
-    assert list(write(executed([title, EVERY]), "en")) == list(FORMATS)
+    assert list(write(executed([title, EVERY]), "en")) == list(COMMON)
 
 
 def test_text_that_is_no_markup_is_escaped_once():
@@ -154,7 +154,7 @@ def test_text_that_is_no_markup_is_escaped_once():
     assert table.blocks[0].rows == ((Markup("x &amp; y"),),)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", COMMON)
 def test_a_block_that_a_format_cannot_show_is_refused_and_never_left_out(name, monkeypatch):
     monkeypatch.setattr(Block, "kinds", dict(Block.kinds))
 
@@ -197,13 +197,13 @@ def test_only_a_notebook_of_report_parts_becomes_pdf_or_word():
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(made):
-    with pytest.raises(KepuError, match="Unknown format 'odt'; known: html, pdf, docx"):
+    with pytest.raises(KepuError, match="Unknown format 'odt'; known: html, pdf, docx, official"):
         write(made[1], "zh", ["html", "odt"])
 
 
 def test_the_same_notebook_gives_the_same_bytes(made):
     language, notebook, files = made
-    assert list(files) == list(FORMATS)
+    assert list(files) == list(COMMON)
     assert write(notebook, language) == files
 
 

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import math
 import re
+from collections.abc import Iterable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -78,7 +79,20 @@ def _plain(value: object) -> str:
     return Markup(escape(value)).striptags()
 
 
-FORMATS = ("html", "pdf", "docx")
+COMMON = ("html", "pdf", "docx")  # formats of every language
+OFFICIAL = "official"  # Word in the layout of Chinese official documents, one for all depths
+FORMATS = (*COMMON, OFFICIAL)
+
+
+def formats_in(language: str, formats: Iterable[str]) -> tuple[str, ...]:
+    """Those of some formats that a language has.
+
+    >>> formats_in("en", ("pdf", "official"))
+    ('pdf',)
+    """
+    return tuple(name for name in formats if name != OFFICIAL or language == "zh")
+
+
 # Of a regional report, from what is read first to what is looked up.
 DEPTHS = ("brief", "report", "annex")
 

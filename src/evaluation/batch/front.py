@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
-from evaluation.base.text import FORMATS, policy
+from evaluation.base.text import FORMATS, OFFICIAL, policy
 from evaluation.batch.cells import (
     ABSENT,
     OUTSIDE,
@@ -383,7 +383,11 @@ def _own(own: Boundaries, known: Mapping[str, Any], painted: Mapping[str, Paint]
 
 
 COLUMNS = ("latest", "standing", "gain", "target", "locks")
-NAMES = {"pdf": {"zh": "PDF", "en": "PDF"}, "docx": {"zh": "Word", "en": "Word"}}
+NAMES = {
+    "pdf": {"zh": "PDF", "en": "PDF"},
+    "docx": {"zh": "Word", "en": "Word"},
+    OFFICIAL: {"zh": "公文版式", "en": "official layout"},
+}
 DEEP = {"brief": "depth.brief", "annex": "depth.annexes"}
 TONGUES = {"zh": "中文", "en": "English"}
 PAIRED = ("year", "a", "b", "gap", "low", "high")

@@ -19,7 +19,7 @@ from typing import Any
 
 from evaluation.base import cache, files
 from evaluation.base.errors import ID, KepuError
-from evaluation.base.text import DEPTHS, FORMATS, LANGUAGES, is_date
+from evaluation.base.text import DEPTHS, FORMATS, LANGUAGES, formats_in, is_date
 
 # ------------------------------------------------------------------------------------------
 # Options and variables as typed values: parameters notebooks declare, ``--set``, lists, dates.
@@ -251,6 +251,13 @@ def check_block(
     languages = _chosen(where, "languages", raw.get("languages", list(LANGUAGES)), LANGUAGES)
     formats = _chosen(where, "formats", raw.get("formats", ["html"]), FORMATS)
     problems += languages[1] + formats[1]
+    if (
+        not formats[1]
+        and not languages[1]
+        and not all(formats_in(language, formats[0]) for language in languages[0])
+    ):
+        said = "has no format for one of the languages"
+        problems.append(Problem(f"{where}formats", said, "add pdf, docx or html"))
     regions, region_problems = _regions(where, raw, catalogue)
     problems += region_problems
     title = raw.get("title", {})
@@ -459,7 +466,7 @@ def _jobs(block: Block, dataset, declared, filled, overrides, simulated, formats
             stem = f"{key}_simulated" if simulated else key
             level = row["level"] if region else OVERVIEW
             own = (key, block.notebook, region, level, names, language, parameters, stem)
-            jobs.append(Job(*own, formats or block.formats))
+            jobs.append(Job(*own, formats_in(language, formats or block.formats)))
     return jobs
 
 

@@ -23,7 +23,7 @@ from evaluation.base import cache as fingerprint
 from evaluation.base import files as private
 from evaluation.base.cache import DISTRIBUTION
 from evaluation.base.errors import ID, KepuError, shown
-from evaluation.base.text import FORMATS, LANGUAGES, file_stem
+from evaluation.base.text import COMMON, LANGUAGES, OFFICIAL, file_stem
 from evaluation.batch import front
 from evaluation.batch.plan import Job
 
@@ -69,9 +69,9 @@ def kinds(stem: str) -> dict[str, str]:
     named = {
         deep(depth, kind): f"{file_stem(stem, depth)}.{kind}"
         for depth in ("report", "brief", "annex")
-        for kind in FORMATS
+        for kind in COMMON
     }
-    return named | {"notebook": f"{NOTEBOOKS}/{stem}.ipynb"}
+    return named | {OFFICIAL: f"{stem}_{OFFICIAL}.docx", "notebook": f"{NOTEBOOKS}/{stem}.ipynb"}
 
 
 def deep(depth: str, kind: str) -> str:
@@ -81,7 +81,9 @@ def deep(depth: str, kind: str) -> str:
 
 def asked(job: Job) -> list[str]:
     """The kinds of files a report is asked for."""
-    return [*(deep(d, kind) for d in job.depths or ("",) for kind in job.formats), "notebook"]
+    once = [kind for kind in job.formats if kind == OFFICIAL]
+    each = [kind for kind in job.formats if kind != OFFICIAL]
+    return [*(deep(d, kind) for d in job.depths or ("",) for kind in each), *once, "notebook"]
 
 
 def expected(job: Job) -> dict[str, str]:

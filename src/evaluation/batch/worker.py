@@ -22,6 +22,7 @@ from typing import Any
 
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError
+from evaluation.base.text import OFFICIAL
 from evaluation.batch import store
 from evaluation.batch.kernels import ENVIRONMENT, Process, Server, Unprepared, allow_files, unsafe
 from evaluation.batch.plan import Job
@@ -192,7 +193,10 @@ def _write(
     names, written = kinds(job.stem), {}
     for depth in dict.fromkeys([*job.depths, "report" if job.depths else ""]):
         # The report's page is always made: the front page links it and reads its summary.
-        formats = ("html", *job.formats) if depth in job.depths or not depth else ("html",)
+        # In the layout of official documents there is one for all depths.
+        formats = ["html", *(kind for kind in job.formats
+                             if (depth in ("", "report") if kind == OFFICIAL
+                                 else not depth or depth in job.depths))]  # fmt: skip
         made = write(executed, job.language, formats, depth=depth, **told)
         written |= {deep(depth, kind): content for kind, content in made.items()}
     for kind, content in written.items():

@@ -77,6 +77,38 @@ def arranged(
     return [() if _is_brief(part) else _report(part, led, language) for part in parts]
 
 
+def official(
+    parts: Sequence[Part], language: str, made: Collection[str] = ()
+) -> tuple[Title, list[Section], list[Section]]:
+    """A report as an official document: title, body, attachments.
+
+    The body opens with headline and lead of the brief and ends with its requests and cautions;
+    between them stands the report. Each section of the annex, if ``made``, is an attachment.
+    """
+    title = next(part for part in parts if isinstance(part, Title))
+    sections = [p for p in parts if isinstance(p, Section)]
+    brief = next(filter(_is_brief, sections), None)
+    if brief is None:
+        return title, sections, []
+    numbers = _numbers(parts)
+    led = numbers if ANNEX in made else {}
+    body = [s for part in sections if not _is_brief(part) for s in _report(part, led, language)]
+    ends = [brief[name] for name in ("next", "cautions")]
+    body += [
+        Section(f"{BRIEF}-{place}", head.text, tuple(blocks))
+        for place, (head, *blocks) in enumerate(ends, 1)
+    ]
+    attachments = [
+        Section(f"{ANNEX}-{part.id}", part.title, _split(part)[ANNEX])
+        for part in sections if part.id in led
+    ]  # fmt: skip
+    told = Markup("<strong>{}</strong>").format(brief.title)
+    heads = [block for block in title.blocks if getattr(block, "style", "") == "subtitle"]
+    rest = [block for block in title.blocks if block not in heads]
+    opening = (*heads, Paragraph(told, "lead"), *brief["lead"], *rest)
+    return replace(title, blocks=opening), body, attachments
+
+
 def _is_brief(part: Part) -> bool:
     return isinstance(part, Section) and part.id == BRIEF
 

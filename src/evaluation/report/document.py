@@ -21,8 +21,8 @@ from nbformat import NotebookNode
 from evaluation.base.errors import KepuError
 from evaluation.base.files import build_time
 from evaluation.base.text import link, t
-from evaluation.report.blocks import Section, Title, stored, to_json
-from evaluation.report.depths import ANNEX, BRIEF, arranged
+from evaluation.report.blocks import Part, Section, Title, stored, to_json
+from evaluation.report.depths import ANNEX, BRIEF, REPORT, arranged, official
 
 Node = str | dict[str, Any]
 
@@ -45,6 +45,10 @@ URGENT = 15.0  # how much rather a column of numbers or names is widened than on
 FEW = 6  # sections up to which a document needs no table of contents
 COMPACT = 12.0  # a text up to this width, a name or a date, stands better on one line, in em
 SHORT = 4.0  # of a Chinese text, what stays on one line where it can, in em
+NOTHING = (
+    "the notebook shows no report to make PDF or Word from — "
+    "let cells end with report.title(page) and report.SECTIONS[…](page), or choose html"
+)
 _BREAKS = re.compile(r"(?<=[\-–—/,;:\u200b])(?!\d)")
 
 
@@ -214,16 +218,29 @@ def read(
     ------
     ExportError : the notebook shows no title or no section of a report, or none at the depth.
     """
-    whole = [part for output in outputs(notebook) if (part := stored(output.get("data", {})))]
-    parts = [part for of in arranged(whole, depth, language, made) for part in of]
+    parts = [part for of in arranged(_stored(notebook), depth, language, made) for part in of]
     titles = [part for part in parts if isinstance(part, Title)]
     sections = tuple(part for part in parts if isinstance(part, Section))
     if not titles or not sections:
-        raise ExportError(
-            "the notebook shows no report to make PDF or Word from — "
-            "let cells end with report.title(page) and report.SECTIONS[…](page), or choose html"
-        )
+        raise ExportError(NOTHING)
     return Document(language, titles[0], sections, simulated, moment(notebook), depth)
+
+
+def filed(
+    notebook: NotebookNode, *, simulated: bool = False, made: Collection[str] = ()
+) -> tuple[Document, int]:
+    """The report in the order of an official document, and how many attachments end it."""
+    whole = _stored(notebook)
+    if not any(isinstance(part, Title) for part in whole):
+        raise ExportError(NOTHING)
+    title, body, attachments = official(whole, "zh", made)
+    sections = (*body, *attachments)
+    document = Document("zh", title, sections, simulated, moment(notebook), REPORT)
+    return document, len(attachments)
+
+
+def _stored(notebook: NotebookNode) -> list[Part]:
+    return [part for output in outputs(notebook) if (part := stored(output.get("data", {})))]
 
 
 def _named(part: list[Node]) -> Iterator[str]:

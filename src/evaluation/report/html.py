@@ -31,7 +31,7 @@ from nbformat import NotebookNode
 
 from evaluation.base import text as web
 from evaluation.base.errors import KepuError
-from evaluation.base.text import DEPTHS, file_stem, t
+from evaluation.base.text import COMMON, DEPTHS, FORMATS, OFFICIAL, file_stem, t
 from evaluation.figures.svg import themed
 from evaluation.report.blocks import Block, Part, Table, stored
 from evaluation.report.depths import ANNEX, NAMES, REPORT, arranged, places
@@ -39,6 +39,7 @@ from evaluation.report.document import (
     Document,
     ExportError,
     counted,
+    filed,
     harmless,
     named,
     nodes,
@@ -47,7 +48,6 @@ from evaluation.report.document import (
     read,
 )
 
-FORMATS = ("html", "pdf", "docx")
 TEMPLATES = files("evaluation.report") / "templates"
 LOADING = {"src", "srcset", "poster", "background", "action", "formaction"}
 LANG = {"zh": "zh-CN", "en": "en"}
@@ -69,7 +69,7 @@ _INTERVAL = re.compile(
 def write(
     notebook: NotebookNode,
     language: str,
-    formats: Collection[str] = FORMATS,
+    formats: Collection[str] = COMMON,
     *,
     simulated: bool = False,
     reference: Path | None = None,
@@ -83,7 +83,8 @@ def write(
     notebook : executed notebook whose cells show ``report.title(page)`` and the sections. For
         ``html`` alone any notebook that displays something will do.
     language : ``"zh"`` or ``"en"``.
-    formats : some of ``FORMATS``.
+    formats : some of ``FORMATS``; ``official`` of a Chinese report or one undivided, whose
+        attachments are the annex where it is among those ``made``.
     simulated : whether every format must say that the data are simulated.
     reference : a .docx whose styles the Word report takes; ours where ``None``.
     depth : one of ``DEPTHS``; ``""`` for the report undivided.
@@ -104,6 +105,14 @@ def write(
         written["html"] = to_html(notebook, language, **told).encode()
     if {"pdf", "docx"} & set(formats):
         written |= _documents(read(notebook, language, **told), formats, reference)
+    if OFFICIAL in formats:
+        from evaluation.report.official import to_official
+
+        if language != "zh" or depth not in ("", REPORT):
+            raise KepuError(
+                f"'{OFFICIAL}' is the layout of a Chinese report — choose docx for others"
+            )
+        written[OFFICIAL] = to_official(*filed(notebook, simulated=simulated, made=made))
     return written
 
 

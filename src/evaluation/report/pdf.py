@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -60,6 +61,7 @@ ROOM = 168 / 25.4 * 72  # width of the text on the page, in points
 SIZES = (8.5, 7.5, 6.8)  # type of tables: the largest in which the columns fit
 LONGEST_HEAD = 200  # letters of a head that is repeated on every page
 WHOLE = 8, 1600  # rows and letters up to which a table is not broken over pages
+TALL = 0.5  # of a drawing's width
 LONGEST_ROW = 1200  # letters up to which a row is not
 
 
@@ -188,11 +190,18 @@ def _block(
     if isinstance(block, Table):
         return data | _layout(data)
     if isinstance(block, Figure):
-        return data | _pictured(block, picture(block.svg))
+        return data | _pictured(block, picture(block.svg)) | {"floats": _tall(block.svg)}
     if isinstance(block, Row):
         drawn = zip(data["figures"], block.figures, strict=True)
-        return data | {"figures": [d | _pictured(f, picture(f.narrow)) for d, f in drawn]}
+        told = {"floats": False}
+        return data | {"figures": [d | _pictured(f, picture(f.narrow)) | told for d, f in drawn]}
     return data
+
+
+def _tall(svg: str) -> bool:
+    """Whether a drawing is so much taller than wide that few pages have room left for it."""
+    sizes = re.search(r'width="([\d.]+)"[^>]*? height="([\d.]+)"', svg[:400])
+    return sizes is not None and float(sizes[2]) > TALL * float(sizes[1])
 
 
 def _pictured(block: Figure, file: str) -> dict[str, str]:

@@ -33,6 +33,7 @@ from evaluation.report.blocks import (
     Locks,
     Paragraph,
     Row,
+    Section,
     Table,
     Terms,
 )
@@ -133,11 +134,16 @@ def to_docx(document: Document, reference: bytes | None = None) -> bytes:
     ExportError : the reference lacks a style, which is named.
     """
     ours = styles(document.depth == BRIEF)
-    return _stamped(_Writer(document, reference or ours).written(), document)
+    return Writer(document, reference or ours).written()
 
 
-class _Writer:
-    """One document in the making: its text is appended to the body of the reference."""
+class Writer:
+    """One document in the making: its text is appended to the body of the reference.
+
+    ``type`` is the size of tables' type in points, ``pictured`` the style pictures stand in.
+    """
+
+    type, pictured = TYPE, "Normal"
 
     def __init__(self, document: Document, reference: bytes):
         self.source = document
@@ -166,16 +172,23 @@ class _Writer:
         for block in source.title.blocks:
             if block not in kicker:
                 self.block(block)
-        for number, section in enumerate(source.sections):
-            made = self.place(self.paragraph("Heading 1"))
-            made.extend(self.bookmark(section.id, nodes(section.title)))
-            for block in section.blocks:
-                self.block(block)
-            if number == 0 and source.listed:
-                self.contents()
+        self.sections()
         buffer = io.BytesIO()
         self.file.save(buffer)
-        return buffer.getvalue()
+        return _stamped(buffer.getvalue(), source)
+
+    def sections(self) -> None:
+        for number, section in enumerate(self.source.sections):
+            self.section(section, "Heading 1")
+            if number == 0 and self.source.listed:
+                self.contents()
+
+    def section(self, section: Section, style: str) -> None:
+        """A section under its title in a style."""
+        made = self.place(self.paragraph(style))
+        made.extend(self.bookmark(section.id, nodes(section.title)))
+        for block in section.blocks:
+            self.block(block)
 
     # What stands around the text.
 
@@ -200,21 +213,20 @@ class _Writer:
         foot._p.extend([self.run(" / "), *self.field("NUMPAGES", "1")])
 
     def contents(self) -> None:
-        """Contents as a field; Word counts its pages when it opens the file, or with F9."""
+        """Contents whose page numbers are fields, counted when Word or LibreOffice opens the file.
+
+        A field around the whole would keep LibreOffice from counting.
+        """
         self.file.settings.element.append(element("updateFields", val="true"))
         right = element("tab", val="right", leader="dot", pos=round(self.room / 635))
         self.add("TOC Heading", [str(t("page.contents", self.source.language))])
-        begin, end = _field('TOC \\o "1-1" \\h \\z \\u')
-        *_, last = sections = self.source.sections
-        for section in sections:
+        for section in self.source.sections:
             made = self.place(self.paragraph("TOC 1"))
             made.pPr.append(element("tabs", deepcopy(right)))
-            made.extend(begin if section is sections[0] else [])
             words = self.run(plain(nodes(section.title)))
             name = self.anchors[section.id]
             page = [element("r", element("tab")), *self.field(f"PAGEREF {name} \\h", "…")]
             made.append(element("hyperlink", words, *page, anchor=name))
-            made.extend(end if section is last else [])
 
     # Blocks.
 
@@ -257,7 +269,7 @@ class _Writer:
         self._caption("table", block.caption, keep=True)
         cells = [[nodes(cell) for cell in row] for row in (block.columns, *block.rows)]
         head, *rows = [[printed(cell) for cell in row] for row in cells]
-        found, _ = columns(head, rows, self.room / 12700 / TYPE, block.numeric)
+        found, _ = columns(head, rows, self.room / 12700 / self.type, block.numeric)
         share = self.room / 635 / sum(found)  # 635 English Metric Units are a twentieth of a point
         widths = [width * share for width in found]
         lines = [self._row(row, widths, block, first=row is cells[0]) for row in cells]
@@ -287,7 +299,7 @@ class _Writer:
         return line
 
     def _figure(self, block: Figure, room: int = 0, svg: str = "") -> None:
-        made = self.file.add_paragraph(style="Normal")
+        made = self.file.add_paragraph(style=self.pictured)
         shape = made.add_run().add_picture(
             io.BytesIO(self.bitmaps[svg or block.svg]), width=Emu(room * 19 // 20 or self.room)
         )
@@ -449,7 +461,7 @@ def styles(brief: bool = False) -> bytes:
     normal.font.size = Pt(10.5)
     normal.paragraph_format.space_after, normal.paragraph_format.line_spacing = Pt(6), 1.25
     for name, look in looks.items():
-        _paragraph_style(document, name, look)
+        paragraph_style(document, name, look)
     for name in ("Finding", "Finding Label"):
         _box(document.styles[name])
     for name, colour in COLOURS.items():
@@ -488,7 +500,8 @@ def _face(style, faces: tuple[str, str]) -> None:
         fonts.set(qn(f"w:{script}"), name)
 
 
-def _paragraph_style(document, name: str, look: tuple) -> None:
+def paragraph_style(document, name: str, look: tuple):
+    """A style of its faces, size, colour and space before and after, in points."""
     faces, points, colour, before, after = look
     style = _style(document, name, WD_STYLE_TYPE.PARAGRAPH)
     style.base_style = document.styles["Normal"]
@@ -503,6 +516,7 @@ def _paragraph_style(document, name: str, look: tuple) -> None:
     form.keep_with_next = name in KEEP
     for border in style.element.pPr.findall(qn("w:pBdr")):
         style.element.pPr.remove(border)
+    return style
 
 
 def _box(style) -> None:
