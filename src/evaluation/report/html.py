@@ -98,7 +98,7 @@ def write(
     ------
     KepuError : an unknown format; an ``ExportError`` where a notebook cannot become a format.
     """
-    _known(formats)
+    _known(formats, language, depth)
     written: dict[str, bytes] = {}
     told = {"simulated": simulated, "depth": depth, "made": made}
     if "html" in formats:
@@ -108,10 +108,6 @@ def write(
     if OFFICIAL in formats:
         from evaluation.report.official import to_official
 
-        if language != "zh" or depth not in ("", REPORT):
-            raise KepuError(
-                f"'{OFFICIAL}' is the layout of a Chinese report — choose docx for others"
-            )
         written[OFFICIAL] = to_official(*filed(notebook, simulated=simulated, made=made))
     return written
 
@@ -132,10 +128,12 @@ def _documents(
     return made
 
 
-def _known(formats: Collection[str]) -> None:
+def _known(formats: Collection[str], language: str, depth: str) -> None:
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise KepuError(f"Unknown format '{unknown[0]}'; known: {', '.join(FORMATS)}.")
+    if OFFICIAL in formats and (language != "zh" or depth not in ("", REPORT)):
+        raise KepuError(f"'{OFFICIAL}' is the layout of a Chinese report — choose docx for others")
 
 
 def to_html(
