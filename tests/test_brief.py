@@ -317,4 +317,4 @@ def test_the_front_page_lists_the_brief_first():
     found = [link.href for link in cells.links(entry)]
     assert found[0] == "150000_zh_brief.html"
     assert found.index("150000_zh.html") < found.index("150000_zh_annex.html")
-    assert len(found) == 10 and found[-1].endswith("150000_zh_official.docx")
+    assert len(found) == 10 and "150000_zh_official.docx" in found

@@ -303,8 +303,8 @@ def _quote(context: Context, found: candidates.Quoted) -> Markup:
     if round(100 * one.low) != round(100 * one.high):  # an interval of one number tells nothing
         ends = w.interval(f"{key}.power", 100 * one.low, 100 * one.high, "percent", 0)
         values["power"] = w.joined(values["power"], ends)
-    parts = ["", ".power", *([".few"] if own.power < 0.5 else []), ".cost"]
-    return w.joined(*(w.t(f"design.quote{part}", **values) for part in parts))
+    power = ".power" if own.power >= 0.5 else ".power.few"
+    return w.joined(*(w.t(f"design.quote{part}", **values) for part in ("", power, ".cost")))
 
 
 # ------------------------------------------------------------------------------------------
