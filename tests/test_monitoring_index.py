@@ -48,6 +48,21 @@ def test_closeness_is_that_published():
     assert close.round(3).tolist() == [0.387, 0.327, 0.391, 0.615, 0.868, 0.493]
 
 
+def test_other_programs_find_the_same():
+    """scikit-criteria 0.10 and inequality 1.1.2, run on the same figures."""
+    x = np.array([[0.831, 1.366, 3.606, 1.05], [2.044, 0.71, 1.943, 1.561],
+                  [0.979, 0.905, 1.587, 2.253], [0.318, 0.694, 0.495, 1.618],
+                  [0.647, 0.617, 1.974, 3.68], [0.189, 0.611, 1.724, 1.383]])  # fmt: skip
+    entropy = [0.4868045251444939, 0.0929361421629774, 0.2414808836159929, 0.1787784490765358]
+    critic = [0.24172422831414303, 0.2465215078163492, 0.1769790292853137, 0.334775234584194]
+    close = [0.49048982832257865, 0.7124060475930241, 0.4136333218353291, 0.07604427420987726,
+             0.29401268783115186, 0.129524008897181]  # fmt: skip
+    assert weights.entropy(x) == pytest.approx(entropy)
+    assert weights.critic(x) == pytest.approx(critic)
+    assert weights.topsis(x, np.array([0.4, 0.3, 0.2, 0.1])) == pytest.approx(close)
+    assert inequality.gini(x[:, 0]) == pytest.approx(0.380790734824281)
+
+
 def test_normalised_columns_by_hand():
     x = np.array([[1.0], [2.0], [4.0]])
     assert weights.normalised(x, "minmax").ravel() == pytest.approx([0, 1 / 3, 1])

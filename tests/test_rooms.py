@@ -10,8 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "evaluation"
 ORDER = (
-    "base", "figures", "stats", "data", "panel", "monitoring", "survey", "models", "evidence", "targets",
-    "value", "study", "design", "report", "batch",
+    "base", "figures", "stats", "data", "panel", "monitoring", "survey", "models", "evidence",
+    "targets", "value", "study", "design", "report", "batch",
 )  # fmt: skip
 MOST_PARAMETERS, MOST_LINES = 8, 45
 MOST_FILES = 164

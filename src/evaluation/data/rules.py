@@ -692,7 +692,7 @@ def no_region_is_its_own_neighbour(tables: Tables) -> list[Violation]:
 
 @needs(progress="entry_id measure_id target_id status fact_ids source_id recorded")
 def progress_is_evidenced_and_only_added(tables: Tables) -> list[Violation]:
-    """An entry is of one measure or target, has evidence if it says done, and follows the others."""
+    """An entry is of one measure or target, follows the others, and is not done unproved."""
     table = tables["progress"]
     unclear = table[(table["measure_id"] == "") == (table["target_id"] == "")]
     rule, remedy = "{entry_id} names no measure or two things", "name a measure or a target"

@@ -74,7 +74,7 @@ def figures(dataset: Dataset, index: str, regions: Sequence[str], year: int | No
 
 
 def _column(dataset: Dataset, row: dict) -> pd.DataFrame:
-    """Regions by years of one indicator, per head where it is, the sign turned where less is better."""
+    """Regions by years of one indicator, per head where it is; turned where less is better."""
 
     def wide(indicator: str) -> pd.DataFrame:
         return by_year(dataset, indicator).pivot(
