@@ -16,7 +16,8 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from evaluation.base.errors import KepuError
-from evaluation.base.results import Spoken, say, whole
+from evaluation.base.results import Spoken, whole
+from evaluation.base.text import t
 from evaluation.data.package import Dataset, by_year
 from evaluation.monitoring import weights as weighting
 
@@ -136,11 +137,12 @@ class RankIntervals(Spoken):
         width = self.frame["rank_high"] - self.frame["rank_low"] + 1
         most = self.sensitivity.sort_values("share").iloc[-1]
         kind = "proxies" if self.proxies else "own"
-        return say(
+        factor = t(f"index.factor.{most['factor']}", language)
+        text = t(
             f"index.summary.{kind}", language, regions=len(self.frame), year=self.year,
-            draws=whole(self.draws), width=f"{width.median():.0f}",
-            factor=say(f"index.factor.{most['factor']}", language),
+            draws=whole(self.draws), width=f"{width.median():.0f}", factor=factor,
         )  # fmt: skip
+        return text.striptags()
 
 
 def rank_intervals(

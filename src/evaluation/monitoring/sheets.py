@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from evaluation.base.errors import KepuError
 
-TITLE, HEAD, TEXT, NUMBER = "title", "head", "text", "number"
+TITLE, HEAD, TEXT = "title", "head", "text"
 MADE = "2000-01-01T00:00:00"  # of the files: the same form is the same bytes
 
 
@@ -66,7 +66,7 @@ def to_xlsx(grids: Sequence[Grid]) -> bytes:
     looks = {
         TITLE: {"bold": True, "font_size": 15, "align": "center"},
         HEAD: {"bold": True, "align": "center", "bg_color": "#EEF5F8", "border": 1},
-        TEXT: {"border": 1}, NUMBER: {"border": 1, "align": "right"},
+        TEXT: {"border": 1},
     }  # fmt: skip
     formats = {name: book.add_format(base | look) for name, look in looks.items()}
     for grid in grids:
@@ -145,8 +145,6 @@ def _table(paper, grid: Grid, room: int) -> None:
             place = place.merge(placed[row + cell.high - 1][last])
         line = place.paragraphs[0]
         _run(line, cell.text, 9, bold=cell.style == HEAD, centre=cell.style == HEAD)
-        if cell.style == NUMBER:
-            line.alignment = 2
 
 
 def _run(line, text: str, size: float, *, bold: bool, centre: bool) -> None:
