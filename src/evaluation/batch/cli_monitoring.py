@@ -130,13 +130,9 @@ def track(
 
     today = today or datetime.date.today().isoformat()
     if item or status:
-        kind = "measure_id" if item.startswith("M") else "target_id"
-        lists = {"fact_ids": facts, "source_id": sources}
-        _add(data, {
-            kind: item, "status": status, "period": period or today[:4], "recorded": today,
-            "score": score, "person": person, "next_date": next_date,
-            **{name: text.replace(" ", "").replace(",", ";") for name, text in lists.items()},
-        })  # fmt: skip
+        entry = {"status": status, "period": period or today[:4], "recorded": today,
+                 "score": score, "person": person, "next_date": next_date}  # fmt: skip
+        _add(data, item, entry, {"fact_ids": facts, "source_id": sources})
     dataset, told = load(data), language.value
     rows = tracker.board(dataset, region := code_of(dataset, region), today)
     rows = tracker.filtered(rows, unit, group, due or None)
@@ -149,13 +145,15 @@ def track(
     _put(forms.plan(dataset, rows, region, told, today), out)
 
 
-def _add(data: Path, entry: dict[str, str]) -> None:
+def _add(data: Path, item: str, entry: dict[str, str], evidence: dict[str, str]) -> None:
     """Append an entry to the package, or refuse it with the row."""
     from evaluation.data.office import write
     from evaluation.data.tables import read_files
     from evaluation.monitoring import tracker
 
-    made = tracker.recorded(read_files(data), entry)
+    kind = "measure_id" if item.startswith("M") else "target_id"
+    named = {name: text.replace(" ", "").replace(",", ";") for name, text in evidence.items()}
+    made = tracker.recorded(read_files(data), {kind: item, **entry, **named})
     write.replace_all(data, made, last="progress.csv")
 
 

@@ -10,10 +10,6 @@ from evaluation.monitoring.assess import OUTPUT, Assessment
 from evaluation.monitoring.sheets import HEAD, TITLE, Cell, Grid
 
 
-def _say(key: str, language: str, **values: object) -> str:
-    return str(t(key, language, **values).unescape())
-
-
 def plan(dataset: Dataset, rows: pd.DataFrame, region: str, language: str, today: str) -> Grid:
     """The self-assessment of a plan, a measure or target a row.
 
@@ -22,17 +18,17 @@ def plan(dataset: Dataset, rows: pd.DataFrame, region: str, language: str, today
     rows : of :func:`evaluation.monitoring.tracker.board`.
     """
     name = dataset.regions.set_index("code").at[region, f"name_{language}"]
-    grid = Grid(_say("track.sheet", language), (10, 46, 18, 10, 14, 30, 8, 12, 12))
-    title = _say("track.title", language, region=name, day=today)
+    grid = Grid(t("track.sheet", language), (10, 46, 18, 10, 14, 30, 8, 12, 12))
+    title = t("track.title", language, region=name, day=today)
     if dataset.simulated:
-        title = f"{_say('track.simulated', language)}{title}"
+        title = t("track.simulated", language) + title
     grid.line([title], TITLE, [9])
     heads = ("item", "measure", "lead", "due", "state", "evidence", "score", "person", "next")
-    grid.line([_say(f"track.head.{each}", language) for each in heads], HEAD)
+    grid.line([t(f"track.head.{each}", language) for each in heads], HEAD)
     for row in rows.to_dict("records"):
-        state = _say(f"track.state.{row['status']}", language)
+        state = t(f"track.state.{row['status']}", language)
         if row["overdue"]:
-            state = _say("track.overdue", language, state=state)
+            state = t("track.overdue", language, state=state)
         score = "" if pd.isna(row["score"]) else f"{row['score']:g}"
         due = "" if pd.isna(row["year_due"]) else f"{row['year_due']}"
         grid.line([
@@ -59,7 +55,7 @@ def _evidence(dataset: Dataset, row: dict, language: str) -> str:
     documents = row["evidence_source"]
     if documents:
         told.append(f"{documents.replace(';', ', ')} {place}".strip())
-    return "; ".join(told) or _say("track.none", language)
+    return "; ".join(told) or t("track.none", language)
 
 
 def _figure(dataset: Dataset, fact: pd.Series, name: str, language: str) -> str:
@@ -81,41 +77,41 @@ def programme(dataset: Dataset, made: Assessment, language: str) -> Grid:
     Where the total cannot be made the form says so in its place, and which figures it waits for.
     """
     head = made.programme
-    grid = Grid(_say("assess.sheet", language), (12, 12, 34, 16, 16, 9, 9, 34))
+    grid = Grid(t("assess.sheet", language), (12, 12, 34, 16, 16, 9, 9, 34))
     first = made.lines.iloc[0]
-    title = _say("assess.title", language, start=first["period_start"], end=first["period_end"])
+    title = t("assess.title", language, start=first["period_start"], end=first["period_end"])
     if dataset.simulated:
-        title = f"{_say('track.simulated', language)}{title}"
+        title = t("track.simulated", language) + title
     grid.line([title], TITLE, [8])
     for key, text in (
         ("name", head[f"name_{language}"]),
         ("unit", _bodies(dataset, head["lead_unit_zh"], language)),
     ):
         row = grid.rows
-        grid.cells += [Cell(row, 0, _say(f"assess.{key}", language), HEAD, 2),
+        grid.cells += [Cell(row, 0, t(f"assess.{key}", language), HEAD, 2),
                        Cell(row, 2, text, "text", 6)]  # fmt: skip
     _budget(dataset, made, grid, language)
     heads = ("first", "second", "third", "target", "actual", "weight", "points", "reason")
-    grid.line([_say(f"assess.head.{each}", language) for each in heads], HEAD)
+    grid.line([t(f"assess.head.{each}", language) for each in heads], HEAD)
     for row in made.lines[made.lines["kind"] != "budget"].to_dict("records"):
         level = "output" if row["kind"] in OUTPUT else row["kind"]
         grid.line([
-            _say(f"assess.level.{level}", language), _say(f"assess.kind.{row['kind']}", language),
+            t(f"assess.level.{level}", language), t(f"assess.kind.{row['kind']}", language),
             row[f"title_{language}"], _target(dataset, row, language),
             *_rest(dataset, row, language),
         ])  # fmt: skip
-    total = f"{made.total():.2f}" if made.complete else _say("assess.untold", language)
-    grade = _say(f"assess.grade.{made.grade()}", language) if made.complete else ""
-    grid.line([_say("assess.total", language), total, grade], HEAD, [5, 2, 1])
+    total = f"{made.total():.2f}" if made.complete else t("assess.untold", language)
+    grade = t(f"assess.grade.{made.grade()}", language) if made.complete else ""
+    grid.line([t("assess.total", language), total, grade], HEAD, [5, 2, 1])
     return grid
 
 
 def _budget(dataset: Dataset, made: Assessment, grid: Grid, language: str) -> None:
     heads = ("funds", "", "what", "budget", "spent", "weight", "points", "execution")
-    grid.line([_say(f"assess.head.{each}", language) if each else "" for each in heads], HEAD)
+    grid.line([t(f"assess.head.{each}", language) if each else "" for each in heads], HEAD)
     for row in made.lines[made.lines["kind"] == "budget"].to_dict("records"):
         rate = "" if pd.isna(row["rate"]) else f"{100 * row['rate']:.2f}%"
-        texts = [_say("assess.kind.budget", language), "", row[f"title_{language}"],
+        texts = [t("assess.kind.budget", language), "", row[f"title_{language}"],
                  _amount(dataset, row["target"], row["unit"], language)]  # fmt: skip
         actual, weight, points, reason = _rest(dataset, row, language)
         grid.line([*texts, actual, weight, points, "; ".join(filter(None, (rate, reason)))])
@@ -123,7 +119,7 @@ def _budget(dataset: Dataset, made: Assessment, grid: Grid, language: str) -> No
 
 def _target(dataset: Dataset, row: dict, language: str) -> str:
     if pd.isna(row["target"]):
-        return _say("assess.unpublished", language)
+        return t("assess.unpublished", language)
     sign = {">=": "≥", "<=": "≤", "=": ""}[row["comparator"]]
     return sign + _amount(dataset, row["target"], row["unit"], language)
 
@@ -133,5 +129,5 @@ def _rest(dataset: Dataset, row: dict, language: str) -> list[str]:
     actual = _amount(dataset, row["actual"], row["unit"], language)
     weight, points = ("" if pd.isna(row[name]) else f"{row[name]:.4g}" for name in
                       ("weight", "points"))  # fmt: skip
-    return [actual or _say("assess.unpublished", language), weight, points,
+    return [actual or t("assess.unpublished", language), weight, points,
             row[f"reason_{language}"]]  # fmt: skip

@@ -6,6 +6,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from markupsafe import Markup
+
 from evaluation.base.errors import KepuError
 
 TITLE, HEAD, TEXT = "title", "head", "text"
@@ -22,6 +24,11 @@ class Cell:
     style: str = TEXT
     wide: int = 1
     high: int = 1
+
+    def __post_init__(self) -> None:
+        """Texts of the table come as markup; a form holds plain words."""
+        if isinstance(self.text, Markup):
+            object.__setattr__(self, "text", str(self.text.unescape()))
 
 
 @dataclass
@@ -131,6 +138,8 @@ def _table(paper, grid: Grid, room: int) -> None:
     table = paper.add_table(grid.rows - skipped, len(grid.widths), style="Table Grid")
     table.autofit = False
     shares = [width / sum(grid.widths) for width in grid.widths]
+    for column, share in zip(table.columns, shares, strict=True):
+        column.width = int(room * share)
     # Every cell at once: the library looks a cell up by walking the whole table.
     placed = [list(row.cells) for row in table.rows]
     for cells in placed:

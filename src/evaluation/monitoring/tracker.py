@@ -14,7 +14,8 @@ from evaluation.data.package import Dataset
 from evaluation.data.tables import Files, files_of
 
 UNKNOWN = "unknown"  # no entry: neither documents nor the office say anything
-OPEN = (UNKNOWN, "not_started", "under_way")
+STATES = (UNKNOWN, "not_started", "under_way", "done", "given_up")
+OPEN = STATES[:3]  # something is still due
 COLUMNS = (
     "item", "number", "title_zh", "title_en", "lead_unit_zh", "responsible_units_zh",
     "target_group", "year_due", "source_id", "status", "period", "fact_ids", "evidence_source",
