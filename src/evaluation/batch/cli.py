@@ -17,7 +17,15 @@ import typer
 from typer.core import TyperGroup
 
 from evaluation.base.errors import FAILED, USAGE, KepuError, interrupted, tell
-from evaluation.batch import cli_design, cli_import, cli_project, cli_propose, cli_survey, cli_trace
+from evaluation.batch import (
+    cli_design,
+    cli_import,
+    cli_monitoring,
+    cli_project,
+    cli_propose,
+    cli_survey,
+    cli_trace,
+)
 
 # ------------------------------------------------------------------------------------------
 # ``kepu estimate``, ``calibrate`` and ``recover``: one estimate, and how far to trust a model.
@@ -537,6 +545,7 @@ def _root() -> Path:
 
 cli_design.register(app)
 cli_import.register(app)
+cli_monitoring.register(app)
 cli_project.register(app)
 cli_propose.register(app)
 cli_survey.register(app)

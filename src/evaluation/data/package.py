@@ -94,6 +94,9 @@ class Dataset(Spoken):
     claims: pd.DataFrame
     events: pd.DataFrame
     neighbours: pd.DataFrame
+    composites: pd.DataFrame
+    progress: pd.DataFrame
+    objectives: pd.DataFrame
 
     @property
     def whole(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,13 @@ LISTS = (
     ("programmes", "lead_unit_zh", "organisations", "name_zh"),
     ("claims", "source_id", "sources", "source_id"),
     ("events", "source_id", "sources", "source_id"),
+    ("composites", "denominator", "indicators", "indicator"),
+    ("progress", "measure_id", "measures", "measure_id"),
+    ("progress", "target_id", "facts", "fact_id"),
+    ("progress", "fact_ids", "facts", "fact_id"),
+    ("progress", "source_id", "sources", "source_id"),
+    ("objectives", "fact_id", "facts", "fact_id"),
+    ("objectives", "source_id", "sources", "source_id"),
 )
 BREAKS = "\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
 BREAK = re.compile(f"[{BREAKS}]")
@@ -682,6 +690,41 @@ def no_region_is_its_own_neighbour(tables: Tables) -> list[Violation]:
     return found + breaches(table[pairs.duplicated()], "neighbours", "neighbour_code", rule, remedy)
 
 
+@needs(progress="entry_id measure_id target_id status fact_ids source_id recorded")
+def progress_is_evidenced_and_only_added(tables: Tables) -> list[Violation]:
+    """An entry is of one measure or target, follows the others, and is not done unproved."""
+    table = tables["progress"]
+    unclear = table[(table["measure_id"] == "") == (table["target_id"] == "")]
+    rule, remedy = "{entry_id} names no measure or two things", "name a measure or a target"
+    found = breaches(unclear, "progress", "measure_id", rule, remedy)
+    bare = table[
+        (table["status"] == "done") & (table["fact_ids"] == "") & (table["source_id"] == "")
+    ]
+    rule = "{measure_id}{target_id} is called done without evidence"
+    remedy = "name the facts or the document that show it, or write under_way"
+    found += breaches(bare, "progress", "status", rule, remedy)
+    late = table[table["recorded"] < list(accumulate(table["recorded"], max))]
+    rule = "{entry_id} is recorded on {recorded}, before an entry above it"
+    found += breaches(late, "progress", "recorded", rule, "add new entries at the end")
+    again = table[number(table["entry_id"].str[1:]).diff() <= 0]
+    rule = "{entry_id} does not follow the id above it"
+    return found + breaches(again, "progress", "entry_id", rule, "number entries upward")
+
+
+@needs(objectives="objective_id actual fact_id unit", facts="fact_id unit")
+def actuals_are_stated_once(tables: Tables) -> list[Violation]:
+    """An actual figure is a fact of the same unit, or written down, and not both."""
+    table = tables["objectives"]
+    twice = table[(table["actual"] != "") & (table["fact_id"] != "")]
+    rule, remedy = "{objective_id} has an actual beside {fact_id}", "leave actual empty"
+    found = breaches(twice, "objectives", "actual", rule, remedy)
+    units = tables["facts"].drop_duplicates("fact_id").set_index("fact_id")["unit"]
+    own = table.assign(there=table["fact_id"].map(units))
+    apart = own[own["there"].notna() & (own["there"] != own["unit"])]
+    rule, remedy = "{fact_id} is in {there}, the objective in {unit}", "write the fact's unit"
+    return found + breaches(apart, "objectives", "unit", rule, remedy)
+
+
 RULES: tuple[Rule, ...] = (
     entries_are_known,
     caveats_are_known,
@@ -714,4 +757,6 @@ RULES: tuple[Rule, ...] = (
     claims_compare_like_with_like,
     programmes_reach_regions_once,
     no_region_is_its_own_neighbour,
+    progress_is_evidenced_and_only_added,
+    actuals_are_stated_once,
 )

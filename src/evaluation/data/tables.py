@@ -50,8 +50,13 @@ TABLES = (
     "claims",
     "events",
     "neighbours",
+    "composites",
+    "progress",
+    "objectives",
 )
-OPTIONAL = ("programmes", "claims", "events", "neighbours")  # without a file they have no rows
+OPTIONAL = (  # without a file they have no rows
+    "programmes", "claims", "events", "neighbours", "composites", "progress", "objectives",
+)  # fmt: skip
 LARGEST = 256_000_000  # bytes of one file; 300,000 facts are about 50 million
 LARGEST_DESCRIPTOR = 4_000_000
 
