@@ -812,9 +812,10 @@ def all_chances(page: Context) -> View:
 
 
 def tested(page: Context) -> View:
-    """The back-test: sentences, table of models, what it does not show."""
-    code = "" if page.code == page.whole else page.code
-    return show(page, *backtest(page, _found(page), code))
+    """The back-test: sentences, table of models, what it does not show, the region's own errors."""
+    found = _found(page)
+    own = own_errors(page, found, page.code) if page.code != page.whole else []
+    return show(page, *backtest(page, found), *map(Paragraph, own))
 
 
 def by_origin(page: Context) -> View:
