@@ -14,6 +14,7 @@ import pytest
 
 from conftest import DATE
 from evaluation import report
+from evaluation.base.text import DEPTHS
 from evaluation.batch import cells as measures
 from evaluation.batch import front
 from evaluation.report.html import to_html
@@ -58,19 +59,39 @@ def site(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def report_page(site, study) -> str:
-    """A regional report as the batch writes it."""
-    context = report.open_report(study, "150000", "zh", date=DATE)
+def executed(study, code: str, language: str):
+    """A regional report as an executed notebook shows it."""
+    context = report.open_report(study, code, language, date=DATE)
     parts = [report.title(context), *(part(context) for part in report.SECTIONS.values())]
     cells = []
     for part in parts:
         cell = nbformat.v4.new_code_cell("report")
         cell.outputs = [nbformat.v4.new_output("display_data", part._repr_mimebundle_())]
         cells.append(cell)
-    html = to_html(nbformat.v4.new_notebook(cells=cells), "zh")
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+@pytest.fixture(scope="module")
+def report_page(site, study) -> str:
+    """A regional report as the batch writes it."""
+    html = to_html(executed(study, "150000", "zh"), "zh")
     (site / "150000_zh.html").write_text(html, "utf-8")
     return "150000_zh"
+
+
+BRIEFS = (("150000", "zh"), ("150000", "en"), ("150100", "zh"))  # the last has no survey
+
+
+@pytest.fixture(scope="module")
+def briefs(site, study) -> list[str]:
+    """Briefs as the batch writes them."""
+    names = []
+    for code, language in BRIEFS:
+        html = to_html(executed(study, code, language), language, depth="brief", made=DEPTHS)
+        assert len(html.encode()) < 300_000
+        names.append(f"{code}_{language}_brief")
+        (site / f"{names[-1]}.html").write_text(html, "utf-8")
+    return names
 
 
 @pytest.fixture
@@ -456,6 +477,37 @@ def test_a_report_on_a_phone_is_scrolled_with_the_keyboard(opened, report_page):
     wide.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("e => e.scrollLeft > 0", arg=wide)
+
+
+@pytest.mark.parametrize("place", range(len(BRIEFS)))
+@pytest.mark.parametrize(
+    ("width", "scheme"), [*zip(WIDTHS, ("light", "dark", "light"), strict=True)]
+)
+def test_a_brief_is_read_at_every_width_by_everyone(opened, briefs, place, width, scheme):
+    page = opened(briefs[place], width=width, color_scheme=scheme)
+    assert overflow(page) <= 0
+    assert violations(page) == []
+    assert (luminance(page, "body", "backgroundColor") < 0.05) == (scheme == "dark")
+
+
+def test_a_brief_is_printed_light_on_at_most_three_sheets(opened, briefs):
+    """The PDF has two pages; a browser's own margins and fonts may take one more."""
+    for name in briefs:
+        page = opened(name, color_scheme="dark")
+        page.emulate_media(media="print")
+        assert luminance(page, "body", "backgroundColor") > 0.95
+        sheets = re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True))
+        assert 1 <= len(sheets) <= 3
+
+
+def test_the_links_of_a_brief_are_reached_with_the_keyboard(opened, briefs):
+    page = opened(briefs[0], width=360)
+    links = page.locator("a[href$='.html']").evaluate_all("all => all.map(e => e.href)")
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.href || ''"))
+    assert links and set(links) <= reached
 
 
 def test_axe_would_find_one(opened):

@@ -214,7 +214,7 @@ def _run_with_a_late_worker(root, out, scheduler, altered) -> tuple[list, list[s
     return outcomes, notes
 
 
-LATE = tuple("abcdefghij")
+LATE = tuple(f"r{place:02d}" for place in range(40))
 
 
 def test_worker_with_other_code_that_joins_late_makes_no_page(project, scheduler, altered):  # noqa: F811

@@ -187,6 +187,24 @@ def test_an_event_that_cannot_be_is_refused_with_its_place(tmp_path, line, colum
     assert told in found[0].rule and found[0].remedy
 
 
+@pytest.mark.parametrize(("dose", "refused"), [("2.5", True), ("", False), ("0", False)])
+def test_a_dose_without_a_start_is_refused(tmp_path, dose, refused):
+    folder = Path(shutil.copytree(DATA, tmp_path / "data", ignore=shutil.ignore_patterns("sim*")))
+    events = pd.read_csv(folder / "events.csv", dtype=str, keep_default_na=False)
+    place = list(events.columns).index("stratum") + 1
+    events.insert(place, "dose", ["1", *[""] * (len(events) - 1)])
+    other = events.iloc[0].to_dict() | {"event_id": "E901", "region_code": "150102"}
+    events.loc[len(events)] = other | {"start": "", "dose": dose}
+    events.to_csv(folder / "events.csv", index=False)
+    if not refused:
+        assert len(load(folder).events) == len(events)
+        return
+    with pytest.raises(
+        DataError, match=r"dose 2\.5 of demonstration_counties\S* in a region it ne"
+    ):
+        load(folder)
+
+
 @pytest.mark.parametrize("rows", ["150100,150100", "150100,150200\n150200,150100"])
 def test_neighbours_are_two_regions_named_once(tmp_path, rows):
     folder = Path(shutil.copytree(DATA, tmp_path / "data", ignore=shutil.ignore_patterns("sim*")))

@@ -157,7 +157,7 @@ SAID = {
     "effect.limit.proxy",
     "findings.effect.what.proxy", "findings.effect.what.mixed", "findings.next.inputs",
     "findings.next.proxies", "fund.earmarked_provincial", "glossary.league",
-    "glossary.league.text", "glossary.proxy", "inputs.intro",
+    "glossary.league.text", "glossary.proxy", "index.summary.proxies", "inputs.intro",
     "chain.plan.one", "norms.coverage", "norms.coverage.missing", "norms.coverage.museums",
     "norms.coverage.open",
     "norms.staff", "norms.staff.required", "norms.staff.unknown", "view.proxies",

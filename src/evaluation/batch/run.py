@@ -177,7 +177,7 @@ class Run:
     Attributes
     ----------
     out : folder of the reports; made where missing. Reports of other regions in it stay.
-    notebooks : folder of the notebooks, the working directory of their kernels.
+    notebooks : folder of the notebooks, the working directory of their cells.
     data : folder of the data package.
     state : recorded in the manifest.
     key : hashes a report rests on, see :func:`keyed`.

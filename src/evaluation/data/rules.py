@@ -653,7 +653,8 @@ ONE_A_PROGRAMME = ("programme_zh", "programme_en", "assignment")
 
 @needs(events="programme region_code start end " + " ".join(ONE_A_PROGRAMME))
 def programmes_reach_regions_once(tables: Tables) -> list[Violation]:
-    """A programme has one name and one assignment, reaches a region once, and ends after it starts.
+    """A programme has one name and one assignment, reaches a region once, and ends after it starts;
+    a dose has a start.
 
     A programme that stops and begins again in a region is another programme of its own.
     """
@@ -671,6 +672,10 @@ def programmes_reach_regions_once(tables: Tables) -> list[Violation]:
     unstarted = events[~events["programme"].isin(events.loc[events["start"] != "", "programme"])]
     rule, remedy = "{programme} has no start in any row", "fill in where it began, or remove it"
     found += breaches(unstarted, "events", "start", rule, remedy)
+    if "dose" in events:
+        idle = events[(events["start"] == "") & ~events["dose"].isin(["", "0"])]
+        rule = "dose {dose} of {programme} in a region it never reached"
+        found += breaches(idle, "events", "dose", rule, "fill in its start, or clear the dose")
     # What is not stated to the day is compared as far as both are.
     ended = [bool(start and end) and end[: len(start)] < start[: len(end)]
              for start, end in zip(events["start"], events["end"], strict=True)]  # fmt: skip
