@@ -318,3 +318,56 @@ def test_the_front_page_lists_the_brief_first():
     assert found[0] == "150000_zh_brief.html"
     assert found.index("150000_zh.html") < found.index("150000_zh_annex.html")
     assert len(found) == 10 and "150000_zh_official.docx" in found
+
+
+# How hard it is to read.
+
+
+def sentences(html: bytes, language: str) -> list[str]:
+    """Sentences of the running text of a page; tables, figures and sources are not read out."""
+    main = BeautifulSoup(html.decode(), "html.parser").find("main")
+    for part in main.find_all(["table", "svg", "figcaption", "cite", "template", "nav"]):
+        part.decompose()
+    ends = r"[。！？；：]" if language == "zh" else r"(?<=[.!?:;])\s+"
+    texts_ = [item.get_text().strip() for item in main.find_all(["h1", "p", "li"])]
+    return [one for text in texts_ for one in re.split(ends, text) if one.strip()]
+
+
+def school_years(found: list[str]) -> float:
+    """The Flesch-Kincaid grade: 0.39 words a sentence + 11.8 syllables a word - 15.59."""
+    words = [re.findall(r"[A-Za-z']+", one) for one in found]
+    words = [one for one in words if len(one) > 2]
+    flat = [word.lower() for one in words for word in one]
+    groups = [len(re.findall(r"[aeiouy]+", word.removesuffix("e"))) for word in flat]
+    syllables = sum(max(count, 1) for count in groups)
+    return 0.39 * len(flat) / len(words) + 11.8 * syllables / len(flat) - 15.59
+
+
+# Terms of the method: each belongs into report or annex, and is not in the terms in plain words.
+TERMS = {
+    "zh": "自助法|野聚类|安慰剂|logit|固定效应|协方差|后验|Holm|Wilson|稳健标准误|设定曲线|贝叶斯|"
+    "方差|弹性网",
+    "en": "bootstrap|placebo|logit|fixed effects|covariance|posterior|Holm|Wilson|robust standard|"
+    "specification curve|Bayes|variance|elastic net|heteroske",
+}
+
+
+@pytest.mark.parametrize("code", SAMPLE)
+def test_a_brief_reads_like_a_newspaper(written, code):
+    """English by Flesch and Kincaid, at most nine school years; Chinese by the characters of a
+    sentence, at most 22 on average; and no term of the method in either."""
+    english = sentences(written(code, "en")["brief"]["html"], "en")
+    assert len(english) > 5 and 4 < school_years(english) <= 9
+    chinese = sentences(written(code, "zh")["brief"]["html"], "zh")
+    counts = [len(re.findall(r"[\u3400-\u9fff]", one)) for one in chinese]
+    assert len(counts) > 5 and 8 < sum(counts) / len(counts) <= 22
+    for language in LANGUAGES:
+        page = written(code, language)["brief"]["html"].decode()
+        text = BeautifulSoup(page, "html.parser").find("main").get_text()
+        assert re.findall(TERMS[language], text) == []
+
+
+def test_the_formula_gives_the_grade_of_a_known_text():
+    # By hand: 12 words, 2 sentences, 14 syllables, for a final e is not heard ("little": one).
+    told = school_years(["The cat sat on the mat.", "A little bird was singing sweetly."])
+    assert told == pytest.approx(0.39 * 6 + 11.8 * 14 / 12 - 15.59)

@@ -106,7 +106,10 @@ def test_all_problems_are_told_at_once_with_file_key_allowed_values_and_remedy(d
     lines = text.splitlines()
     assert lines[0] == "9 problems in b.yml; no report was started:"
     assert "  languages: 'fr' is unknown (allowed: zh, en) — correct languages" in lines
-    assert "  formats: 'odt' is unknown (allowed: html, pdf, docx) — correct formats" in lines
+    assert (
+        "  formats: 'odt' is unknown (allowed: html, pdf, docx, official) — correct formats"
+        in lines
+    )
     assert any(line.startswith("  colour: 'colour' is unknown (allowed: title,") for line in lines)
     assert any("'150001' is no region code — did you mean 150" in line for line in lines)
     assert any(
