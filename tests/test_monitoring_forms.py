@@ -146,7 +146,8 @@ def test_the_real_programme_has_its_published_figures_and_no_total(dataset):
     lines = made.lines.set_index("objective_id")
     assert lines["actual"].tolist()[1:5] == [60, 7600, 6400000, 4000000]
     assert not made.complete and lines["points"].isna().all()
-    with pytest.raises(KepuError, match=r"P060 has no total: O001 \(actual;weight\)"):
+    assert lines["target"].isna().all()  # funds that were obtained are no budget
+    with pytest.raises(KepuError, match=r"P060 has no total: O001 \(target;actual;weight\)"):
         made.total()
 
 

@@ -21,7 +21,7 @@ LARGEST = 4_000_000  # bytes of a design or of a table of units
 
 
 class Language(StrEnum):
-    """Languages of the screen."""
+    """Languages of the screen and of forms."""
 
     zh = "zh"
     en = "en"

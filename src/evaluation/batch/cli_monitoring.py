@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from evaluation.base.errors import KepuError, shown
-
-
-class Language(StrEnum):
-    """Languages of the screen and of what is written."""
-
-    zh = "zh"
-    en = "en"
-
+from evaluation.batch.cli_design import Language
 
 DATA = Annotated[Path, typer.Option(help="Folder of the data package.")]
 LANGUAGE = Annotated[Language, typer.Option(help="Language of what is shown.")]

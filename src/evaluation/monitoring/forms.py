@@ -112,7 +112,7 @@ def _budget(dataset: Dataset, made: Assessment, grid: Grid, language: str) -> No
     for row in made.lines[made.lines["kind"] == "budget"].to_dict("records"):
         rate = "" if pd.isna(row["rate"]) else f"{100 * row['rate']:.2f}%"
         texts = [t("assess.kind.budget", language), "", row[f"title_{language}"],
-                 _amount(dataset, row["target"], row["unit"], language)]  # fmt: skip
+                 _target(dataset, row, language)]  # fmt: skip
         actual, weight, points, reason = _rest(dataset, row, language)
         grid.line([*texts, actual, weight, points, "; ".join(filter(None, (rate, reason)))])
 
@@ -121,6 +121,7 @@ def _target(dataset: Dataset, row: dict, language: str) -> str:
     if pd.isna(row["target"]):
         return t("assess.unpublished", language)
     sign = {">=": "≥", "<=": "≤", "=": ""}[row["comparator"]]
+    sign = "" if row["kind"] == "budget" else sign
     return sign + _amount(dataset, row["target"], row["unit"], language)
 
 
