@@ -46,7 +46,15 @@ def check(store: str) -> None:
     """
     _parse(store)
     name, content = f".kepu-{secrets.token_hex(8)}", secrets.token_hex(16)
-    _write_elsewhere(store, name, content)
+    try:
+        written = subprocess.run(
+            [sys.executable, "-P", "-c", WRITE, store, name, content],
+            capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise _refusal(store, "used here", f"no answer within {PATIENCE:g} s") from None
+    if written.returncode:
+        raise _refusal(store, "used here", written.stdout or f"code {written.returncode}")
     with _sentence(store, "read"):
         system, root = _system(store)
         path = f"{root}/{name}"
@@ -57,19 +65,6 @@ def check(store: str) -> None:
                 system.rm_file(path)
     if kept != content.encode():
         raise _fleeting(store)
-
-
-def _write_elsewhere(store: str, name: str, content: str) -> None:
-    """Write a file from another process, within a bounded time."""
-    try:
-        written = subprocess.run(
-            [sys.executable, "-P", "-c", WRITE, store, name, content],
-            capture_output=True, text=True, timeout=PATIENCE, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise _refusal(store, "used here", f"no answer within {PATIENCE:g} s") from None
-    if written.returncode:
-        raise _refusal(store, "used here", written.stdout or f"code {written.returncode}")
 
 
 def _fleeting(store: str) -> KepuError:

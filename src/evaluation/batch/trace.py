@@ -322,18 +322,15 @@ def same(asked: str, text: str, value: str = "") -> bool:
     >>> same("10.04", "110.04%"), same("18.7", "18.7万人"), same("187000", "18.7万", "187000")
     (False, True, True)
     """
-    wanted, there = (NUMBER.match(_signed(part)) for part in (asked, text))
+    wanted, there = (
+        NUMBER.match(alike(part).replace("−", "-").lstrip("第<>≥≤~约近 ")) for part in (asked, text)
+    )
     if not wanted:
         return False
     number, unit = wanted[1].replace(",", ""), wanted[2]
     if there and there[1].replace(",", "") == number and there[2].startswith(unit):
         return True
     return not unit and bool(value) and _equal(number, value)
-
-
-def _signed(text: str) -> str:
-    """Text with plain signs, from its first digit or sign on."""
-    return alike(text).replace("−", "-").lstrip("第<>≥≤~约近 ")
 
 
 def _equal(number: str, value: str) -> bool:
@@ -353,22 +350,18 @@ def _json(value: Any) -> Any:
 def told(record: Mapping[str, Any]) -> Iterator[str]:
     """Say in lines what is known of a fact or a result."""
     if record["what"] == FACT:
-        yield from _told_fact(record)
+        yield line(record)
+        for name in ("locator", "note", "caveats"):
+            if record[name]:
+                yield f"  {name}: {record[name]}"
+        yield from (f"  source {_cited(source)}" for source in record["sources"])
+        yield from (f"  contradiction {name} names it" for name in record["contradictions"])
+        yield f"  enters: {', '.join(record['enters']) or 'no estimate: shown only'}"
+        yield from _told_shown(record)
+        if record["results"]:
+            yield f"  results that rest on it: {', '.join(record['results'])}"
     else:
         yield from _told_result(record)
-
-
-def _told_fact(record: Mapping[str, Any]) -> Iterator[str]:
-    yield line(record)
-    for name in ("locator", "note", "caveats"):
-        if record[name]:
-            yield f"  {name}: {record[name]}"
-    yield from (f"  source {_cited(source)}" for source in record["sources"])
-    yield from (f"  contradiction {name} names it" for name in record["contradictions"])
-    yield f"  enters: {', '.join(record['enters']) or 'no estimate: shown only'}"
-    yield from _told_shown(record)
-    if record["results"]:
-        yield f"  results that rest on it: {', '.join(record['results'])}"
 
 
 def _told_result(record: Mapping[str, Any]) -> Iterator[str]:

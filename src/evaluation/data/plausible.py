@@ -535,7 +535,15 @@ def _places(
 
     A series of its own says more than peers: a capital stands out year after year.
     """
-    head = _residents(frame, dataset)
+    names = set(dataset.doses["denominator"]) - {""}
+    known = frame[frame["indicator"].isin(names) & (frame["group"] == "")]
+    known = known.drop_duplicates(["region_code", "t"]).sort_values("t")
+    ordered = frame[["region_code", "t"]].assign(at=frame.index).sort_values("t")
+    near = pd.merge_asof(
+        ordered, known[["region_code", "t", "y"]], on="t", by="region_code", direction="nearest"
+    ).set_index("at")["y"]
+    amounts = ~frame["share"] & ~frame["indicator"].isin(names)
+    head = near.reindex(frame.index).where(amounts)
     off = beside_peers(frame, effect, head)
     rows = frame.join(off)[~frame.index.isin(in_time.index)]
     far = rows["off"].abs() > _by_share(PLACE, rows) * rows["scale"]
@@ -547,19 +555,3 @@ def _places(
         "other regions" + (" of as many residents" if record["per_head"] else "")
         for record, about in zip(rows.to_dict("records"), typical, strict=True)
     ])  # fmt: skip
-
-
-def _residents(frame: pd.DataFrame, dataset: Dataset) -> pd.Series:
-    """Logarithm of the residents of the region nearest in time, for amounts; missing for the rest.
-
-    The indicator of residents is the one that doses are divided by.
-    """
-    names = set(dataset.doses["denominator"]) - {""}
-    known = frame[frame["indicator"].isin(names) & (frame["group"] == "")]
-    known = known.drop_duplicates(["region_code", "t"]).sort_values("t")
-    ordered = frame[["region_code", "t"]].assign(at=frame.index).sort_values("t")
-    near = pd.merge_asof(
-        ordered, known[["region_code", "t", "y"]], on="t", by="region_code", direction="nearest"
-    ).set_index("at")["y"]
-    amounts = ~frame["share"] & ~frame["indicator"].isin(names)
-    return near.reindex(frame.index).where(amounts)

@@ -136,7 +136,7 @@ def _faults_of_regions(plan: Plan) -> Faults:
     yield not plan.regions, "no regions are given", remedy
     yield len(codes) > MOST_REGIONS, f"{len(codes):,} regions are too many", "split the package"
     for rule, texts in (("code", codes), ("region", names)):
-        twice = _first_twice(texts)
+        twice = next((text for text in texts if texts.count(text) > 1), "")
         yield bool(twice), f"the {rule} {twice} is there twice", "list each region once"
     odd = next((code for code in codes if not CODE.fullmatch(code)), None)
     remedy = "write codes of letters, digits, _ and -"
@@ -166,10 +166,6 @@ def _faults_of_design(plan: Plan) -> Faults:
     yield not 1 <= plan.design_effect <= 100, rule, remedy
 
 
-def _first_twice(texts: list[str]) -> str:
-    return next((text for text in texts if texts.count(text) > 1), "")
-
-
 def contents(plan: Plan) -> dict[str, bytes]:
     """Every file of a new package by name."""
     tables = rows(plan)
@@ -178,7 +174,9 @@ def contents(plan: Plan) -> dict[str, bytes]:
         f"{name}.csv": as_csv(_columns(name), tables.get(name, ()))
         for name in contract.own_schemas()
     }
-    found[DESCRIPTOR] = as_json(descriptor(title, simulated=False))
+    found[DESCRIPTOR] = (
+        json.dumps(descriptor(title, simulated=False), ensure_ascii=False, indent=2) + "\n"
+    ).encode()
     found["README.md"] = _readme(plan).encode()
     return found
 
@@ -194,11 +192,6 @@ def as_csv(columns: Sequence[str], lines: Iterable[dict[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(lines)
     return stream.getvalue().encode()
-
-
-def as_json(value: Any) -> bytes:
-    """A document as the bytes of its file."""
-    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def descriptor(title: dict[str, str], simulated: bool) -> dict[str, Any]:

@@ -120,7 +120,13 @@ def _fill(form: _Form) -> None:
     for topic in TOPICS:
         if rows := [row for row in listed if row["topic"] == topic]:
             _topic(form, topic, rows)
-    _lists(form)
+    sheet = form.book.add_worksheet(LISTS)
+    for number, region in enumerate(form.plan.regions):
+        sheet.write_string(number, 0, region.code)
+        sheet.write_string(number, 1, form.region(region))
+    for number, year in enumerate(_years(form, "fund")):
+        sheet.write_number(number, 2, year)
+    sheet.hide()
 
 
 def _read_me(form: _Form, listed: list[dict[str, str]]) -> None:
@@ -227,13 +233,3 @@ def _validate(form: _Form, sheet: Any, listed: list[dict[str, str]], last: int) 
             "input_title": label[:32], "input_message": form.both(item, "definition")[:255],
             "error_title": form.say("wrong")[:32], "error_message": message[:255],
         })  # fmt: skip
-
-
-def _lists(form: _Form) -> None:
-    sheet = form.book.add_worksheet(LISTS)
-    for number, region in enumerate(form.plan.regions):
-        sheet.write_string(number, 0, region.code)
-        sheet.write_string(number, 1, form.region(region))
-    for number, year in enumerate(_years(form, "fund")):
-        sheet.write_number(number, 2, year)
-    sheet.hide()

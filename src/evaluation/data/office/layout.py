@@ -194,11 +194,6 @@ def _is_number(text: str) -> bool:
     return NUMBER.fullmatch(text) is not None
 
 
-def _numbers(row: list[str]) -> list[str]:
-    """Cells that are figures and no years."""
-    return [cell for cell in row if _is_number(cell) and not YEAR.fullmatch(cell)]
-
-
 def _counts_columns(row: list[str]) -> bool:
     """Whether a row numbers the columns of a statistical table: 甲, 1, 2, 3."""
     numbers = [cell for cell in row if _is_number(cell)]
@@ -214,7 +209,9 @@ def _first_row(grid: list[list[str]], keys: list[int], meaning: Meaning) -> int 
         named = any(meaning.find("region", row[key]) for key in keys)
         if len(texts) < 2 or (_counts_columns(row) and not named):
             continue
-        if (named and not _is_header(row)) or _numbers(row):
+        if (named and not _is_header(row)) or [
+            cell for cell in row if _is_number(cell) and not YEAR.fullmatch(cell)
+        ]:
             return number
     return None
 

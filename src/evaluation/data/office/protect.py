@@ -95,12 +95,20 @@ def _groups(dataset: Dataset, cells: pd.DataFrame, threshold: float) -> Iterator
     facts = dataset.facts.assign(value=cells["value"].to_numpy(), person=cells["count"].to_numpy())
     concerned = _concerned(dataset, set(facts.loc[small.to_numpy(), "indicator"]))
     facts = facts[facts["indicator"].isin(concerned)]
-    yield from _printed_twice(facts)
+    same = [*WHOSE, "indicator", "value", *WHEN]
+    for ids in facts[facts.duplicated(same, keep=False)].groupby(same)["fact_id"].agg(tuple):
+        yield from (Group(ids[0], (other,)) for other in ids[1:])
     yield from _of_indicators(dataset, facts)
     yield from _of_sets(dataset, facts)
     yield from _of_regions(dataset, facts[facts["person"]])
     yield from _of_groups(facts[facts["person"]])
-    yield from _of_changes(facts, dataset.outcome, dataset.change)
+    rates = facts[(facts["indicator"] == dataset.outcome) & (facts["kind"] == "survey")]
+    at = rates.groupby([*WHOSE, "period_end"])["fact_id"].agg(tuple)
+    for row in facts[facts["indicator"] == dataset.change].itertuples():
+        ends = [(row.region_code, row.group, year) for year in (row.period_start, row.period_end)]
+        if all(end in at.index for end in ends):
+            first, last = (at[end] for end in ends)
+            yield from (Group(b, (a, row.fact_id)) for a in first for b in last)
 
 
 def _concerned(dataset: Dataset, indicators: set[str]) -> set[str]:
@@ -111,13 +119,6 @@ def _concerned(dataset: Dataset, indicators: set[str]) -> set[str]:
     while more := set().union(*(each for each in sums if each & indicators)) - indicators:
         indicators = indicators | more
     return indicators
-
-
-def _printed_twice(facts: pd.DataFrame) -> Iterator[Group]:
-    """Facts that say the same of the same: to show one is to show the other."""
-    same = [*WHOSE, "indicator", "value", *WHEN]
-    for ids in facts[facts.duplicated(same, keep=False)].groupby(same)["fact_id"].agg(tuple):
-        yield from (Group(ids[0], (other,)) for other in ids[1:])
 
 
 def _of_indicators(dataset: Dataset, facts: pd.DataFrame) -> Iterator[Group]:
@@ -170,17 +171,6 @@ def _of_groups(counted: pd.DataFrame) -> Iterator[Group]:
             for total in whole.itertuples():
                 if len(parts) > 1 and parts["value"].sum() == total.value:
                     yield Group(total.fact_id, tuple(parts["fact_id"]))
-
-
-def _of_changes(facts: pd.DataFrame, outcome: str, change: str) -> Iterator[Group]:
-    """A change of the rate, with the rates at its beginning and its end."""
-    rates = facts[(facts["indicator"] == outcome) & (facts["kind"] == "survey")]
-    at = rates.groupby([*WHOSE, "period_end"])["fact_id"].agg(tuple)
-    for row in facts[facts["indicator"] == change].itertuples():
-        ends = [(row.region_code, row.group, year) for year in (row.period_start, row.period_end)]
-        if all(end in at.index for end in ends):
-            first, last = (at[end] for end in ends)
-            yield from (Group(b, (a, row.fact_id)) for a in first for b in last)
 
 
 def threshold_of(dataset: Dataset, given: float | None) -> float | None:

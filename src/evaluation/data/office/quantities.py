@@ -137,7 +137,14 @@ def _any(words: Iterator[str] | list[str]) -> str:
 @cache
 def _plain() -> re.Pattern[str]:
     """A number with all that may stand around it; the unit may be missing."""
-    words = _words()
+    found = []
+    for word in sorted(
+        (word for word in measures() if word and "#" not in word), key=len, reverse=True
+    ):
+        never = {row.not_after.pattern if row.not_after else "" for row in measures()[word]}
+        never_ = never.pop() if len(never) == 1 else ""
+        found.append(re.escape(word) + (f"(?!{never_})" if never_ else ""))
+    words = "|".join(found)
     return re.compile(
         rf"(?:(?<![线网附临])(?P<pre>{_any(list(_qualifiers('before')))})\s{{0,2}})?"
         + _numeral(1)
@@ -148,18 +155,6 @@ def _plain() -> re.Pattern[str]:
         + rf"(?P<post>{_any(list(_qualifiers('after')))})?",
         re.I,
     )
-
-
-def _words() -> str:
-    """The measure words, the longest first, each with what may not follow it where it is one."""
-    found = []
-    for word in sorted(
-        (word for word in measures() if word and "#" not in word), key=len, reverse=True
-    ):
-        never = {row.not_after.pattern if row.not_after else "" for row in measures()[word]}
-        never_ = never.pop() if len(never) == 1 else ""
-        found.append(re.escape(word) + (f"(?!{never_})" if never_ else ""))
-    return "|".join(found)
 
 
 def _numeral(which: int) -> str:

@@ -109,7 +109,17 @@ def listed(path: Path, prefix: str = "R") -> list[Region]:
     book = cells.read(path)
     for sheet in book.sheets:
         if rows := list(_rows(sheet)):
-            return _named(rows, prefix)
+            once = {row["name"]: row for row in reversed(rows)}
+            known, found = _by_name(), []
+            names = [name for name in dict.fromkeys(row["name"] for row in rows)]
+            width = len(str(len(names)))
+            for number, name in enumerate(names, 1):
+                row, there = once[name], known.get(name, {})
+                code = row.get("code") or there.get("code") or f"{prefix}{number:0{max(2, width)}d}"
+                english = row.get("en") or there.get("name_en") or name
+                short = row.get("short") or there.get("short_zh") or _short(name)
+                found.append(Region(code, there.get("name_zh") or name, english, short))
+            return found
     raise KepuError(
         f"{book.name}: no column of regions is found — head it with 地区 or region, beside code, "
         "name_en and short_zh where there are such"
@@ -146,17 +156,3 @@ def _is_name(text: str) -> bool:
     known = words("total") | words("region") | words("code")
     plain = len(text) <= 60 and not text.startswith(("注", "备注", "数据来源", "Note", "Source"))
     return bool(form) and form not in known and plain and not period(text) and not form.isdigit()
-
-
-def _named(rows: list[dict[str, str]], prefix: str) -> list[Region]:
-    once = {row["name"]: row for row in reversed(rows)}
-    known, found = _by_name(), []
-    names = [name for name in dict.fromkeys(row["name"] for row in rows)]
-    width = len(str(len(names)))
-    for number, name in enumerate(names, 1):
-        row, there = once[name], known.get(name, {})
-        code = row.get("code") or there.get("code") or f"{prefix}{number:0{max(2, width)}d}"
-        english = row.get("en") or there.get("name_en") or name
-        short = row.get("short") or there.get("short_zh") or _short(name)
-        found.append(Region(code, there.get("name_zh") or name, english, short))
-    return found

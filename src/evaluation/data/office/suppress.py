@@ -108,7 +108,7 @@ class Table:
         """The fewest and least cells that must move where one cell does, totals staying true."""
         from scipy.optimize import linprog
 
-        names, matrix, _ = self._equations(self._connected(label))
+        names, matrix, _ = self._equations(self._linked(label, lambda name: True))
         count, place = len(names), names.index(label)
         free = np.array([name in hidden or name not in self.values for name in names])
         size = np.array([abs(self.values.get(name, 0.0)) for name in names])
@@ -183,10 +183,6 @@ class Table:
     def _reach(self, label: str, hidden: set[str]) -> set[str]:
         """Unknowns that can be exchanged for each other over the groups they share."""
         return self._linked(label, lambda name: name in hidden or self._unknown(name))
-
-    def _connected(self, label: str) -> set[str]:
-        """All cells that hang together with one over groups."""
-        return self._linked(label, lambda name: True)
 
     def _linked(self, label: str, counts: Callable[[str], bool]) -> set[str]:
         found, ahead = {label}, [label]

@@ -276,7 +276,7 @@ def indicator_names(indicators: pd.DataFrame) -> Names:
     ):
         for form, things in theirs.items():
             if form not in kept:
-                ours.setdefault(form, set()).update(_preferred(things, own))
+                ours.setdefault(form, set()).update(things & own or things)
     return names
 
 
@@ -284,11 +284,6 @@ def _labels(row: Mapping[str, str]) -> tuple[str, ...]:
     """Key, label in each language, and both as a workbook in two languages has them."""
     chinese, english = row["label_zh"], row["label_en"]
     return row["indicator"], chinese, english, f"{chinese} / {english}"
-
-
-def _preferred(things: set[str], own: set[str]) -> set[str]:
-    """Of several things with one name those the package has, where it has any."""
-    return things & own or things
 
 
 def region_names(regions: pd.DataFrame) -> Names:

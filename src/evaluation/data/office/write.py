@@ -77,7 +77,10 @@ def _swap(root: Path, contents: dict[str, bytes], last: str) -> None:
     done = []
     try:
         for name, part in parts.items():
-            _whole(part, contents[name])
+            with part.open("xb") as stream:
+                stream.write(contents[name])
+                stream.flush()
+                os.fsync(stream.fileno())
         for name, part in parts.items():
             done.append(name)
             os.replace(part, due[name])
@@ -88,13 +91,6 @@ def _swap(root: Path, contents: dict[str, bytes], last: str) -> None:
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
-
-
-def _whole(path: Path, content: bytes) -> None:
-    with path.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _restore(path: Path, content: bytes | None) -> None:
