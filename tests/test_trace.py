@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from evaluation.base.errors import KepuError
-from evaluation.batch import origins, trace
 from evaluation.batch import pages as reading
+from evaluation.batch import trace
 from evaluation.batch.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -126,7 +126,7 @@ def test_the_results_of_the_notebooks_have_their_writers():
     words = (*trace.RATES, *trace.AIMED, *trace.PANEL)
     known = {key for key in keys if key.split(".")[0] in words}
     assert len(known) > 500
-    assert [key for key in sorted(known) if not origins.origins(key)] == []
+    assert [key for key in sorted(known) if not trace.origins(key)] == []
 
 
 def test_a_result_of_unknown_kind_rests_on_what_is_shown_beside_it_and_no_more(dataset):

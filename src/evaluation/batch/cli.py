@@ -21,9 +21,6 @@ from evaluation.batch import (
     cli_design,
     cli_import,
     cli_monitoring,
-    cli_project,
-    cli_propose,
-    cli_survey,
     cli_trace,
 )
 
@@ -546,7 +543,4 @@ def _root() -> Path:
 cli_design.register(app)
 cli_import.register(app)
 cli_monitoring.register(app)
-cli_project.register(app)
-cli_propose.register(app)
-cli_survey.register(app)
 cli_trace.register(app)

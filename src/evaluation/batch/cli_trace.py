@@ -19,7 +19,7 @@ ALL = Annotated[bool, typer.Option("--all", help="List the facts that were found
 
 def verify(documents: DOCUMENTS, data: DATA = None, all_: ALL = False, json_: JSON = False) -> None:
     """Look each fact up in its document, at its place; exit with 1 where one is not found."""
-    from evaluation.data.office import verify as looking
+    from evaluation.data.office import documents as looking
 
     dataset = _dataset(data)
     verdicts = looking.verify(dataset.facts, dataset.sources, documents)
@@ -88,10 +88,10 @@ def diff(old: OLD, new: NEW, markdown: MARKDOWN = False, json_: JSON = False) ->
     if all((folder / DESCRIPTOR).is_file() for folder in (old, new)):
         record, lines = _package_changes(old, new)
     elif all((folder / "manifest.json").is_file() for folder in (old, new)):
-        from evaluation.batch import editions
+        from evaluation.batch import pages
 
-        found = editions.compare(old, new)
-        record, lines = found.record(), list(editions.lines(found))
+        found = pages.compare(old, new)
+        record, lines = found.record(), list(pages.lines(found))
     else:
         raise KepuError(
             f"{shown(old)} and {shown(new)} are neither two data packages ({DESCRIPTOR}) nor two "

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from evaluation.base.errors import DataError, KepuError, shown
+from evaluation.base.errors import DataError, KepuError, Violation, shown
+from evaluation.base.files import MEGABYTE, read_text
 from evaluation.data import contract, package, plausible, rules
-from evaluation.data.office import cells, layout, mapping, propose, values, vocabulary, write
+from evaluation.data.office import cells, layout, propose, vocabulary, write
 from evaluation.data.office.layout import Meaning, Raw, Read
+from evaluation.data.office.vocabulary import Units, normal
+from evaluation.data.office.write import guarded, unguarded
 from evaluation.data.tables import (
     MAPPING,
     REFUSED,
@@ -73,7 +76,7 @@ class Incoming:
     source: str
     sheet: str
     raw: Raw
-    value: values.Reading
+    value: vocabulary.Reading
     unit: str
     kind: str
     status: str = NEW
@@ -114,7 +117,7 @@ class Preview:
     same: int = 0
     refused: list[Refused] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
-    mapping: list[mapping.Row] = field(default_factory=list)
+    mapping: list[Row] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
 
@@ -147,8 +150,8 @@ def prepare(books: Sequence[cells.Book], folder: Path, options: Options | None =
     files = read_files(folder)
     before = _sound(files)
     preview = Preview(folder, files.hash)
-    own = options.mapping or mapping.place(folder)
-    rows = mapping.read(own)
+    own = options.mapping or folder / MAPPING
+    rows = read_mapping(own)
     meaning, stated = _meaning(before, own, rows)
     units, rate = _unit_of(before), rules.subject_of(before.tables, "outcome")
     for book in books:
@@ -159,7 +162,7 @@ def prepare(books: Sequence[cells.Book], folder: Path, options: Options | None =
             _figures(book, read, meaning, stated, units, rate, preview)
         if book.hidden:
             preview.reads[-1].passed.append(f"hidden sheets are left out: {', '.join(book.hidden)}")
-    preview.mapping = mapping.completed(rows, preview.reads)
+    preview.mapping = completed(rows, preview.reads)
     _once(preview)
     _compare(preview, before)
     _admit(preview, before, files, books, options)
@@ -175,7 +178,7 @@ def _sound(files: Files) -> contract.Package:
     return found
 
 
-def _meaning(before: contract.Package, path: Path, rows: list[mapping.Row]):
+def _meaning(before: contract.Package, path: Path, rows: list[Row]):
     """What names mean in this package, and units a person stated for columns."""
     regions, indicators = before.tables["regions"], before.tables["indicators"]
     units = vocabulary.Units(_all_units(before))
@@ -183,13 +186,13 @@ def _meaning(before: contract.Package, path: Path, rows: list[mapping.Row]):
         "region": set(regions["code"]),
         "indicator": {*indicators["indicator"], *_standard()},
     }
-    decided, stated = mapping.decided(path, rows, known, units)
+    meanings, stated = decided(path, rows, known, units)
     names = {
         "region": vocabulary.region_names(regions),
         "indicator": vocabulary.indicator_names(indicators),
     }
     whole = regions.loc[regions["parent_code"] == "", ["name_zh", "name_en", "short_zh"]]
-    meaning = Meaning(names, units, decided, _inside(regions), whole.to_numpy().ravel())
+    meaning = Meaning(names, units, meanings, _inside(regions), whole.to_numpy().ravel())
     return meaning, stated
 
 
@@ -237,9 +240,9 @@ def _figures(
         target = units[raw.indicator]
         try:
             if raw.column in doubtful and unit is None:
-                raise values.NoFigure(*doubtful[raw.column])
-            value = values.figure(raw.text, unit or raw.unit, target, meaning.units)
-        except values.NoFigure as fault:
+                raise vocabulary.NoFigure(*doubtful[raw.column])
+            value = vocabulary.figure(raw.text, unit or raw.unit, target, meaning.units)
+        except vocabulary.NoFigure as fault:
             preview.refused.append(_refusal(sheet, raw, fault.rule, fault.remedy))
             continue
         kind = "survey" if raw.indicator == rate else "statistic"
@@ -331,7 +334,7 @@ def _compare(preview: Preview, before: contract.Package) -> None:
             preview.same += 1
         elif not found:
             kept.append(figure)
-        elif len(found) == 1 and titles.get(found[0]["source_id"]) == write.guarded(figure.title):
+        elif len(found) == 1 and titles.get(found[0]["source_id"]) == guarded(figure.title):
             fact = found[0]
             kept.append(
                 replace(figure, status=CHANGED, fact_id=fact["fact_id"], before=fact["value"])
@@ -439,7 +442,7 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
 def _source(book: cells.Book, figure: Incoming, options: Options) -> dict[str, str]:
     listed = f"figures accepted in {book.name}; its " if figure.raw.told else ""
     return {
-        "source_id": figure.source, "title": write.guarded(figure.title), "date": options.date,
+        "source_id": figure.source, "title": guarded(figure.title), "date": options.date,
         "publisher": options.organisation, "grade": options.grade,
         "note": f"{listed}SHA-256 {book.sha256}",
         "file": figure.title if figure.raw.told else "",
@@ -490,8 +493,8 @@ def _fact(figure: Incoming, preview: Preview) -> dict[str, str]:
         "indicator": raw.indicator, "series": raw.indicator, "group": "",
         "value": figure.value.value, "unit": figure.unit, "kind": figure.kind,
         "comparator": figure.value.comparator, "source_id": figure.source,
-        "locator": write.guarded(locator), "figure_as_written": write.guarded(written),
-        "corroborated": "1", "note": write.guarded(raw.note), "caveats": "",
+        "locator": guarded(locator), "figure_as_written": guarded(written),
+        "corroborated": "1", "note": guarded(raw.note), "caveats": "",
     }  # fmt: skip
 
 
@@ -544,14 +547,14 @@ def refused_rows(refused: list[Refused]) -> str:
     writer.writerow(["file", "sheet", "row", "column", "text", "rule", "remedy"])
     for each in refused:
         line = (each.file, each.sheet, each.row, each.column, each.text, each.rule, each.remedy)
-        writer.writerow([write.guarded(str(cell)) for cell in line])
+        writer.writerow([guarded(str(cell)) for cell in line])
     return stream.getvalue()
 
 
 def contents(preview: Preview) -> dict[str, bytes]:
     """Every file an import writes, by name within the package."""
     found = dict(preview.files)
-    found[MAPPING] = mapping.text(preview.mapping).encode()
+    found[MAPPING] = mapping_text(preview.mapping).encode()
     if preview.refused or (preview.folder / REFUSED).exists():
         found[REFUSED] = refused_rows(preview.refused).encode()
     return found
@@ -578,3 +581,111 @@ def remember(preview: Preview) -> Path:
              if name in (MAPPING, REFUSED)}  # fmt: skip
     write.replace_all(preview.folder, files, last=MAPPING)
     return preview.folder / MAPPING
+
+
+# ------------------------------------------------------------------------------------------
+# The mapping file of a package: what a person decided about names nobody could be certain of.
+
+
+COLUMNS = ("kind", "sheet", "text", "means", "unit", "how", "suggestions")
+KINDS = ("indicator", "region")
+IGNORE = "ignore"
+REMEDY = "write a key of the package, `ignore`, or leave it empty"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One decision, or one question where ``means`` is empty.
+
+    ``sheet`` is empty where it holds for every sheet; ``unit`` is that of a column, where its
+    header does not say; ``how`` is ``matched``, ``asked`` or whatever a person writes.
+    """
+
+    kind: str
+    sheet: str
+    text: str
+    means: str = ""
+    unit: str = ""
+    how: str = ""
+    suggestions: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.sheet, self.kind, normal(self.text)
+
+
+def read_mapping(path: Path) -> list[Row]:
+    """The rows of a mapping file; none where there is no file.
+
+    Raises
+    ------
+    KepuError : no UTF-8, a column missing, a kind nobody knows.
+    """
+    if not path.exists():
+        return []
+    try:
+        reader = csv.DictReader(
+            io.StringIO(read_text(path, 16 * MEGABYTE), newline=""), strict=True
+        )
+        lines = [(reader.line_num, line) for line in reader]
+    except csv.Error as error:
+        raise KepuError(f"{path.name}: is no CSV ({error}) — correct it") from None
+    if missing := [name for name in COLUMNS[:4] if name not in (reader.fieldnames or ())]:
+        faults = [Violation(path.name, 1, name, "column is missing", "add it") for name in missing]
+        raise DataError(faults)
+    rows, faults = [], []
+    for number, line in lines:
+        row = Row(*(unguarded((line.get(name) or "").strip()) for name in COLUMNS))
+        rows.append(row)
+        if row.kind not in KINDS:
+            rule = f"'{row.kind}' is no kind of name"
+            faults.append(Violation(path.name, number, "kind", rule, f"use {' or '.join(KINDS)}"))
+    if faults:
+        raise DataError(faults)
+    return rows
+
+
+def decided(path: Path, rows: list[Row], known: dict[str, set[str]], units: Units):
+    """Meanings and units by (sheet, kind, normal form).
+
+    Raises
+    ------
+    DataError : a meaning that is no key of the package, or a unit nobody knows.
+    """
+    meanings, stated, faults = {}, {}, []
+    for number, row in enumerate(rows, 2):
+        if row.means and row.means != IGNORE and row.means not in known[row.kind]:
+            rule = f"'{row.means}' is no {row.kind} of the package"
+            faults.append(Violation(path.name, number, "means", rule, REMEDY))
+        if row.unit and units.word(row.unit) is None:
+            rule = f"'{row.unit}' is no unit that is known"
+            faults.append(Violation(path.name, number, "unit", rule, "write it as in 万人 or %"))
+        if row.means:
+            meanings[row.key] = row.means
+        if row.unit:
+            stated[row.key] = units.word(row.unit)
+    if faults:
+        raise DataError(faults)
+    return meanings, stated
+
+
+def completed(rows: list[Row], reads: list[Read]) -> list[Row]:
+    """The rows of a mapping with those of an import added: what was matched, what is asked."""
+    there = {row.key for row in rows} | {("", row.kind, normal(row.text)) for row in rows}
+    added: dict[tuple[str, str, str], Row] = {}
+    for read_ in reads:
+        found = [Row(kind, "", text, means, "", "matched")
+                 for (kind, text), means in read_.matched.items()]  # fmt: skip
+        found += [Row(kind, "", text, "", "", "asked", "; ".join(like))
+                  for (kind, text), like in read_.asked.items()]  # fmt: skip
+        added |= {row.key: row for row in found if row.key not in there and row.text}
+    return [*rows, *added.values()]
+
+
+def mapping_text(rows: list[Row]) -> str:
+    """A mapping file."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([guarded(getattr(row, name)) for name in COLUMNS] for row in rows)
+    return stream.getvalue()

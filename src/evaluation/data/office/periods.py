@@ -212,7 +212,7 @@ def _last(found: re.Match[str], today: str) -> Period:
 
 @cache
 def _plans() -> dict[str, Period]:
-    return {row["name"]: Period(row["start"], row["end"]) for row in table("named_periods.csv")}
+    return {row["name"]: Period(row["start"], row["end"]) for row in table("named_periods")}
 
 
 def _named(found: re.Match[str], today: str) -> Period:

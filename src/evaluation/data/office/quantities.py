@@ -104,18 +104,18 @@ class Measure:
         return bool(led and (not self.after or self.after.search(after)))
 
 
+@cache
 def table(name: str) -> list[dict[str, str]]:
-    """The rows of a table beside this file."""
-    with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as stream:
-        head, *rows = csv.reader(stream)
-    return [dict(zip(head, row, strict=True)) for row in rows]
+    """The rows of a table beside this file, by column."""
+    with (Path(__file__).parent / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 @cache
 def measures() -> dict[str, list[Measure]]:
     """The rows of ``measure_words.csv`` by word, in their order: the first that holds counts."""
     found: dict[str, list[Measure]] = {}
-    for row in table("measure_words.csv"):
+    for row in table("measure_words"):
         before, after, no = (re.compile(row[key]) if row[key] else None
                              for key in ("before", "after", "not_after"))  # fmt: skip
         measure = Measure(row["word"], row["unit"], Decimal(row["factor"]), row["numeral"],
@@ -126,7 +126,7 @@ def measures() -> dict[str, list[Measure]]:
 
 @cache
 def _qualifiers(place: str) -> dict[str, str]:
-    rows = [row for row in table("qualifiers.csv") if row["place"] == place]
+    rows = [row for row in table("qualifiers") if row["place"] == place]
     return {row["word"]: row["comparator"] for row in sorted(rows, key=lambda r: -len(r["word"]))}
 
 
