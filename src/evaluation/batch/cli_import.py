@@ -19,16 +19,9 @@ import typer
 
 from evaluation.base.errors import FAILED, KepuError, shown, tell
 from evaluation.base.text import LANGUAGES
+from evaluation.batch.options import JSON_TABLE, Languages, package_of, show, show_json
 
 MOST_LINES = 20
-
-
-class Language(StrEnum):
-    """Languages of a workbook."""
-
-    zh = "zh"
-    en = "en"
-    both = "both"
 
 
 class Grade(StrEnum):
@@ -39,41 +32,35 @@ class Grade(StrEnum):
     C = "C"
 
 
-FOLDER = Annotated[Path, typer.Argument(metavar="DIR", help="New folder.")]
 WHOLE = Annotated[str, typer.Option(help="The region that holds all: 中文名/English name.")]
 LEVEL = Annotated[str, typer.Option(help="Level compared, as league:盟市:league:leagues.")]
 REGIONS = Annotated[Path | None, typer.Option(help="File that lists or holds the regions.")]
 NATIONAL = Annotated[str, typer.Option(help="Take the regions of this national code.")]
-WAVES = Annotated[str, typer.Option(help="Years of the surveys, as 2018,2020,2022.")]
-INDICATORS = Annotated[str, typer.Option(help="Indicators, separated by commas.")]
 EFFECT = Annotated[float, typer.Option(min=1, max=100, help="Design effect of the surveys.")]
 OFFICE = Annotated[str, typer.Option(help="Who declares the package, or made the files.")]
 WORKBOOK = Annotated[Path | None, typer.Option(help="Also write an Excel workbook to fill in.")]
-LANGUAGE = Annotated[Language, typer.Option(help="Language of workbook and reports.")]
+LANGUAGE = Annotated[Languages, typer.Option(help="Language of workbook and reports.")]
 FILES = Annotated[list[Path], typer.Argument(metavar="FILE…", help="xlsx, xls, ods, csv or tsv.")]
-INTO = Annotated[Path, typer.Option(help="Folder of the data package, or of its project.")]
 MAPPING = Annotated[Path | None, typer.Option(help="Mapping file in place of the package's.")]
 PREVIEW = Annotated[bool, typer.Option("--preview", help="Show what would change and stop.")]
 YES = Annotated[bool, typer.Option("--yes", help="Write, also where something was refused.")]
 ODD = Annotated[bool, typer.Option("--yes-implausible", help="Take implausible figures too.")]
 DATE = Annotated[str, typer.Option(help="Date of the files, YYYY-MM-DD.  [default: today]")]
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
-DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 GRADE = Annotated[Grade, typer.Option(help="A: the body that made the figures; B; C: indirect.")]
 
 
 def new(
-    folder: FOLDER,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder.")],
     whole: WHOLE = "",
     level: LEVEL = "",
     regions: REGIONS = None,
     from_national: NATIONAL = "",
-    waves: WAVES = "",
-    indicators: INDICATORS = "",
+    waves: Annotated[str, typer.Option(help="Years of the surveys, as 2018,2020,2022.")] = "",
+    indicators: Annotated[str, typer.Option(help="Indicators, separated by commas.")] = "",
     design_effect: EFFECT = 2.0,
     organisation: OFFICE = "",
     workbook: WORKBOOK = None,
-    language: LANGUAGE = Language.both,
+    language: LANGUAGE = Languages.both,
 ) -> None:
     """Make a project with a data package of your own, and a workbook to fill in."""
     from evaluation.data.office import workbook as sheets
@@ -94,14 +81,14 @@ def new(
         typer.echo(f"{workbook}: the workbook to fill in")
 
 
-def _project(folder: Path, plan: Any, language: Language) -> None:
+def _project(folder: Path, plan: Any, language: Languages) -> None:
     """Make the data package and the project around it, or neither."""
     from evaluation.data.office import create, project
 
     there = folder.exists()
     made = create.create(folder / "data", plan)
     try:
-        project.scaffold(folder, LANGUAGES if language is Language.both else (language.value,))
+        project.scaffold(folder, LANGUAGES if language is Languages.both else (language.value,))
     except BaseException:
         shutil.rmtree(made if there else folder, ignore_errors=True)
         raise
@@ -154,7 +141,7 @@ def _years(text: str) -> list[int]:
 
 def import_(
     files: FILES,
-    into: INTO,
+    into: Annotated[Path, typer.Option(help="Folder of the data package, or of its project.")],
     mapping: MAPPING = None,
     preview: PREVIEW = False,
     yes: YES = False,
@@ -278,9 +265,7 @@ def workbook(
 
 def lab(context: typer.Context) -> None:
     """Open the project in JupyterLab; its own options are passed on, as --no-browser."""
-    from evaluation.batch.plan import find_root
-
-    root = find_root()
+    root = project()
     with subprocess.Popen(command(root, context.args), cwd=root) as started:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is JupyterLab's to answer
         try:
@@ -314,34 +299,30 @@ def command(root: Path, options: list[str]) -> list[str]:
 
 
 BOM = "\ufeff"  # by which spreadsheets know UTF-8
-DOCUMENT = Annotated[Path, typer.Argument(help="A txt, md, docx, pdf or html file.")]
-DOCUMENT_DATE = Annotated[
-    str, typer.Option(help="Date of the document, YYYY-MM.  [default: looked for]")
-]
 OF_REGION = Annotated[str, typer.Option(help="Region the figures are of: fills a column of FILE.")]
 MARKED = Annotated[Path | None, typer.Option(help="New CSV file to mark accept or refuse in.")]
 
 
 def propose(
-    document: DOCUMENT,
-    json_: JSON = False,
-    data: DATA = None,
-    date: DOCUMENT_DATE = "",
+    document: Annotated[Path, typer.Argument(help="A txt, md, docx, pdf or html file.")],
+    json_: JSON_TABLE = False,
+    data: Annotated[Path | None, typer.Option(help="Folder of the data package.")] = None,
+    date: Annotated[
+        str, typer.Option(help="Date of the document, YYYY-MM.  [default: looked for]")
+    ] = "",
     out: MARKED = None,
     region: OF_REGION = "",
 ) -> None:
     """Propose the figures of a document: value, unit, period, likely indicators, place."""
-    from evaluation.batch.plan import find_root
     from evaluation.data.office import propose as proposing
 
     if out is not None and out.exists():
         raise KepuError(f"{shown(out)} is there already — name a new file, or remove it")
-    folder = find_root() / "data" if data is None else data
-    found = proposing.proposals(document, folder, date)
+    found = proposing.proposals(document, package_of(data), date)
     if out is not None:
         _write_new(out, BOM + found.csv(region))
     if json_:
-        typer.echo(json.dumps(found.records(), ensure_ascii=False, indent=1, allow_nan=False))
+        show_json(found.records())
     elif out is not None:
         typer.echo(f"{len(found.found)} figures written to {shown(out)}: mark accept or refuse")
     else:
@@ -359,8 +340,6 @@ def _write_new(path: Path, text: str) -> None:
 
 
 def _print_proposals(found: Any) -> None:
-    from evaluation.batch import making
-
     rows = [
         [
             each.figure_as_written, f"{each.value:,f}", each.unit, each.comparator,
@@ -371,7 +350,7 @@ def _print_proposals(found: Any) -> None:
         for each in found.found
     ]  # fmt: skip
     head = ["figure", "value", "unit", "is", "period", "may be", "place"]
-    making.console().print(making.table(head, rows))
+    show(head, rows)
     typer.echo(f"{len(rows)} figures; document of {found.date or 'unknown date'}")
 
 
@@ -379,12 +358,8 @@ def _print_proposals(found: Any) -> None:
 # ``kepu survey``: from files of respondents to rates with errors, into a package.
 
 
-RESPONDENTS = Annotated[
-    list[Path], typer.Argument(metavar="FILE…", help="Parquet or CSV, or folders.")
-]
 BY = Annotated[list[str] | None, typer.Option(help="Columns: region or region,sex; repeatable.")]
 COLUMNS = Annotated[str, typer.Option(help="Names in the files, as score=得分,weight=wt,psu=社区.")]
-RATES_INTO = Annotated[Path | None, typer.Option(help="Data package that receives the rates.")]
 MARGINS = Annotated[list[Path] | None, typer.Option("--margin", help="CSV with column total.")]
 TRIM = Annotated[float | None, typer.Option(help="Cut weights at so many times their mean.")]
 CUTOFF = Annotated[list[float] | None, typer.Option(help="Points from which one counts.")]
@@ -392,19 +367,18 @@ INTERVAL = Annotated[str, typer.Option(help="korn_graubard, wilson or logit.")]
 LONELY = Annotated[str, typer.Option(help="Strata of one unit: fail, remove, adjust or average.")]
 NESTED = Annotated[bool, typer.Option("--nested", help="Units are numbered in each stratum.")]
 PANEL = Annotated[bool, typer.Option("--panel", help="Waves visit the same primary units.")]
-SHIFT = Annotated[str, typer.Option(help="Points added to a mode's scores, as web=-1.5.")]
 PERIOD = Annotated[str, typer.Option(help="Year of the survey, where no column wave tells it.")]
 LITERATE = Annotated[float, typer.Option(help="Cut-off of the rate that enters the package.")]
-ORGANISATION = Annotated[str, typer.Option(help="Who ran the survey.")]
-KNOWN = Annotated[Path | None, typer.Option(help="Package whose regions may occur.")]
 CSV = Annotated[Path | None, typer.Option(help="New CSV file of the whole table.")]
 
 
 def survey(
-    files: RESPONDENTS,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Parquet or CSV, or folders.")
+    ],
     by: BY = None,
     columns: COLUMNS = "",
-    into: RATES_INTO = None,
+    into: Annotated[Path | None, typer.Option(help="Data package that receives the rates.")] = None,
     margin: MARGINS = None,
     trim: TRIM = None,
     cutoff: CUTOFF = None,
@@ -412,13 +386,13 @@ def survey(
     lonely: LONELY = "fail",
     nested: NESTED = False,
     panel: PANEL = False,
-    shift: SHIFT = "",
+    shift: Annotated[str, typer.Option(help="Points added to a mode's scores, as web=-1.5.")] = "",
     period: PERIOD = "",
     literate: LITERATE = 70.0,
-    organisation: ORGANISATION = "",
+    organisation: Annotated[str, typer.Option(help="Who ran the survey.")] = "",
     preview: PREVIEW = False,
-    data: KNOWN = None,
-    json_: JSON = False,
+    data: Annotated[Path | None, typer.Option(help="Package whose regions may occur.")] = None,
+    json_: JSON_TABLE = False,
     csv: CSV = None,
 ) -> None:
     """Estimate rates with design-based errors from respondents; --into writes them as facts."""
@@ -500,16 +474,14 @@ def _show(tables: list[Any], *, json_: bool, csv: Path | None) -> None:
         files.replace(csv, "\ufeff" + whole.to_csv(index=False, lineterminator="\n"))
     if json_:
         records = json.loads(whole.to_json(orient="records", force_ascii=False))
-        typer.echo(json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False))
+        show_json(records)
         return
-    from evaluation.batch import making
-
     for table in tables:
         shown_ = table.drop(columns="method")
-        making.console().print(making.table(list(shown_.columns), [
+        show(list(shown_.columns), [
             [_cell(name, value, row["measure"]) for name, value in row.items()]
             for row in shown_.to_dict("records")
-        ]))  # fmt: skip
+        ])  # fmt: skip
 
 
 def _cell(name: str, value: Any, measure: str) -> str:

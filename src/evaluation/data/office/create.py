@@ -5,8 +5,6 @@ What an office declares is a :class:`Plan`; everything else comes from the table
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import re
@@ -20,7 +18,7 @@ from typing import Any
 from evaluation.base.errors import KepuError, shown
 from evaluation.base.text import LANGUAGES
 from evaluation.data import contract
-from evaluation.data.office import cells, vocabulary
+from evaluation.data.office import cells, vocabulary, write
 from evaluation.data.office.layout import HEADER
 from evaluation.data.office.vocabulary import normal, period, words
 from evaluation.data.tables import DESCRIPTOR
@@ -172,10 +170,11 @@ def contents(plan: Plan) -> dict[str, bytes]:
     """Every file of a new package by name."""
     tables = rows(plan)
     title = {"zh": plan.whole.name_zh, "en": plan.whole.name_en}
-    found = {
-        f"{name}.csv": as_csv(_columns(name), tables.get(name, ()))
-        for name in contract.own_schemas()
-    }
+    found = {}
+    for name in contract.own_schemas():
+        columns = _columns(name)
+        cells = ([row.get(column, "") for column in columns] for row in tables.get(name, ()))
+        found[f"{name}.csv"] = write.lines(columns, cells).encode()
     found[DESCRIPTOR] = (
         json.dumps(descriptor(title, simulated=False), ensure_ascii=False, indent=2) + "\n"
     ).encode()
@@ -185,15 +184,6 @@ def contents(plan: Plan) -> dict[str, bytes]:
 
 def _columns(table: str) -> list[str]:
     return [each["name"] for each in contract.fields(table)]
-
-
-def as_csv(columns: Sequence[str], lines: Iterable[dict[str, Any]]) -> bytes:
-    """A table as the bytes of its file."""
-    stream = io.StringIO(newline="")
-    writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return stream.getvalue().encode()
 
 
 def descriptor(title: dict[str, str], simulated: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from evaluation.data import contract, package, plausible, rules
 from evaluation.data.office import cells, layout, propose, vocabulary, write
 from evaluation.data.office.layout import Meaning, Raw, Read
 from evaluation.data.office.vocabulary import Units, normal
-from evaluation.data.office.write import guarded, unguarded
+from evaluation.data.office.write import appended, guarded, lines, unguarded
 from evaluation.data.tables import (
     MAPPING,
     REFUSED,
@@ -430,7 +430,7 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
         row for row in vocabulary.table("units")
         if row["unit"] in units and row["unit"] not in set(tables["units"]["unit"])
     ]  # fmt: skip
-    merged = {name: _appended(tables[name], rows) for name, rows in new.items() if rows}
+    merged = {name: appended(tables[name], rows) for name, rows in new.items() if rows}
     if not doses.equals(tables["doses"]):
         merged["doses"] = doses
     preview.tables = [f"{len(rows)} in {name}" for name, rows in new.items() if rows]
@@ -447,14 +447,6 @@ def _source(book: cells.Book, figure: Incoming, options: Options) -> dict[str, s
         "note": f"{listed}SHA-256 {book.sha256}",
         "file": figure.title if figure.raw.told else "",
     }  # fmt: skip
-
-
-def _appended(table: pd.DataFrame, rows: list[dict]) -> pd.DataFrame:
-    more = pd.DataFrame(
-        [[str(row.get(name, "")) for name in table.columns] for row in rows],
-        columns=table.columns, dtype=str,
-    )  # fmt: skip
-    return pd.concat([table, more], ignore_index=True)
 
 
 def _facts(preview: Preview, facts: pd.DataFrame, books):
@@ -479,7 +471,7 @@ def _facts(preview: Preview, facts: pd.DataFrame, books):
             own = {"confirmed_by": "", **row}
             for name in set(own) & set(facts.columns):
                 facts.iloc[place[fact], facts.columns.get_loc(name)] = own[name]
-    return _appended(facts, rows), ids
+    return appended(facts, rows), ids
 
 
 def _fact(figure: Incoming, preview: Preview) -> dict[str, str]:
@@ -520,7 +512,7 @@ def _doses(measured: set[str], doses: pd.DataFrame) -> pd.DataFrame:
             found = found.copy()
             for name in set(per_head) & set(found.columns):
                 found.loc[declared[key], name] = per_head[name]
-    return _appended(found, rows) if rows else found
+    return appended(found, rows) if rows else found
 
 
 def _dose(row: dict[str, str], per_head: bool) -> dict[str, str]:
@@ -542,13 +534,8 @@ def _lowered(label: str) -> str:
 
 def refused_rows(refused: list[Refused]) -> str:
     """The rows of ``refused.csv``."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["file", "sheet", "row", "column", "text", "rule", "remedy"])
-    for each in refused:
-        line = (each.file, each.sheet, each.row, each.column, each.text, each.rule, each.remedy)
-        writer.writerow([guarded(str(cell)) for cell in line])
-    return stream.getvalue()
+    columns = [field.name for field in fields(Refused)]
+    return lines(columns, ([guarded(str(getattr(e, name))) for name in columns] for e in refused))
 
 
 def contents(preview: Preview) -> dict[str, bytes]:
@@ -684,8 +671,4 @@ def completed(rows: list[Row], reads: list[Read]) -> list[Row]:
 
 def mapping_text(rows: list[Row]) -> str:
     """A mapping file."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([guarded(getattr(row, name)) for name in COLUMNS] for row in rows)
-    return stream.getvalue()
+    return lines(COLUMNS, ([guarded(getattr(row, name)) for name in COLUMNS] for row in rows))
