@@ -300,8 +300,9 @@ def _write(dataset: Any, plan: Any, out: Path) -> None:
         before = files.read_yaml(place, LARGEST)
         refuse_another(before.get("assignment", {}), record["assignment"])
     text = yaml.safe_dump(record, allow_unicode=True, sort_keys=False)
-    made = {PLAN: text.encode()}
-    made[ACCEPTED] = _accepted(plan).encode()
+    # The permutation set: a deal a line, the group of each unit in the order of the list.
+    deals = (" ".join(str(group + 1) for group in deal) for deal in plan.allocation.accepted)
+    made = {PLAN: text.encode(), ACCEPTED: ("\n".join(deals) + "\n").encode()}
     for language in ("zh", "en"):
         page = protocol.sheet(plan, dataset, language)
         for name, parts in (("protocol", protocol.protocol(page)), ("list", protocol.roster(page))):
@@ -309,20 +310,11 @@ def _write(dataset: Any, plan: Any, out: Path) -> None:
             for kind, content in write(notebook, language, simulated=dataset.simulated).items():
                 made[f"{name}.{language}.{kind}"] = content
     made[ROSTER] = _workbook(protocol.sheet(plan, dataset, "zh"))
-    try:
+    with files.written(out):
         out.mkdir(parents=True, exist_ok=True)
         for name, content in made.items():
             (out / name).write_bytes(content)
-    except OSError as error:
-        reason = error.strerror or error
-        raise KepuError(f"{shown(out)} cannot be written ({reason}) — name another") from None
     typer.echo(f"{len(made)} files written to {shown(out)}")
-
-
-def _accepted(plan: Any) -> str:
-    """The permutation set: a deal a line, the group of each unit in the order of the list."""
-    lines = (" ".join(str(group + 1) for group in deal) for deal in plan.allocation.accepted)
-    return "\n".join(lines) + "\n"
 
 
 def _workbook(page: Any) -> bytes:

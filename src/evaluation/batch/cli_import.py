@@ -20,6 +20,7 @@ import typer
 from evaluation.base.errors import FAILED, KepuError, shown, tell
 from evaluation.base.text import LANGUAGES
 from evaluation.batch.options import JSON_TABLE, Languages, package_of, show, show_json
+from evaluation.batch.options import project as project_folder
 
 MOST_LINES = 20
 
@@ -176,7 +177,8 @@ def _write(found: Any, *, yes: bool) -> None:
         importing.remember(found)
         typer.echo("nothing to write: no figure is new")
         raise typer.Exit(0 if found.certain else FAILED)
-    if not (yes or found.certain or _agreed()):
+    question = "Write what was understood and leave out the rest?"
+    if not (yes or found.certain or (sys.stdin.isatty() and typer.confirm(question))):
         tell(
             f"nothing was written. Answer the questions in {importing.remember(found)}, see "
             "refused.csv beside it, and import again; or leave out what was refused with --yes"
@@ -208,10 +210,6 @@ def _package(folder: Path) -> Path:
     return folder
 
 
-def _agreed() -> bool:
-    return sys.stdin.isatty() and typer.confirm("Write what was understood and leave out the rest?")
-
-
 def _lines(found: Any) -> Any:
     """The preview, for a terminal."""
     for read in found.reads:
@@ -231,14 +229,12 @@ def _lines(found: Any) -> Any:
     )
     if found.tables:
         yield f"also added: {', '.join(found.tables)}"
-    yield from _some([_change(figure) for figure in found.figures if figure.before])
+    yield from _some([
+        f"  {figure.raw.region} {figure.raw.indicator} {figure.raw.period.end}: {figure.before} → "
+        f"{figure.value.value} ({figure.fact_id})"
+        for figure in found.figures if figure.before
+    ])  # fmt: skip
     yield from _some([f"  refused: {each}" for each in found.refused])
-
-
-def _change(figure: Any) -> str:
-    raw = figure.raw
-    place = f"{raw.region} {raw.indicator} {raw.period.end}"
-    return f"  {place}: {figure.before} → {figure.value.value} ({figure.fact_id})"
 
 
 def _some(lines: list[str]) -> list[str]:
@@ -265,7 +261,7 @@ def workbook(
 
 def lab(context: typer.Context) -> None:
     """Open the project in JupyterLab; its own options are passed on, as --no-browser."""
-    root = project()
+    root = project_folder()
     with subprocess.Popen(command(root, context.args), cwd=root) as started:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is JupyterLab's to answer
         try:
@@ -314,29 +310,21 @@ def propose(
     region: OF_REGION = "",
 ) -> None:
     """Propose the figures of a document: value, unit, period, likely indicators, place."""
+    from evaluation.base import files
     from evaluation.data.office import propose as proposing
 
     if out is not None and out.exists():
         raise KepuError(f"{shown(out)} is there already — name a new file, or remove it")
     found = proposing.proposals(document, package_of(data), date)
     if out is not None:
-        _write_new(out, BOM + found.csv(region))
+        with files.written(out):
+            files.replace(out, BOM + found.csv(region))
     if json_:
         show_json(found.records())
     elif out is not None:
         typer.echo(f"{len(found.found)} figures written to {shown(out)}: mark accept or refuse")
     else:
         _print_proposals(found)
-
-
-def _write_new(path: Path, text: str) -> None:
-    from evaluation.base import files
-
-    try:
-        files.replace(path, text)
-    except OSError as error:
-        reason = error.strerror or error
-        raise KepuError(f"{shown(path)} cannot be written ({reason}) — name another") from None
 
 
 def _print_proposals(found: Any) -> None:
@@ -471,7 +459,7 @@ def _show(tables: list[Any], *, json_: bool, csv: Path | None) -> None:
             raise KepuError(f"{shown(csv)} is there already — name a new file, or remove it")
         from evaluation.base import files
 
-        files.replace(csv, "\ufeff" + whole.to_csv(index=False, lineterminator="\n"))
+        files.replace(csv, BOM + whole.to_csv(index=False, lineterminator="\n"))
     if json_:
         records = json.loads(whole.to_json(orient="records", force_ascii=False))
         show_json(records)
