@@ -40,7 +40,8 @@ def test_a_page_is_read_back_with_sections_sentences_and_findings():
     assert page.findings == [
         "It stands at 10.04%, that is 2.89 points below the 12.93% of all IM2023."
     ]
-    assert page.facts() == {"F14564": "10.04%", "F00012": "12.93%", "F14587": "18.7万人"}
+    shown = {number.fact: number.text for number in reversed(page.numbers) if number.fact}
+    assert shown == {"F14564": "10.04%", "F00012": "12.93%", "F14587": "18.7万人"}
     row = page.numbers[3].piece
     assert (row.section, row.words) == ("inputs", "Volunteers · 18.7万人")
     with pytest.raises(KepuError, match=r"b\.html is no page of a report"):

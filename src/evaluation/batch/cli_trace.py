@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -83,7 +84,7 @@ def diff(old: OLD, new: NEW, markdown: MARKDOWN = False, json_: JSON = False) ->
         from evaluation.batch import pages
 
         found = pages.compare(old, new)
-        record, lines = found.record(), list(pages.lines(found))
+        record, lines = dataclasses.asdict(found), list(pages.lines(found))
     else:
         raise KepuError(
             f"{shown(old)} and {shown(new)} are neither two data packages ({DESCRIPTOR}) nor two "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -56,14 +56,6 @@ class Page:
     numbers: list[Number]
     results: dict[str, float]
     findings: list[str]
-
-    def facts(self) -> dict[str, str]:
-        """Facts the page shows, each as it is first shown."""
-        found: dict[str, str] = {}
-        for number in self.numbers:
-            if number.fact:
-                found.setdefault(number.fact, number.text)
-        return found
 
 
 class _Reader(HTMLParser):
@@ -177,17 +169,13 @@ def edition(out: Path) -> tuple[dict[str, Any], list[Page]]:
     known = state.read(out)
     if not known.entries:
         raise KepuError(f"{shown(out)} has no reports by its manifest.json — name another folder")
-    return dict(known.run), list(_pages(out, known))
-
-
-def _pages(out: Path, known: state.Known) -> Iterator[Page]:
-    for stem in sorted(known.entries):
-        entry = known.entries[stem]
+    pages = []
+    for _, entry in sorted(known.entries.items()):
         written = (f["name"] for kind, f in entry["files"].items() if kind.endswith("html"))
         for name in dict.fromkeys([*filter(None, [entry["file"]]), *written]):
-            path = out / name
-            if path.is_file():  # a page kept at an address elsewhere is not read
-                yield read(path)
+            if (out / name).is_file():  # a page kept at an address elsewhere is not read
+                pages.append(read(out / name))
+    return dict(known.run), pages
 
 
 # ------------------------------------------------------------------------------------------
@@ -239,13 +227,8 @@ class Edition:
     facts: tuple[Moved, ...]
     findings: tuple[Finding, ...]
 
-    def record(self) -> dict[str, Any]:
-        """The changes as plain JSON values."""
-        return asdict(self)
-
     def __bool__(self) -> bool:
-        parts = (self.pages_added, self.pages_removed, self.results, self.facts, self.findings)
-        return any(parts)
+        return any(part for name, part in vars(self).items() if name != "run")
 
 
 def compare(old: Path, new: Path) -> Edition:
@@ -258,7 +241,10 @@ def compare(old: Path, new: Path) -> Edition:
     (run_before, before), (run_after, after) = edition(old), edition(new)
     first, second = ({page.file: page for page in each} for each in (before, after))
     both = [(first[name], second[name]) for name in first if name in second]
-    facts = [(_shown(a), _shown(b), b.file) for a, b in both]
+    facts = [
+        (*({n.fact: float(n.value) for n in page.numbers if n.fact} for page in (a, b)), b.file)
+        for a, b in both
+    ]
     results = [(a.results, b.results, b.file) for a, b in both]
     moved = _moved(results), _moved(facts)
     keys = {item.key for each in moved for item in each}
@@ -272,24 +258,16 @@ def compare(old: Path, new: Path) -> Edition:
     )
 
 
-def _shown(page: Page) -> dict[str, float]:
-    """Facts a page shows with their values."""
-    return {number.fact: float(number.value) for number in page.numbers if number.fact}
-
-
 def _moved(compared: list[tuple[dict[str, float], dict[str, float], str]]) -> tuple[Moved, ...]:
     """Numbers that differ, the same change on several pages told once."""
     found: dict[tuple[str, float | None, float | None], list[str]] = {}
     for old, new, page in compared:
         for key in dict.fromkeys([*old, *new]):
             before, after = old.get(key), new.get(key)
-            if before is None or after is None or not _close(before, after):
+            known = before is not None and after is not None
+            if not known or not math.isclose(before, after, rel_tol=SAME, abs_tol=1e-12):
                 found.setdefault((key, before, after), []).append(page)
     return tuple(Moved(*change, tuple(where)) for change, where in found.items())
-
-
-def _close(a: float, b: float) -> bool:
-    return math.isclose(a, b, rel_tol=SAME, abs_tol=1e-12)
 
 
 def _findings(old: Page, new: Page, moved: set[str]) -> Iterator[Finding]:
@@ -298,16 +276,13 @@ def _findings(old: Page, new: Page, moved: set[str]) -> Iterator[Finding]:
         texts = (page.findings[place : place + 1] for page in (old, new))
         before, after = ("".join(text) for text in texts)
         if before != after:
-            told = _keys(old, before) | _keys(new, after)
+            told = {
+                number.result or number.fact
+                for page, words in ((old, before), (new, after))
+                for number in page.numbers
+                if number.piece.section == FINDINGS and number.piece.words == words
+            }
             yield Finding(new.file, before, after, tuple(sorted(told & moved)))
-
-
-def _keys(page: Page, words: str) -> set[str]:
-    return {
-        number.result or number.fact
-        for number in page.numbers
-        if number.piece.section == FINDINGS and number.piece.words == words
-    }
 
 
 def lines(edition: Edition) -> Iterator[str]:

@@ -124,15 +124,18 @@ class Tracer:
         if fact_id not in self._facts.index:
             raise KepuError(f"the package has no fact {fact_id} — see `kepu list indicators`")
         row = self._facts.loc[fact_id]
+        keys = dict.fromkeys(key for page in self.pages for key in page.results)
+        behind = ((key, self.behind(key)) for key in keys)
         return {
             "what": FACT,
             "key": fact_id,
             **self._fact(fact_id),
             "sources": [self._source(name) for name in row["source_id"].split(";")],
-            "contradictions": self._contradictions(fact_id),
+            "contradictions": [name for name, ids in self._rows.items() if fact_id in ids],
             "enters": self._enters(fact_id),
             "shown": self._shown(lambda number: number.fact == fact_id),
-            "results": self._resting_on(fact_id),
+            # Those that rest on the fact and not on the whole panel.
+            "results": [key for key, on in behind if not on.panel and fact_id in on.facts],
         }
 
     def result(self, key: str) -> dict[str, Any]:
@@ -182,7 +185,7 @@ class Tracer:
             facts += self._inputs(among, tuple(years), tuple(doses or self._doses.index))
         if panel or (regions and parts[0] in (*RATES, *AIMED)):
             facts += self._surveyed(among, tuple(years))
-        facts = facts or list(self._beside(key))
+        facts = facts or self._beside(key)
         return Behind(*map(tuple, (regions, years, doses, rows, dict.fromkeys(facts))), panel)
 
     def _inputs(self, among: tuple[str, ...], years: tuple[int, ...], doses: tuple[str, ...]):
@@ -202,12 +205,6 @@ class Tracer:
             of = self._rates_by_region.get(code, {})
             found += [fact for fact, year in of.items() if not years or year in years]
         return found
-
-    def _resting_on(self, fact_id: str) -> list[str]:
-        """Results of the pages that rest on a fact and not on the whole panel."""
-        keys = dict.fromkeys(key for page in self.pages for key in page.results)
-        behind = ((key, self.behind(key)) for key in keys)
-        return [key for key, found in behind if not found.panel and fact_id in found.facts]
 
     def _enters(self, fact_id: str) -> list[str]:
         """Which parts of the panel a fact may enter, or why none."""
@@ -231,28 +228,22 @@ class Tracer:
             if wanted(n)
         ]
 
-    def _beside(self, key: str) -> Iterator[str]:
+    def _beside(self, key: str) -> list[str]:
         """Facts in the same sentences and rows as a result."""
-        pieces = self._pieces.get(key, ())
-        yield from dict.fromkeys(fact for piece in pieces for fact in self._facts_in[piece])
+        results, facts = self._shown_in
+        return list(dict.fromkeys(fact for piece in results.get(key, ()) for fact in facts[piece]))
 
     @cached_property
-    def _pieces(self) -> dict[str, set[int]]:
-        """Pieces of the pages by the results they show."""
-        found: dict[str, set[int]] = {}
+    def _shown_in(self) -> tuple[dict[str, set[int]], dict[int, list[str]]]:
+        """Pieces of the pages by the results they show; facts by the piece that shows them."""
+        results: dict[str, set[int]] = {}
+        facts: dict[int, list[str]] = {id(number.piece): [] for number in self._numbers}
         for number in self._numbers:
             if number.result:
-                found.setdefault(number.result, set()).add(id(number.piece))
-        return found
-
-    @cached_property
-    def _facts_in(self) -> dict[int, list[str]]:
-        """Facts by the piece that shows them."""
-        found: dict[int, list[str]] = {id(number.piece): [] for number in self._numbers}
-        for number in self._numbers:
+                results.setdefault(number.result, set()).add(id(number.piece))
             if number.fact:
-                found[id(number.piece)].append(number.fact)
-        return found
+                facts[id(number.piece)].append(number.fact)
+        return results, facts
 
     @cached_property
     def _numbers(self) -> list[Number]:
@@ -269,11 +260,6 @@ class Tracer:
 
     def _name(self, code: str) -> str:
         return str(self._regions.at[code, "name_en"])
-
-    def _contradictions(self, fact_id: str) -> list[str]:
-        table = self.dataset.contradictions
-        named = table["fact_ids"].str.split(";").map(lambda ids: fact_id in ids)
-        return list(table.loc[named, "contradiction_id"]) if len(table) else []
 
     @cached_property
     def _facts(self) -> pd.DataFrame:
@@ -436,31 +422,20 @@ class Origin:
     key: str
     uses: tuple[str, ...]
 
-    def __str__(self) -> str:
-        drawn = f", from {', '.join(self.uses)}" if self.uses else ""
-        return f"{self.file}, line {self.line}: {self.function} writes {self.key}{drawn}"
-
 
 def origins(key: str) -> list[Origin]:
     """The functions that write a result, the best match of its key alone.
 
     A key may have an ending of its own, as ``.low`` and ``.high`` of an interval.
     """
-    found = [origin for origin in _all() if _matches(origin.key, key)]
-    if not found:
-        return []
-    most = max(_weight(origin.key) for origin in found)
-    return [origin for origin in found if _weight(origin.key) == most]
-
-
-def _weight(pattern: str) -> tuple[int, int]:
-    """How much a pattern says: parts of a key, then letters of its own."""
-    return pattern.count("."), len(pattern.replace(HOLE, ""))
-
-
-def _matches(pattern: str, key: str) -> bool:
-    parts = (re.escape(part) for part in pattern.split(HOLE))
-    return re.fullmatch(rf"{'[^ ]+?'.join(parts)}(\.[^ ]+)?", key) is not None
+    found: dict[tuple[int, int], list[Origin]] = {}
+    for origin in _all():
+        own = (re.escape(part) for part in origin.key.split(HOLE))
+        if re.fullmatch(rf"{'[^ ]+?'.join(own)}(\.[^ ]+)?", key):
+            # How much a pattern says: parts of a key, then letters of its own.
+            weight = origin.key.count("."), len(origin.key.replace(HOLE, ""))
+            found.setdefault(weight, []).append(origin)
+    return found[max(found)] if found else []
 
 
 @cache
@@ -476,17 +451,12 @@ def _all() -> tuple[Origin, ...]:
         for tree in trees.values():
             imported = _imported(tree)
             for node in _functions(tree):
-                asked = (name for part in _asked(node) for name in drawn.get(part, ()))
+                parts = (part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)
+                         and getattr(part.value, "id", "") in ("context", "self"))  # fmt: skip
+                asked = (name for part in parts for name in drawn.get(part, ()))
                 uses = dict.fromkeys([*_uses(node, imported), *asked])
                 drawn[node.name] = drawn.get(node.name, {}) | uses
     return tuple(origin for file, tree in trees.items() for origin in _written(file, tree, drawn))
-
-
-def _asked(function: ast.FunctionDef) -> Iterator[str]:
-    """What a function asks of its context, by name."""
-    for node in ast.walk(function):
-        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") in ("context", "self"):
-            yield node.attr
 
 
 def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
@@ -495,7 +465,8 @@ def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
 
 def _written(file: str, tree: ast.Module, drawn: dict[str, dict]) -> Iterator[Origin]:
     """Keys a file builds; ``drawn`` is what each function of the report draws on by itself."""
-    texts, imported = _first(tree, TEXTS), _imported(tree)
+    imported = _imported(tree)
+    texts = {id(part) for call in _calls(tree, TEXTS) for part in ast.walk(call.args[0])}
     keys = {id(node.args[0]) for node in _calls(tree, WRITERS)}
     for node in _functions(tree):
         # What a function is given by those it calls comes after what it takes itself.
@@ -532,11 +503,6 @@ def _calls(tree: ast.AST, names: tuple[str, ...] = ()) -> Iterator[ast.Call]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args and (not names or _name(node) in names):
             yield node
-
-
-def _first(tree: ast.AST, names: tuple[str, ...]) -> set[int]:
-    """All parts of the first arguments of calls."""
-    return {id(part) for call in _calls(tree, names) for part in ast.walk(call.args[0])}
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:

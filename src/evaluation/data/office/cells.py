@@ -241,11 +241,10 @@ def _decoded(name: str, content: bytes) -> str:
 
 
 def _separator(text: str) -> str:
-    """The separator that divides the first rows into most cells."""
+    """The separator that divides most of the first rows, and them into most cells."""
     lines = [line for line in text.splitlines()[:50] if line.strip()]
-    counts = {sign: sum(line.count(sign) for line in lines) for sign in SEPARATORS}
-    split = {sign: sum(sign in line for line in lines) for sign in SEPARATORS}
-    return max(SEPARATORS, key=lambda sign: (split[sign], counts[sign]))
+    counts = {sign: [line.count(sign) for line in lines] for sign in SEPARATORS}
+    return max(SEPARATORS, key=lambda sign: (sum(map(bool, counts[sign])), sum(counts[sign])))
 
 
 def place(sheet: Sheet, row: int, column: int) -> str:
@@ -426,7 +425,10 @@ def _sheet_look(place: str, content: bytes, styles: dict[int, tuple[int, bool]])
         elif tag == "c":
             state["column"] += 1
             if match := CELL.fullmatch(given.get("r", "")):
-                state["row"], state["column"] = int(match[2]) - 1, _column(match[1])
+                number = 0
+                for letter in match[1]:
+                    number = number * 26 + ord(letter) - 64
+                state["row"], state["column"] = int(match[2]) - 1, number - 1
             extent[:] = max(extent[0], state["row"] + 1), max(extent[1], state["column"] + 1)
             if extent[0] * extent[1] > MOST_CELLS:
                 raise KepuError(_too_large(place, *extent))
@@ -448,13 +450,6 @@ def _sheet_look(place: str, content: bytes, styles: dict[int, tuple[int, bool]])
 
     _parse(content, start, end)
     return look
-
-
-def _column(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - 64
-    return number - 1
 
 
 def _too_large(place: str, rows: int, columns: int) -> str:

@@ -552,14 +552,13 @@ def look_up(document: Document, fact: Mapping[str, Any], source: str) -> Verdict
     return Verdict(
         str(fact["fact_id"]), source, document.name, figure, locator, status,
         located=span is not None, count=len(where),
-        places=tuple(_place(document, *found) for found in where[:MOST_PLACES]),
+        places=tuple(
+            Place(document.line(a), document.section(a),
+                  " ".join(document.text[max(a - AROUND, 0) : b + AROUND].split()))
+            for a, b in where[:MOST_PLACES]
+        ),
         hint=_hint(document, figure) if status == MISSING else "",
     )  # fmt: skip
-
-
-def _place(document: Document, start: int, end: int) -> Place:
-    around = document.text[max(start - AROUND, 0) : end + AROUND]
-    return Place(document.line(start), document.section(start), " ".join(around.split()))
 
 
 def _hint(document: Document, figure: str) -> str:
@@ -598,16 +597,14 @@ def verify(facts: pd.DataFrame, sources: pd.DataFrame, folder: Path) -> list[Ver
         facts["source_id"].str.split(";").map(lambda ids: not files.keys().isdisjoint(ids))
     ]
     return [
-        _best([look_up(documents[path], fact, source) for path in files[source]])
+        min(  # of a source in several files, the file that has the figure best
+            (look_up(documents[path], fact, source) for path in files[source]),
+            key=lambda verdict: STATUSES.index(verdict.status),
+        )
         for fact in cited.to_dict("records")
         for source in fact["source_id"].split(";")
         if source in files
     ]
-
-
-def _best(verdicts: list[Verdict]) -> Verdict:
-    """Of a source in several files, the file that has the figure best."""
-    return min(verdicts, key=lambda verdict: STATUSES.index(verdict.status))
 
 
 def unnamed(sources: pd.DataFrame, folder: Path) -> Iterator[str]:

@@ -11,7 +11,7 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, cached_property
@@ -23,7 +23,7 @@ import pandas as pd
 from evaluation.base.errors import DataError, KepuError, Violation
 from evaluation.base.files import read_bytes
 from evaluation.data import contract, rules
-from evaluation.data.office import documents, periods, quantities, write
+from evaluation.data.office import documents, periods, quantities
 from evaluation.data.office.cells import Sheet, file_name
 from evaluation.data.office.layout import Meaning, Raw, Read, Told
 from evaluation.data.office.outline import (
@@ -39,6 +39,7 @@ from evaluation.data.office.outline import (
 from evaluation.data.office.periods import FoundPeriod, Period
 from evaluation.data.office.quantities import Found, Quantity, table
 from evaluation.data.office.vocabulary import normal, words
+from evaluation.data.office.write import guarded, unguarded
 from evaluation.data.package import Dataset
 from evaluation.data.tables import read_files
 
@@ -129,7 +130,8 @@ class Proposals:
 
     def csv(self, region: str = "") -> str:
         """The table as CSV; no cell of it is a formula where a spreadsheet opens it."""
-        return self.table(region).map(_harmless).to_csv(index=False, lineterminator="\n")
+        harmless = self.table(region).map(lambda cell: cell if cell in SIGNS else guarded(cell))
+        return harmless.to_csv(index=False, lineterminator="\n")
 
     def records(self) -> list[dict[str, Any]]:
         """The candidates as JSON objects; see :meth:`Proposal.record`."""
@@ -182,16 +184,10 @@ def of_text(text: str, matcher: Matcher, date: str = "", document: str = "") -> 
 
 
 def _all(whole: Outline, matcher: Matcher) -> Iterator[tuple[Found, Paragraph, Proposal]]:
-    figures = [
-        sorted(
-            [
-                *quantities.find(each.text, durations=place < whole.title_lines),
-                *find_named(each.text),
-            ],
-            key=lambda found: found.start,
-        )
-        for place, each in enumerate(whole.paragraphs)
-    ]
+    figures = []
+    for place, each in enumerate(whole.paragraphs):
+        counted = quantities.find(each.text, durations=place < whole.title_lines)
+        figures.append(sorted([*counted, *find_named(each.text)], key=lambda found: found.start))
     if sum(map(len, figures)) > MOST_FIGURES:
         raise KepuError(
             f"the document has more than {MOST_FIGURES:,} figures — import its tables instead"
@@ -200,11 +196,8 @@ def _all(whole: Outline, matcher: Matcher) -> Iterator[tuple[Found, Paragraph, P
     for paragraph, here in zip(whole.paragraphs, figures, strict=True):
         near = dated(paragraph)
         for which, found in enumerate(here):
-            yield (
-                found,
-                paragraph,
-                _proposal(whole, paragraph, here, which, (near, before), matcher),
-            )
+            made = _proposal(whole, paragraph, here, which, (near, before), matcher)
+            yield found, paragraph, made
         before = paragraph.text
 
 
@@ -220,8 +213,8 @@ def _proposal(
     found, quantity = figures[which], figures[which].quantity
     period = period_of(paragraph, found, periods_)
     wanted = paragraph.scope.plan and not (period.end and period.end < whole.date[:4])
-    around = Around(_pieces(paragraph, figures, which, before, whole.title), quantity.unit, wanted)
-    matches = matcher.rank(around)
+    pieces = _pieces(paragraph, figures, which, before, whole.title)
+    matches = matcher.rank(pieces, quantity.unit, wanted)
     line = paragraph.line(found.start)
     place = f"page {paragraph.page}, line {line}" if whole.paged else f"line {line}"
     under = f" ({paragraph.heading})" if paragraph.heading and not paragraph.is_heading else ""
@@ -297,10 +290,6 @@ def _ledger_units() -> dict[str, str]:
     return {row["unit"]: row["ledger"] for row in table("ledger_units")}
 
 
-def _harmless(cell: str) -> str:
-    return cell if cell in SIGNS else write.guarded(cell)
-
-
 def _plain(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral() else float(value)
 
@@ -341,7 +330,7 @@ def accepted(sheet: Sheet, meaning: Meaning) -> Read:
         return found
     for number, line in enumerate(sheet.rows[1:], 1):
         cells = [*line, *[""] * (len(at) - len(line))]
-        row = {name: write.unguarded(cells[column]) for name, column in at.items()}
+        row = {name: unguarded(cells[column]) for name, column in at.items()}
         if not any(row.values()) or normal(row["decision"]) in words("refuse"):
             continue
         undecided += not row["decision"]
@@ -438,7 +427,9 @@ def _listed(found: re.Match[str]) -> Iterator[Found]:
     """The list of names as one count and, where they are regions, each as one."""
     start, words = found.start("names"), found["names"]
     spans = [part.span() for part in re.finditer("[^、和与及]+", words)]
-    regions = [words[a:b] for a, b in spans if _is_region(words[a:b])]
+    ends = [rf"(?:{_words(kind)})$" for kind in ("region", "no_region")]
+    regions = [name for a, b in spans if re.search(ends[0], name := words[a:b])
+               and not re.search(ends[1], name)]  # fmt: skip
     if re.search(f"{_words('self')}|全国|其中|[各个名]|^(?:推荐|推动|支持|指导)", words):
         return
     if len(spans) > 1:
@@ -448,11 +439,6 @@ def _listed(found: re.Match[str]) -> Iterator[Found]:
             yield _one(words[a:b], start + a, 1)
     elif len(spans) == 1 and not found["level"].startswith("了"):
         yield _one(words, start, 1)
-
-
-def _is_region(name: str) -> bool:
-    ends = re.search(rf"(?:{_words('region')})$", name)
-    return bool(ends) and not re.search(rf"(?:{_words('no_region')})$", name)
 
 
 def _one(words: str, start: int, count: int, unit: str = "count") -> Found:
@@ -467,42 +453,16 @@ def _one(words: str, start: int, count: int, unit: str = "count") -> Found:
 
 MOST, LEAST = 5, 0.12  # candidates named for a figure; score below which none is named
 # Units that offices use one for another: a school is counted in 所 and in 个.
-_ALIKE = (
-    {
-        "count",
-        "school",
-        "set",
-        "vehicle",
-        "team",
-        "level",
-        "work",
-        "piece",
-        "edition",
-        "item",
-        "session",
-        "volume",
-        "indicator",
-    },
-    {"session", "course", "edition", "item", "episode", "session_per_year"},
-    {"person", "person_time", "person_time_per_year", "click"},
-    {"article", "item", "episode", "work", "article_time", "item_time", "click", "piece"},
-    {"ordinal", "edition"},
-    {"percent", "percentage_point"},
-)
+_ALIKE = tuple(map(str.split, (
+    "count school set vehicle team level work piece edition item session volume indicator",
+    "session course edition item episode session_per_year",
+    "person person_time person_time_per_year click",
+    "article item episode work article_time item_time click piece",
+    "ordinal edition",
+    "percent percentage_point",
+)))  # fmt: skip
 _WANTED = frozenset(["target", "norm"])  # domains of what a plan wants
 _PART = re.compile(r"[，。；、：:（）()“”\"《》/·\s]+")
-
-
-@dataclass(frozen=True)
-class Around:
-    """Texts near a figure, each with the weight its words have: the nearer, the more.
-
-    ``plan``: whether the document says what is wanted, not what is.
-    """
-
-    pieces: tuple[tuple[str, float], ...]
-    unit: str
-    plan: bool = False
 
 
 @dataclass(frozen=True)
@@ -588,23 +548,32 @@ class Matcher:
         """The rows of ``indicator_words.csv`` that are of an indicator of this package."""
         return [row for row in table("indicator_words") if row["indicator"] in self.unit_of]
 
-    def rank(self, around: Around) -> list[Match]:
-        """Indicators of a unit that fits, the best first, at most ``MOST``."""
+    def rank(self, pieces: Sequence[tuple[str, float]], unit: str, plan: bool) -> list[Match]:
+        """Indicators of a unit that fits, the best first, at most ``MOST``.
+
+        Parameters
+        ----------
+        pieces : texts near a figure, each with the weight its words have: the nearer, the more.
+        plan : whether the document says what is wanted, not what is.
+        """
         scores: dict[str, float] = {}
-        for key, near in self._near(_weights(around.pieces)).items():
+        weights: dict[str, float] = {}
+        for text, weight in pieces:
+            weights |= {pair: max(weight, weights.get(pair, 0.0)) for pair in pairs(text)}
+        for key, near in self._near(weights).items():
             indicator = key.partition("\0")[0]
             # Long names are never said whole, short ones easily: a little of the length counts.
             covered = near / self.length[key] ** 0.8 / 4
-            fit = self._fit(around.unit, self.unit_of[indicator])
+            fit = self._fit(unit, self.unit_of[indicator])
             if fit:
                 scores[indicator] = max(fit * covered, scores.get(indicator, 0.0))
         for row in self.phrases:
-            if fit := self._fit(around.unit, self.unit_of[row["indicator"]]):
-                said = fit * _said(row, around.pieces)
+            if fit := self._fit(unit, self.unit_of[row["indicator"]]):
+                said = fit * _said(row, pieces)
                 named = scores.get(row["indicator"], 0.0)
                 scores[row["indicator"]] = max(named, 0.8 * said + 0.3 * named)
         for name in scores:
-            if (self.domain_of[name] in _WANTED) != around.plan:
+            if (self.domain_of[name] in _WANTED) != plan:
                 scores[name] *= 0.85
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:MOST]
         return [Match(name, round(min(score, 1.0), 3)) for name, score in best if score >= LEAST]
@@ -625,15 +594,7 @@ class Matcher:
         return near
 
 
-def _weights(pieces: Iterable[tuple[str, float]]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for text, weight in pieces:
-        for pair in pairs(text):
-            found[pair] = max(weight, found.get(pair, 0.0))
-    return found
-
-
-def _said(row: dict[str, str], pieces: tuple[tuple[str, float], ...]) -> float:
+def _said(row: dict[str, str], pieces: Sequence[tuple[str, float]]) -> float:
     """Weight of the nearest place where a phrase is said; all parts joined by + have to be."""
     if row["without"] and any(word in text for text, weight in pieces if weight >= 0.9
                               for word in row["without"].split("|")):  # fmt: skip

@@ -330,18 +330,14 @@ def _unit_of(found: re.Match[str], text: str, mode: str) -> Measure | None:
     rows = measures()[word.lower()]
     if mode == "parse":
         return next((r for r in rows if r.holds(text[: found.start()], "")), rows[-1])
-    yearly = _yearly(text[: found.start()])
+    # 每年 where it was said earlier in a sentence: 每年举办培训班60期，惠及老年人3000人次.
+    sentence = re.split("[。；;!！\n]", text[: found.start()][-3 * _PLACE :])[-1]
+    yearly = next((word for word in _qualifiers("yearly") if word in sentence), "")
     for row in rows:
         led = yearly + before if row.unit.endswith("_per_year") else before
         if row.holds(led, after) and _allowed(row, found, mode):
             return row
     return None
-
-
-def _yearly(before: str) -> str:
-    """每年 where it was said earlier in a sentence: 每年举办培训班60期，惠及老年人3000人次."""
-    sentence = re.split("[。；;!！\n]", before[-3 * _PLACE :])[-1]
-    return next((word for word in _qualifiers("yearly") if word in sentence), "")
 
 
 def _allowed(row: Measure, found: re.Match[str], mode: str) -> bool:
@@ -466,12 +462,12 @@ def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Ite
         row = _unit_of(found, text, "durations" if durations else "find")
         if row is None and not (row := _told_before(found, text)):
             continue
-        if (
-            last
-            and row.word == last[1].word
-            and _alike(found, text[last[0] : found.start()], last[1])
-        ):
-            row = last[1]
+        if last and row.word == last[1].word:
+            between, earlier = text[last[0] : found.start()], last[1]
+            per_head = earlier.unit == "yuan_per_person" and not found["size1"]
+            # Of an earlier one's kind: 每万人14.6人，比上年增加0.4人.
+            if _ALIKE.search(between) or (per_head and "。" not in between):
+                row = earlier
         last = (found.end(), row)
         try:
             quantity = _of_plain(found, row)
@@ -479,13 +475,8 @@ def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Ite
             continue  # two numbers beside a dash that are no range
         if quantity.comparator == "=" and (bound := _bound(_around(found, text)[0])):
             quantity = replace(quantity, comparator=bound)
-        yield Found(*_span(found), found[0].strip(), quantity, row.word)
-
-
-def _alike(found: re.Match[str], between: str, earlier: Measure) -> bool:
-    """Whether a figure is of an earlier one's kind: 每万人14.6人，比上年增加0.4人."""
-    per_head = earlier.unit == "yuan_per_person" and "。" not in between and not found["size1"]
-    return bool(_ALIKE.search(between)) or per_head
+        end = found.start() + len(found[0].rstrip())
+        yield Found(found.start(), end, found[0].strip(), quantity, row.word)
 
 
 def _bound(before: str) -> str:
@@ -501,8 +492,3 @@ def _told_before(found: re.Match[str], text: str) -> Measure | None:
         return None
     before, after = _around(found, text)
     return next((row for row in measures()[""] if row.holds(before[-8:], after)), None)
-
-
-def _span(found: re.Match[str]) -> tuple[int, int]:
-    start, end = found.span()
-    return start, end - (len(found[0]) - len(found[0].rstrip()))
