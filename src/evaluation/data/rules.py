@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from itertools import accumulate
 from typing import Any
@@ -71,6 +71,14 @@ def each(column: pd.Series, change: Callable[[str], Any]) -> pd.Series:
     codes, texts = pd.factorize(column.to_numpy(dtype=object))
     changed = pd.Series([change(text) for text in texts], dtype=None if len(texts) else object)
     return pd.Series(changed.to_numpy()[codes], index=column.index)
+
+
+def ancestors(parents: Mapping[str, str], code: str) -> list[str]:
+    """Codes above a region, nearest first; a circle of parents ends where it began."""
+    found: list[str] = []
+    while (above := parents.get(found[-1] if found else code, "")) and above not in found:
+        found.append(above)
+    return found
 
 
 def strange(frame: pd.DataFrame, column: str, known: Iterable[str]) -> pd.DataFrame:

@@ -409,13 +409,13 @@ def listed(path: Path, prefix: str = "R") -> list[Region]:
 
 def _rows(sheet: cells.Sheet) -> Iterator[dict[str, str]]:
     """Names of regions below the header that is headed by such a word."""
+    # Kinds of columns of a list of regions, with the words that head them.
+    heads = {"name": words("region") | NAMED, "code": words("code"), "en": ENGLISH, "short": SHORT}
     for number, row in enumerate(sheet.rows[:HEADER]):
-        forms = [normal(cell) for cell in row]
         at = {}
-        for column, form in enumerate(forms):
-            for kind, known in _kinds():
-                if form in known:
-                    at.setdefault(kind, column)
+        for column, cell in enumerate(row):
+            for kind in (kind for kind, known in heads.items() if normal(cell) in known):
+                at.setdefault(kind, column)
         if "name" in at:
             for line in sheet.rows[number + 1 :]:
                 found = {
@@ -424,12 +424,6 @@ def _rows(sheet: cells.Sheet) -> Iterator[dict[str, str]]:
                 if _is_name(found["name"]):
                     yield found
             return
-
-
-def _kinds() -> list[tuple[str, frozenset[str]]]:
-    """Kinds of columns of a list of regions, with the words that head them."""
-    names = words("region") | NAMED
-    return [("name", names), ("code", words("code")), ("en", ENGLISH), ("short", SHORT)]
 
 
 def _is_name(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from pathlib import Path
@@ -29,6 +29,7 @@ from evaluation.data.tables import (
     read_files,
 )
 
+Identity = tuple[str, ...]
 IDENTITY = ["region_code", "period_start", "period_end", "indicator", "series", "group", "kind"]
 SMALL = re.compile(r"0?\.\d+|[01](?:\.0+)?")  # a number from nought to one
 NEW, CHANGED, SAME = "new", "changed", "same"
@@ -90,16 +91,8 @@ class Incoming:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        raw = self.raw
-        return (
-            raw.region,
-            raw.period.start,
-            raw.period.end,
-            raw.indicator,
-            raw.indicator,
-            "",
-            self.kind,
-        )
+        raw, (start, end) = self.raw, self.raw.period
+        return raw.region, start, end, raw.indicator, raw.indicator, "", self.kind
 
 
 @dataclass
@@ -148,12 +141,18 @@ def prepare(books: Sequence[cells.Book], folder: Path, options: Options | None =
     """
     options = options or Options()
     files = read_files(folder)
-    before = _sound(files)
+    before = contract.read(files)
+    # A package that breaks its contract takes nothing in, but it may be empty.
+    if faults := [v for v in contract.breaches(before) if v.rule != EMPTY]:
+        raise DataError(faults)
     preview = Preview(folder, files.hash)
     own = options.mapping or folder / MAPPING
     rows = read_mapping(own)
     meaning, stated = _meaning(before, own, rows)
-    units, rate = _unit_of(before), rules.subject_of(before.tables, "outcome")
+    own_indicators = before.tables["indicators"]
+    units = {key: row["unit"] for key, row in _standard().items()}
+    units |= dict(zip(own_indicators["indicator"], own_indicators["unit"], strict=True))
+    rate = rules.subject_of(before.tables, "outcome")
     for book in books:
         for sheet in book.sheets:
             reader = propose.accepted if propose.is_decided(sheet) else layout.read
@@ -169,19 +168,12 @@ def prepare(books: Sequence[cells.Book], folder: Path, options: Options | None =
     return preview
 
 
-def _sound(files: Files) -> contract.Package:
-    """The package as text; one that breaks its contract takes nothing in, but it may be empty."""
-    found = contract.read(files)
-    faults = [v for v in contract.breaches(found) if v.rule != EMPTY]
-    if faults:
-        raise DataError(faults)
-    return found
-
-
 def _meaning(before: contract.Package, path: Path, rows: list[Row]):
     """What names mean in this package, and units a person stated for columns."""
     regions, indicators = before.tables["regions"], before.tables["indicators"]
-    units = vocabulary.Units(_all_units(before))
+    own, standard = before.tables["units"], pd.DataFrame(vocabulary.table("units"))
+    lacking = standard[~standard["unit"].isin(own["unit"])]
+    units = vocabulary.Units(pd.concat([own, lacking]).fillna(""))
     known = {
         "region": set(regions["code"]),
         "indicator": {*indicators["indicator"], *_standard()},
@@ -200,23 +192,13 @@ def _standard() -> dict[str, dict[str, str]]:
     return {row["indicator"]: row for row in vocabulary.table("vocabulary")}
 
 
-def _all_units(before: contract.Package) -> pd.DataFrame:
-    """Units of the package, then the standard ones it lacks."""
-    own = before.tables["units"]
-    more = pd.DataFrame(vocabulary.table("units"))
-    more = more[~more["unit"].isin(own["unit"])]
-    return pd.concat([own, more]).fillna("")
-
-
 def _inside(regions: pd.DataFrame) -> dict[str, frozenset[str]]:
     """Codes of all regions below each."""
     parents = dict(zip(regions["code"], regions["parent_code"], strict=True))
     found: dict[str, set[str]] = {}
     for code in parents:
-        above = parents[code]
-        while above:
+        for above in rules.ancestors(parents, code):
             found.setdefault(above, set()).add(code)
-            above = parents.get(above, "")
     return {code: frozenset(below) for code, below in found.items()}
 
 
@@ -250,13 +232,6 @@ def _figures(
         preview.figures.append(Incoming(book.name, own, sheet.name, raw, value, target, kind))
 
 
-def _unit_of(before: contract.Package) -> dict[str, str]:
-    """The unit of every indicator: the package's own, then those of the standard vocabulary."""
-    own = before.tables["indicators"]
-    standard = {key: row["unit"] for key, row in _standard().items()}
-    return standard | dict(zip(own["indicator"], own["unit"], strict=True))
-
-
 def _fractions(read: Read, units: dict[str, str]) -> dict[int, tuple[str, str]]:
     """Columns of a share in percent all of whose figures are at most one, without a unit."""
     plain: dict[int, list[str]] = {}
@@ -285,7 +260,7 @@ def _once(preview: Preview) -> None:
         groups.setdefault(figure.identity, []).append(figure)
     kept = []
     for group in groups.values():
-        if len({_decimal(figure.value.value) for figure in group}) == 1:
+        if len({Decimal(figure.value.value) for figure in group}) == 1:
             kept.append(group[0])
             continue
         there = "; ".join(
@@ -301,14 +276,8 @@ def _once(preview: Preview) -> None:
 
 
 def _sheet(preview: Preview, figure: Incoming) -> cells.Sheet:
-    return next(
-        read.sheet for read in preview.reads
-        if (read.sheet.file, read.sheet.name) == (figure.file, figure.sheet)
-    )  # fmt: skip
-
-
-def _decimal(text: str) -> Decimal:
-    return Decimal(text).normalize()
+    sheets = (read.sheet for read in preview.reads)
+    return next(s for s in sheets if (s.file, s.name) == (figure.file, figure.sheet))
 
 
 # ------------------------------------------------------------------------------------------
@@ -330,7 +299,7 @@ def _compare(preview: Preview, before: contract.Package) -> None:
     kept = []
     for figure in preview.figures:
         found = there.get(figure.identity, [])
-        if any(_decimal(fact["value"]) == _decimal(figure.value.value) for fact in found):
+        if any(Decimal(fact["value"]) == Decimal(figure.value.value) for fact in found):
             preview.same += 1
         elif not found:
             kept.append(figure)
@@ -370,15 +339,13 @@ def _admit(preview: Preview, before, files: Files, books, options: Options) -> N
         preview.figures = [f for f in preview.figures if f.identity not in bad]
 
 
-def _breaches(
-    result: Files, ids: dict[str, tuple[str, ...]]
-) -> dict[tuple[str, ...], tuple[str, str]]:
+def _breaches(result: Files, ids: Mapping[str, Identity]) -> dict[Identity, tuple[str, str]]:
     """Figures that break the contract; a breach of anything else is an error of its own."""
     read = contract.read(result)
-    faults, bad = contract.breaches(read), {}
-    facts, others = read.tables["facts"], []
-    for fault in faults:
-        fact = facts["fact_id"].get(fault.row, "") if fault.file == read.files["facts"] else ""
+    bad, others = {}, []
+    for fault in contract.breaches(read):
+        own = fault.file == read.files["facts"]
+        fact = read.tables["facts"]["fact_id"].get(fault.row, "") if own else ""
         if fact in ids:
             bad[ids[fact]] = (f"{fault.column}: {fault.rule}", fault.remedy)
         else:
@@ -388,9 +355,7 @@ def _breaches(
     return bad
 
 
-def _implausible(
-    result: Files, ids: dict[str, tuple[str, ...]]
-) -> dict[tuple[str, ...], tuple[str, str]]:
+def _implausible(result: Files, ids: Mapping[str, Identity]) -> dict[Identity, tuple[str, str]]:
     dataset = package.load(result, checked_hash=result.hash)
     remedy = "correct it; or, where it is right, import with --yes-implausible"
     return {
@@ -516,6 +481,8 @@ def _doses(measured: set[str], doses: pd.DataFrame) -> pd.DataFrame:
 
 
 def _dose(row: dict[str, str], per_head: bool) -> dict[str, str]:
+    short = row["label_en"]  # as it stands within a sentence: ``R&D staff`` keeps its capital
+    short = short[:1].lower() + short[1:] if short[1:2].islower() else short
     return {
         "dose": row["indicator"], "domain": row["dose_domain"], "indicator": row["indicator"],
         "denominator": row["dose_per"] if per_head else "",
@@ -523,13 +490,8 @@ def _dose(row: dict[str, str], per_head: bool) -> dict[str, str]:
         "unit": row["dose_unit"] if per_head else row["unit"],
         "label_zh": row["dose_zh"] if per_head else row["label_zh"],
         "label_en": row["dose_en"] if per_head else row["label_en"],
-        "short_zh": row["label_zh"], "short_en": _lowered(row["label_en"]),
+        "short_zh": row["label_zh"], "short_en": short,
     }  # fmt: skip
-
-
-def _lowered(label: str) -> str:
-    """An English label as it stands within a sentence: ``R&D staff`` keeps its capital."""
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
 def refused_rows(refused: list[Refused]) -> str:
@@ -564,8 +526,8 @@ def apply(preview: Preview) -> None:
 
 def remember(preview: Preview) -> Path:
     """Write only the mapping, for a person to answer its questions, and what was refused."""
-    files = {name: content for name, content in contents(preview).items()
-             if name in (MAPPING, REFUSED)}  # fmt: skip
+    written = contents(preview)
+    files = {name: written[name] for name in (MAPPING, REFUSED) if name in written}
     write.replace_all(preview.folder, files, last=MAPPING)
     return preview.folder / MAPPING
 

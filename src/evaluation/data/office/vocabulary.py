@@ -107,17 +107,14 @@ class Units:
     def word(self, text: str) -> Unit | None:
         """The unit a word stands for, ``None`` where it is none."""
         form = _unit_form(text)
-        if form not in self._words:
-            self._words[form] = self._measured(text)
+        if form not in self._words:  # a measure word with its size, as 百万册
+            try:
+                unit, factor = quantities.measure(text)
+            except QuantityError:
+                unit, factor = "", Decimal(1)
+            known = unit in self._package
+            self._words[form] = self.unit(unit, text, factor) if known else None
         return self._words[form]
-
-    def _measured(self, text: str) -> Unit | None:
-        """A measure word with its size, as 百万册, by the table of quantities."""
-        try:
-            unit, factor = quantities.measure(text)
-        except QuantityError:
-            return None
-        return self.unit(unit, text, factor) if unit in self._package else None
 
     def unit(self, key: str, word: str, factor: Decimal = Decimal(1)) -> Unit:
         """A unit of the package as one that was written, in ``factor`` of it."""
@@ -151,9 +148,8 @@ class Units:
 
 
 def _unit_form(text: str) -> str:
-    return (
-        re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold()).strip().replace(",", "")
-    )
+    form = unicodedata.normalize("NFKC", text).casefold()
+    return re.sub(r"\s+", " ", form).strip().replace(",", "")
 
 
 def split_unit(text: str, units: Units) -> tuple[str, Unit | None]:
@@ -253,9 +249,7 @@ def indicator_names(indicators: pd.DataFrame) -> Names:
     own, names = set(indicators["indicator"]), Names()
     for row in indicators.to_dict("records"):
         names.add(row["indicator"], _labels(row))
-    taken = set(names.exact)
-    bare = set(names.bare)
-    standard = Names()
+    taken, bare, standard = set(names.exact), set(names.bare), Names()
     for row in table("vocabulary"):
         standard.add(row["indicator"], _labels(row))
     for row in table("synonyms"):
@@ -360,10 +354,8 @@ def figure(text: str, unit: Unit | None, target: str, units: Units) -> Reading:
     number = Decimal(digits) * factor
     if factor > 1 and units.is_counted(target) and number != number.to_integral_value():
         # 1.23456万 of whole things has been rounded: the whole number next to it is about as good.
-        number, comparator = (
-            number.to_integral_value(),
-            "approx" if comparator == "=" else comparator,
-        )
+        number = number.to_integral_value()
+        comparator = "approx" if comparator == "=" else comparator
     value = digits if factor == 1 else format(number.normalize(), "f")
     written = "" if factor == 1 and not own else f"{text}{'' if own else stated.word}"
     return Reading(value, comparator, written or _otherwise(text, comparator), False)

@@ -398,7 +398,9 @@ def _topic(form: _Form, topic: str, listed: list[dict[str, str]]) -> None:
         sheet.write_string(number, 1, form.region(region), form.key)
         sheet.write_number(number, 2, year, form.key)
         for column, item in enumerate(listed, 3):
-            sheet.write_blank(number, column, None, _format(form, item))
+            sheet.write_blank(
+                number, column, None, (form.whole if _is_whole(form, item) else form.free)
+            )
         sheet.write_blank(number, 3 + len(listed), None, form.free)
     last = HEADER + len(rows) - 1
     _validate(form, sheet, listed, last)
@@ -418,10 +420,6 @@ def _topic(form: _Form, topic: str, listed: list[dict[str, str]]) -> None:
 def _head(form: _Form, item: dict[str, str]) -> str:
     """The header of a column: what is counted, and the unit in brackets, which an import reads."""
     return f"{form.both(item, 'label')} ({form.both(form.units[item['unit']], 'label')})"
-
-
-def _format(form: _Form, item: dict[str, str]) -> Any:
-    return form.whole if _is_whole(form, item) else form.free
 
 
 def _is_whole(form: _Form, item: dict[str, str]) -> bool:
