@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from evaluation.base.errors import KepuError, shown
-from evaluation.batch.cli_design import Language
+from evaluation.batch.options import Language
 
 DATA = Annotated[Path, typer.Option(help="Folder of the data package.")]
 LANGUAGE = Annotated[Language, typer.Option(help="Language of what is shown.")]
