@@ -360,11 +360,11 @@ def check(data: DATA = None) -> None:
         typer.echo(line, err=True)
 
     def ready() -> list[str]:
-        from evaluation.models.readiness import readiness  # slow to import
+        from evaluation.models.panels import readiness  # slow to import
 
         return readiness(dataset).lines(dataset)
 
-    for line in remembered("ready", dataset.hash, ready, "evaluation.models.readiness"):
+    for line in remembered("ready", dataset.hash, ready, "evaluation.models.panels"):
         typer.echo(line)
 
 

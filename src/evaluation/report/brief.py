@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 from markupsafe import Markup
@@ -11,7 +12,7 @@ from evaluation.base.text import file_stem
 from evaluation.data.package import surveyed_rates
 from evaluation.figures import charts
 from evaluation.panel.survey import normal_quantile
-from evaluation.report import chain, designs, headline, level
+from evaluation.report import chain, designs, level
 from evaluation.report.blocks import (
     Block,
     Cards,
@@ -24,7 +25,6 @@ from evaluation.report.blocks import (
 )
 from evaluation.report.effect import mostly_assumed
 from evaluation.report.governance import measures_of
-from evaluation.report.headline import Course, Wants
 from evaluation.report.inputs import DOMAINS_TOLD, first_told, glance
 from evaluation.report.page import DASH, LEVEL, Context, picture, plain, side, table
 from evaluation.report.targets import (
@@ -84,7 +84,94 @@ def _usable(context: Context) -> pd.DataFrame:
     return known[known["wave"] >= context.first_year]
 
 
-# The headline.
+# The headline: what the rules look at, and the rules.
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the headline rules look at; each side is ``above``, ``below`` or ``near`` (not told).
+
+    ``surveys`` : usable surveys of the region.
+    ``moved`` : side of its change from the first of them to the last.
+    ``gaps`` : sides of its difference from the whole, by survey, ``""`` where the whole has none.
+    ``shift`` : side of the change of that difference, first to last, where both are known.
+    ``flagged`` : there are values of the region, none usable.
+    ``unmeasured`` : there are usable values, none with a sampling error.
+    """
+
+    surveys: int
+    moved: str = "near"
+    gaps: tuple[str, ...] = ()
+    shift: str = "near"
+    flagged: bool = False
+    unmeasured: bool = False
+
+    @property
+    def first(self) -> str:
+        """The first side that is known."""
+        return next(side for side in self.gaps if side)
+
+    @property
+    def last(self) -> str:
+        return self.gaps[-1]
+
+
+# Each table is read from the top, and the first rule that holds is taken; the last always holds. So
+# a headline is never empty, two rules never speak at once, and a tie goes to the rule above.
+Rules = Sequence[tuple[str, Callable[[Course], bool]]]
+# Of a region without a survey that has a sampling error: why there is none.
+ABSENT: Rules = (
+    ("unmeasured", lambda c: c.unmeasured),
+    ("flagged", lambda c: c.flagged),
+    ("none", lambda c: True),
+)
+# How the region's own share moved.
+MOVES: Rules = (
+    ("once", lambda c: c.surveys == 1),
+    ("rose", lambda c: c.moved == "above"),
+    ("fell", lambda c: c.moved == "below"),
+    ("unclear", lambda c: True),
+)
+# Where it stands against the whole, and how it came there.
+STANDING: Rules = (
+    ("alone", lambda c: not c.gaps or not c.gaps[-1]),
+    ("slipped", lambda c: c.last == "below" and c.first != "below" and c.shift == "below"),
+    ("widened", lambda c: c.last == "below" and c.shift == "below"),
+    ("closing", lambda c: c.last == "below" and c.shift == "above"),
+    ("behind", lambda c: c.last == "below"),
+    ("pulled", lambda c: c.last == "above" and c.first != "above" and c.shift == "above"),
+    ("extended", lambda c: c.last == "above" and c.shift == "above"),
+    ("shrunk", lambda c: c.last == "above" and c.shift == "below"),
+    ("ahead", lambda c: c.last == "above"),
+    ("caught", lambda c: c.first == "below" and c.shift == "above"),
+    ("lost", lambda c: c.first == "above" and c.shift == "below"),
+    ("level", lambda c: True),
+)
+CONTRAST = {("rose", "below"), ("fell", "above")}
+
+
+def chosen(rules: Rules, course: Course) -> str:
+    """The name of the first rule that holds."""
+    return next(name for name, holds in rules if holds(course))
+
+
+def contrasted(move: str, course: Course) -> bool:
+    """Whether where the region stands is said against how it moved."""
+    return (move, course.gaps[-1] if course.gaps else "") in CONTRAST
+
+
+def since(gaps: Sequence[str]) -> int:
+    """The place of the survey from which on every known difference lies where the last does.
+
+    >>> since(("near", "near", "below", "", "below"))
+    2
+    """
+    first = len(gaps) - 1
+    for place in range(len(gaps) - 1, -1, -1):
+        if gaps[place] not in ("", gaps[-1]):
+            break
+        first = place if gaps[place] else first
+    return first
 
 
 def course(context: Context) -> Course:
@@ -135,7 +222,7 @@ def told(context: Context) -> Markup:
     w, found, known = context.writer, course(context), _usable(context)
     region = w.short(context.code)
     if known.empty:
-        key, rates = headline.chosen(headline.ABSENT, found), context.rates_of(context.code)
+        key, rates = chosen(ABSENT, found), context.rates_of(context.code)
         last = None if rates.empty else rates.iloc[-1]
         values = (
             {}
@@ -143,7 +230,7 @@ def told(context: Context) -> Markup:
             else {"year": w.year(last["wave"])} | {"rate": context.fact(last["fact_id"])}
         )
         return w.t(f"headline.{key}", **{"year": "", "rate": "", "region": region, **values})
-    move = headline.chosen(headline.MOVES, found)
+    move = chosen(MOVES, found)
     first, last = known.iloc[0], known.iloc[-1]
     moved = w.t(
         f"headline.{move}",
@@ -153,11 +240,11 @@ def told(context: Context) -> Markup:
         start=context.fact(first["fact_id"]),
         end=context.fact(last["fact_id"]),
     )
-    stands = headline.chosen(headline.STANDING, found)
-    values = {"gap": "", "since": w.year(known["wave"].iloc[headline.since(found.gaps)])}
+    stands = chosen(STANDING, found)
+    values = {"gap": "", "since": w.year(known["wave"].iloc[since(found.gaps)])}
     if stands != "alone":
         values["gap"] = _distance(context, last)
-    key = "headline.but" if headline.contrasted(move, found) else "headline.and"
+    key = "headline.but" if contrasted(move, found) else "headline.and"
     text = w.t(key, moved=moved, stood=w.t(f"headline.{stands}", **values))
     return w.t("headline.stale", text=text) if last["wave"] <= context.today - STALE else text
 
@@ -302,6 +389,52 @@ def _effect(context: Context, known: pd.DataFrame) -> list[Block]:
 # What to ask for, of whom and by when.
 
 
+@dataclass(frozen=True)
+class Wants:
+    """What the rules of recommendations look at.
+
+    ``surveyed`` : the region has a usable survey.
+    ``missed`` : later surveys of the whole have no usable value of the region.
+    ``assumed`` : sample sizes of its surveys are assumed.
+    ``empty`` : domains of inputs without a published figure, or inputs known by proxies alone.
+    ``unnamed`` : its plan has measures without a lead office or a due year.
+    ``target`` : it has a usable target that is not yet due.
+    ``conflicts`` : contradictions between its sources are recorded.
+    ``told`` : the evidence says whether inputs go with gains.
+    """
+
+    surveyed: bool
+    missed: bool = False
+    assumed: bool = False
+    empty: bool = False
+    unnamed: bool = False
+    target: bool = True
+    conflicts: bool = False
+    told: bool = False
+
+
+MOST = 3
+# What to ask for, the most needed first; of the survey, the inputs and the review one each holds.
+ASKED: Sequence[tuple[str, Callable[[Wants], bool]]] = (
+    ("survey", lambda f: not f.surveyed),
+    ("publish", lambda f: f.surveyed and f.missed),
+    ("inputs", lambda f: f.empty),
+    ("named", lambda f: f.unnamed),
+    ("target", lambda f: not f.target),
+    ("samples", lambda f: f.assumed and not f.missed),
+    ("conflicts", lambda f: f.conflicts),
+    ("design", lambda f: not f.told),
+    ("repeat", lambda f: f.surveyed),
+    ("yearly", lambda f: not f.empty),
+    ("review", lambda f: True),
+)
+
+
+def asked(found: Wants) -> tuple[str, ...]:
+    """The recommendations that hold, the first ``MOST`` of them."""
+    return tuple(name for name, holds in ASKED if holds(found))[:MOST]
+
+
 def wants(context: Context) -> Wants:
     """What the rules of recommendations look at."""
     data, known, study = context.study.dataset, _usable(context), context.study
@@ -331,7 +464,7 @@ def _lacking(context: Context) -> list[str]:
 
 def requests(context: Context) -> tuple[Markup, ...]:
     """The recommendations, each with the office asked and the date."""
-    return tuple(_request(context, name) for name in headline.asked(wants(context)))
+    return tuple(_request(context, name) for name in asked(wants(context)))
 
 
 def _request(context: Context, name: str) -> Markup:
