@@ -230,7 +230,7 @@ def _show(
 ) -> None:
     from evaluation.batch import making
     from evaluation.design import candidates
-    from evaluation.report import protocol
+    from evaluation.report import planner
     from evaluation.report.page import Writer
 
     w = Writer(dataset, language)
@@ -245,7 +245,7 @@ def _show(
     say("design.cli.question", effect=f"{question.effect:g}", **names)
     if origin is not None:
         say("design.cli.declared", stated=f"{origin[0]:g}", span=f"{origin[1]:g}")
-    making.console().print(making.table(*protocol.candidate_rows(found, w)))
+    making.console().print(making.table(*planner.candidate_rows(found, w)))
     say("design.cli.locks")
     best = candidates.best(found, question.target)
     said = {
@@ -258,7 +258,7 @@ def _show(
         say("design.cli.budget", kinds=w.series(w.t(f"design.kind.{kind}") for kind in dear))
     say("design.cli.rests")
     rows = candidates.rests_on(question, known, {each.layout.kind for each in found})
-    for line in protocol.assumption_lines(rows, w):
+    for line in planner.assumption_lines(rows, w):
         typer.echo(f"  {line}")
 
 
@@ -307,7 +307,7 @@ def _write(dataset: Any, plan: Any, out: Path) -> None:
     import yaml
 
     from evaluation.base import files
-    from evaluation.report import protocol
+    from evaluation.report import planner
     from evaluation.report.html import write
 
     record, place = plan.record(), out / PLAN
@@ -320,12 +320,12 @@ def _write(dataset: Any, plan: Any, out: Path) -> None:
     made = {PLAN: text.encode()}
     made[ACCEPTED] = _accepted(plan).encode()
     for language in ("zh", "en"):
-        page = protocol.sheet(plan, dataset, language)
-        for name, parts in (("protocol", protocol.protocol(page)), ("list", protocol.roster(page))):
-            notebook = protocol.notebook(parts, language, record["assignment"]["date"])
+        page = planner.sheet(plan, dataset, language)
+        for name, parts in (("protocol", planner.protocol(page)), ("list", planner.roster(page))):
+            notebook = planner.notebook(parts, language, record["assignment"]["date"])
             for kind, content in write(notebook, language, simulated=dataset.simulated).items():
                 made[f"{name}.{language}.{kind}"] = content
-    made[ROSTER] = _workbook(protocol.sheet(plan, dataset, "zh"))
+    made[ROSTER] = _workbook(planner.sheet(plan, dataset, "zh"))
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, content in made.items():
@@ -389,7 +389,7 @@ def check(
     from evaluation.base.text import chance
     from evaluation.design import plan
     from evaluation.panel import panel
-    from evaluation.report import protocol
+    from evaluation.report import planner
     from evaluation.report.page import Writer
 
     own = plan.from_record(files.read_yaml(design, LARGEST))
@@ -399,7 +399,7 @@ def check(
     rates = rates.assign(n=rates["n"].mask(rates["n_assumed"]))
     begun = None if starts is None else _started(_read(starts), starts)
     found = plan.departures(own, rates, begun)
-    for line in protocol.departure_lines(found, w):
+    for line in planner.departure_lines(found, w):
         typer.echo(line)
     if any(each.kind == "no_survey" for each in found):
         typer.echo(w.t("design.cli.incomplete").striptags())
