@@ -33,6 +33,12 @@ def texts() -> dict[str, dict[str, str]]:
         }
 
 
+def check_language(language: str) -> None:
+    """Refuse a language that texts do not have."""
+    if language not in LANGUAGES:
+        raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
+
+
 def t(key: str, language: str, **values: object) -> Markup:
     """Text ``key`` in ``language`` with its ``{placeholders}`` filled.
 
@@ -48,8 +54,7 @@ def t(key: str, language: str, **values: object) -> Markup:
     >>> t("missing.value", "en")
     Markup('not found')
     """
-    if language not in LANGUAGES:
-        raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
+    check_language(language)
     if key not in texts():
         raise KepuError(f"Text key '{key}' is not in text.csv; add a row with zh and en.")
     try:

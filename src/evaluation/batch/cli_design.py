@@ -213,7 +213,7 @@ def _show(
     dataset: Any, question: Any, known: Any, found: list[Any], origin: Any, language: str
 ) -> None:
     from evaluation.design import candidates
-    from evaluation.report import protocol
+    from evaluation.report import planner
     from evaluation.report.page import Writer
 
     w = Writer(dataset, language)
@@ -228,7 +228,7 @@ def _show(
     say("design.cli.question", effect=f"{question.effect:g}", **names)
     if origin is not None:
         say("design.cli.declared", stated=f"{origin[0]:g}", span=f"{origin[1]:g}")
-    show(*protocol.candidate_rows(found, w))
+    show(*planner.candidate_rows(found, w))
     say("design.cli.locks")
     best = candidates.best(found, question.target)
     said = {
@@ -241,7 +241,7 @@ def _show(
         say("design.cli.budget", kinds=w.series(w.t(f"design.kind.{kind}") for kind in dear))
     say("design.cli.rests")
     rows = candidates.rests_on(question, known, {each.layout.kind for each in found})
-    for line in protocol.assumption_lines(rows, w):
+    for line in planner.assumption_lines(rows, w):
         typer.echo(f"  {line}")
 
 
@@ -290,7 +290,7 @@ def _write(dataset: Any, plan: Any, out: Path) -> None:
     import yaml
 
     from evaluation.base import files
-    from evaluation.report import protocol
+    from evaluation.report import planner
     from evaluation.report.html import write
 
     record, place = plan.record(), out / PLAN
@@ -304,12 +304,12 @@ def _write(dataset: Any, plan: Any, out: Path) -> None:
     deals = (" ".join(str(group + 1) for group in deal) for deal in plan.allocation.accepted)
     made = {PLAN: text.encode(), ACCEPTED: ("\n".join(deals) + "\n").encode()}
     for language in ("zh", "en"):
-        page = protocol.sheet(plan, dataset, language)
-        for name, parts in (("protocol", protocol.protocol(page)), ("list", protocol.roster(page))):
-            notebook = protocol.notebook(parts, language, record["assignment"]["date"])
+        page = planner.sheet(plan, dataset, language)
+        for name, parts in (("protocol", planner.protocol(page)), ("list", planner.roster(page))):
+            notebook = planner.notebook(parts, language, record["assignment"]["date"])
             for kind, content in write(notebook, language, simulated=dataset.simulated).items():
                 made[f"{name}.{language}.{kind}"] = content
-    made[ROSTER] = _workbook(protocol.sheet(plan, dataset, "zh"))
+    made[ROSTER] = _workbook(planner.sheet(plan, dataset, "zh"))
     with files.written(out):
         out.mkdir(parents=True, exist_ok=True)
         for name, content in made.items():
@@ -364,7 +364,7 @@ def check(
     from evaluation.base.text import chance
     from evaluation.design import plan
     from evaluation.panel import panel
-    from evaluation.report import protocol
+    from evaluation.report import planner
     from evaluation.report.page import Writer
 
     own = plan.from_record(files.read_yaml(design, LARGEST))
@@ -374,7 +374,7 @@ def check(
     rates = rates.assign(n=rates["n"].mask(rates["n_assumed"]))
     begun = None if starts is None else _started(_read(starts), starts)
     found = plan.departures(own, rates, begun)
-    for line in protocol.departure_lines(found, w):
+    for line in planner.departure_lines(found, w):
         typer.echo(line)
     if any(each.kind == "no_survey" for each in found):
         typer.echo(w.t("design.cli.incomplete").striptags())
