@@ -119,7 +119,7 @@ def test_done_without_evidence_changes_nothing(package):
 
 @pytest.mark.parametrize(
     ("day", "region", "message"),
-    [("2026", "150100", "is no day"), (TODAY, "150600", "has no measures or targets")],
+    [("2026", "150100", "is no day"), (TODAY, "150600", "add those of its plan to measures.csv")],
 )
 def test_a_board_needs_a_day_and_a_plan(dataset, day, region, message):
     with pytest.raises(KepuError, match=message):
