@@ -15,6 +15,7 @@ from evaluation.data.tables import Files
 from evaluation.figures import charts
 from evaluation.monitoring import assess, forms, index, inequality, tracker, weights
 from evaluation.monitoring.sheets import HEAD, TITLE, Grid
+from evaluation.report import governance as plan
 from evaluation.report.blocks import Block, Items, Paragraph, Table
 from evaluation.report.page import DASH, STYLE, View, Writer, picture, table
 from evaluation.report.protocol import Sheet, check_language
@@ -221,35 +222,11 @@ def board(dataset: Dataset, region: str, language: str, today: str) -> Board:
     return Board(dataset, language, region, today, tracker.board(dataset, region, today))
 
 
-def _day(today: str) -> Markup:
-    return Markup("<time>{}</time>").format(today)
-
-
-def counts_text(w: Writer, region: str, rows: pd.DataFrame, today: str) -> Markup:
-    """How many items a plan has, how many are overdue and without evidence, on a day."""
-    found, stem = tracker.counts(rows), f"plan.{region}"
-    told = w.numbers(stem, **{name: found[name] for name in ("items", "overdue", "bare")})
-    return w.t("track.counts", region=w.name(region), day=_day(today), **told)
-
-
-def status_table(w: Writer, region: str, rows: pd.DataFrame) -> Table:
-    """Items of a plan by status, and how many of each are overdue or have no evidence."""
-    cells = []
-    for state in tracker.STATES:
-        part = rows[rows["status"] == state]
-        stem = f"plan.{region}.{state}"
-        told = {"all": len(part), "late": part["overdue"].sum(), "bare": (~part["evidenced"]).sum()}
-        if len(part):
-            cells.append((w.t(f"track.state.{state}"), *w.numbers(stem, **told).values()))
-    names = ("progress", "count", "overdue", "without_evidence")
-    return _table(w, "track.states", names, cells, (1, 2, 3), region=w.name(region))
-
-
 def counted(own: Board) -> View:
     """What became of the plan, by status."""
     w = own.writer
-    lead = Paragraph(counts_text(w, own.region, own.rows, own.today))
-    return _view(own.dataset, w, lead, status_table(w, own.region, own.rows))
+    lead = Paragraph(plan.counts_text(Sheet(None, w), own.region, own.rows, own.today))
+    return _view(own.dataset, w, lead, plan.status_table(Sheet(None, w), own.region, own.rows))
 
 
 def chosen(own: Board, unit: str = "", group: str = "", due: int = 0) -> View:
@@ -258,7 +235,9 @@ def chosen(own: Board, unit: str = "", group: str = "", due: int = 0) -> View:
     rows = tracker.filtered(own.rows, unit, group, due or None)
     if rows.empty:
         return _view(own.dataset, w, Paragraph(w.t("track.nothing"), "missing"))
-    return _view(own.dataset, w, board_table(w, rows, "track.board", own.region, own.today))
+    return _view(
+        own.dataset, w, plan.board_table(Sheet(None, w), rows, "track.board", own.region, own.today)
+    )
 
 
 def overdue(own: Board) -> View:
@@ -278,38 +257,8 @@ def _listed(own: Board, which: pd.Series, key: str) -> View:
     columns = ("item", "measure", "lead", "due", "progress")
     rows = own.rows[which]
     told = w.numbers(f"led.{key}", shown=len(rows), nobody=(rows["lead_unit_zh"] == "").sum())
-    body = board_table(w, rows, key, own.region, own.today, columns)
+    body = plan.board_table(Sheet(None, w), rows, key, own.region, own.today, columns)
     return _view(own.dataset, w, Paragraph(w.t("track.led", **told)), body)
-
-
-def board_table(
-    w: Writer, rows: pd.DataFrame, key: str, region: str, today: str,
-    columns: Sequence[str] = ("item", "measure", "lead", "due", "progress", "evidence"),
-) -> Table:  # fmt: skip
-    """Rows of a board under the caption ``key``."""
-    facts = w.dataset.facts.set_index("fact_id", drop=False)
-    cells = [
-        tuple(_cells(w, row, facts)[name] for name in columns) for row in rows.to_dict("records")
-    ]
-    values = {"region": w.name(region), "day": _day(today)}
-    values |= w.numbers(f"{key}.{region}", shown=len(rows))
-    return _table(w, key, columns, cells, **values)
-
-
-def _cells(w: Writer, row: dict, facts: pd.DataFrame) -> dict[str, object]:
-    state = w.t(f"track.state.{row['status']}")
-    kind = "facts" if row["number"] == "" else "measures"
-    figures = [w.joined(w.indicator(facts.at[each, "indicator"]), w.fact(facts.loc[each]))
-               for each in row["fact_ids"].split(";") if each]  # fmt: skip
-    papers = [w.cite(row["evidence_source"])] if row["evidence_source"] else []
-    return {
-        "item": Markup("<cite>{}</cite>").format(row["number"] or row["item"]),
-        "measure": w.recorded(kind, row["item"], w.column(row, "title")),
-        "lead": w.organisations(row["lead_unit_zh"]) or DASH,
-        "due": DASH if pd.isna(row["year_due"]) else w.year(row["year_due"]),
-        "progress": w.t("track.overdue", state=state) if row["overdue"] else state,
-        "evidence": w.series([*figures, *papers], "；", "; ") or w.t("track.none"),
-    }
 
 
 def refused(own: Board, files: Files) -> View:
