@@ -256,6 +256,12 @@ def notebook(path: Path) -> tuple[str, tuple[str, ...]]:
 _LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "scikit-learn")
 
 
+def libraries() -> str:
+    """Versions of Python and of what numbers are computed by."""
+    versions = (f"{name}={version(name)}" for name in _LIBRARIES)
+    return " ".join((f"python={platform.python_version()}", *versions))
+
+
 def kept(make: Callable[..., Any], *given: Any, **named: Any) -> Any:
     """What ``make`` gives for these arguments, computed once for each state of its code.
 
@@ -264,8 +270,7 @@ def kept(make: Callable[..., Any], *given: Any, **named: Any) -> Any:
     """
     import joblib
 
-    versions = [f"python={platform.python_version()}", *(f"{n}={version(n)}" for n in _LIBRARIES)]
-    state = code(make.__module__) + " ".join(versions)
+    state = code(make.__module__) + libraries()
     name = f"{make.__module__}.{make.__qualname__}"
     key = f"{name} {state} {joblib.hash((given, named))}"
     return cached("simulations", key, lambda: make(*given, **named), PICKLE)

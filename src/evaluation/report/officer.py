@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation.base.errors import DataError, KepuError
+from evaluation.base.text import check_language
 from evaluation.data.package import Dataset
 from evaluation.data.slices import code_of
 from evaluation.data.tables import Files
@@ -18,7 +19,7 @@ from evaluation.monitoring.sheets import HEAD, TITLE, Grid
 from evaluation.report import governance as plan
 from evaluation.report.blocks import Block, Items, Paragraph, Table
 from evaluation.report.page import DASH, STYLE, View, Writer, picture, table
-from evaluation.report.protocol import Sheet, check_language
+from evaluation.report.planner import Sheet
 
 
 def _view(dataset: Dataset, w: Writer, *blocks: Block) -> View:
