@@ -256,6 +256,11 @@ def notebook(path: Path) -> tuple[str, tuple[str, ...]]:
 _LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "scikit-learn")
 
 
+def _libraries() -> str:
+    versions = (f"{name}={version(name)}" for name in _LIBRARIES)
+    return " ".join((f"python={platform.python_version()}", *versions))
+
+
 def kept(make: Callable[..., Any], *given: Any, **named: Any) -> Any:
     """What ``make`` gives for these arguments, computed once for each state of its code.
 
@@ -264,8 +269,7 @@ def kept(make: Callable[..., Any], *given: Any, **named: Any) -> Any:
     """
     import joblib
 
-    versions = [f"python={platform.python_version()}", *(f"{n}={version(n)}" for n in _LIBRARIES)]
-    state = code(make.__module__) + " ".join(versions)
+    state = code(make.__module__) + _libraries()
     name = f"{make.__module__}.{make.__qualname__}"
     key = f"{name} {state} {joblib.hash((given, named))}"
     return cached("simulations", key, lambda: make(*given, **named), PICKLE)
