@@ -44,11 +44,11 @@ def package_of(data: Path | None) -> Path:
     return project() / "data" if data is None else data
 
 
-def dataset(data: Any, complete: bool = False) -> Any:
-    """The package, checked; ``complete`` for commands that serve the office that made it."""
+def dataset(data: Any, **how: Any) -> Any:
+    """The package, checked; ``complete=True`` for commands that serve the office that made it."""
     from evaluation.data import package  # pandas is slow to import; --help should not be
 
-    return package.load(data if hasattr(data, "contents") else package_of(data), complete=complete)
+    return package.load(data if hasattr(data, "contents") else package_of(data), **how)
 
 
 def show(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -431,10 +431,7 @@ def make_plan(
     blocks = [block for block, _ in checked if block is not None]
     used = {block.notebook: notebooks[block.notebook] for block in blocks}
     values, set_problems = _overrides(choice.overrides, used)
-    problems += set_problems
-    for name, allowed in (("language", LANGUAGES), ("format", FORMATS), ("depth", DEPTHS)):
-        strange = [value for value in getattr(choice, f"{name}s") if value not in allowed]
-        problems += [unknown(f"--{name}", v, allowed, "choose one of them") for v in strange]
+    problems += set_problems + _choices(choice)
     given = (filled or {}, values, simulated, tuple(choice.formats))
     jobs = [job for b in blocks for job in _jobs(b, dataset, notebooks[b.notebook], *given)]
     counts = Counter(job.stem.lower() for job in jobs)  # some file systems do not tell a from A
@@ -482,6 +479,15 @@ def _overrides(texts: Mapping[str, str], used) -> tuple[dict[str, Any], list[Pro
             values[name] = convert(text, declared[name].type)
             problems += check_parameters("--set", {name: values[name]}, notebook, declared)
     return values, list(dict.fromkeys(problems))
+
+
+def _choices(choice: Choice) -> list[Problem]:
+    return [
+        unknown(f"--{name}", value, tuple(allowed), "choose one of them")
+        for name, allowed in (("language", LANGUAGES), ("format", FORMATS), ("depth", DEPTHS))
+        for value in getattr(choice, f"{name}s")
+        if value not in allowed
+    ]
 
 
 def _only(only: Sequence[str], jobs: Sequence[Job], known: Catalogue) -> list[Problem]:

@@ -259,6 +259,10 @@ class Slicer:
             self._digests[region] = total.hexdigest() + self._of_named(texts)
         return self._digests[region]
 
+    @cached_property
+    def _of_groups(self) -> str:
+        return hashlib.sha256(self._sum("facts", self._grouped)).hexdigest()
+
     def _of_equals(self, region: str) -> str:
         """Digest of :meth:`_equals`, the same for all alike under one unit."""
         place = f"{self._surveyed_as[region]} {self._parents[region] or self._whole}"
