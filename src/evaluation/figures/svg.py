@@ -105,19 +105,6 @@ def themed(svg: str) -> str:
     )
 
 
-@lru_cache(maxsize=1)
-def _charmap() -> frozenset[int]:
-    from fontTools.ttLib import TTFont  # half a second, for those who check
-
-    faces = (TTFont(file, lazy=True) for file in font_files().values())
-    return frozenset().union(*(face.getBestCmap() for face in faces))
-
-
-def missing_glyphs(text: str) -> set[str]:
-    """Characters of a text that the faces can't draw (they would show as boxes)."""
-    return {letter for letter in text if not letter.isspace() and ord(letter) not in _charmap()}
-
-
 CLOSE = 3.0  # distance of points that stand for a line, where labels keep clear of it
 TURN = np.linspace(0, 2 * np.pi, 12, endpoint=False)
 RIM = np.column_stack([np.cos(TURN), np.sin(TURN)])

@@ -32,7 +32,6 @@ class Reallocation:
         draw would have gained beyond it. today_regret : the same mean for today's allocation.
     p : chance of an optimised gain as large, over its standard error, if no entry mattered: it
         allows for the choice.
-    unspent : share of the budget it leaves over.
     failed : rules it fails, of ``probability, chance, locks, told_apart``; none if it is
         recommended.
     """
@@ -48,7 +47,6 @@ class Reallocation:
     regret_high: float
     today_regret: float
     p: float
-    unspent: float
     failed: tuple[str, ...]
 
     @property
@@ -157,7 +155,6 @@ def reallocate(
         regret_high=float(np.quantile(regret, 0.95)),
         today_regret=float(possible.mean()),
         p=p,
-        unspent=float(1 - (c * chosen[0]).sum() / c.sum()),
         failed=rule.failed(share, p, locks, told_apart),
     )
 
