@@ -428,7 +428,15 @@ def gate(text: str, language: str, locks: int, denials: Iterable[str] = DENIALS)
 # Least locks and how strong a sentence they permit; an interval that holds zero says the same at
 # every strength.
 STRENGTHS = ((5, "effect"), (3, "consistent"), (1, "association"))
-WAYS = {"positive": "up", "negative": "down"}
+WAYS = {
+    "dose": {"positive": "up", "negative": "down"},
+    "programme": {"positive": "up.programme", "negative": "down.programme"},
+}
+UNKNOWN = {"dose": "evidence.says.unknown", "programme": "evidence.says.unknown.programme"}
+DESCRIPTION = {
+    "dose": "evidence.says.description",
+    "programme": "evidence.says.description.programme",
+}
 
 
 def permitted(grade: Grade, verdict: str, language: str, of: str = "dose") -> str:
@@ -448,12 +456,11 @@ def permitted(grade: Grade, verdict: str, language: str, of: str = "dose") -> st
     if verdict not in VERDICTS:
         raise KepuError(f"Unknown verdict '{verdict}'; known: {', '.join(VERDICTS)}.")
     strength = next((name for least, name in STRENGTHS if grade.locks >= least), "")
-    end = ".programme" if of == "programme" else ""
     if not strength:
-        key = f"evidence.says.description{end}"
-    elif verdict in WAYS:
-        key = f"evidence.says.{strength}.{WAYS[verdict]}{end}"
+        key = DESCRIPTION[of]
+    elif verdict in WAYS[of]:
+        key = f"evidence.says.{strength}.{WAYS[of][verdict]}"
     else:
-        key = f"evidence.says.unknown{end}"
+        key = UNKNOWN[of]
     gate(str(t(key, language, dose="", programme="", outcome="")), language, grade.locks)
     return key
