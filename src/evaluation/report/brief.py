@@ -222,14 +222,10 @@ def told(context: Context) -> Markup:
     w, found, known = context.writer, course(context), _usable(context)
     region = w.short(context.code)
     if known.empty:
-        key, rates = chosen(ABSENT, found), context.rates_of(context.code)
-        last = None if rates.empty else rates.iloc[-1]
-        values = (
-            {}
-            if last is None
-            else {"year": w.year(last["wave"])} | {"rate": context.fact(last["fact_id"])}
-        )
-        return w.t(f"headline.{key}", **{"year": "", "rate": "", "region": region, **values})
+        values = {"region": region, "year": "", "rate": ""}
+        for _, last in context.rates_of(context.code).tail(1).iterrows():
+            values |= {"year": w.year(last["wave"]), "rate": context.fact(last["fact_id"])}
+        return w.t(f"headline.{chosen(ABSENT, found)}", **values)
     move = chosen(MOVES, found)
     first, last = known.iloc[0], known.iloc[-1]
     moved = w.t(
@@ -243,17 +239,12 @@ def told(context: Context) -> Markup:
     stands = chosen(STANDING, found)
     values = {"gap": "", "since": w.year(known["wave"].iloc[since(found.gaps)])}
     if stands != "alone":
-        values["gap"] = _distance(context, last)
+        size = abs(_between(last, context.rate(context.whole, last["wave"]))[0])
+        key = f"brief.distance.{context.code}.{last['wave']}"
+        values["gap"] = w.number(key, size, POINT, 2)
     key = "headline.but" if contrasted(move, found) else "headline.and"
     text = w.t(key, moved=moved, stood=w.t(f"headline.{stands}", **values))
     return w.t("headline.stale", text=text) if last["wave"] <= context.today - STALE else text
-
-
-def _distance(context: Context, row: pd.Series) -> Markup:
-    """The size of a difference from the whole, without its sign."""
-    value, _ = _between(row, context.rate(context.whole, row["wave"]))
-    key = f"brief.distance.{context.code}.{row['wave']}"
-    return context.writer.number(key, abs(value), POINT, 2)
 
 
 # Lead, numbers and charts.
@@ -264,12 +255,7 @@ def _lead(context: Context) -> Markup:
     w, known = context.writer, _usable(context)
     if known.empty:
         return chain.level(context)
-    return w.joined(chain.target(context), _answer(context))
-
-
-def _answer(context: Context) -> Markup:
-    """Whether it has worked, in one sentence the evidence permits."""
-    return designs.quoted(context)
+    return w.joined(chain.target(context), designs.quoted(context))
 
 
 def _cards(context: Context, known: pd.DataFrame) -> tuple[tuple[Markup, Markup], ...]:
