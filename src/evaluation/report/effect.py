@@ -12,7 +12,7 @@ from evaluation.evidence.grade import CHANCES_OF, SHARES_OF, Component, permitte
 from evaluation.evidence.headline import Headline
 from evaluation.figures import charts
 from evaluation.figures.decision import specification_curve
-from evaluation.report import protocol
+from evaluation.report import planner
 from evaluation.report.blocks import Figure, Heading, Items, Locks, Paragraph, Section, Table
 from evaluation.report.page import (
     DASH,
@@ -321,7 +321,7 @@ def section(context: Context) -> Section:
     found = context.study.headline
     told = isinstance(found, Headline) and found.result.verdict != "unknown"
     # Where the headline tells nothing: the design that could.
-    design = [] if told else titled(w.t("design.heading"), protocol.quoted(context))
+    design = [] if told else titled(w.t("design.heading"), planner.quoted(context))
     parts |= {"here": own, "limits": limits(context), "design": design}
     parts |= {"appendix": appendix(context)}
     return Section.of("effect", w.t("effect.title"), parts)
