@@ -8,6 +8,7 @@ from itertools import combinations
 from xml.etree import ElementTree
 
 import numpy as np
+from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
 from evaluation.figures.svg import font_files
@@ -19,6 +20,17 @@ NUMBER = re.compile(r"[–+]?[\d,]*\.?\d+")
 @lru_cache
 def face(size: float) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(next(iter(font_files().values()))), size)
+
+
+@lru_cache(maxsize=1)
+def charmap() -> frozenset[int]:
+    faces = (TTFont(file, lazy=True) for file in font_files().values())
+    return frozenset().union(*(face.getBestCmap() for face in faces))
+
+
+def missing_glyphs(text: str) -> set[str]:
+    """Characters of a text that the faces can't draw (they would show as boxes)."""
+    return {letter for letter in text if not letter.isspace() and ord(letter) not in charmap()}
 
 
 def value(text: str) -> float:

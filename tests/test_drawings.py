@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import DATE, overview_sections
-from drawings import Drawing, faults
+from drawings import Drawing, faults, missing_glyphs
 from evaluation import report
 from evaluation.base.text import LANGUAGES
 from evaluation.figures import svg
@@ -76,7 +76,7 @@ def test_figures_speak_the_language_of_their_page(figures):
     for place, figure in figures:
         words = " ".join(Drawing(figure.svg).words)
         assert bool(HAN.search(words)) == place.startswith("zh"), place
-        assert svg.missing_glyphs(words) == set(), place
+        assert missing_glyphs(words) == set(), place
         assert len(figure.alt) > 10
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drawings import NUMBER, SPACE, Drawing, faults, outline, value
+from drawings import NUMBER, SPACE, Drawing, faults, missing_glyphs, outline, value
 from evaluation.figures import charts, rollout, svg
 from evaluation.figures.labels import wrap
 
@@ -229,11 +229,11 @@ def test_wrong_values_are_named():
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_letter_has_a_glyph(name):
     figure = draw(name)
-    assert svg.missing_glyphs("".join([*seen(figure).words, *seen(figure).titles])) == set()
+    assert missing_glyphs("".join([*seen(figure).words, *seen(figure).titles])) == set()
 
 
 def test_missing_glyphs_are_found():
-    assert svg.missing_glyphs("磴口 \U000f0000 −1 \u0378 CO₂") == {"\U000f0000", "\u0378"}
+    assert missing_glyphs("磴口 \U000f0000 −1 \u0378 CO₂") == {"\U000f0000", "\u0378"}
 
 
 @pytest.mark.parametrize("name", FIGURES)

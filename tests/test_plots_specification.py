@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drawings import Drawing, faults, outline
+from drawings import Drawing, faults, missing_glyphs, outline
 from evaluation.figures import svg
 from evaluation.figures.decision import specification_curve
 
@@ -57,7 +57,7 @@ def test_names_fit_the_picture_and_have_glyphs():
         "weights": {"known_variance": "weights from the known sampling variances", "none": "无"}
     }
     figure = drawn(choices=long)
-    assert svg.missing_glyphs("".join(Drawing(figure.svg).words)) == set()
+    assert missing_glyphs("".join(Drawing(figure.svg).words)) == set()
     assert faults(figure.svg) == faults(figure.narrow) == []
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drawings import Drawing, faults, outline
+from drawings import Drawing, faults, missing_glyphs, outline
 from evaluation.figures import charts, svg
 
 NAMES = {"median": "中位数", "50": "50%", "80": "80%", "95": "95%"}
@@ -78,7 +78,7 @@ def test_no_label_covers_another():
 
 
 def test_glyphs_are_there_and_the_text_is_the_same():
-    assert svg.missing_glyphs("".join(Drawing(drawn().svg).words)) == set()
+    assert missing_glyphs("".join(Drawing(drawn().svg).words)) == set()
     assert drawn() == drawn()
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drawings import Drawing, faults
-from evaluation.figures import decision, svg
+from drawings import Drawing, faults, missing_glyphs
+from evaluation.figures import decision
 
 LABELS = {"effect": "人数之差", "cost": "费用", "wtp": "所值（元）", "probability": "可能性（%）"}
 DRAWS = pd.DataFrame({"effect": [-2.0, 1.0, 3.0], "cost": [5.0, 6.0, 7.0]})
@@ -16,7 +16,7 @@ CURVE = pd.DataFrame({"wtp": [0.0, 100.0, 1e4, 1e6], "probability": [0, 0.1, 0.5
 
 def checked(figure) -> Drawing:
     drawing = Drawing(figure.svg)
-    assert svg.missing_glyphs("".join(drawing.words)) == set()
+    assert missing_glyphs("".join(drawing.words)) == set()
     assert faults(figure.svg) == faults(figure.narrow) == []
     return drawing
 

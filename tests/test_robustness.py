@@ -240,16 +240,12 @@ def test_the_placebo_uses_the_next_dose_of_the_same_region(clean):
 def test_the_published_robustness_values_of_darfur():
     """Cinelli & Hazlett (2020), table 1: 0.097 (0.023), t 4.184, 783 degrees of freedom."""
     assert round(robustness_value(4.184, 1, 783), 3) == 0.139
-    assert round(robustness_value(4.184, 1, 783, alpha=0.05), 3) == 0.076
 
 
 def test_a_robustness_value_is_where_the_bias_reaches_the_estimate():
     rv = robustness_value(1.3, 0.4, 55)
     bias = 0.4 * np.sqrt(55) * np.sqrt(rv * rv / (1 - rv))
     assert bias == pytest.approx(1.3)
-    assert robustness_value(1.3, 0.4, 55, q=0.5) < rv
-    assert robustness_value(0.1, 0.4, 55, alpha=0.05) == 0
-    assert 0 < robustness_value(100, 0.4, 55, alpha=0.05) < 1
 
 
 @pytest.mark.parametrize("bad", [(1, 0, 50), (1, 1, 1), (np.nan, 1, 50)])

@@ -25,11 +25,49 @@ def told(design: str, statistic: str, domain: str = "") -> pd.Series:
     return found.iloc[0]
 
 
+def of_arrays(
+    values: dict[str, np.ndarray],
+    weight: np.ndarray,
+    *,
+    stratum: np.ndarray | None = None,
+    unit: np.ndarray | None = None,
+    domain: np.ndarray | None = None,
+    units: np.ndarray | None = None,
+    lonely: str = "fail",
+) -> linear.Totals:
+    """Totals of a sample that is small enough for memory.
+
+    Parameters
+    ----------
+    values : (n,) variables by name. weight : (n,). stratum, unit : (n,) labels; without units each
+        respondent is one; units are numbered anew in each stratum. domain : (n,) labels, missing
+        outside all domains. units : (n,) primary units in the population of each one's stratum.
+    """
+    n = len(weight)
+    h, names = pd.factorize(np.zeros(n, int) if stratum is None else stratum, sort=True)
+    u = pd.factorize(np.arange(n) if unit is None else unit)[0] + h * (n + 1)
+    u, first = pd.factorize(u)[0], ~pd.Series(u).duplicated().to_numpy()
+    drawn = np.bincount(h[first], minlength=len(names))
+    there = np.full(len(names), np.inf)
+    if units is not None:
+        there[h] = units
+    d, labels = pd.factorize(np.zeros(n, int) if domain is None else domain, sort=True)
+    weights = np.where(d < 0, 0.0, weight)
+    kept = {name: weights * np.where(d < 0, 0.0, x) for name, x in values.items()}
+    frame = pd.DataFrame({**kept, "weight": weights, "count": (d >= 0).astype(float)})
+    frame = frame.assign(h=h, u=u, d=d)[d >= 0].groupby(["h", "u", "d"], as_index=False).sum()
+    return linear.Totals(
+        linear.Design(drawn, there, np.asarray(names), lonely), pd.DataFrame({"domain": labels}),
+        frame["h"].to_numpy(), frame["u"].to_numpy(), frame["d"].to_numpy(),
+        frame["count"].to_numpy(), {name: frame[name].to_numpy() for name in [*values, "weight"]},
+    )  # fmt: skip
+
+
 def api(sample: str, *, domain=None, fpc: bool = True, lonely: str = "fail", rows=None):
     f = API[API["sample"] == sample] if rows is None else rows
     values = {name: f[name].fillna(0).to_numpy(float) for name in ("api00", "enroll", "api.stu")}
     values |= {"award": f["awards"].eq("Yes").to_numpy(float), "gain": (f["api00"] - f["api99"])}
-    return linear.of_arrays(
+    return of_arrays(
         {name: np.asarray(x) for name, x in values.items()}, f["pw"].to_numpy(), lonely=lonely,
         stratum=f["stype"].to_numpy() if sample == "strat" else None,
         unit=None if sample == "strat" else f["dnum"].to_numpy(),
@@ -40,7 +78,7 @@ def api(sample: str, *, domain=None, fpc: bool = True, lonely: str = "fail", row
 
 def nhanes(domain):
     known = NHANES["HI_CHOL"].notna()
-    return linear.of_arrays(
+    return of_arrays(
         {"high": NHANES["HI_CHOL"].fillna(0).to_numpy()}, NHANES["WTMEC2YR"].to_numpy(),
         stratum=NHANES["SDMVSTRA"].to_numpy(), unit=NHANES["SDMVPSU"].to_numpy(),
         domain=domain.where(known).to_numpy(),

@@ -176,7 +176,7 @@ def _open(node: ast.JoinedStr) -> bool:
 
 
 # Families whose keys a result carries with it, to be looked up by the page that shows it.
-CARRIED = ("check.",)
+CARRIED = ("check.", "evidence.")
 
 
 def carried(node: ast.AST) -> bool:

@@ -140,10 +140,8 @@ def test_a_known_optimum_is_found_within_the_stated_regret():
     found = trial([0.02, 0.25, 0.1], panels=60, seed=5)
     short = np.array([item.shortfall for item in found])
     stated = np.array([item.found.regret for item in found])
-    high = np.array([item.found.regret_high for item in found])
     assert short.min() >= -1e-9
     assert short.mean() <= stated.mean() * 1.25
-    assert np.mean(short <= high) >= 0.9
     assert np.mean([item.found.recommended for item in found]) > 0.8
 
 
@@ -205,7 +203,6 @@ def test_one_lock_supports_no_reallocation(one_lock):
         assert not part.recommended and "locks" in part.failed
         assert sum(t * m for t, m in zip(part.today, part.multiples, strict=True)) <= 1 + 1e-9
         assert min(part.multiples) >= 0.7 - 1e-9 and max(part.multiples) <= 1.3 + 1e-9
-        assert part.regret <= part.today_regret + 1e-12
 
 
 # --- response curves ----------------------------------------------------------

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import Check, Result
@@ -349,24 +348,18 @@ def _equal_strength(f: float) -> float:
     return 0.5 * (np.sqrt(f**4 + 4 * f**2) - f**2)
 
 
-def robustness_value(
-    estimate: float, se: float, dof: int, q: float = 1.0, alpha: float | None = None
-) -> float:
-    r"""Partial R² with dose and outcome that would take a share q of the estimate away.
+def robustness_value(estimate: float, se: float, dof: int) -> float:
+    r"""Partial R² with dose and outcome that would take the whole estimate away.
 
-    .. math:: RV = \tfrac12(\sqrt{f^4 + 4f^2} - f^2), \quad f = q |t| / \sqrt{dof}
-
-    With ``alpha``, that would take it to where it is no more significant at that level: f less
-    the critical value of t over √(dof - 1).
+    .. math:: RV = \tfrac12(\sqrt{f^4 + 4f^2} - f^2), \quad f = |t| / \sqrt{dof}
 
     Parameters
     ----------
     estimate, se : coefficient and its classical standard error. dof : residual degrees of freedom.
-    q : share of the estimate, above 0. alpha : significance level, or None.
 
     Raises
     ------
-    ModelError : ``se``, ``q`` not positive, ``dof`` below 2 or ``alpha`` outside (0, 1).
+    ModelError : ``se`` not positive or ``dof`` below 2.
 
     Source
     ------
@@ -375,19 +368,9 @@ def robustness_value(
     >>> round(robustness_value(estimate=4.184, se=1, dof=783), 3)  # Darfur, t = 4.184
     0.139
     """
-    if not (se > 0 and q > 0 and dof >= 2 and np.isfinite(estimate)):
-        raise ModelError("A robustness value needs se > 0, q > 0, dof >= 2, a finite estimate.")
-    f = q * abs(estimate / se) / np.sqrt(dof)
-    if alpha is None:
-        return float(_equal_strength(f))
-    if not 0 < alpha < 1:
-        raise ModelError(f"'alpha' must lie strictly between 0 and 1; it is {alpha}.")
-    critical = stats.t.ppf(1 - alpha / 2, dof - 1) / np.sqrt(dof - 1)
-    if f <= critical:
-        return 0.0
-    if critical > 0 and f > 1 / critical:  # the bound where the loss of a dof matters
-        return float((f**2 - critical**2) / (1 + f**2))
-    return float(_equal_strength(f - critical))
+    if not (se > 0 and dof >= 2 and np.isfinite(estimate)):
+        raise ModelError("A robustness value needs se > 0, dof >= 2, a finite estimate.")
+    return float(_equal_strength(abs(estimate / se) / np.sqrt(dof)))
 
 
 def _partial_r2(fit: LeastSquares, position: int) -> float:

@@ -74,11 +74,6 @@ class Fitted:
     def _base(gaps: pd.DataFrame) -> float:
         return float(gaps.loc[~gaps["after"], "wave"].max())
 
-    @property
-    def half(self) -> float:
-        """Half the width of the interval, points."""
-        return (self.result.high - self.result.low) / 2
-
 
 def estimate(frame: pd.DataFrame, options: Mapping[str, object]) -> tuple[float, float]:
     """The average over groups alone, and the years from base to outcome behind it."""

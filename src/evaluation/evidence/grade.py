@@ -179,19 +179,28 @@ def _unstable(regions: Check, curve: Check) -> tuple[str, float] | None:
     return ("evidence.minus.specifications", share) if share > DEPARTING_SHARE else None
 
 
-def _minuses(design: Design, checks: dict[str, Check]) -> list[Component]:
+def _locks(design: Design, caps: list[Component], reasons: Iterable, plus=()) -> Grade:
+    """Start, caps, one minus a reason, plus; the caps hold to the end."""
+    minuses = [Component("minus", key, 1, float(value)) for key, value in filter(None, reasons)]
+    key, amount = START[design.kind]
+    ceiling = min([MOST_LOCKS, *(cap.amount for cap in caps)])
+    locks = max(0, min(ceiling, min(amount, ceiling) - len(minuses) + len(plus)))
+    start = Component("start", key, amount, float(amount))
+    return Grade(locks, (start, *caps, *minuses, *plus))
+
+
+def _reasons(design: Design, checks: dict[str, Check]) -> tuple:
     # Where the input never moved there is no time before it: the cap says so, and a test that
     # could not see takes nothing more. What it finds counts all the same.
     trend = _trend(checks["placebo"])
     if not design.pre_period and checks["placebo"].passed is not False:
         trend = None
-    reasons = (
+    return (
         trend,
         _confounder(checks["robustness_value"]),
         _unstable(checks["leave_one_region_out"], checks["specification_curve"]),
         ("evidence.minus.mode", 1) if design.mode_changed else None,
     )
-    return [Component("minus", key, 1, float(value)) for key, value in filter(None, reasons)]
 
 
 def grade(design: Design, checks: Iterable[Check]) -> Grade:
@@ -215,15 +224,10 @@ def grade(design: Design, checks: Iterable[Check]) -> Grade:
         raise KepuError("A check is given twice; grade one estimate at a time.")
     if lacking := [name for name in NEEDED if name not in named]:
         raise KepuError(f"No grade without the checks {', '.join(lacking)}.")
-    key, amount = START[design.kind]
-    start = Component("start", key, amount, float(amount))
-    caps, minuses = _caps(design), _minuses(design, named)
     plus = []
     if "dose_response" in named and named["dose_response"].passed is True:
         plus = [Component("plus", "evidence.plus.dose_response", 1, 1.0)]
-    ceiling = min([MOST_LOCKS, *(cap.amount for cap in caps)])
-    locks = max(0, min(ceiling, min(amount, ceiling) - len(minuses) + len(plus)))
-    return Grade(locks, (start, *caps, *minuses, *plus))
+    return _locks(design, _caps(design), _reasons(design, named), plus)
 
 
 # Checks of a declared programme that the grade reads, by the kind of its design, and why a check
@@ -235,15 +239,12 @@ BELONGS = {
     "chosen": ("pre_trend", "departures", "leave_one_region_out"),
     "one_region": ("pre_fit",),
 }
+# The number behind each, and its text where that is not called as the check.
 WEIGHED = {
-    "balance": ("evidence.minus.balance", "evidence.minus.balance_untested", "p"),
-    "attrition": ("evidence.minus.attrition", "evidence.minus.attrition_untested", "lost"),
-    "departures": ("evidence.minus.departures", "evidence.minus.departures_untested", "multiple"),
-    "leave_one_region_out": (
-        "evidence.minus.single_region", "evidence.minus.single_region_untested", "changes",
-    ),
-    "pre_fit": ("evidence.minus.pre_fit", "evidence.minus.pre_fit_untested", "error"),
+    "balance": "p", "attrition": "lost", "departures": "multiple",
+    "leave_one_region_out": "changes", "pre_fit": "error",
 }  # fmt: skip
+CALLED = {"leave_one_region_out": "single_region"}
 # A lot needs no earlier survey, and a change of the survey meets all that were drawn alike.
 SPARED = {"randomised": ("evidence.cap.waves", "evidence.cap.pre_period")}
 
@@ -252,10 +253,12 @@ def _programme_minus(check: Check) -> tuple[str, float] | None:
     """What a check of a declared programme takes, and the number that says why."""
     if check.name == "pre_trend":
         return _trend(check)
-    failed, untested, value = WEIGHED[check.name]
+    name = CALLED.get(check.name, check.name)
     if check.state == "impossible":
-        return untested, 0
-    return (failed, check.values[value]) if check.passed is False else None
+        return f"evidence.minus.{name}_untested", 0
+    if check.passed is False:
+        return f"evidence.minus.{name}", check.values[WEIGHED[check.name]]
+    return None
 
 
 def grade_programme(design: Design, checks: Iterable[Check]) -> Grade:
@@ -272,18 +275,13 @@ def grade_programme(design: Design, checks: Iterable[Check]) -> Grade:
     named = {check.name: check for check in checks}
     if lacking := [name for name in BELONGS[design.kind] if name not in named]:
         raise KepuError(f"No grade without the checks {', '.join(lacking)}.")
-    key, amount = START[design.kind]
     caps = [cap for cap in _caps(design) if cap.key not in SPARED.get(design.kind, ())]
     reasons = [_programme_minus(named[name]) for name in BELONGS[design.kind]]
     if "spillover" in named and named["spillover"].passed is False:
         reasons.append(("evidence.minus.spillover", named["spillover"].values["p"]))
     if design.mode_changed and design.kind != "randomised":
         reasons.append(("evidence.minus.mode", 1))
-    minuses = [Component("minus", key, 1, float(value)) for key, value in filter(None, reasons)]
-    ceiling = min([MOST_LOCKS, *(cap.amount for cap in caps)])
-    locks = max(0, min(amount, ceiling) - len(minuses))
-    start = Component("start", key, amount, float(amount))
-    return Grade(locks, (start, *caps, *minuses))
+    return _locks(design, caps, reasons)
 
 
 # The gate on words: what a sentence may claim at a strength of evidence, in both languages.
@@ -427,37 +425,13 @@ def gate(text: str, language: str, locks: int, denials: Iterable[str] = DENIALS)
     return text
 
 
-# Least locks and the sentence they permit, by verdict; an interval that holds zero says the same at
+# Least locks and how strong a sentence they permit; an interval that holds zero says the same at
 # every strength.
-SENTENCES = {
-    "dose": (
-        (5, {"positive": "evidence.says.effect.up", "negative": "evidence.says.effect.down"}),
-        (3, {
-            "positive": "evidence.says.consistent.up",
-            "negative": "evidence.says.consistent.down",
-        }),
-        (1, {
-            "positive": "evidence.says.association.up",
-            "negative": "evidence.says.association.down",
-        }),
-        (0, {}),
-    ),
-    "programme": (
-        (5, {
-            "positive": "evidence.says.effect.up.programme",
-            "negative": "evidence.says.effect.down.programme",
-        }),
-        (3, {
-            "positive": "evidence.says.consistent.up.programme",
-            "negative": "evidence.says.consistent.down.programme",
-        }),
-        (1, {
-            "positive": "evidence.says.association.up.programme",
-            "negative": "evidence.says.association.down.programme",
-        }),
-        (0, {}),
-    ),
-}  # fmt: skip
+STRENGTHS = ((5, "effect"), (3, "consistent"), (1, "association"))
+WAYS = {
+    "dose": {"positive": "up", "negative": "down"},
+    "programme": {"positive": "up.programme", "negative": "down.programme"},
+}
 UNKNOWN = {"dose": "evidence.says.unknown", "programme": "evidence.says.unknown.programme"}
 DESCRIPTION = {
     "dose": "evidence.says.description",
@@ -481,7 +455,12 @@ def permitted(grade: Grade, verdict: str, language: str, of: str = "dose") -> st
     """
     if verdict not in VERDICTS:
         raise KepuError(f"Unknown verdict '{verdict}'; known: {', '.join(VERDICTS)}.")
-    least, sentences = next(entry for entry in SENTENCES[of] if grade.locks >= entry[0])
-    key = sentences.get(verdict, UNKNOWN[of]) if least else DESCRIPTION[of]
+    strength = next((name for least, name in STRENGTHS if grade.locks >= least), "")
+    if not strength:
+        key = DESCRIPTION[of]
+    elif verdict in WAYS[of]:
+        key = f"evidence.says.{strength}.{WAYS[of][verdict]}"
+    else:
+        key = UNKNOWN[of]
     gate(str(t(key, language, dose="", programme="", outcome="")), language, grade.locks)
     return key

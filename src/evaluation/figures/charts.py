@@ -465,16 +465,12 @@ def small_multiples(series: pd.DataFrame, *, ylabel: str = "", columns: int = 3)
             lowest = i + beside >= len(panels)
             cell = Cell(cell.left, cell.top, cell.width, cell.height + FOOT * lowest)
             look = Look(heads[i], colour=svg.INK, left=cell.left + 46, bare=not lowest,
-                        x=lambda scale: _labelled(years_axis(scale, years)),
+                        x=lambda scale: [tick for tick in years_axis(scale, years) if tick[1]],
                         y=lambda scale: even(scale.low, scale.high, lambda _: 4))  # fmt: skip
             _panel(page, cell, panels[i][1], (years.min() - 0.8, years.max() + 0.8), look)
         page.height += FOOT
 
     return figure(draw)
-
-
-def _labelled(ticks):
-    return [(year, text) for year, text in ticks if text]  # each year has its dot
 
 
 def _panel(page: Page, cell: Cell, part: pd.DataFrame, ends: tuple, look: Look) -> None:

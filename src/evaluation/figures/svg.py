@@ -40,7 +40,7 @@ VARIABLES = {
 
 WIDE, NARROW = 720.0, 336.0  # width of a drawing on a page, and of the same on a phone
 INCH = 100.0  # pixels of an inch of paper at which heights are given
-BASE, SMALL, TINY = 14.0, 12.5, 12.0
+SMALL, TINY = 12.5, 12.0
 PITCH = 1.25  # distance of two lines of a text, of its size
 ASCENT, DESCENT, MIDDLE = 0.86, 0.2, 0.36  # of a line, about its baseline
 SAFE = 1.06  # faces of readers are up to so much wider than ours
@@ -103,19 +103,6 @@ def themed(svg: str) -> str:
         lambda found: f'"var(--f-{VARIABLES[found[1]]})"' if found[1] in VARIABLES else found[0],
         svg,
     )
-
-
-@lru_cache(maxsize=1)
-def _charmap() -> frozenset[int]:
-    from fontTools.ttLib import TTFont  # half a second, for those who check
-
-    faces = (TTFont(file, lazy=True) for file in font_files().values())
-    return frozenset().union(*(face.getBestCmap() for face in faces))
-
-
-def missing_glyphs(text: str) -> set[str]:
-    """Characters of a text that the faces can't draw (they would show as boxes)."""
-    return {letter for letter in text if not letter.isspace() and ord(letter) not in _charmap()}
 
 
 CLOSE = 3.0  # distance of points that stand for a line, where labels keep clear of it

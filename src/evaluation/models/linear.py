@@ -230,16 +230,6 @@ def _randomised(made: Equation, inference: Inference) -> dict[str, Any]:
     return {"p": test.p} | kept
 
 
-def _stepped(made: Equation, roles: Roles, inference: Inference) -> dict[str, float]:
-    """Romano-Wolf p-values of the doses of one model, by name."""
-    fits, white = [], made.white
-    for dose in roles.doses:
-        others = [name for name in white.X.columns if name != dose]
-        fits.append((least_squares(white.y, white.X[[*others, dose]]), made.clusters))
-    adjusted = romano_wolf(fits, inference.draws, seed=inference.seed)
-    return dict(zip(roles.doses, map(float, adjusted), strict=True))
-
-
 def _detectable(made: Equation, fit: LeastSquares, inference: Inference) -> Detectable:
     """Minimum detectable effect at the regions, waves and gaps of the design."""
     rss = float(fit.residuals @ fit.residuals)
@@ -270,7 +260,13 @@ def companions(
         "mde_simulation": asdict(power),
     }
     if made.doses > 1:
-        details["romano_wolf"] = _stepped(made, roles, inference)
+        # Romano-Wolf p-values of the doses of one model, by name.
+        fits, white = [], made.white
+        for dose in roles.doses:
+            others = [name for name in white.X.columns if name != dose]
+            fits.append((least_squares(white.y, white.X[[*others, dose]]), made.clusters))
+        adjusted = romano_wolf(fits, inference.draws, seed=inference.seed)
+        details["romano_wolf"] = dict(zip(roles.doses, map(float, adjusted), strict=True))
     return details
 
 

@@ -20,12 +20,6 @@ PENALTIES = 20
 FOLDS = 5
 
 
-def _wave_means(y: np.ndarray, waves: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Mean gain of the training regions in the interval of every row; overall mean if none."""
-    found = pd.Series(y[train]).groupby(waves[train]).mean()
-    return pd.Series(waves).map(found).fillna(y[train].mean()).to_numpy()
-
-
 def _elastic_net(X: np.ndarray, y: np.ndarray, codes: np.ndarray, seed: int):
     """Elastic net with penalties chosen by cross-validation over regions of the training part."""
     # Imported where it is used: a report reads results that are kept and need not wait for it.
@@ -64,7 +58,9 @@ def held_out(
     for region in range(codes.max() + 1):
         test = codes == region
         train = ~test
-        means = _wave_means(y, waves, train)
+        # Mean gain of the training regions in the interval of every row; overall mean if none.
+        found = pd.Series(y[train]).groupby(waves[train]).mean()
+        means = pd.Series(waves).map(found).fillna(y[train].mean()).to_numpy()
         scaler = StandardScaler().fit(X[train])
         net = _elastic_net(scaler.transform(X[train]), (y - means)[train], codes[train], seed)
         trend[test] = means[test]

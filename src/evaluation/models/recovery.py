@@ -412,14 +412,6 @@ def _answers(design: Equation, draws: int, seed: int, level: float) -> dict[str,
     }
 
 
-def _randomised(design: Equation, draws: int, seed: int) -> tuple[float, float]:
-    """P-value of randomisation inference and the smallest p-value the design allows."""
-    found = randomisation_inference(
-        design, design.X.shape[1] - 1, draws, seed=seed, statistic="coefficient"
-    )
-    return found.p, found.smallest_p
-
-
 def _panel(scenario: Scenario, number: int, draws: int, seed: int, level: float):
     """One panel without and one with an effect: records of wrong answers, or the refusal."""
     stream = np.random.SeedSequence([seed, number])
@@ -433,7 +425,11 @@ def _panel(scenario: Scenario, number: int, draws: int, seed: int, level: float)
         for name, (_, (low, high)) in _answers(scenario(rng, truth), draws, own, level).items():
             records.append((name, "coverage", low <= truth <= high))
     except ModelError as error:
-        p, smallest = _randomised(null, draws, own)
+        # P-value of randomisation inference and the smallest p-value the design allows.
+        found = randomisation_inference(
+            null, null.X.shape[1] - 1, draws, seed=own, statistic="coefficient"
+        )
+        p, smallest = found.p, found.smallest_p
         if smallest > 1 - level:
             floor = f"Randomisation inference reaches no p-value below {smallest:.3f} here either."
             return [], f"{error} {floor}"

@@ -30,27 +30,25 @@ class Model:
     fit : ``fit(panel, roles, inference) -> Result``; further options by keyword.
     outcome : what the outcome column holds, ``"gain"``, ``"level"``, or ``"event"``: the level,
         the dose being the timing of a designation.
-    minimum_waves : survey waves the model needs.
     doses : whether it takes doses and covariates; without them it takes neither.
     """
 
     fit: Callable[..., Result]
     outcome: str
-    minimum_waves: int
     doses: bool = True
 
 
 MODELS: dict[str, Model] = {
-    GAINS: Model(linear.fit_gains, "gain", 2),
-    LEVELS: Model(linear.fit_levels, "level", 3),
-    linear.MEAN: Model(linear.fit_mean, "gain", 2, doses=False),
-    fractional.PROBIT: Model(fractional.fit_probit, "level", 2),
-    fractional.LOGIT: Model(fractional.fit_logit, "level", 2),
-    mixed.NAME: Model(mixed.fit, "level", 2),
-    prediction.NAME: Model(prediction.fit, "gain", 2),
-    events.NAME: Model(events.fit, "event", 2),
-    synthetic.CONTROL: Model(synthetic.control, "event", 4),
-    synthetic.DIFFERENCES: Model(synthetic.differences, "event", 4),
+    GAINS: Model(linear.fit_gains, "gain"),
+    LEVELS: Model(linear.fit_levels, "level"),
+    linear.MEAN: Model(linear.fit_mean, "gain", doses=False),
+    fractional.PROBIT: Model(fractional.fit_probit, "level"),
+    fractional.LOGIT: Model(fractional.fit_logit, "level"),
+    mixed.NAME: Model(mixed.fit, "level"),
+    prediction.NAME: Model(prediction.fit, "gain"),
+    events.NAME: Model(events.fit, "event"),
+    synthetic.CONTROL: Model(synthetic.control, "event"),
+    synthetic.DIFFERENCES: Model(synthetic.differences, "event"),
 }
 
 

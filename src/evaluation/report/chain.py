@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.data.package import ITEMS
-from evaluation.report.blocks import Items, Locks, Paragraph, Section
+from evaluation.report.blocks import Items, Paragraph, Section
 from evaluation.report.designs import asked, finding, findings_locks, quoted
 from evaluation.report.effect import mostly_assumed
 from evaluation.report.inputs import TOLD_FIRST
@@ -65,7 +65,9 @@ def findings_section(context: Context) -> Section:
     items = (level(context), _change(context), target(context), effect, next_step(context))
     answers = tuple(asked(context) if name == "effect" else name for name in ANSWERS)
     return Section(
-        "findings", w.t("findings.title"), (labelled(context, answers, items), *locks(context))
+        "findings",
+        w.t("findings.title"),
+        (labelled(context, answers, items), *findings_locks(context)),
     )
 
 
@@ -73,11 +75,6 @@ def labelled(context: Context, names: tuple[str, ...], items: tuple[Markup, ...]
     """Key findings, each under the question it answers."""
     labels = tuple(context.writer.t(f"findings.label.{name}") for name in names)
     return Items(items, key=True, labels=labels)
-
-
-def locks(context: Context) -> tuple[Locks, ...]:
-    """The strength of the evidence on investment, where there is anything to grade."""
-    return findings_locks(context)
 
 
 def level(context: Context) -> Markup:
@@ -159,9 +156,8 @@ def target(context: Context) -> Markup:
 
 def next_step(context: Context) -> Markup:
     """Which figures are needed first."""
-    w, own = context.writer, context.rates_of(context.code)
-    if own.empty:
-        return w.t("findings.next.survey")
+    if context.rates_of(context.code).empty:
+        return context.writer.t("findings.next.survey")
     return lacking(context)
 
 
@@ -198,7 +194,18 @@ def money_text(context: Context) -> Markup:
     paid, funded = last(context, MONEY), last(context, FUNDED)
     if paid is not None and funded is not None:
         row = own[own["fact_id"] == paid["fact_id"]].iloc[0]
-        parts.append(_paid(context, paid, funded, row))
+        cost = row["real"] / funded["value"]
+        parts.append(
+            w.t(
+                "chain.money",
+                money=context.fact(paid["fact_id"]),
+                funded=context.fact(funded["fact_id"]),
+                period=w.period(paid["period_start"], paid["period_end"]),
+                a_museum=money(w, f"chain.{context.code}.a_museum", cost, 2),
+                per_head=per_head(context, row),
+                source=w.cite(paid["source_id"]),
+            )
+        )
     rows = own[own["item"] == "raised"].dropna(subset="per_head") if len(own) else own
     if len(rows):
         parts.append(raised(context, "chain.raised", rows.sort_values("end").iloc[-1]))
@@ -223,32 +230,14 @@ def _as_published(context: Context) -> list[Markup]:
     ]
 
 
-def _paid(context: Context, paid: pd.Series, funded: pd.Series, row: pd.Series) -> Markup:
-    w = context.writer
-    museum = money(w, f"chain.{context.code}.a_museum", row["real"] / funded["value"], 2)
-    return w.t(
-        "chain.money",
-        money=context.fact(paid["fact_id"]),
-        funded=context.fact(funded["fact_id"]),
-        period=w.period(paid["period_start"], paid["period_end"]),
-        a_museum=museum,
-        per_head=per_head(context, row),
-        source=w.cite(paid["source_id"]),
-    )
-
-
-def _own_inputs(context: Context) -> list[str]:
-    """Indicators of the doses that a programme sets itself, proxies left out."""
-    data = context.study.dataset
-    doses = data.doses[data.doses["dose"].isin(data.levers)]
-    proxies = data.indicators.loc[data.indicators["proxy"], "indicator"]
-    return doses.loc[~doses["indicator"].isin(proxies), "indicator"].drop_duplicates().tolist()
-
-
 def inputs_text(context: Context) -> Markup:
     """Published facilities, staff and activities, each with its period, and their sources."""
     w = context.writer
-    own = _own_inputs(context)
+    # Indicators of the doses that a programme sets itself, proxies left out.
+    data = context.study.dataset
+    doses = data.doses[data.doses["dose"].isin(data.levers)]
+    proxies = data.indicators.loc[data.indicators["proxy"], "indicator"]
+    own = doses.loc[~doses["indicator"].isin(proxies), "indicator"].drop_duplicates().tolist()
     names = [*own, *(name for name in TOLD_FIRST if name not in own)]
     rows = [row for row in (last(context, name) for name in names) if row is not None]
     rows = rows[: max(SHOWN_INPUTS, len(own))]
@@ -311,7 +300,7 @@ def section(context: Context) -> Section:
         inputs_text(context),
         literacy_text(context),
         _cost(context, plan),
-        _evidence(context),
+        w.joined(quoted(context), *(item.text for item in findings_locks(context))),
         _target(context),
         _next(context),
     )
@@ -403,12 +392,6 @@ def _planned(context: Context, plan: Plan) -> Markup:
         **spread,
         **gained(w, key, plan.found.result.summary()),
     )
-
-
-def _evidence(context: Context) -> Markup:
-    """The strongest sentence the locks permit, with the locks."""
-    w = context.writer
-    return w.joined(quoted(context), *(item.text for item in locks(context)))
 
 
 def _target(context: Context) -> Markup:

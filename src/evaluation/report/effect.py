@@ -48,9 +48,11 @@ def here(context: Context) -> list:
     rows = expected_gains(context)
     if rows.empty:
         return [context.missing("expected.missing")]
-    row = rows.iloc[-1]
-    where = side(row["low"], row["high"])
-    return [Paragraph(_expected(context, row, where)), _expected_figure(context, rows, where)]
+    w, row = context.writer, rows.iloc[-1]
+    where, years = side(row["low"], row["high"]), {"first": "wave_from", "last": "wave_to"}
+    years = {name: w.year(row[end]) for name, end in years.items()}
+    text = w.t(f"expected.{where}", region=context.name, **years, **_against(context, row))
+    return [Paragraph(text), _expected_figure(context, rows, where)]
 
 
 def _expected_figure(context: Context, rows: pd.DataFrame, where: str) -> Figure:
@@ -76,17 +78,6 @@ def _expected_figure(context: Context, rows: pd.DataFrame, where: str) -> Figure
         names={part: str(w.t(f"figure.{part}")) for part in ("observed", "expected")},
         says=w.t(f"figure.expected.{where}"),
         values={"region": context.name},
-    )
-
-
-def _expected(context: Context, row: pd.Series, where: str) -> Markup:
-    w = context.writer
-    return w.t(
-        f"expected.{where}",
-        region=context.name,
-        first=w.year(row["wave_from"]),
-        last=w.year(row["wave_to"]),
-        **_against(context, row),
     )
 
 
@@ -327,17 +318,13 @@ def section(context: Context) -> Section:
     w = context.writer
     parts = association(context)
     own = titled(w.t("effect.here", region=context.name), [*_here(context), *here(context)])
-    parts |= {"here": own, "limits": limits(context), "design": design(context)}
+    found = context.study.headline
+    told = isinstance(found, Headline) and found.result.verdict != "unknown"
+    # Where the headline tells nothing: the design that could.
+    design = [] if told else titled(w.t("design.heading"), planner.quoted(context))
+    parts |= {"here": own, "limits": limits(context), "design": design}
     parts |= {"appendix": appendix(context)}
     return Section.of("effect", w.t("effect.title"), parts)
-
-
-def design(context: Context) -> list:
-    """Where the headline tells nothing: the design that could."""
-    found = context.study.headline
-    if isinstance(found, Headline) and found.result.verdict != "unknown":
-        return []
-    return titled(context.writer.t("design.heading"), planner.quoted(context))
 
 
 def association(context: Context) -> Parts:
@@ -368,7 +355,10 @@ def limits(context: Context) -> tuple:
     if conditions := _ordering(context):
         items.append(w.t("effect.limit.order", conditions=context.listed(conditions)))
     items += [w.t("effect.limit.survey")] if mostly_assumed(context) else []
-    items += [w.t("effect.limit.power")] if _incomplete(context) else []
+    # A region compared has no value in a survey that others have one in.
+    held = _compared_rates(context)[["region_code", "wave"]].drop_duplicates()
+    if len(held) < len(context.units) * held["wave"].nunique():
+        items.append(w.t("effect.limit.power"))
     return (Heading(w.t("effect.limits")), Items(tuple(items))) if items else ()
 
 
@@ -389,12 +379,6 @@ def _ordering(context: Context) -> list[str]:
     held = [name for name in data.controls["gain"] if name != "opening"]
     found = panel.reindex(columns=[*doses, *held]).astype(float).corr().loc[doses, held].max()
     return [context.writer.term(name) for name in held if found[name] > CLOSE]
-
-
-def _incomplete(context: Context) -> bool:
-    """Whether a region compared has no value in a survey that others have one in."""
-    held = _compared_rates(context)[["region_code", "wave"]].drop_duplicates()
-    return len(held) < len(context.units) * held["wave"].nunique()
 
 
 def _main(context: Context) -> list[Estimate]:
@@ -456,26 +440,22 @@ def _key(item: Estimate) -> str:
     return f"estimate.{item.model}.{item.dose}"
 
 
-def _unit(item: Estimate) -> str:
-    return "percentage_point_per_year" if item.model == MAIN else "percentage_point"
-
-
 def estimate_sentence(context: Context, item: Estimate) -> Markup:
     """What one estimate permits to be said."""
     w = context.writer
     name = w.dose(item.dose)
     if item.result is None:
         return w.t("effect.not_estimable", dose=name)
-    places, key = digits(item.result.se), _key(item)
-    verdict = item.verdict
+    places, key, verdict = digits(item.result.se), _key(item), item.verdict
+    unit = "percentage_point_per_year" if item.model == MAIN else "percentage_point"
     if verdict != "unknown" and not _told([item]):
         verdict = "not_after_holm"
     return w.t(
         f"effect.sentence.{verdict}",
         dose=name,
-        estimate=w.number(key, item.result.estimate, _unit(item), places, signed=True),
+        estimate=w.number(key, item.result.estimate, unit, places, signed=True),
         interval=w.interval(key, item.result.low, item.result.high, "", places),
-        mde=w.number(f"{key}.mde", item.result.details["mde"], _unit(item), places),
+        mde=w.number(f"{key}.mde", item.result.details["mde"], unit, places),
         holm=w.probability(f"{key}.holm", item.p_holm),
     )
 

@@ -78,7 +78,15 @@ def makeup_blocks(context: Context) -> list:
     if found is None:
         return [context.missing("makeup.missing")]
     names = ("characteristic", "before", "after", "points")
-    lead = _lead(context, found)
+    key = f"makeup.{found.region}"
+    lead = context.writer.t(
+        "makeup.lead",
+        region=context.name,
+        period=context.writer.span(found.first, found.last),
+        gain=gain_text(context, found),
+        joint=_range(context, f"{key}.joint", *found.joint),
+        rest=_range(context, f"{key}.rest", *found.rest),
+    )
     rows = [_part_row(context, found, part) for part in found.parts]
     joint = _range(context, f"makeup.{found.region}.joint", *found.joint)
     rows.append((w.t("makeup.joint"), DASH, DASH, joint))
@@ -105,18 +113,6 @@ def gain_text(context: Context, found: Decomposition) -> Markup:
     key = f"gain.{found.region}.{found.first}-{found.last}"
     ends = (found.low, found.high)
     return context.writer.estimate(key, found.gain, ends, "percentage_point")
-
-
-def _lead(context: Context, found: Decomposition) -> Markup:
-    key = f"makeup.{found.region}"
-    return context.writer.t(
-        "makeup.lead",
-        region=context.name,
-        period=context.writer.span(found.first, found.last),
-        gain=gain_text(context, found),
-        joint=_range(context, f"{key}.joint", *found.joint),
-        rest=_range(context, f"{key}.rest", *found.rest),
-    )
 
 
 def _part_row(context: Context, found: Decomposition, part: Part) -> tuple[Markup, ...]:

@@ -17,6 +17,7 @@ from evaluation.panel.panel import per_capita
 from evaluation.panel.survey import growth, latest_common_year, percentile
 from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Section, Table
 from evaluation.report.page import (
+    DASH,
     Context,
     Parts,
     View,
@@ -42,17 +43,6 @@ def within(page: Context) -> pd.DataFrame:
     return frame[columns] - frame.groupby("interval")[columns].transform("mean")
 
 
-def inflation(frame: pd.DataFrame) -> pd.Series:
-    """Variance inflation factor of each column given all others: diagonal of the inverse
-    correlation matrix."""
-    return pd.Series(np.diag(np.linalg.inv(frame.corr())), index=frame.columns)
-
-
-def condition_number(frame: pd.DataFrame) -> float:
-    """Ratio of the largest to the smallest singular value of columns scaled to unit length."""
-    return float(np.linalg.cond(frame / np.linalg.norm(frame, axis=0)))
-
-
 def _names(page: Context, columns: pd.Index) -> list[str]:
     return [page.writer.term(column) for column in columns]
 
@@ -61,15 +51,15 @@ def heat_map(page: Context) -> View:
     """Correlations of the inputs with each other and with the controls."""
     w, frame = page.writer, within(page)
     names = [re.sub(r" ?([(（])", r"\n\1", name) for name in _names(page, frame.columns)]
-    made = charts.correlations(frame.corr(), names)
-    caption = w.t("view.heat.caption", rows=w.number("collinear.rows", len(frame), "", 0))
-    return show(page, Figure(made.svg, made.narrow, caption, str(w.t("view.heat.alt"))))
+    values = {"rows": w.number("collinear.rows", len(frame), "", 0)}
+    drawn = (charts.correlations, frame.corr(), names)
+    return show(page, picture(page, "view.heat", *drawn, values=values))
 
 
 def factors(page: Context) -> View:
     """Variance inflation factors, the condition number and what they mean."""
     w, frame = page.writer, within(page)
-    vif = inflation(frame)
+    vif = pd.Series(np.diag(np.linalg.inv(frame.corr())), index=frame.columns)
     rows = [
         (
             name,
@@ -81,12 +71,13 @@ def factors(page: Context) -> View:
     held = page.study.dataset.controls["gain"]
     doses = [column for column in frame if column not in held]
     worst = vif[doses].idxmax()
+    condition = float(np.linalg.cond(frame / np.linalg.norm(frame, axis=0)))
     lead = w.t(
         "view.factors",
         worst=w.term(worst),
         vif=w.number(f"vif.{worst}", vif[worst], "", 1),
         error=w.number(f"vif.{worst}.error", np.sqrt(vif[worst]), "", 1),
-        condition=w.number("condition", condition_number(frame), "", 1),
+        condition=w.number("condition", condition, "", 1),
     )
     columns = ("dose", "vif", "error_factor")
     body = table(page, w.t("view.factors.table"), columns, rows, (1, 2))
@@ -102,18 +93,6 @@ OPEN, COUNTIES = "free_entry_museum_count_county_level", "county_level_units_out
 STAFFING, UNITS, POPULOUS = (
     "county_kepu_staff_norm", "county_level_units", "county_level_units_populous",
 )  # fmt: skip
-
-
-def norm_blocks(context: Context) -> list:
-    """Museum coverage of county-level units and the staffing norms of county associations.
-
-    Nothing on a norm where neither the region nor the one above it has a figure of it: it may
-    not be held to that norm, and its own plan may know another.
-    """
-    facts = context.study.dataset.facts
-    near = facts.loc[facts["region_code"].isin([context.code, context.parent]), "indicator"]
-    covered = [_coverage(context)] if near.isin((OPEN, COUNTIES)).any() else []
-    return titled(context.writer.t("norms.title"), [*covered, *_staffing(context)])
 
 
 def _latest(context: Context, indicators: tuple[str, ...]):
@@ -361,7 +340,12 @@ def section(context: Context) -> Section:
     parts: Parts = {"intro": [_intro(context, "inputs.intro")], **_proxies(context)}
     parts["glance"] = glance(context, GLANCE)
     parts |= _published(context)
-    parts["norms"] = norm_blocks(context)
+    # Nothing on a norm where neither the region nor the one above it has a figure of it: it may not
+    # be held to that norm, and its own plan may know another.
+    facts = context.study.dataset.facts
+    near = facts.loc[facts["region_code"].isin([context.code, context.parent]), "indicator"]
+    covered = [_coverage(context)] if near.isin((OPEN, COUNTIES)).any() else []
+    parts["norms"] = titled(context.writer.t("norms.title"), [*covered, *_staffing(context)])
     return Section.of("inputs", w.t("inputs.title"), parts)
 
 
@@ -501,19 +485,15 @@ def proxies(page: Context) -> View:
     return show(page, _intro(page, "view.proxies"), body)
 
 
-def _steady(values: pd.DataFrame) -> pd.DataFrame:
-    """Regions counted by one definition throughout: two definitions are never one line."""
-    kinds = values.groupby("region_code")["series"].transform("nunique")
-    return values[kinds == 1]
-
-
 def history(page: Context) -> View:
     """Median of each input in the bands over the years; of all regions where there are none."""
     w, parts, counts = page.writer, [], []
     bands = list(page.study.dataset.bands["band"]) or [""]
     band = page.study.dataset.regions.set_index("code")["band"]
     for _, dose in page.study.dataset.doses.iterrows():
-        values = _steady(_values(page, dose))
+        # Regions counted by one definition throughout: two definitions are never one line.
+        values = _values(page, dose)
+        values = values[values.groupby("region_code")["series"].transform("nunique") == 1]
         share = values.groupby("year")["region_code"].nunique() / values["region_code"].nunique()
         rows = values[values["year"].map(share) >= PUBLISHED]
         rows = rows.assign(series=rows["region_code"].map(band))
@@ -538,7 +518,7 @@ def spread(page: Context, region: str) -> View:
         values = _values(page, dose)
         year = latest_common_year(values, region, PUBLISHED)
         if year is None:
-            rows.append((w.dose(dose["dose"]), *[Markup("—")] * 7))
+            rows.append((w.dose(dose["dose"]), *[DASH] * 7))
             continue
         column = values[values["year"] == year].set_index("region_code")["value"]
         key = f"dose.{dose['dose']}.{year}"

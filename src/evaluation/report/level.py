@@ -27,6 +27,7 @@ from evaluation.report.page import (
     show,
     side,
     table,
+    titled,
 )
 
 # Blocks of the level section for smaller regions: the place among their equals under other units.
@@ -53,23 +54,20 @@ def city_blocks(context: Context) -> list:
     own = context.rates_of(context.code)
     wave = own["wave"].iloc[-1] if len(own) and own["wave"].iloc[-1] in waves else waves[-1]
     rows = cities[cities["wave"] == wave]
-    others = _others(context, rows)
+    # What the package calls the regions compared with; neutral where they are of several kinds.
+    of = data.kinds[rows["region_code"]].unique()
+    others = w.level(of[0], several=True) if len(of) == 1 else str(w.t("word.unit.several"))
+    places = [_place(context, rows, mark, wave) | {"others": others} for mark in marks]
     sentences = [
-        w.t(f"level.cities.{mark[0]}", year=w.year(wave), **_place(context, rows, mark, wave))
-        for mark in marks
+        w.t(f"level.cities.{mark[0]}", year=w.year(wave), **place)
+        for mark, place in zip(marks, places, strict=True)
     ]
     return [
         Heading(w.t("level.cities", others=others)),
         *map(Paragraph, sentences),
-        _strip(context, rows, marks, wave),
+        _strip(context, rows, marks, wave, places, others),
         Paragraph(w.t("level.cities.note", others=others), "note"),
     ]
-
-
-def _others(context: Context, rows: pd.DataFrame) -> str:
-    """What the package calls the regions compared with; neutral where they are of several kinds."""
-    w, kinds = context.writer, context.study.dataset.kinds[rows["region_code"]].unique()
-    return w.level(kinds[0], several=True) if len(kinds) == 1 else str(w.t("word.unit.several"))
 
 
 def _place(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict[str, object]:
@@ -78,7 +76,6 @@ def _place(context: Context, rows: pd.DataFrame, mark: tuple, wave: int) -> dict
     below = int((rows["rate"] < value).sum())
     return {
         "region": context.name,
-        "others": _others(context, rows),
         "value": shown,
         "below": w.number(f"cities.below.{context.code}.{kind}.{wave}", below, "", 0),
         "count": w.number(f"cities.{wave}", len(rows), "", 0),
@@ -96,7 +93,9 @@ def _marks(context: Context) -> list[tuple[str, float, Markup]]:
     return marks
 
 
-def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figure:
+def _strip(
+    context: Context, rows: pd.DataFrame, marks: list, wave: int, places: list, others: str
+) -> Figure:
     w = context.writer
     values = pd.DataFrame(
         {"name": [w.short(code) for code in rows["region_code"]], "value": rows["rate"]}
@@ -110,11 +109,10 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
             lines.append((w.short(code), row["rate"], role))
     frame = pd.DataFrame(lines, columns=["label", "value", "kind"])
     if marks:
-        says = w.t(f"figure.cities.{marks[0][0]}", **_place(context, rows, marks[0], wave))
+        says = w.t(f"figure.cities.{marks[0][0]}", **places[0])
     else:
         count = w.number(f"cities.{wave}", len(rows), "", 0)
-        names = {"region": context.name, "others": _others(context, rows)}
-        says = w.t("figure.cities.none", count=count, **names)
+        says = w.t("figure.cities.none", count=count, region=context.name, others=others)
     return picture(
         context,
         "level.cities",
@@ -123,7 +121,7 @@ def _strip(context: Context, rows: pd.DataFrame, marks: list, wave: int) -> Figu
         frame,
         xlabel="axis.rate",
         says=says,
-        values={"year": w.year(wave), "others": _others(context, rows)},
+        values={"year": w.year(wave), "others": others},
     )
 
 
@@ -139,7 +137,11 @@ def nation(page: Context) -> View:
         wave = row["wave"]
         size = w.number(f"n.{wave}", row["n"], "", 0)
         size = w.t("level.assumed", n=size) if row["n_assumed"] else size
-        change = _gain(page, gains.loc[wave]) if wave in gains.index else (DASH,) * 3
+        change: tuple = (DASH,) * 3
+        if wave in gains.index:
+            gain = gains.loc[wave]
+            key, ends = f"gain.{page.whole}.{gain['interval']}", (gain["low"], gain["high"])
+            change = (w.estimate(key, gain["gain"], ends, digits=(2, 2)), *_annual(page, key, gain))
         rows.append((w.year(wave), page.rate_text(row), size, *change))
     columns = ("year", "rate", "sample", "gain", "annual", "break")
     body = table(page, w.t("view.nation.table"), columns, rows, (1, 2, 3, 4))
@@ -152,12 +154,6 @@ def nation(page: Context) -> View:
         end=page.rate_text(page.rate(page.whole, last.Index)),
     )
     return show(page, Paragraph(lead), body, Paragraph(w.t("view.nation.note"), "note"))
-
-
-def _gain(page: Context, row: pd.Series) -> tuple[Markup, Markup, Markup]:
-    w, key = page.writer, f"gain.{row['region_code']}.{row['interval']}"
-    change = w.estimate(key, row["gain"], (row["low"], row["high"]), digits=(2, 2))
-    return change, *_annual(page, key, row)
 
 
 def _annual(page: Context, key: str, row: pd.Series) -> tuple[Markup, Markup]:
@@ -216,18 +212,6 @@ def _profile(page: Context) -> pd.DataFrame:
     return profile_of(page.study.provinces, page.study.dataset.conditions.index)
 
 
-def _conditions(page: Context) -> str:
-    """The package's covariates in a row."""
-    return page.listed(page.writer.term(name) for name in page.study.dataset.conditions.index)
-
-
-def _condition(page: Context, code: str, name: str, value: float) -> Markup:
-    """A covariate as published: a logarithm to base 2 is taken back."""
-    logged = name.startswith("log2_")
-    shown, digits = (2**value, 0) if logged else (value, 1)
-    return page.writer.number(f"peer.{code}.{name.removeprefix('log2_')}", shown, "", digits)
-
-
 def _near(page: Context, code: str) -> pd.Series:
     """Peers of a region with their distances; none where the package declares no distance."""
     data = page.study.dataset
@@ -263,12 +247,16 @@ def peers(page: Context, region: str) -> View:
     if near.empty:
         return show(page, _no_peers(page, region))
     for code in [region, *near.index]:
-        known, own = page.rates_of(code), profile.loc[code]
+        known, covariates = page.rates_of(code), []
+        for name, value in profile.loc[code].items():  # a logarithm to base 2 is taken back
+            shown, digits = (2**value, 0) if name.startswith("log2_") else (value, 1)
+            key = f"peer.{code}.{name.removeprefix('log2_')}"
+            covariates.append(w.number(key, shown, "", digits))
         rows.append(
             (
                 w.name(code),
                 _distance(page, region, code, near),
-                *(_condition(page, code, name, own[name]) for name in profile),
+                *covariates,
                 page.rate_text(known.iloc[-1]),
                 w.year(known["wave"].iloc[-1]),
             )
@@ -288,13 +276,6 @@ SCALES = {
     "zh": {"funds_raised": 1e8, "personnel_total": 1e4, "venues_total": 1},
     "en": {"funds_raised": 1e9, "personnel_total": 1e6, "venues_total": 1},
 }
-
-
-def _series(page: Context, indicator: str) -> pd.DataFrame:
-    data = page.study.dataset
-    values = by_year(data, indicator)
-    values = values[values["region_code"].eq(page.whole) & (values["year"] >= page.first_year)]
-    return values.assign(year=values["year"].astype(int))
 
 
 def _row(page: Context, indicator: str, values: pd.DataFrame) -> tuple:
@@ -329,9 +310,11 @@ def _official_line(page: Context, indicator: str, values: pd.DataFrame) -> pd.Da
 
 def national(page: Context) -> View:
     """Funds, staff and venues of science popularisation in the nation, as officially counted."""
-    w = page.writer
-    found = {key: _series(page, key) for key in SCALES[w.language]}
-    found = {key: values for key, values in found.items() if len(values) > 1}
+    w, found = page.writer, {}
+    for key in SCALES[w.language]:
+        rows = by_year(page.study.dataset, key)
+        rows = rows[rows["region_code"].eq(page.whole) & (rows["year"] >= page.first_year)]
+        found |= {key: rows.astype({"year": int})} if len(rows) > 1 else {}
     if not found:
         return show(page, Paragraph(w.t("view.national.missing"), "missing"))
     rows = [_row(page, key, values) for key, values in found.items()]
@@ -507,26 +490,20 @@ def _gain_ranking(context: Context, own: pd.Series) -> list[Figure]:
     reference = says = None
     if first is not None and last is not None:
         reference = (last["rate"] - first["rate"]) / own["years"]
-        apart = _apart(own, first, last)
+        # Whether a gain can be told from the nation's over the same period, by its 95% interval.
+        gap = own["gain"] - (last["rate"] - first["rate"])
+        variance = own["se"] ** 2 + first["variance"] + last["variance"]
+        half = normal_quantile(LEVEL / 100) * variance**0.5
+        apart = side(gap - half, gap + half)
         says = w.t(f"figure.gains.{apart}", region=context.name, **years)
     options = {"xlabel": "axis.gain", "says": says, "values": {"region": context.name, **years}}
     return [dots(context, "level.gains", rows, "annual", reference, **options)]
-
-
-def _apart(own: pd.Series, first: pd.Series, last: pd.Series) -> str:
-    """Whether a gain can be told from the nation's over the same period, by its 95% interval."""
-    gap = own["gain"] - (last["rate"] - first["rate"])
-    variance = own["se"] ** 2 + first["variance"] + last["variance"]
-    half = normal_quantile(LEVEL / 100) * variance**0.5
-    return side(gap - half, gap + half)
 
 
 def _printed(context: Context) -> list:
     """Gains that sources print themselves, beside what they leave out."""
     w, facts = context.writer, context.facts
     rows = facts[facts["indicator"] == w.dataset.change].sort_values("period_end")
-    if rows.empty:
-        return []
     cells = [
         (
             w.period(row["period_start"], row["period_end"]),
@@ -537,7 +514,7 @@ def _printed(context: Context) -> list:
         for _, row in rows.iterrows()
     ]
     columns = ("interval", "gain", "source", "flags")
-    return [table(context, w.t("level.printed"), columns, cells, (1,))]
+    return [table(context, w.t("level.printed"), columns, cells, (1,))] if cells else []
 
 
 def position(context: Context, own: pd.DataFrame) -> Parts:
@@ -551,9 +528,8 @@ def position(context: Context, own: pd.DataFrame) -> Parts:
     rows = rows[rows["variance"].notna()].reset_index(drop=True)
     ranking = _ranking(context, rows, wave) if len(rows) > 1 else []
     heading = Heading(w.t("level.position", year=w.year(wave)))
-    return {"rank": [heading, *ranking[:1]], "ranking": ranking[1:]} | {
-        "peers": _peer_table(context, wave)
-    }
+    blocks = {"rank": [heading, *ranking[:1]], "ranking": ranking[1:]}
+    return blocks | {"peers": _peer_table(context, wave)}
 
 
 def _ranking(context: Context, rows: pd.DataFrame, wave: int) -> list:
@@ -599,7 +575,8 @@ def _peer_table(context: Context, wave: int) -> list:
         )
     columns = ("region", "distance", "rate_in", "latest", "year")
     most = w.number("peer.most", stated(context.study.dataset, "peer_distance"), "", 1)
-    told = w.t("level.peers.note", conditions=_conditions(context), most=most)
+    conditions = context.listed(map(w.term, context.study.dataset.conditions.index))
+    told = w.t("level.peers.note", conditions=conditions, most=most)
     return [
         Heading(w.t("level.peers")),
         Paragraph(told, "note"),
@@ -628,24 +605,22 @@ def _band(context: Context) -> pd.DataFrame:
     return bands[bands["band"] == context.region["band"]]
 
 
-def _rate_line(name: str, rows: pd.DataFrame, role: str) -> pd.DataFrame:
-    """One line of the trend; a rate without sampling error has no interval."""
-    columns = {"wave": "year", "rate": "value"}
-    line = rows.rename(columns=columns).reindex(columns=["year", "value", "low", "high"])
-    return line.assign(name=name, role=role)
-
-
 def _lines(context: Context) -> pd.DataFrame:
     """The region, what lies above it, the nation and its band, from the first year shown."""
     w = context.writer
     roles = {context.code: "region", context.parent: "parent"} | {context.whole: "nation"}
+    parts = [(w.short(code), context.rates_of(code), role) for code, role in roles.items()]
+    parts.append((w.band(context.region["band"]), _band(context), "band"))
+    # A rate without sampling error has no interval.
+    columns = ["year", "value", "low", "high"]
     lines = [
-        _rate_line(w.short(code), context.rates_of(code), role) for code, role in roles.items()
+        rows.rename(columns={"wave": "year", "rate": "value"})
+        .reindex(columns=columns)
+        .assign(name=name, role=role)
+        for name, rows, role in parts
+        if len(rows)
     ]
-    if context.region["band"]:
-        name = w.band(context.region["band"])
-        lines.append(_rate_line(name, _band(context), "band"))
-    series = pd.concat([line for line in lines if len(line)], ignore_index=True)
+    series = pd.concat(lines, ignore_index=True)
     return series[series["year"] >= context.first_year]
 
 
@@ -684,7 +659,7 @@ def _trend_sentence(context: Context) -> Markup | None:
 
 def _rate_table(context: Context, own: pd.DataFrame) -> Table:
     w = context.writer
-    band = _band(context).set_index("wave") if context.region["band"] else pd.DataFrame()
+    band = _band(context).set_index("wave")
     rows = []
     for _, row in own.iterrows():
         nation = context.rate(context.whole, row["wave"])
@@ -692,18 +667,14 @@ def _rate_table(context: Context, own: pd.DataFrame) -> Table:
         if nation is not None and pd.notna(row["variance"]):
             key = f"gap.{context.code}.{row['wave']}"
             gap = context.difference(key, row, nation, "")[2]
-        cells = [
-            w.year(row["wave"]),
-            context.rate_text(row),
-            w.t("missing.value") if nation is None else context.fact(nation["fact_id"]),
-        ]
-        if context.region["band"]:
-            known = row["wave"] in band.index
-            cells.append(
-                context.fact(band.at[row["wave"], "fact_id"]) if known else w.t("missing.value")
-            )
+        beside = [None if nation is None else nation["fact_id"]]
+        beside += [band["fact_id"].get(row["wave"])] if context.region["band"] else []
+        cells = [w.year(row["wave"]), context.rate_text(row)]
+        cells += [context.fact(one) if one else w.t("missing.value") for one in beside]
         fact = context.fact_rows.loc[row["fact_id"]]
-        cells += [gap, _sample(context, row), w.cite(fact["source_id"])]
+        size = w.number(f"n.{context.code}.{row['wave']}", row["n"], "", 0)
+        size = w.t("level.assumed", n=size) if row["n_assumed"] and pd.notna(row["n"]) else size
+        cells += [gap, size, w.cite(fact["source_id"])]
         rows.append(tuple(cells))
     names = ["year", "rate", "nation"] + (["band"] if context.region["band"] else [])
     names += ["gap", "sample", "source"]
@@ -711,20 +682,9 @@ def _rate_table(context: Context, own: pd.DataFrame) -> Table:
     return table(context, caption, names, rows, range(1, len(names) - 1))
 
 
-def _sample(context: Context, row: pd.Series) -> Markup:
-    w = context.writer
-    if pd.isna(row["n"]):
-        return w.t("missing.value")
-    number = w.number(f"n.{row['region_code']}.{row['wave']}", row["n"], "", 0)
-    return w.t("level.assumed", n=number) if row["n_assumed"] else number
-
-
 def _flagged(context: Context) -> list:
     w = context.writer
     rows = surveyed_rates(context.study.dataset, flagged=True)
-    rows = rows[rows["region_code"] == context.code]
-    if rows.empty:
-        return []
     cells = [
         (
             w.period(row["period_start"], row["period_end"]),
@@ -732,10 +692,8 @@ def _flagged(context: Context) -> list:
             w.series(w.t(f"caveat.{flag}") for flag in row["caveats"].split(";")),
             w.cite(row["source_id"]),
         )
-        for _, row in rows.sort_values("period_end").iterrows()
+        for _, row in rows[rows["region_code"] == context.code].sort_values("period_end").iterrows()
     ]
     columns = ("year", "value", "why", "source")
-    return [
-        Heading(w.t("level.flagged")),
-        table(context, w.t("level.flagged.table"), columns, cells, (1,)),
-    ]
+    body = [table(context, w.t("level.flagged.table"), columns, cells, (1,))] if cells else []
+    return titled(w.t("level.flagged"), body)

@@ -19,7 +19,8 @@ from evaluation.figures import charts
 from evaluation.panel.survey import assess
 from evaluation.report import designs
 from evaluation.report.blocks import Figure, Paragraph, Section, Table
-from evaluation.report.chain import labelled, lacking, locks, target
+from evaluation.report.chain import labelled, lacking, target
+from evaluation.report.designs import findings_locks
 from evaluation.report.effect import appendix, association, expected_gains, limits
 from evaluation.report.inputs import standings
 from evaluation.report.page import (
@@ -52,7 +53,7 @@ def findings(context: Context) -> Section:
     items["next"] = lacking(context)
     warning = (Paragraph(w.t("report.simulated"), "simulated"),) if context.study.simulated else ()
     found = labelled(context, tuple(items), tuple(items.values()))
-    return Section("findings", w.t("findings.title"), (*warning, found, *locks(context)))
+    return Section("findings", w.t("findings.title"), (*warning, found, *findings_locks(context)))
 
 
 def _published(context: Context) -> Markup:

@@ -310,7 +310,10 @@ def targets(context: Context) -> Section:
     if not isinstance(found, Outlook):
         return Section("targets", title, (Paragraph(w.t("outlook.none"), "missing"),))
     own = context.whole in found.regions
-    chosen = [(code, _nearest(context, code)) for code in [context.whole, *context.codes]]
+    chosen = [
+        (code, next((goal for goal in goals_of(context, code) if goal.own), None))
+        for code in [context.whole, *context.codes]
+    ]
     rows = [
         (Markup(w.name(code)), *_chance_row(context, found, code, goal))
         for code, goal in chosen
@@ -338,11 +341,6 @@ def targets(context: Context) -> Section:
         "gain": [Paragraph(nation_sentence(context))],
     }
     return Section.of("targets", title, parts)
-
-
-def _nearest(context: Context, code: str) -> Goal | None:
-    """The first target of the region's own that no survey has decided."""
-    return next((goal for goal in goals_of(context, code) if goal.own), None)
 
 
 # Section: progress to targets, outlook, other quantified targets, what the gain is made of.

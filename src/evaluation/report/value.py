@@ -388,17 +388,14 @@ def _given(context: Context) -> list[tuple[str, Reallocation]]:
 
 def _answer(context: Context) -> Paragraph:
     """Whether these data support moving money, in one sentence."""
-    given = _given(context)
-    if unpriced(context.study):
-        locks = context.study.headline.grade.locks
-        told = context.writer.numbers("evidence", locks=locks, most=MOST_LOCKS)
-        return Paragraph(
-            context.writer.t("value.moves.refused" + untold(context.study), **told), "lead"
-        )
+    w, study, given = context.writer, context.study, _given(context)
+    if unpriced(study):
+        told = w.numbers("evidence", locks=study.headline.grade.locks, most=MOST_LOCKS)
+        return Paragraph(w.t("value.moves.refused" + untold(study), **told), "lead")
     if not given:
         return context.missing("value.moves.missing")
     kind = "some" if any(part.recommended for _, part in given) else "none"
-    return Paragraph(context.writer.t(f"value.moves.{kind}"), "lead")
+    return Paragraph(w.t(f"value.moves.{kind}"), "lead")
 
 
 def reallocation_blocks(context: Context) -> list:

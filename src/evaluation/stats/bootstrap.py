@@ -220,7 +220,8 @@ def _term_last(X: Any, term: int) -> pd.DataFrame:
     return pd.DataFrame(np.asarray(X, dtype=float)[:, order], columns=[names[i] for i in order])
 
 
-def _weights_kind(weights: str, clusters: int) -> str:
+def weights_kind(clusters: int, weights: str = "auto") -> str:
+    """Webb's six points below 20 clusters, else signs; or the kind of ``weights`` named."""
     if weights == "auto":
         return "webb" if clusters < WEBB_BELOW else "rademacher"
     if weights not in SUPPORT:
@@ -279,7 +280,7 @@ def wild_cluster_bootstrap(
     codes, count = cluster_codes(design.clusters, size)
     fit = least_squares(design.white.y, X, observation_weights)
     _refuse_few_treated(design.matrix[:, term], codes, fit.names[-1])
-    kind, counted = _weights_kind(weights, count), X.shape[1] - design.uncounted
+    kind, counted = weights_kind(count, weights), X.shape[1] - design.uncounted
     test = WildTest(fit, codes, weight_batches(kind, count, draws, seed))
     _refuse_exact_fit(test, fit)
     se = float(np.sqrt(small_sample(count, size, counted) * test.squares) / test.information)

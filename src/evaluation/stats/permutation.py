@@ -103,7 +103,6 @@ class Randomisation:
     draws: int
     clusters: int
     moved: int
-    null: float
 
 
 def _observed(x: np.ndarray, clusters: Any, periods: Any) -> pd.DataFrame:
@@ -112,19 +111,6 @@ def _observed(x: np.ndarray, clusters: Any, periods: Any) -> pd.DataFrame:
     if frame.duplicated(["cluster", "period"]).any():
         raise ModelError("A cluster is observed twice in one period; trajectories are not defined.")
     return frame.pivot_table(index="cluster", columns="period", values="dose")
-
-
-def _completed(table: pd.DataFrame, trajectories: pd.DataFrame | None) -> pd.DataFrame:
-    """The supplied trajectories in the order of ``table``, checked against it."""
-    if trajectories is None:
-        return table
-    full = trajectories.reindex(index=table.index, columns=table.columns)
-    if full.isna().to_numpy().any():
-        raise ModelError("'trajectories' must give the dose of every cluster in every period.")
-    differs = table.notna() & ~np.isclose(full, table)
-    if differs.to_numpy().any():
-        raise ModelError(f"'trajectories' contradicts the dose of {differs.any(axis=1).idxmax()}.")
-    return full
 
 
 def _groups(table: pd.DataFrame) -> tuple[list[np.ndarray], float]:
@@ -147,7 +133,7 @@ def _groups(table: pd.DataFrame) -> tuple[list[np.ndarray], float]:
 
 
 class _Statistic:
-    """|t| or |estimate - null| of many dose columns at once, covariates partialled out.
+    """|t| or |estimate| of many dose columns at once, covariates partialled out.
 
     ``root`` (N, N) whitens outcome and columns.
     """
@@ -187,16 +173,13 @@ def randomisation_inference(
     draws: int = 9999,
     *,
     seed: int,
-    null: float = 0.0,
-    trajectories: pd.DataFrame | None = None,
     statistic: str = "t",
 ) -> Randomisation:
     """Permute whole trajectories of the column ``term`` between clusters; the rest stays.
 
-    Exact for the sharp null that every outcome would shift by ``null`` per unit of its dose, if
-    the doses are exchangeable. Clusters exchange only with clusters observed in the same periods,
-    unless ``trajectories`` (clusters x periods) gives every dose in every period. ``statistic`` is
-    ``"t"`` (CRV1) or ``"coefficient"``.
+    Exact for the sharp null that no outcome depends on its dose, if the doses are exchangeable.
+    Clusters exchange only with clusters observed in the same periods. ``statistic`` is ``"t"``
+    (CRV1) or ``"coefficient"``.
 
     Raises
     ------
@@ -209,9 +192,9 @@ def randomisation_inference(
     if statistic not in ("t", "coefficient"):
         raise ModelError(f"Unknown statistic '{statistic}': use t or coefficient.")
     X, root = np.asarray(design.X, dtype=float), design.root
-    y = np.asarray(design.y, dtype=float) - null * X[:, term]
+    y = np.asarray(design.y, dtype=float)
     estimate = least_squares(root @ y, root @ X).coefficients[term]
-    table = _completed(_observed(X[:, term], design.clusters, design.periods), trajectories)
+    table = _observed(X[:, term], design.clusters, design.periods)
     groups, log_dealings = _groups(table)
     rows = table.index.get_indexer(np.asarray(design.clusters))
     measure = _Statistic(y, np.delete(X, term, axis=1), root, rows, statistic)
@@ -221,7 +204,7 @@ def randomisation_inference(
         drawn = measure(doses[order[:, rows], columns].T)
         extreme += int(np.count_nonzero(drawn >= observed * (1 - TIE)))
     return Randomisation(
-        estimate=float(estimate + null), statistic=observed,
+        estimate=float(estimate), statistic=observed,
         p=p_value(extreme, draws), smallest_p=max(1 / (1 + draws), exp(-log_dealings)),
-        draws=draws, clusters=len(table), moved=sum(map(len, groups)), null=float(null),
+        draws=draws, clusters=len(table), moved=sum(map(len, groups)),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, InitVar, dataclass
 
 import numpy as np
 
-from evaluation.stats.bootstrap import WEBB_BELOW, weight_batches
+from evaluation.stats.bootstrap import weight_batches, weights_kind
 from evaluation.stats.least_squares import LeastSquares, cluster_sums
 from evaluation.stats.permutation import TIE, p_value
 
@@ -91,9 +91,10 @@ class SimulatedTest:
 
     def __post_init__(self, fit: LeastSquares, codes: np.ndarray) -> None:
         clusters = int(codes.max()) + 1
-        kind = "webb" if clusters < WEBB_BELOW else "rademacher"
         first, second = np.random.SeedSequence(self.seed).spawn(2)
-        weights = weight_batches(kind, clusters, self.draws, int(first.generate_state(1)[0]))
+        weights = weight_batches(
+            weights_kind(clusters), clusters, self.draws, int(first.generate_state(1)[0])
+        )
         rng = np.random.default_rng(second)
         errors = np.sqrt(1 - self.correlation) * rng.normal(size=(self.panels, len(codes)))
         errors += np.sqrt(self.correlation) * rng.normal(size=(self.panels, clusters))[:, codes]

@@ -44,11 +44,6 @@ class Reml:
         """``values`` (N, ...) in units in which V is the identity; regions are not mixed."""
         return np.linalg.solve(self.factor, values)
 
-    def predictions(self, y: np.ndarray, X: np.ndarray, part: np.ndarray) -> np.ndarray:
-        """Best linear unbiased predictions Xb + θ K V⁻¹(y - Xb); ``part`` is θK, (N, N)."""
-        fitted = X @ self.coefficients
-        return fitted + part @ np.linalg.solve(self.factor.T, self.whiten(y - fitted))
-
 
 class _Likelihood:
     """Restricted log-likelihood of the outcome in units of its own standard deviation."""

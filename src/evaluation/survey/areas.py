@@ -96,7 +96,7 @@ def smooth(
     Journal of Statistical Computation and Simulation 78:443-462.
     """
     y, D, X, share = _matched(direct, se, covariates, shares)
-    fit = _fit(y, D, X)
+    fit = reml(y, X, D, {"area": np.eye(len(y))}, tested=False)
     bootstrapped = _bootstrapped(fit, D, X, share, draws, seed)
     frame = _side_by_side(fit, (y, D, X, share), bootstrapped, direct.index)
     half = t.ppf((1 + level) / 2, len(y) - X.shape[1]) * frame["se"]
@@ -158,10 +158,6 @@ def _matched(direct, se, covariates, shares) -> Sequence[np.ndarray]:
             f"Area {bad} has no standard error above 0: leave it out, or smooth errors."
         )
     return y, D, X, share
-
-
-def _fit(y: np.ndarray, D: np.ndarray, X: np.ndarray):
-    return reml(y, X, D, {"area": np.eye(len(y))}, tested=False)
 
 
 def _scored(y, D, X, start: float) -> SimpleNamespace:

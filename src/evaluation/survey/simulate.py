@@ -21,6 +21,7 @@ GROUPS = {
 }  # fmt: skip
 # Scores of persons within a unit, and of units within a stratum, spread so much (points).
 PERSON, UNIT, WEB = 12.0, 4.0, 0.4
+LEVEL, SPREAD = 55.0, 4.0  # mean score, and of regions about it
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,15 @@ class Population:
         return pd.Series(above, self.strata["stratum"].to_numpy())
 
 
-def population(
-    counties: pd.Series, seed: int, level: float = 55.0, spread: float = 4.0
-) -> Population:
+def population(counties: pd.Series, seed: int) -> Population:
     """A population of counties (index) in regions (values), with people and levels drawn."""
     rng = np.random.default_rng(seed)
     _, region = np.unique(counties.to_numpy(), return_inverse=True)
-    between = rng.normal(0, spread, region.max() + 1)[region]
+    between = rng.normal(0, SPREAD, region.max() + 1)[region]
     strata = pd.DataFrame({
         "region": counties.to_numpy(), "stratum": counties.index.to_numpy(),
         "people": np.exp(rng.normal(12, 0.5, len(counties))).round(),
-        "level": level + between + rng.normal(0, spread / 2, len(counties)),
+        "level": LEVEL + between + rng.normal(0, SPREAD / 2, len(counties)),
     })  # fmt: skip
     return Population(strata)
 

@@ -14,10 +14,10 @@ from evaluation.evidence.checks import reading
 from evaluation.models.columns import GAINS, Inference, Roles, equation
 from evaluation.panel.panel import composite
 from evaluation.stats.bootstrap import (
-    WEBB_BELOW,
     WildTest,
     cluster_codes,
     weight_batches,
+    weights_kind,
     wild_cluster_bootstrap,
 )
 from evaluation.stats.least_squares import (
@@ -74,8 +74,7 @@ def confidence_draws(
     made = equation(GAINS, panel, roles)
     fit = made.fit()
     codes, count = cluster_codes(made.clusters, len(made.y))
-    kind = "webb" if count < WEBB_BELOW else "rademacher"
-    batches = weight_batches(kind, count, inference.draws, inference.seed)
+    batches = weight_batches(weights_kind(count), count, inference.draws, inference.seed)
     test = WildTest(fit, codes, batches)
     se = float(np.sqrt(crv1(fit, codes, made.uncounted)[-1, -1]))
     below, above = ([test.p(side * x) / 2 for x in NULLS * se] for side in (1, -1))

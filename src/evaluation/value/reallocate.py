@@ -28,11 +28,10 @@ class Reallocation:
     names, today : entries and their shares of the budget today. multiples : of today's spending.
     gain, low, high : gain over today's allocation at the estimate, and the interval of its draws.
     probability : share of the draws in which it beats today's.
-    regret, regret_high : mean and 95 % quantile over the draws of what the allocation best in that
-        draw would have gained beyond it. today_regret : the same mean for today's allocation.
+    regret : mean over the draws of what the allocation best in that draw would have gained beyond
+        it.
     p : chance of an optimised gain as large, over its standard error, if no entry mattered: it
         allows for the choice.
-    unspent : share of the budget it leaves over.
     failed : rules it fails, of ``probability, chance, locks, told_apart``; none if it is
         recommended.
     """
@@ -45,10 +44,7 @@ class Reallocation:
     high: float
     probability: float
     regret: float
-    regret_high: float
-    today_regret: float
     p: float
-    unspent: float
     failed: tuple[str, ...]
 
     @property
@@ -154,10 +150,7 @@ def reallocate(
         high=float(high),
         probability=share,
         regret=float(regret.mean()),
-        regret_high=float(np.quantile(regret, 0.95)),
-        today_regret=float(possible.mean()),
         p=p,
-        unspent=float(1 - (c * chosen[0]).sum() / c.sum()),
         failed=rule.failed(share, p, locks, told_apart),
     )
 

@@ -49,7 +49,7 @@ class Assessment:
 
     Attributes
     ----------
-    share : rise of every input and of the funds. people, people_year, adults : of the region.
+    share : rise of every input and of the funds. people, adults : of the region.
     programme : see :func:`evaluation.value.costs.programme`; empty where the cost is given.
     points : draws of the yearly gain in percentage points. spent : draws of the additional cost,
         ``None`` where none is stated.
@@ -65,7 +65,6 @@ class Assessment:
 
     share: float
     people: float
-    people_year: int
     adults: float
     programme: dict[str, float]
     points: np.ndarray
@@ -138,7 +137,7 @@ class Assessment:
 
 
 def assessed(
-    points: np.ndarray, cost: Any, residents: tuple[int, float], dataset: Dataset, *,
+    points: np.ndarray, cost: Any, people: float, dataset: Dataset, *,
     priced: bool, wtp: float | None = None, share: float = float("nan"),
     programme: dict[str, float] | None = None,
 ) -> Assessment:  # fmt: skip
@@ -150,7 +149,6 @@ def assessed(
         carries a verdict on money, see :class:`evaluation.evidence.headline.Headline`.
     wtp : the user's own; else what the package states as the user's, else none.
     """
-    year, people = residents
     adults = people * declared(dataset, "adult_share") / 100
     spent = None if cost is None else np.broadcast_to(np.asarray(cost, float), points.shape)
     years, decision, ratio = float("nan"), None, None
@@ -162,7 +160,7 @@ def assessed(
         except ModelError:
             ratio = None  # the page then shows what remains true
     return Assessment(
-        share=share, people=people, people_year=year, adults=adults, programme=programme or {},
+        share=share, people=people, adults=adults, programme=programme or {},
         points=points, spent=spent, years=years, decision=decision, ratio=ratio,
         wtp=stated(dataset, "willingness_to_pay") if wtp is None else wtp,
     )  # fmt: skip
@@ -187,12 +185,12 @@ def assess(
     share = declared(dataset, "reallocation_bound") / 100
     points = value.effects[TERM] * value.slope * np.log2(1 + share)
     money = costs.programme(dataset, value.funds, region)
-    residents = costs.latest(value.people, region)
+    people = costs.latest(value.people, region)[1]
     logs = np.log([money["low"], money["high"]])
     per_head = np.exp(np.random.default_rng(seed).uniform(*logs, size=len(points)))
-    cost = share * per_head * residents[1]
+    cost = share * per_head * people
     return assessed(
-        points, cost, residents, dataset, priced=value.priced, wtp=wtp, share=share, programme=money
+        points, cost, people, dataset, priced=value.priced, wtp=wtp, share=share, programme=money
     )
 
 
@@ -377,10 +375,10 @@ def scenario(
     _paid_apart({item.lever for item in changes}, study.dataset.money)
     levels = {item.lever: _supported(study, region, item) for item in changes}
     points = drawn_gain(study, changes)
-    residents = costs.latest(study.value.people, region)
+    people = costs.latest(study.value.people, region)[1]
     verdict, locks = verdict_of(study, changes, points), study.headline.grade.locks
     cost = float(budget) if budget else None
-    result = assessed(points, cost, residents, study.dataset, priced=study.headline.priced, wtp=wtp)
+    result = assessed(points, cost, people, study.dataset, priced=study.headline.priced, wtp=wtp)
     if verdict == "unknown":  # one input of several that stands out carries no ratio
         result = replace(result, ratio=None)
     return Projection(region, changes, levels, verdict, locks, result, float(budget))
