@@ -22,7 +22,7 @@ from evaluation.base import errors, files
 from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES, t
 from evaluation.batch import cli
-from evaluation.design import candidates, plan, randomise
+from evaluation.design import candidates, plan, power, randomise
 from evaluation.design.candidates import Question
 from evaluation.evidence.grade import said
 from evaluation.report import planner
@@ -72,7 +72,10 @@ def test_a_design_is_the_same_after_it_was_saved(kind, dataset, tmp_path):
 
 
 def test_what_a_design_can_tell_follows_from_what_was_saved(own):
-    found = plan.reassess(plan.from_record(own.record()))
+    read = plan.from_record(own.record())
+    found = power.assess(
+        read.layout, len(read.allocation.units.codes), read.effect, read.setting
+    )  # fmt: skip
     assert found.power == pytest.approx(own.power)
     assert found.detectable == pytest.approx(own.detectable)
 

@@ -13,7 +13,7 @@ from conftest import DATE, REGIONS, draw
 from evaluation import report
 from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES, texts
-from evaluation.report import overview, targets
+from evaluation.report import gains, overview
 from evaluation.report.blocks import Figure, Items, Table
 from evaluation.report.page import DASH
 
@@ -111,9 +111,9 @@ def test_a_table_leaves_out_columns_without_content(study):
 )
 def test_the_label_of_a_target_says_what_the_text_says(study, language, said):
     page = report.open_report(study, "150000", language, date=DATE)
-    labels = [targets.mark(page, goal) for goal in targets.goals_of(page, "150000")]
+    labels = [gains.mark(page, goal) for goal in gains.goals_of(page, "150000")]
     assert said in labels
-    for goal, label in zip(targets.goals_of(page, "150000"), labels, strict=True):
+    for goal, label in zip(gains.goals_of(page, "150000"), labels, strict=True):
         assert label.endswith(page.fact(goal.fact["fact_id"]).striptags())
 
 

@@ -59,7 +59,8 @@ def t(key: str, language: str, **values: object) -> Markup:
         raise KepuError(f"Text key '{key}' is not in text.csv; add a row with zh and en.")
     try:
         template = _CHOICE.sub(
-            lambda found: found[2 if _plain(values[found[1]]) == "1" else 3], texts()[key][language]
+            lambda found: found[2 if Markup(escape(values[found[1]])).striptags() == "1" else 3],
+            texts()[key][language],
         )
         return Markup(template).format(**values)
     except KeyError as missing:
@@ -78,10 +79,6 @@ def marked(text: str) -> Markup:
 
 
 _CHOICE = re.compile(r"\[(\w+):([^|\[\]]*)\|([^|\[\]]*)\]")
-
-
-def _plain(value: object) -> str:
-    return Markup(escape(value)).striptags()
 
 
 COMMON = ("html", "pdf", "docx")  # formats of every language

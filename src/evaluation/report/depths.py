@@ -34,7 +34,7 @@ IN_REPORT: dict[str, frozenset[str]] = {
     "value": frozenset({"bought"}),
     "moves": frozenset(),
     "groups": frozenset({"intro", *(f"{name}.figures" for name in GROUPS)}),
-    "governance": frozenset({"measures"}),
+    "governance": frozenset({"progress", "measures"}),
     "quality": frozenset({"coverage", "contradictions"}),
     "sources": frozenset(),
     "method": frozenset(),

@@ -18,13 +18,10 @@ from evaluation.report.page import View, Writer, table
 from evaluation.report.planner import POINT, Sheet
 from evaluation.survey import (
     areas,
-    irt,
     items,
-    multilevel,
     rates,
     respondents,
     simulate,
-    waves,
     weights,
 )
 
@@ -222,18 +219,18 @@ def counties(own: Survey, draws: int) -> View:
     return _view(own, lead, _table(w, "counties", names, rows, range(1, 8), **counts))
 
 
-def stratified(own: Survey) -> multilevel.Poststratified:
+def stratified(own: Survey) -> areas.Poststratified:
     """Rates of the finest units by multilevel regression, averaged over their census."""
     by = ("county", "education")
     with own.opened() as sample:
-        found = multilevel.cells(sample, by, own.cutoff, own.all()["deff"])
+        found = areas.cells(sample, by, own.cutoff, own.all()["deff"])
     labels, chances, _ = simulate.GROUPS["education"]
     strata = own.made.strata
     census = pd.DataFrame({
         "county": strata["stratum"].repeat(len(labels)), "education": [*labels] * len(strata),
         "people": np.outer(strata["people"], chances).ravel(),
     })  # fmt: skip
-    return multilevel.poststratify(found, census, by)
+    return areas.poststratify(found, census, by)
 
 
 def together(own: Survey, draws: int) -> View:
@@ -252,7 +249,7 @@ def together(own: Survey, draws: int) -> View:
             "truth": 100 * made.share(own.cutoff).reindex(f.index),
         }))  # fmt: skip
     given = pd.concat(parts, ignore_index=True)
-    fit = waves.smooth_waves(given, ["wave"], draws=draws, seed=own.seed)
+    fit = areas.smooth_waves(given, ["wave"], draws=draws, seed=own.seed)
     inside = given["truth"].between(fit.frame["low"], fit.frame["high"]).mean()
     direct, used = ((fit.frame[c] - given["truth"]).pow(2).mean() ** 0.5
                     for c in ("direct", "benchmarked"))  # fmt: skip
@@ -274,12 +271,12 @@ def instruments(own: Survey) -> View:
         x = pd.DataFrame(simulate.answers(a, b, mean, PEOPLE, own.seed + k))
         own_items = [j if j < COMMON else f"{k}.{j}" for j in range(ITEMS)]
         tests.append(x.set_axis(own_items, axis=1))
-    old, new = map(irt.two_parameter, tests)
+    old, new = map(items.two_parameter, tests)
     # A mean of scores that are reliable to a share alpha.
     chance = sum(1 / (PEOPLE * items.alpha(x)) for x in tests) ** 0.5
     links = {"mean_sigma": items.mean_sigma(old["b"], new["b"]),
-             "stocking_lord": irt.stocking_lord(old, new),
-             "haebara": irt.haebara(old, new)}  # fmt: skip
+             "stocking_lord": items.stocking_lord(old, new),
+             "haebara": items.haebara(old, new)}  # fmt: skip
     rows = []
     for key, link in links.items():
         gain, se = items.linked_gain(-link.shift, chance, link)
