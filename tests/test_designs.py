@@ -27,6 +27,7 @@ from evaluation.models.columns import Roles
 from evaluation.panel import panel
 from evaluation.panel.panel import rollouts
 from evaluation.report import designs as report_designs
+from evaluation.report import overview
 from evaluation.report.blocks import Figure
 from evaluation.study import build
 
@@ -485,6 +486,8 @@ def test_the_page_says_who_got_it_when_and_what_differs(told, language):
     assert [row.find("time").get_text() for row in rows] == ["2016", "2018", "2020"]
     lead = text.find("p", class_="lead").get_text()
     assert said(lead, language, 3) == []
+    summary = overview.summarise(page)["evidence"]
+    assert (summary["locks"], summary["statement"][language]) == (3, lead)
     head = BeautifulSoup(str(report.SECTIONS["findings"](page).html()), "html.parser").get_text()
     assert lead in head
 

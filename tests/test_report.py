@@ -7,13 +7,15 @@ from collections import Counter
 
 import pytest
 from bs4 import BeautifulSoup, NavigableString
+from markupsafe import Markup
 
 from conftest import DATE, REGIONS, draw
 from evaluation import report
 from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES, texts
-from evaluation.report import overview
+from evaluation.report import gains, overview
 from evaluation.report.blocks import Figure, Items, Table
+from evaluation.report.page import DASH
 
 OVERVIEW = "provinces"
 ALL = [*REGIONS, OVERVIEW]
@@ -84,6 +86,35 @@ def test_tables_are_rectangular_and_named(page):
         for row in table.find("tbody").find_all("tr"):
             assert len(row.find_all("td")) == len(header), row.get_text(" ")
         assert table.find("tbody").find("tr"), table.find("caption").get_text()
+
+
+def test_every_column_has_something_to_say(page):
+    for table in page.soup.find_all("table"):
+        rows = [row.find_all("td") for row in table.find("tbody").find_all("tr")]
+        for head, *column in zip(table.find("thead").find_all("th"), *rows, strict=True):
+            said = {cell.get_text(strip=True) for cell in column}
+            assert said - {"", "—"}, (table.find("caption").get_text(), head.get_text())
+
+
+def test_a_table_leaves_out_columns_without_content(study):
+    page = report.open_report(study, "150000", "en", date=DATE)
+    names, rows = ("year", "flags", "value", "status"), [("a", "", "1", DASH), ("b", "", DASH, "")]
+    made = report.page.table(page, Markup("What is known"), names, rows, (2, 3))
+    assert made.columns == tuple(page.writer.t(f"column.{name}") for name in ("year", "value"))
+    assert made.rows == (("a", "1"), ("b", DASH))
+    assert made.numeric == {1}
+    assert len(report.page.table(page, Markup("Nothing yet"), names, []).columns) == 4
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("zh", "全国目标超过15%"), ("en", "China: more than 15%")]
+)
+def test_the_label_of_a_target_says_what_the_text_says(study, language, said):
+    page = report.open_report(study, "150000", language, date=DATE)
+    labels = [gains.mark(page, goal) for goal in gains.goals_of(page, "150000")]
+    assert said in labels
+    for goal, label in zip(gains.goals_of(page, "150000"), labels, strict=True):
+        assert label.endswith(page.fact(goal.fact["fact_id"]).striptags())
 
 
 def test_pictures_have_words(page):

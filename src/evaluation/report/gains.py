@@ -64,8 +64,8 @@ def goals_of(context: Context, code: str) -> list[Goal]:
 def mark(context: Context, goal: Goal) -> str:
     """What is written beside a target in a figure."""
     w = context.writer
-    name = w.short(goal.fact["region_code"])
-    return str(w.t("figure.goal", name=name, value=f"{plain(goal.value, w.language)}%"))
+    name, value = w.short(goal.fact["region_code"]), context.fact(goal.fact["fact_id"])
+    return w.t("figure.goal", name=name, value=value.striptags()).unescape()
 
 
 # Blocks on what a gain is made of: composition of the population, programme inputs, the rest.

@@ -28,6 +28,7 @@ from evaluation.study import Study
 LEVEL = 95.0
 LOCALES = {"zh": "zh_CN", "en": "en_GB"}  # how months are called
 DASH = Markup("—")  # a cell that has nothing to say
+BLANK = ("", DASH)
 _COMPARATORS = {
     "=": "",
     ">": "number.more_than",
@@ -636,9 +637,15 @@ def table(
     numeric: Iterable[int] = (),
     **values: object,
 ) -> Table:
-    """A table whose head is taken from the texts ``column.<name>``, filled with ``values``."""
-    head = tuple(page.writer.t(f"column.{name}", **values) for name in columns)
-    return Table(caption, head, tuple(rows), frozenset(numeric))
+    """A table whose head is taken from the texts ``column.<name>``, filled with ``values``.
+
+    A column in which no row has anything to say, or no more than a dash, is left out.
+    """
+    rows, names = list(rows), list(columns)
+    kept = [at for at in range(len(names)) if not rows or any(row[at] not in BLANK for row in rows)]
+    head = tuple(page.writer.t(f"column.{names[at]}", **values) for at in kept)
+    body = tuple(tuple(row[at] for at in kept) for row in rows)
+    return Table(caption, head, body, frozenset(map(kept.index, {*numeric} & {*kept})))
 
 
 def picture(
