@@ -1,4 +1,4 @@
-"""The commands of an officer's year: ``kepu index``, ``kepu track`` and ``kepu assess``."""
+"""The commands of an officer's year: ``kepu index``, ``track``, ``assess`` and ``blank``."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ SCORE = Annotated[str, typer.Option(help="Score of 100.")]
 PERSON = Annotated[str, typer.Option(help="Who is responsible.")]
 NEXT = Annotated[str, typer.Option(help="Day of the next entry, YYYY-MM-DD.")]
 PROGRAMME = Annotated[str, typer.Argument(help="Programme, an id of programmes.csv.")]
+PLACE = Annotated[str, typer.Argument(help="Region, its code or name.")]
+OF_YEAR = Annotated[int, typer.Option("--year", min=0, help="Year the statistics are of.")]
+BLANK = Annotated[Path | None, typer.Option(help="New .xlsx to fill in.")]
 UNTIL = Annotated[str, typer.Option(help="End of the period meant.  [default: the last]")]
 
 
@@ -45,6 +48,7 @@ def register(app: typer.Typer) -> None:
     app.command("index")(index)
     app.command("track")(track)
     app.command("assess")(assess)
+    app.command("blank")(blank)
 
 
 def index(
@@ -192,3 +196,33 @@ def assess(
     typer.echo(f"{made.total():.2f}")
     if made.unexplained:
         raise KepuError(f"{', '.join(made.unexplained)}: far from target without a reason")
+
+
+def blank(
+    region: PLACE,
+    year: OF_YEAR = 0,
+    out: BLANK = None,
+    language: LANGUAGE = Language.en,
+    json_: JSON = False,
+    data: DATA = Path("data"),
+) -> None:
+    """Show which statistics a region has and who holds the rest; --out writes the blank to fill."""
+    from evaluation.batch import making
+    from evaluation.data.package import load
+    from evaluation.data.slices import code_of
+    from evaluation.monitoring import blank as statistics
+
+    dataset, told = load(data), language.value
+    region = code_of(dataset, region)
+    if out is not None:
+        if not 1990 <= year <= 2100:
+            raise KepuError("Say which year the statistics are of, as --year 2025.")
+        typer.echo(shown(statistics.write(dataset, region, year, out, told)))
+        return
+    rows = statistics.completeness(dataset, region)
+    if json_:
+        typer.echo(rows.to_json(orient="records", force_ascii=False, indent=1))
+        return
+    typer.echo(statistics.summary(dataset, rows, region, told))
+    table = [[str(text) for text in line] for line in statistics.lines(dataset, rows, told)]
+    making.console().print(making.table(list(statistics.heads(told)), table))

@@ -53,9 +53,12 @@ TABLES = (
     "composites",
     "progress",
     "objectives",
+    "statistics",
+    "calendar",
 )
 OPTIONAL = (  # without a file they have no rows
     "programmes", "claims", "events", "neighbours", "composites", "progress", "objectives",
+    "statistics", "calendar",
 )  # fmt: skip
 LARGEST = 256_000_000  # bytes of one file; 300,000 facts are about 50 million
 LARGEST_DESCRIPTOR = 4_000_000
