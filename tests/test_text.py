@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES, t, texts
-from evaluation.data.office.form import TOPICS
+from evaluation.data.office.workbook import TOPICS
 from evaluation.models import MODELS
 from evaluation.panel.survey import Progress
 from evaluation.report.governance import GROUPS, RELATED
@@ -189,7 +189,8 @@ def vocabulary(dataset) -> set[str]:
     """Words a key may be completed with: those of the program and of the tables' vocabularies."""
     words = literals() | {"", *"123456789", *MODELS, *PROVENANCE}
     for table, column in {
-        ("calendar", "again"), ("calendar", "kind"), ("indicators", "domain"), ("measures", "domain"),
+        ("calendar", "again"), ("calendar", "kind"),
+        ("indicators", "domain"), ("measures", "domain"),
         ("doses", "dose"), ("doses", "timing"),
         ("regions", "level"), ("regions", "band"), ("assumptions", "parameter"),
         ("assumptions", "level"), ("contradictions", "kind"), ("sources", "grade"),

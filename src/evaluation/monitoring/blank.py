@@ -12,7 +12,7 @@ from markupsafe import Markup
 from evaluation.base.errors import KepuError
 from evaluation.base.text import t
 from evaluation.data.office import blank as filled
-from evaluation.data.office import form, vocabulary
+from evaluation.data.office import vocabulary, workbook
 from evaluation.data.package import Dataset, grade_of, has_caveat
 from evaluation.monitoring.sheets import lines_of
 
@@ -154,7 +154,9 @@ def write(dataset: Dataset, region: str, year: int, file: Path, language: str) -
     KepuError : no statistics are declared, or the file is there, is no .xlsx or cannot be written.
     """
     rows = completeness(dataset, region, year)
-    return form.saved(file, lambda book: _Blank(book, dataset, (region, year), language).fill(rows))
+    return workbook.saved(
+        file, lambda book: _Blank(book, dataset, (region, year), language).fill(rows)
+    )
 
 
 class _Blank:
