@@ -189,7 +189,9 @@ def vocabulary(dataset) -> set[str]:
     """Words a key may be completed with: those of the program and of the tables' vocabularies."""
     words = literals() | {"", *"123456789", *MODELS, *PROVENANCE}
     for table, column in {
-        ("indicators", "domain"), ("measures", "domain"), ("doses", "dose"), ("doses", "timing"),
+        ("calendar", "again"), ("calendar", "kind"),
+        ("indicators", "domain"), ("measures", "domain"),
+        ("doses", "dose"), ("doses", "timing"),
         ("regions", "level"), ("regions", "band"), ("assumptions", "parameter"),
         ("assumptions", "level"), ("contradictions", "kind"), ("sources", "grade"),
         ("indicators", "indicator"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_LOCKS = 5
 # Below this many locks nothing but a description is permitted, and no ratio is printed.
 LEAST_LOCKS = 1
-SHOWN_ROWS = 25
+SHOWN_ROWS = 30
 # Which numbers of a check are counts, shares or chances; all others are in the unit of the outcome.
 COUNTS = {"count", "changes", "left_out", "draws", "doses", "differing", "not_estimable"}
 SHARES = {"opposite_share", "departing_share", "sign_share", "rv", "strongest", "lost", "apart"}

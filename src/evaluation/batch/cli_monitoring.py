@@ -1,4 +1,4 @@
-"""The commands of an officer's year: ``kepu index``, ``kepu track`` and ``kepu assess``."""
+"""The commands of an officer's year: index, track, assess, blank and calendar."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ SCORE = Annotated[str, typer.Option(help="Score of 100.")]
 PERSON = Annotated[str, typer.Option(help="Who is responsible.")]
 NEXT = Annotated[str, typer.Option(help="Day of the next entry, YYYY-MM-DD.")]
 PROGRAMME = Annotated[str, typer.Argument(help="Programme, an id of programmes.csv.")]
+PLACE = Annotated[str, typer.Argument(help="Region, its code.")]
+OF_YEAR = Annotated[int, typer.Option("--year", min=0, help="Year the statistics are of.")]
+BLANK = Annotated[Path | None, typer.Option(help="New .xlsx to fill in.")]
+ANYWHERE = Annotated[str, typer.Argument(help="Region.  [default: due in all]")]
+FROM = Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.  [default: today]")]
+YEARS = Annotated[int, typer.Option(min=1, max=30, help="Years that are shown.")]
+ICS = Annotated[Path | None, typer.Option(help="New iCalendar file, .ics.")]
 UNTIL = Annotated[str, typer.Option(help="End of the period meant.  [default: the last]")]
 
 
@@ -46,6 +53,8 @@ def register(app: typer.Typer) -> None:
     app.command("index")(index)
     app.command("track")(track)
     app.command("assess")(assess)
+    app.command("blank")(blank)
+    app.command("calendar")(calendar)
 
 
 def index(
@@ -197,9 +206,13 @@ def _put(grid: Any, out: Path | None) -> None:
     makers = {".xlsx": sheets.to_xlsx, ".docx": sheets.to_docx}
     if out.suffix.lower() not in makers:
         raise KepuError(f"{shown(out)}: name a file that ends with .xlsx or .docx")
+    _new(out, makers[out.suffix.lower()]([grid]))
+
+
+def _new(out: Path, content: bytes) -> None:
+    """Write a file that is not there yet."""
     if out.exists():
         raise KepuError(f"{shown(out)} is there already — name a new file, or remove it")
-    content = makers[out.suffix.lower()]([grid])
     try:
         out.write_bytes(content)
     except OSError as error:
@@ -225,3 +238,67 @@ def assess(
     typer.echo(f"{made.total():.2f}")
     if made.unexplained:
         raise KepuError(f"{', '.join(made.unexplained)}: far from target without a reason")
+
+
+def blank(
+    region: PLACE,
+    year: OF_YEAR = 0,
+    out: BLANK = None,
+    language: LANGUAGE = Language.en,
+    json_: JSON = False,
+    data: DATA = Path("data"),
+) -> None:
+    """Show which statistics a region has and who holds the rest; --out writes the blank to fill."""
+    from evaluation.batch import making
+    from evaluation.data.package import load
+    from evaluation.data.slices import code_of
+    from evaluation.monitoring import blank as statistics
+
+    dataset, told = load(data), language.value
+    region = code_of(dataset, region)
+    if out is not None:
+        if not 1990 <= year <= 2100:
+            raise KepuError("Say which year the statistics are of, as --year 2025.")
+        typer.echo(shown(statistics.write(dataset, region, year, out, told)))
+        return
+    rows = statistics.completeness(dataset, region)
+    if json_:
+        typer.echo(rows.to_json(orient="records", force_ascii=False, indent=1))
+        return
+    typer.echo(statistics.summary(dataset, rows, region, told))
+    table = [[str(text) for text in line] for line in statistics.lines(dataset, rows, told)]
+    making.console().print(making.table(list(statistics.heads(told)), table))
+
+
+def calendar(
+    region: ANYWHERE = "",
+    start: FROM = "",
+    years: YEARS = 1,
+    ics: ICS = None,
+    language: LANGUAGE = Language.en,
+    data: DATA = Path("data"),
+) -> None:
+    """Show what is due when, as documents state it; --ics writes it for a calendar program."""
+    import datetime
+
+    from evaluation.base.text import t
+    from evaluation.batch import making
+    from evaluation.data.package import load
+    from evaluation.data.slices import code_of
+    from evaluation.monitoring import calendar as due
+
+    dataset, told = load(data), language.value
+    start = start or datetime.date.today().isoformat()
+    rows = due.dues(dataset, region and code_of(dataset, region), start, years)
+    if ics is not None:
+        if ics.suffix.lower() != ".ics":
+            raise KepuError(f"{shown(ics)}: name a file that ends with .ics")
+        _new(ics, due.to_ics(rows, told, start))
+        return
+    table = [
+        (due.when(row, told), t(f"calendar.kind.{row['kind']}", told), row[f"title_{told}"],
+         " ".join(filter(None, (row["source_id"], row[f"place_{told}"]))))
+        for row in rows.to_dict("records")
+    ]  # fmt: skip
+    heads = [str(t(f"calendar.head.{each}", told)) for each in ("when", "kind", "what", "source")]
+    making.console().print(making.table(heads, [[str(each) for each in row] for row in table]))

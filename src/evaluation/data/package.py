@@ -97,6 +97,8 @@ class Dataset(Spoken):
     composites: pd.DataFrame
     progress: pd.DataFrame
     objectives: pd.DataFrame
+    statistics: pd.DataFrame
+    calendar: pd.DataFrame
 
     @property
     def whole(self) -> str:

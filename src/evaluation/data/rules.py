@@ -150,6 +150,10 @@ LISTS = (
     ("progress", "source_id", "sources", "source_id"),
     ("objectives", "fact_id", "facts", "fact_id"),
     ("objectives", "source_id", "sources", "source_id"),
+    ("statistics", "part_of", "indicators", "indicator"),
+    ("statistics", "source_id", "sources", "source_id"),
+    ("calendar", "region_code", "regions", "code"),
+    ("calendar", "source_id", "sources", "source_id"),
 )
 BREAKS = "\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
 BREAK = re.compile(f"[{BREAKS}]")
@@ -734,3 +738,29 @@ def actuals_are_stated_once(tables: Tables) -> list[Violation]:
     apart = own[own["there"].notna() & (own["there"] != own["unit"])]
     rule, remedy = "{fact_id} is in {there}, the objective in {unit}", "write the fact's unit"
     return found + breaches(apart, "objectives", "unit", rule, remedy)
+
+
+@needs(statistics="indicator part_of", indicators="indicator unit")
+def parts_have_the_unit_of_their_whole(tables: Tables) -> list[Violation]:
+    """A part of the statistics is counted as its whole is, and is not its own part."""
+    units = tables["indicators"].drop_duplicates("indicator").set_index("indicator")["unit"]
+    table = tables["statistics"]
+    rows = table[(table["part_of"] != "") & (table["part_of"].isin(units.index))]
+    apart = rows["indicator"].map(units) != rows["part_of"].map(units)
+    rule, remedy = "{indicator} has another unit than {part_of}", "name the whole it is part of"
+    rows = rows[apart | (rows["indicator"] == rows["part_of"])]
+    return breaches(rows, "statistics", "part_of", rule, remedy)
+
+
+@needs(calendar="date until every again")
+def dues_come_again_from_a_date(tables: Tables) -> list[Violation]:
+    """What ends or comes again has a date, and says on whose word it comes again."""
+    table = tables["calendar"]
+    bare = table[(table["date"] == "") & ((table["until"] != "") | (table["every"] != ""))]
+    rule, remedy = "{due_id} has no date to count from", "write it, or leave until and every empty"
+    unsaid = table[(table["every"] == "") != (table["again"] == "")]
+    return [
+        *breaches(bare, "calendar", "date", rule, remedy),
+        *breaches(unsaid, "calendar", "again", "{due_id}: every and again go together",
+                  "fill both, or none"),
+    ]  # fmt: skip

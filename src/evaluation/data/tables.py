@@ -32,10 +32,11 @@ TABLES = (
     "facts", "sources", "indicators", "regions", "region_sets", "measures", "units",
     "organisations", "waves", "assumptions", "contradictions", "doses", "part_whole", "levels",
     "bands", "covariates", "subject", "programmes", "claims", "events", "neighbours", "composites",
-    "progress", "objectives",
+    "progress", "objectives", "statistics", "calendar",
 )  # fmt: skip
 OPTIONAL = (  # without a file they have no rows
     "programmes", "claims", "events", "neighbours", "composites", "progress", "objectives",
+    "statistics", "calendar",
 )  # fmt: skip
 LARGEST = 256_000_000  # bytes of one file; 300,000 facts are about 50 million
 LARGEST_DESCRIPTOR = 4_000_000

@@ -96,15 +96,21 @@ def to_xlsx(grids: Sequence[Grid]) -> bytes:
 
 
 def _lines(grid: Grid, row: int) -> int:
-    """Lines the fullest cell of a row takes; a Chinese letter is two wide."""
+    """Lines the fullest cell of a row takes."""
     most = 1
     for cell in grid.cells:
         if cell.row == row and cell.high == 1:
             room = sum(grid.widths[cell.column : cell.column + cell.wide])
             size = 1.5 if cell.style == TITLE else 1.1
-            length = size * sum(2 if ord(letter) > 0x2E7F else 1 for letter in cell.text)
-            most = max(most, -(-int(length) // max(1, int(room))))
+            most = max(most, lines_of(cell.text, room, size))
     return most
+
+
+def lines_of(text: str, room: float, size: float = 1.1) -> int:
+    """Lines a text takes in ``room`` letters, each ``size`` wide; a Chinese letter is two wide."""
+    lengths = (size * sum(2 if ord(letter) > 0x2E7F else 1 for letter in line)
+               for line in text.split("\n"))  # fmt: skip
+    return sum(max(1, -(-int(length) // max(1, int(room)))) for length in lengths)
 
 
 def to_docx(grids: Sequence[Grid]) -> bytes:

@@ -15,7 +15,7 @@ import pandas as pd
 from evaluation.base.errors import DataError, KepuError, Violation, shown
 from evaluation.base.files import MEGABYTE, read_text
 from evaluation.data import contract, package, plausible, rules
-from evaluation.data.office import cells, layout, propose, vocabulary, write
+from evaluation.data.office import blank, cells, layout, propose, vocabulary, write
 from evaluation.data.office.layout import Meaning, Raw, Read
 from evaluation.data.office.vocabulary import Units, normal
 from evaluation.data.office.write import appended, guarded, lines, unguarded
@@ -152,20 +152,34 @@ def prepare(books: Sequence[cells.Book], folder: Path, options: Options | None =
     own_indicators = before.tables["indicators"]
     units = {key: row["unit"] for key, row in _standard().items()}
     units |= dict(zip(own_indicators["indicator"], own_indicators["unit"], strict=True))
-    rate = rules.subject_of(before.tables, "outcome")
+    surveyed = _surveyed(before)
     for book in books:
         for sheet in book.sheets:
-            reader = propose.accepted if propose.is_decided(sheet) else layout.read
-            read = reader(sheet, meaning)
+            read = _reader(sheet)(sheet, meaning)
             preview.reads.append(read)
-            _figures(book, read, meaning, stated, units, rate, preview)
+            _figures(book, read, meaning, stated, units, surveyed, preview)
         if book.hidden:
             preview.reads[-1].passed.append(f"hidden sheets are left out: {', '.join(book.hidden)}")
     preview.mapping = completed(rows, preview.reads)
     _once(preview)
+    _graded(preview, before)
+    _within(preview, before)
     _compare(preview, before)
     _admit(preview, before, files, books, options)
     return preview
+
+
+def _reader(sheet: cells.Sheet):
+    if blank.is_blank(sheet):
+        return blank.read
+    return propose.accepted if propose.is_decided(sheet) else layout.read
+
+
+def _surveyed(before: contract.Package) -> set[str]:
+    """The outcome, and what else the sample survey asks."""
+    told = before.tables["statistics"]
+    return {rules.subject_of(before.tables, "outcome"),
+            *told.loc[told["group"] == "outcome", "indicator"]}  # fmt: skip
 
 
 def _meaning(before: contract.Package, path: Path, rows: list[Row]):
@@ -184,7 +198,10 @@ def _meaning(before: contract.Package, path: Path, rows: list[Row]):
         "indicator": vocabulary.indicator_names(indicators),
     }
     whole = regions.loc[regions["parent_code"] == "", ["name_zh", "name_en", "short_zh"]]
-    meaning = Meaning(names, units, meanings, _inside(regions), whole.to_numpy().ravel())
+    held = before.tables["sources"][["source_id", "title"]].itertuples(index=False, name=None)
+    sources = {normal(text): (key, title) for key, title in held for text in (key, title)
+               if text}  # fmt: skip
+    meaning = Meaning(names, units, meanings, _inside(regions), whole.to_numpy().ravel(), sources)
     return meaning, stated
 
 
@@ -207,9 +224,9 @@ def _inside(regions: pd.DataFrame) -> dict[str, frozenset[str]]:
 
 
 def _figures(
-    book: cells.Book, read: Read, meaning: Meaning, stated, units, rate: str, preview: Preview
+    book: cells.Book, read: Read, meaning: Meaning, stated, units, surveyed, preview: Preview
 ):
-    """Convert the cells of one sheet; those that cannot be are refused. ``rate``: the outcome."""
+    """Convert the cells of one sheet; those that cannot be are refused."""
     source = book.source_id
     doubtful = _fractions(read, units)
     sheet = read.sheet
@@ -227,8 +244,8 @@ def _figures(
         except vocabulary.NoFigure as fault:
             preview.refused.append(_refusal(sheet, raw, fault.rule, fault.remedy))
             continue
-        kind = "survey" if raw.indicator == rate else "statistic"
-        own, kind = (raw.told.source, raw.told.kind) if raw.told else (source, kind)
+        kind = "survey" if raw.indicator in surveyed else "statistic"
+        own, kind = (raw.told.source, raw.told.kind or kind) if raw.told else (source, kind)
         preview.figures.append(Incoming(book.name, own, sheet.name, raw, value, target, kind))
 
 
@@ -272,6 +289,49 @@ def _once(preview: Preview) -> None:
             preview.refused.append(
                 _refusal(_sheet(preview, figure), figure.raw, rule, "keep the right one")
             )
+    preview.figures = kept
+
+
+def _graded(preview: Preview, before: contract.Package) -> None:
+    """Refuse figures that give a source another grade than it has."""
+    sources = before.tables["sources"]
+    known = dict(zip(sources["source_id"], sources["grade"], strict=True))
+    kept = []
+    for figure in preview.figures:
+        grade = figure.raw.told.grade if figure.raw.told else ""
+        if not grade or known.setdefault(figure.source, grade) == grade:
+            kept.append(figure)
+            continue
+        rule = f"grade {grade} for a source that has {known[figure.source]}: {figure.title}"
+        remedy = "give a source one grade"
+        preview.refused.append(_refusal(_sheet(preview, figure), figure.raw, rule, remedy))
+    preview.figures = kept
+
+
+def _within(preview: Preview, before: contract.Package) -> None:
+    """Refuse a part that exceeds its whole in the files or, where they lack it, in the package."""
+    told = before.tables["statistics"]
+    whole = dict(zip(told["indicator"], told["part_of"], strict=True))
+    wanted = {name for figure in preview.figures if (name := whole.get(figure.raw.indicator))}
+    facts = before.tables["facts"]
+    facts = facts[facts["indicator"].isin(wanted) & (facts["group"] == "")]
+    keys = facts[["region_code", "period_start", "period_end", "indicator"]]
+    known = dict(zip(keys.itertuples(index=False, name=None), facts["value"], strict=True))
+
+    def key(raw: Raw, indicator: str) -> tuple[str, ...]:
+        return raw.region, raw.period.start, raw.period.end, indicator
+
+    known |= {key(f.raw, f.raw.indicator): f.value.value for f in preview.figures}
+    kept = []
+    for figure in preview.figures:
+        name = whole.get(figure.raw.indicator, "")
+        most = known.get(key(figure.raw, name))
+        if most is None or Decimal(figure.value.value) <= Decimal(most):
+            kept.append(figure)
+            continue
+        rule = f"{figure.value.value} is more than {name} ({most}), of which it is a part"
+        remedy = "correct one of the two"
+        preview.refused.append(_refusal(_sheet(preview, figure), figure.raw, rule, remedy))
     preview.figures = kept
 
 
@@ -405,12 +465,13 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
 
 
 def _source(book: cells.Book, figure: Incoming, options: Options) -> dict[str, str]:
-    listed = f"figures accepted in {book.name}; its " if figure.raw.told else ""
+    told = figure.raw.told
+    listed = f"figures accepted in {book.name}; its " if told else ""
     return {
         "source_id": figure.source, "title": guarded(figure.title), "date": options.date,
-        "publisher": options.organisation, "grade": options.grade,
+        "publisher": options.organisation, "grade": (told and told.grade) or options.grade,
         "note": f"{listed}SHA-256 {book.sha256}",
-        "file": figure.title if figure.raw.told else "",
+        "file": figure.title if told and told.kind else "",
     }  # fmt: skip
 
 
@@ -444,7 +505,7 @@ def _fact(figure: Incoming, preview: Preview) -> dict[str, str]:
     sheet = f"sheet {figure.sheet}, " if figure.sheet else ""
     cell = cells.place(cells.Sheet("", "", []), raw.row, raw.column)
     locator = raw.told.locator if raw.told else f"{sheet}{cell}"
-    written = raw.told.written if raw.told else figure.value.as_written
+    written = (raw.told and raw.told.written) or figure.value.as_written
     return {
         "region_code": raw.region, "period_start": raw.period.start, "period_end": raw.period.end,
         "indicator": raw.indicator, "series": raw.indicator, "group": "",

@@ -41,13 +41,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Told:
-    """What a table of a document's figures says of one beside its value."""
+    """What a table of a document's figures says of one beside its value.
+
+    A statistics blank tells the grade of the document, and neither kind nor wording.
+    """
 
     kind: str
     written: str
     locator: str
     source: str
     document: str
+    grade: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,14 +97,16 @@ class Meaning:
     decided : meaning by (sheet, kind, normal form); ``sheet`` is empty for any.
     inside : codes of the regions in each region.
     whole : names of the region that holds all others, which titles repeat.
+    sources : id and title of each source of the package, by the normal form of either.
     """
 
-    def __init__(self, names, units, decided, inside, whole=()):
+    def __init__(self, names, units, decided, inside, whole=(), sources=None):
         self.names: dict[str, vocabulary.Names] = names
         self.units: vocabulary.Units = units
         self.decided: dict[tuple[str, str, str], str] = decided
         self.inside: dict[str, frozenset[str]] = inside
         self.whole = tuple(filter(None, whole))
+        self.sources: dict[str, tuple[str, str]] = sources or {}
         self.sheet = ""
         self._known: dict[tuple[str, str, str], str] = {}
 
