@@ -31,7 +31,7 @@ def test_boxes_count_the_figures_of_their_stage(study, dataset):
     """The same count by another way: a merge with the indicators."""
     page = report.open_report(study, "150000", "en", date=TODAY)
     rows = dataset.facts.merge(dataset.indicators, on="indicator", suffixes=("", "_of"))
-    rows = rows[(rows["region_code"] == "150000") & (rows["kind"] == "statistic")]
+    rows = rows[(rows["region_code"] == "150000") & rows["kind"].isin(["statistic", "survey"])]
     rows = rows[rows["scope"].isin(["", "kepu"]) | rows["proxy"]]
     inputs = rows[rows["domain"].isin(["fund", "facility", "personnel", "volunteer"])]
     alt = logic.model(page).alt

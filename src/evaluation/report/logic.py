@@ -58,7 +58,7 @@ def _stage(domain: str, unit: str) -> str:
 def _stages(context: Context) -> pd.Series:
     """Stage of each published figure of the region; none for those outside the model."""
     kinds = context.study.dataset.indicators.set_index("indicator")
-    facts = context.facts[context.facts["kind"] == "statistic"]
+    facts = context.facts[context.facts["kind"].isin(["statistic", "survey"])]
     told = facts["indicator"].map(kinds["scope"]).isin(KEPU)
     facts = facts[told | facts["indicator"].map(kinds["proxy"]).astype(bool)]
     domains, units = (facts["indicator"].map(kinds[name]) for name in ("domain", "unit"))
