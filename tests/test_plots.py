@@ -151,7 +151,14 @@ def _correlations(frame: pd.DataFrame):
 
 
 # Name → (function of its first frame, that frame): every figure the reports use.
+def ranges() -> pd.DataFrame:
+    names = ["内蒙古自治区", "北京市", "Xizang"]
+    return pd.DataFrame({"name": names, "low": [1, 2, 1], "high": [3, 2, 3],
+                         "highlight": [True, False, False]})  # fmt: skip
+
+
 FIGURES = {
+    "places": (lambda f: charts.places(f, xlabel="名次"), ranges),
     "trend": (lambda f: charts.trend(f, targets(), BREAKS, ylabel="比例(%)"), series),
     "ranking": (lambda f: charts.ranking(f, xlabel="%", reference=(0.6, "全国 0.6")), intervals),
     "forest": (lambda f: charts.forest(f, xlabel="百分点"), estimates),
@@ -519,3 +526,15 @@ def test_wrap_keeps_every_letter_within_the_width(text):
     assert len(lines) > 1
     assert all(svg.extent(line, svg.SMALL)[0] <= 100 for line in lines)
     assert not any(line.startswith(tuple("),。)")) for line in lines)
+
+
+def test_a_range_of_places_has_its_ends_and_no_middle():
+    """A bar reaches over all places of its range, in the order given, and marks none of them."""
+    drawing = seen(draw("places"))
+    bars = [outline(mark)[:, 0] for mark in drawing.marks("places")]
+    spans = [np.ptp(bar) for bar in bars]
+    # One place more is one step more on the axis: 3 places, 1 place, 3 places.
+    assert spans[0] == pytest.approx(spans[2]) and spans[1] < spans[0] / 3
+    assert drawing.words[:3] == ranges()["name"].tolist()
+    assert {e.get("data-mark") for e in drawing.root.iter()} - {None} <= {"places"}
+    assert drawing.titles[1] == "北京市: 2"

@@ -113,8 +113,8 @@ def _budget(dataset: Dataset, made: Assessment, grid: Grid, language: str) -> No
         rate = "" if pd.isna(row["rate"]) else f"{100 * row['rate']:.2f}%"
         texts = [t("assess.kind.budget", language), "", row[f"title_{language}"],
                  _target(dataset, row, language)]  # fmt: skip
-        actual, weight, points, reason = _rest(dataset, row, language)
-        grid.line([*texts, actual, weight, points, "; ".join(filter(None, (rate, reason)))])
+        spent, weight, points, reason = _rest(dataset, row, language)
+        grid.line([*texts, spent, weight, points, "; ".join(filter(None, (rate, reason)))])
 
 
 def _target(dataset: Dataset, row: dict, language: str) -> str:
@@ -127,8 +127,12 @@ def _target(dataset: Dataset, row: dict, language: str) -> str:
 
 def _rest(dataset: Dataset, row: dict, language: str) -> list[str]:
     """Actual figure, weight, points and reason of an objective."""
-    actual = _amount(dataset, row["actual"], row["unit"], language)
     weight, points = ("" if pd.isna(row[name]) else f"{row[name]:.4g}" for name in
                       ("weight", "points"))  # fmt: skip
-    return [actual or t("assess.unpublished", language), weight, points,
-            row[f"reason_{language}"]]  # fmt: skip
+    return [actual(dataset, row, language), weight, points, row[f"reason_{language}"]]
+
+
+def actual(dataset: Dataset, row: dict, language: str) -> str:
+    """The actual figure of an objective with its unit, or that none is published."""
+    told = _amount(dataset, row["actual"], row["unit"], language)
+    return told or t("assess.unpublished", language)

@@ -13,6 +13,7 @@ from evaluation.report.blocks import Items, Paragraph, Section
 from evaluation.report.designs import asked, finding, findings_locks, quoted
 from evaluation.report.effect import mostly_assumed
 from evaluation.report.inputs import TOLD_FIRST
+from evaluation.report.logic import model
 from evaluation.report.page import Context, money, side
 from evaluation.report.targets import (
     SHOWN,
@@ -310,6 +311,7 @@ def section(context: Context) -> Section:
     if plan is not None:
         lever = plan.found.changes[0].lever
         blocks.append(Paragraph(w.t("chain.note", dose=w.dose(lever)), "note"))
+    blocks.append(model(context))
     return Section("chain", w.t("chain.title"), tuple(blocks))
 
 

@@ -17,6 +17,7 @@ from evaluation.figures import charts
 from evaluation.monitoring import assess, forms, index, inequality, tracker, weights
 from evaluation.monitoring.sheets import HEAD, TITLE, Grid
 from evaluation.report import governance as plan
+from evaluation.report import logic as models
 from evaluation.report.blocks import Block, Items, Paragraph, Table
 from evaluation.report.page import DASH, STYLE, View, Writer, picture, table
 from evaluation.report.planner import Sheet
@@ -322,6 +323,14 @@ def assessment(own: Board, programme: str) -> Form:
     """The self-assessment of a programme in the customary layout; see ``monitoring.assess``."""
     made = assess.assess(own.dataset, programme)
     return Form(forms.programme(own.dataset, made, own.language))
+
+
+def logic(own: Board, programme: str) -> View:
+    """The logic model of a programme: its objectives by stage, and what the arrows assume."""
+    w, made = own.writer, assess.assess(own.dataset, programme)
+    actual = {row["objective_id"]: forms.actual(own.dataset, row, own.language)
+              for row in made.lines.to_dict("records")}  # fmt: skip
+    return _view(own.dataset, w, models.programme(Sheet(None, w), made, actual))
 
 
 def verdict(own: Board, programme: str) -> View:
