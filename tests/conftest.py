@@ -131,6 +131,8 @@ def _short(html: str) -> str:
 class Parts(NamedTuple):
     """One report section by section: kinds of its blocks, what it shows; keys it computed."""
 
+    title: str
+    record: str
     kinds: dict[str, list[str]]
     html: dict[str, str]
     computed: frozenset[str]
@@ -140,11 +142,16 @@ class Parts(NamedTuple):
 def parts(study, shared) -> Callable[[str, str], Parts]:
     """The report of any region, made once for all tests and processes."""
     from evaluation import report
+    from evaluation.report import quality
 
     def make(code: str, language: str) -> Parts:
-        context = report.open_report(study, code, language, date=DATE)
+        arguments = {"date": DATE, "provenance": PROVENANCE}
+        context = report.open_report(study, code, language, **arguments)
+        title = str(report.title(context))
         made = {name: part(context) for name, part in report.SECTIONS.items()}
         return Parts(
+            title,
+            str(quality.record(context)),
             {name: [type(block).__name__ for block in part.blocks] for name, part in made.items()},
             {name: _short(str(part.html())) for name, part in made.items()},
             frozenset(context.writer.computed),
@@ -163,11 +170,11 @@ def pages(request, shared) -> Callable[[str, str], Page]:
     def make(code: str, language: str) -> str:
         from evaluation import report
 
+        if code.isdigit():
+            made = request.getfixturevalue("parts")(code, language)
+            return _short("\n".join([made.title, *made.html.values(), made.record]))
         arguments = {"date": DATE, "provenance": PROVENANCE}
         study = request.getfixturevalue("study")
-        if code.isdigit():
-            context = report.open_report(study, code, language, **arguments)
-            return draw(context, report.SECTIONS)
         context = report.open_overview(study, code, language, **arguments)
         return draw(context, overview_sections())
 
