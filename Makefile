@@ -56,7 +56,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check src tests docs
 
 unit: $(STAMP)
-	$(BIN)/pytest -n 2 --durations=10 src tests --ignore-glob="tests/reference/*.py" $(NBTESTS:%=--ignore=%)
+	$(BIN)/pytest -n 2 --dist worksteal --durations=10 src tests --ignore-glob="tests/reference/*.py" $(NBTESTS:%=--ignore=%)
 
 # Stale outputs first, which costs nothing; then every cell of 00 to 08 on the warm kernel. The
 # standard kernel: make nbval KERNEL=python3
@@ -64,7 +64,7 @@ nbval: $(STAMP)  ## run the notebooks, hold checked cells to their stored output
 	@test -n "$(NBVAL)" || { echo "no notebook matches notebooks/[0-9]*.ipynb"; exit 1; }
 	$(BIN)/kepu notebooks --check
 	$(BIN)/pytest --nbval-lax --nbval-kernel-name $(KERNEL) -n 2 $(NBVAL)
-	$(BIN)/pytest -n 2 $(NBTESTS)
+	$(BIN)/pytest -n 2 --dist worksteal $(NBTESTS)
 
 smoke: $(STAMP)
 	rm -rf $(SMOKE)
