@@ -98,9 +98,13 @@ def open_overview(
 def title(context: Context) -> Title:
     """Heading of the page, what the brackets mean, and a warning where figures are simulated."""
     w = context.writer
-    styles = {"simulated": "simulated"} if context.study.simulated else {}
-    styles |= {"subtitle": "subtitle", "intervals": "note"}
-    blocks = tuple(Paragraph(w.t(f"report.{name}"), style) for name, style in styles.items())
-    key = f"{'overview' if context.codes else 'report'}.title"
-    text = w.t(f"{key}.simulated" if context.study.simulated else key, region=context.name)
+    kind = ".simulated" if context.study.simulated else ""
+    frame = "overview" if context.codes else "report"
+    warning = [Paragraph(w.t("report.simulated"), "simulated")] if kind else []
+    blocks = (
+        *warning,
+        Paragraph(w.t("report.subtitle"), "subtitle"),
+        Paragraph(w.t("report.intervals"), "note"),
+    )
+    text = w.t(f"{frame}.title{kind}", region=context.name)
     return Title(text, blocks, w.t("page.keywords").unescape())

@@ -40,6 +40,12 @@ IN_REPORT: dict[str, frozenset[str]] = {
     "method": frozenset(),
     "glossary": frozenset(),
 }
+MORE = {  # by whether the annex has figures, and tables
+    (False, False): "depth.more",
+    (True, False): "depth.more.figures",
+    (False, True): "depth.more.tables",
+    (True, True): "depth.more.figures.tables",
+}
 NAMES = {BRIEF: "depth.brief", REPORT: "depth.report", ANNEX: "depth.annexes"}
 _IDENTIFIER = re.compile(r'\bid="([^"]+)"')
 
@@ -167,7 +173,7 @@ def _pointer(section: Section, blocks: Sequence[Block], number: int, language: s
     """Where the rest of a section stands, with how many figures and tables."""
     counts = Counter(map(type, blocks))
     held = {"figures": counts[Figure], "tables": counts[Table]}
-    key = ".".join(["depth.more", *(name for name, count in held.items() if count)])
+    key = MORE[bool(held["figures"]), bool(held["tables"])]
     values = {name: _term(count) for name, count in held.items()}
     link = Markup('<a href="#{}-{}">{}</a>')
     annex = link.format(ANNEX, section.id, t("depth.annex", language, number=_term(number)))

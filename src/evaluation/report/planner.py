@@ -359,9 +359,10 @@ def protocol(page: Sheet) -> list[Part]:
         "analysis": (Paragraph(analysis),),
         "rule": _rule(page, alpha),
     }
-    titles = {name: page.text(f"protocol.{name}.title") for name in parts if name != "assignment"}
-    titles["assignment"] = page.text("protocol.units.title")
-    return [title, *(Section(name, titles[name], blocks) for name, blocks in parts.items())]
+    keys = ("protocol.question.title", "protocol.units.title", "protocol.outcome.title",
+            "protocol.analysis.title", "protocol.rule.title")  # fmt: skip
+    named = zip(keys, parts.items(), strict=True)
+    return [title, *(Section(name, page.text(key), blocks) for key, (name, blocks) in named)]
 
 
 def _assignment(page: Sheet) -> tuple[Block, ...]:
