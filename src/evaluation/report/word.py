@@ -117,6 +117,12 @@ def _named(tag: str) -> str:
     return qn(f"w:{tag}")
 
 
+def ready() -> None:
+    """Have what all documents share."""
+    for brief in (False, True):
+        styles(brief)
+
+
 class Styles(dict):
     """Styles of the reference by name; a missing one is named."""
 
