@@ -224,7 +224,7 @@ def cells(summary: Mapping[str, Any]) -> dict[str, Cell]:
         "latest": _latest(summary),
         "standing": _standing(summary),
         "gain": _gain(summary),
-        "target": _target(summary),
+        "target": _goal(goal(summary)),
         "locks": _locks(summary),
     }
 
@@ -272,10 +272,6 @@ def goal(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
     goals = sorted(summary.get("targets") or [], key=lambda item: item["year"])
     near = [item for item in goals if item["year"] <= HORIZON]
     return (near or goals or [None])[-1]
-
-
-def _target(summary: Mapping[str, Any]) -> Cell:
-    return _goal(goal(summary))
 
 
 def _goal(item: Mapping[str, Any] | None) -> Cell:
@@ -341,7 +337,8 @@ def kinds(
         if level == OVERVIEW or (summary and summary.get("parent") == summary.get("code")):
             found[level] = Kind(OVERVIEW, dict.fromkeys(LANGUAGES, OVERVIEW), 0)
         elif own:
-            names = {language: _capital(clean(own["names"][language])) for language in LANGUAGES}
+            texts = {language: clean(own["names"][language]) for language in LANGUAGES}
+            names = {language: text[:1].upper() + text[1:] for language, text in texts.items()}
             found[level] = Kind(clean(own["level"]), names, int(own["order"]))
         else:
             bare = clean(level)
@@ -351,10 +348,6 @@ def kinds(
 
 
 LAST = 1000  # after every level a package declares
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True)
@@ -418,8 +411,10 @@ def rows(
     found: dict[tuple, Row] = {}
     for entry in manifest["reports"]:
         level = known[str(entry["level"])]
-        identity = (level.level, entry["notebook"], entry["region"], bool(entry["simulated"]))
-        row = found.setdefault(identity, _row(entry, level, len(found)))
+        code, simulated = entry["region"], bool(entry["simulated"])
+        names = {language: clean(entry["names"][language]) for language in LANGUAGES}
+        new = Row(f"r{len(found)}", clean(code), names, level, simulated)
+        row = found.setdefault((level.level, entry["notebook"], code, simulated), new)
         row.summary = row.summary or summaries.get(entry["stem"]) or {}
         row.links += links(entry)
         if entry["status"] == "failed":
@@ -428,11 +423,6 @@ def rows(
     listed = sorted(found.values(), key=lambda row: (row.kind.order, row.code, row.key))
     regions = [row for row in listed if row.level != OVERVIEW]
     return regions, [row for row in listed if row.level == OVERVIEW]
-
-
-def _row(entry: Mapping[str, Any], level: Kind, number: int) -> Row:
-    names = {language: clean(entry["names"][language]) for language in LANGUAGES}
-    return Row(f"r{number}", clean(entry["region"]), names, level, bool(entry["simulated"]))
 
 
 # Kinds of files as the front page lists them: what is read first comes first.
@@ -516,7 +506,12 @@ def legend(listed: Sequence[Row], measure: str) -> list[Paint]:
             if status in kinds
         ]
     elif measure == "locks":
-        found = _lock_entries(listed, kinds)
+        most = max((row.summary.get("evidence") or {}).get("most", 0) for row in listed)
+        found = [
+            Paint(f"l{n}", False, fixed(n, 0), pair("front.locks", locks=n, most=most))
+            for n in range(most + 1)
+            if f"l{n}" in kinds
+        ]
     else:
         found = _classes(edges, max(_values(listed, measure), default=0.0))
         if any(paint.hatched for paint in drawn):
@@ -543,15 +538,6 @@ def _classes(edges: Sequence[float], top: float) -> list[Paint]:
             words = pair("front.class.open", low=_edge(low))
         found.append(Paint(f"q{i}", False, "", words))
     return found
-
-
-def _lock_entries(listed: Sequence[Row], kinds: set[str]) -> list[Paint]:
-    most = max((row.summary.get("evidence") or {}).get("most", 0) for row in listed)
-    return [
-        Paint(f"l{n}", False, fixed(n, 0), pair("front.locks", locks=n, most=most))
-        for n in range(most + 1)
-        if f"l{n}" in kinds
-    ]
 
 
 def _number(row: Row, measure: str) -> float | None:
@@ -589,8 +575,12 @@ def _edge(value: float) -> str:
 
 
 def _paint(row: Row, measure: str, edges: Sequence[float]) -> Paint:
-    if measure.startswith(TARGET):
-        return _paint_target(row, int(measure.removeprefix(TARGET)))
+    if measure.startswith(TARGET):  # by the verdict on the target of one year
+        year = int(measure.removeprefix(TARGET))
+        own = [item for item in row.summary.get("targets") or [] if item["year"] == year]
+        cell = _goal(own[-1] if own else None)
+        status = own[-1]["status"] if own and own[-1]["status"] in STATUSES else NONE
+        return Paint(status, status == "undecided", MARKS.get(status, ""), cell.text)
     if measure == "locks":
         cell = _locks(row.summary)
         locks = cell.order
@@ -605,15 +595,10 @@ def _paint(row: Row, measure: str, edges: Sequence[float]) -> Paint:
     if measure == "rate":
         mark = f"{fixed(value, 1)}% {row.summary['latest']['wave']}"
         return Paint(kind, _old(row.summary) > 0, mark, words)
-    return Paint(kind, _uncertain(row.summary), signed(value), words)
-
-
-def _paint_target(row: Row, year: int) -> Paint:
-    """A region by its verdict on the target of one year."""
-    found = [item for item in row.summary.get("targets") or [] if item["year"] == year]
-    cell = _goal(found[-1] if found else None)
-    status = found[-1]["status"] if found and found[-1]["status"] in STATUSES else NONE
-    return Paint(status, status == "undecided", MARKS.get(status, ""), cell.text)
+    # Hatched where the interval of the latest gain leaves open what the colour seems to say.
+    gain = row.summary["gain"]
+    open_ = gain["annual_low"] <= 0 <= gain["annual_high"]
+    return Paint(kind, open_, signed(value), words)
 
 
 def _words(summary: Mapping[str, Any], measure: str) -> Pair:
@@ -625,8 +610,3 @@ def _words(summary: Mapping[str, Any], measure: str) -> Pair:
     if standing.beside:
         standing = Cell(standing.main, pair("front.points", value=standing.beside))
     return Cell(_latest(summary).text, standing.text).text
-
-
-def _uncertain(summary: Mapping[str, Any]) -> bool:
-    """Whether the interval of the latest gain leaves open what the colour seems to say."""
-    return summary["gain"]["annual_low"] <= 0 <= summary["gain"]["annual_high"]
