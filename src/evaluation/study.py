@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evaluation.base import cache as fingerprint
-from evaluation.base.cache import PICKLE, cached, libraries
+from evaluation.base.cache import PICKLE, cached, latest, libraries
 from evaluation.base.errors import KepuError
 from evaluation.base.results import MOST_LOCKS, Spoken, figures, say, whole
 from evaluation.base.text import t
@@ -251,6 +251,7 @@ def build(
     )
 
 
+@latest
 def widen(study: Study, dataset: Dataset) -> Study:
     """The same estimates over all regions of ``dataset``, of which ``study`` read a part."""
     goals = targets(dataset)

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -429,7 +429,13 @@ def kernels() -> None:
     _imported(*KERNEL, *NOTEBOOKS)
 
 
-def reports(data: str, data_hash: str, studies: list[list[int]], modules: list[str]) -> None:
+def reports(
+    data: str,
+    data_hash: str,
+    studies: list[list[int]],
+    modules: list[str],
+    writers: Sequence[str] = (),
+) -> None:
     """Import and load what the processes of a batch need.
 
     Parameters
@@ -438,12 +444,15 @@ def reports(data: str, data_hash: str, studies: list[list[int]], modules: list[s
     data_hash : its hash, as it was checked.
     studies : draws and seed of each study the reports rest on.
     modules : what their notebooks import of this package.
+    writers : modules of the formats they are written in, each with a function ``ready``.
     """
     cache.whole()  # before anything is imported: processes know what they are made of
     sys.modules.setdefault(NEEDLESS, None)  # type: ignore[arg-type]
-    _imported(*REPORTS, *modules)
+    _imported(*REPORTS, *modules, *writers)
     if sys.modules[NEEDLESS] is None:
         del sys.modules[NEEDLESS]
+    for name in writers:
+        resolve(f"{name}:ready")()
     if not studies:
         return
     from evaluation import study
@@ -631,7 +640,9 @@ def main() -> None:
     prepare = json.loads(sys.argv[2])
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner answers Ctrl-C, and ends us
+    gc.disable()  # what is imported stays
     unprepared = _prepare(prepare["target"], prepare["arguments"])
+    gc.enable()
     gc.collect()
     gc.freeze()  # what is here now stays: no collection copies its pages in the forked processes
     address, own = listener.getsockname(), os.getpid()

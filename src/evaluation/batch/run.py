@@ -18,6 +18,7 @@ from typing import Any
 
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError, shown
+from evaluation.base.text import OFFICIAL
 from evaluation.batch import plan as plans
 from evaluation.batch import state, store
 from evaluation.batch.front import Boundaries
@@ -33,6 +34,11 @@ from evaluation.data.package import Dataset
 
 # Modules that turn an executed notebook into the files of a report, whatever the notebook imports.
 MAKERS = ("evaluation.batch.worker",)
+# What of them only some formats need.
+WRITERS = {
+    "html": "", "pdf": "evaluation.report.pdf", "docx": "evaluation.report.word",
+    OFFICIAL: "evaluation.report.official",
+}  # fmt: skip
 SLICES = "evaluation.data.slices"
 PARTS = ("data", "notebook", "code", "parameters", "environment")
 # Recorded on the page; a report made with other values of these says nothing else.
@@ -338,6 +344,7 @@ def _outcomes(jobs: Sequence[Job], place: Place, how: Run, watch: Watch) -> Iter
         "data_hash": how.state.data_hash,
         "studies": how.studies,
         "modules": sorted({name for path in notebooks for name in cache.modules_of(path)}),
+        "writers": sorted({WRITERS[kind] for job in jobs for kind in job.formats} - {""}),
     }
     told = {"prepare": prepare, "begun": watch.begun, "noted": watch.noted}
     if how.scheduler:

@@ -72,7 +72,8 @@ def hide(text: str, pairs: Pairs) -> str:
     '~/x.py, /srv/ab, x=~/9 in ~.'
     """
     for folder, stand_in in pairs:
-        text = re.sub(rf"(?<![\w+/.-]){re.escape(folder)}(?![\w-]|\.\w)", stand_in, text)
+        if folder in text:
+            text = re.sub(rf"(?<![\w+/.-]){re.escape(folder)}(?![\w-]|\.\w)", stand_in, text)
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -125,7 +126,7 @@ class Dataset(Spoken):
         """The level that is compared: the first of those that can be."""
         return self.unit_levels[0]
 
-    @property
+    @cached_property
     def unit_levels(self) -> list[str]:
         """Analysed levels with enough regions to compare; without any, the last analysed one."""
         analysed = self.levels.loc[self.levels["analysed"], "level"]
@@ -148,12 +149,12 @@ class Dataset(Spoken):
         """Regions of the panel: those of the level that is compared."""
         return pd.Index(self.kinds.index[self.kinds == self.unit_level])
 
-    @property
+    @cached_property
     def kinds(self) -> pd.Series:
         """Level each region counts as where regions are compared and listed, by code."""
         return self._level("counts_as")
 
-    @property
+    @cached_property
     def survey_levels(self) -> pd.Series:
         """Level whose survey assumptions hold for each region, by code."""
         return self._level("survey_as")
@@ -189,8 +190,12 @@ class Dataset(Spoken):
 
     def dose_label(self, dose: str, language: str, short: bool = False) -> str:
         """What the package calls a dose; its ``short`` name where it declares one."""
-        row = self.doses.loc[self.doses["dose"] == dose].iloc[0]
+        row = self._doses[dose]
         return str((short and row[f"short_{language}"]) or row[f"label_{language}"])
+
+    @cached_property
+    def _doses(self) -> dict[str, dict[str, Any]]:
+        return {row["dose"]: row for row in self.doses.to_dict("records")}
 
     def words(self, language: str) -> dict[str, str]:
         """Words that any text may use: what is compared, with what, and on which measures.

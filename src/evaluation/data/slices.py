@@ -35,6 +35,7 @@ def compared(dataset: Dataset) -> frozenset[str]:
     return frozenset({dataset.outcome, SAMPLE, *inputs, *ITEMS, INDEX, PEOPLE})
 
 
+@latest
 def of_study(dataset: Dataset) -> Dataset:
     """What the estimates rest on: the regions of the panel and the nation."""
     return Slicer(dataset).of_study()

@@ -16,7 +16,7 @@ from evaluation.data.package import Dataset
 from evaluation.data.slices import lineage
 from evaluation.design import components, power, simulate
 from evaluation.design.components import COVERED, Components
-from evaluation.design.power import Assessed, Layout, Setting, require
+from evaluation.design.power import Assessed, Layout, Setting, Variance, require
 from evaluation.evidence.grade import BELONGS, Design, grade_programme
 from evaluation.panel import panel
 
@@ -242,8 +242,7 @@ class Candidate:
     Attributes
     ----------
     layout, setting, assessed : see :mod:`evaluation.design.power`.
-    low, high : power at the ends of nine tenths of the likely components. errors : the standard
-        errors there, smallest first.
+    likely : components as uncertain as they are.
     locks : evidence it would reach if every check passes; :attr:`clean` is the chance of that.
     interviews : over all waves.
     treated : units that get the programme. cost : of survey and programme, or ``None``.
@@ -255,9 +254,7 @@ class Candidate:
     layout: Layout
     setting: Setting
     assessed: Assessed
-    low: float
-    high: float
-    errors: tuple[float, float]
+    likely: tuple[Variance, ...] = field(repr=False)
     locks: int
     interviews: int
     treated: int
@@ -266,6 +263,28 @@ class Candidate:
     years: float
     affordable: bool | None
     simulated: simulate.Simulated | None = None
+
+    @cached_property
+    def errors(self) -> tuple[float, float]:
+        """Standard errors at the ends of nine tenths of the likely components, smallest first."""
+        counts = np.array(self.assessed.counts)
+        drawn = (replace(self.setting, variance=variance) for variance in self.likely)
+        errors = [power.standard_error(self.layout, counts, each) for each in drawn]
+        low, high = np.quantile(errors, [(1 - COVERED) / 2, (1 + COVERED) / 2])
+        return float(low), float(high)
+
+    @property
+    def low(self) -> float:
+        """Power at the larger of :attr:`errors`: it falls with the standard error."""
+        return self._power(self.errors[1])
+
+    @property
+    def high(self) -> float:
+        """Power at the smaller of :attr:`errors`."""
+        return self._power(self.errors[0])
+
+    def _power(self, se: float) -> float:
+        return power.power(self.assessed.effect, se, self.setting.level, self.assessed.freedom)
 
     @cached_property
     def clean(self) -> float:
@@ -344,20 +363,14 @@ def _candidate(
     variance = parts.variance(rate, baseline.design_effect)
     setting = Setting(variance, respondents, question.coverage, question.target)
     assessed = power.assess(layout, question.units, question.effect, setting)
-    counts, errors = np.array(assessed.counts), []
-    for which in range(len(parts.draws)):
-        drawn = replace(setting, variance=parts.variance(rate, baseline.design_effect, which))
-        errors.append(power.standard_error(layout, counts, drawn))
-    # Power falls with the standard error, so its ends are at the ends of that.
-    ends = tuple(map(float, np.quantile(errors, [(1 - COVERED) / 2, (1 + COVERED) / 2])))
-    high, low = (power.power(question.effect, se, question.coverage, assessed.freedom)
-                 for se in ends)  # fmt: skip
+    counts, places = np.array(assessed.counts), range(len(parts.draws))
+    likely = tuple(parts.variance(rate, baseline.design_effect, which) for which in places)
     interviews = int(counts @ layout.surveyed) * respondents
     treated = int(counts[layout.start >= 0].sum())
     survey = None if question.interview is None else interviews * question.interview
     programme = None if question.programme is None else treated * question.programme
     made = Candidate(
-        layout, setting, assessed, low, high, ends, locks(layout, assessed.units),
+        layout, setting, assessed, likely, locks(layout, assessed.units),
         interviews, treated, survey, programme, max(layout.periods - 1, 1) * question.years, None,
     )  # fmt: skip
     if question.budget is None or made.cost is None:

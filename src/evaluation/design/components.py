@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -119,10 +120,8 @@ def estimated(dataset: Dataset, level: str, seed: int, draws: int = DRAWS) -> Co
     require(regions >= MIN_REGIONS, told)
     told = f"No region of level '{level}' has two rates: nothing tells how much of a level lasts."
     require(table["region_code"].duplicated().any(), told)
-    deviations, correlations, fit = likelihood(
-        table["rate"].to_numpy(), table["variance"].to_numpy(),
-        table["region_code"].to_numpy(), table["wave"].to_numpy(),
-    )  # fmt: skip
+    columns = (table[name] for name in ("rate", "variance", "region_code", "wave"))
+    deviations, correlations, fit = _likelihood(*(tuple(column) for column in columns))
     rate = float(table["rate"].mean())
     total = rate * (100 - rate)
     grid = np.stack(np.broadcast_arrays(deviations[:, None] ** 2 / total, correlations), axis=-1)
@@ -131,6 +130,12 @@ def estimated(dataset: Dataset, level: str, seed: int, draws: int = DRAWS) -> Co
     best = grid[weights.argmax()]
     pairs = tuple(map(tuple, grid[taken].tolist()))
     return Components(float(best[0]), float(best[1]), pairs, rate, level, regions, len(table))
+
+
+@lru_cache(maxsize=4)
+def _likelihood(*columns: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """See :func:`likelihood`; all regions of a package ask for that of a level or two."""
+    return likelihood(*map(np.array, columns))
 
 
 def likelihood(

@@ -283,11 +283,17 @@ def from_json(data: Mapping[str, Any]) -> Block:
 
 def _each(convert: Callable[[Any, Any], Any], kind: Any, given: Any, series: type) -> Any:
     """A value of a declared type converted; of a tuple each member, gathered in a ``series``."""
-    if get_origin(kind) is not tuple:
+    held = _held(kind)
+    if held is None:
         return convert(kind, given)
-    first, *rest = get_args(kind)
-    kinds = repeat(first, len(given)) if rest == [...] else (first, *rest)
-    return series(_each(convert, *pair, series) for pair in zip(kinds, given, strict=True))
+    kinds = repeat(held[0], len(given)) if held[1:] == (...,) else held
+    return series([_each(convert, *pair, series) for pair in zip(kinds, given, strict=True)])
+
+
+@cache
+def _held(kind: Any) -> tuple[Any, ...] | None:
+    """Types of a tuple's members, ``None`` of any other type."""
+    return get_args(kind) if get_origin(kind) is tuple else None
 
 
 def stored(data: Mapping[str, Any]) -> Part | None:

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -36,6 +36,7 @@ _UNPRINTABLE = re.compile(
     rf"[{REORDERING}\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufff9-\ufffb\ufffe\uffff]"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACES = re.compile(r"[ \t\r\n]+")
 # The first moment a zip archive can tell; it stands where a report tells no date.
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 LONGEST_NAME = 120
@@ -98,7 +99,7 @@ class _Inline(HTMLParser):
                 return
 
     def handle_data(self, data: str) -> None:
-        text = re.sub(r"[ \t\r\n]+", " ", harmless(data))
+        text = _SPACES.sub(" ", harmless(data))
         if text and self.nodes and isinstance(self.nodes[-1], str):
             self.nodes[-1] += text
         elif text:
@@ -126,10 +127,19 @@ def nodes(markup: str) -> list[Node]:
     >>> nodes('a <data value="1">1</data><br><cite>S</cite> &lt;b&gt;')
     ['a 1', {'k': 'br'}, {'k': 'cite', 'c': ['S']}, ' <b>']
     """
+    return list(_read(str(markup)))
+
+
+@lru_cache(maxsize=1 << 14)
+def _read(markup: str) -> tuple[Node, ...]:
+    """See :func:`nodes`; a text is asked for by each format at each depth, and changed by none."""
+    if "<" not in markup and "&" not in markup:
+        text = _SPACES.sub(" ", harmless(markup))
+        return (text,) if text else ()
     parser = _Inline()
-    parser.feed(str(markup))
+    parser.feed(markup)
     parser.close()
-    return parser.nodes
+    return tuple(parser.nodes)
 
 
 def plain(found: list[Node]) -> str:

@@ -17,7 +17,7 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from copy import deepcopy
+from copy import copy
 from functools import cache
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -195,6 +195,7 @@ def _exporter() -> HTMLExporter:
         extra_template_basedirs=[str(TEMPLATES)],
         template_name="report",
         exclude_input=True,
+        default_preprocessors=[],  # nothing is left for them; each checks the notebook anew
         embed_images=False,
     )
 
@@ -207,7 +208,11 @@ def _held_back(
     nbconvert reads and writes every page a second time, for pictures without alternative text.
     Sections have theirs, and make up nearly all of a page.
     """
-    rendered, held = deepcopy(notebook), []
+    rendered, held = copy(notebook), []
+    rendered.cells = [copy(cell) for cell in notebook.cells]
+    for cell in rendered.cells:
+        if "outputs" in cell:
+            cell.outputs = [copy(output) for output in cell.outputs]
     counts = {"figure": count(1), "table": count(1)}  # numbered through, as in PDF and Word
     names, parts = file_stem(stem(notebook), depth), _stored_parts(notebook)
     standing = iter(arranged(parts, depth, language, made))

@@ -180,6 +180,11 @@ class Official(Writer):
         return number
 
 
+def ready() -> None:
+    """Have what all documents share."""
+    styles()
+
+
 @cache
 def styles() -> bytes:
     """An empty document with the page, grid, styles, numbering and faces of the standard."""

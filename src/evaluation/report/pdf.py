@@ -81,6 +81,11 @@ def fonts() -> typst.Fonts:
     return found
 
 
+def ready() -> None:
+    """Have what all documents share; starts no thread, which a forked process would lack."""
+    fonts()
+
+
 def to_pdf(document: Document) -> bytes:
     """Set a report; the same document gives the same bytes.
 

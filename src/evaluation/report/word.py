@@ -18,8 +18,8 @@ from itertools import chain
 import docx
 from docx.enum.style import WD_STYLE_TYPE
 from docx.opc.constants import RELATIONSHIP_TYPE
-from docx.oxml import OxmlElement
-from docx.oxml.ns import qn
+from docx.oxml.ns import nsmap, qn
+from docx.oxml.parser import oxml_parser
 from docx.shared import Emu, Mm, Pt, RGBColor
 from PIL import Image, ImageDraw
 
@@ -97,19 +97,30 @@ IN_BRIEF = {
     "Locks": (HEAD, 9.5, INK, 3, 3),
 }
 COLOURS = {"Source": SOFT, "Grade": SOFT, "Flag": WARN, "Hyperlink": ACCENT, "Strong": ACCENT}
+WORDS, SPACE = {"w": nsmap["w"]}, qn("xml:space")
 KEEP = ("Heading 1", "Heading 2", "Card", "Finding Label", "Term", "TOC Heading")
 
 
 def element(tag: str, /, *children, text: str = "", **attributes: object):
     """An element of the ``w`` namespace with its attributes, children or text."""
-    made = OxmlElement(f"w:{tag}")
-    for key, value in attributes.items():
-        made.set(qn(f"w:{key}"), str(value))
+    given = {_named(key): str(value) for key, value in attributes.items()}
+    made = oxml_parser.makeelement(_named(tag), given, nsmap=WORDS)
     made.extend(children)
     if text:
         made.text = text
-        made.set(qn("xml:space"), "preserve")
+        made.set(SPACE, "preserve")
     return made
+
+
+@cache
+def _named(tag: str) -> str:
+    return qn(f"w:{tag}")
+
+
+def ready() -> None:
+    """Have what all documents share."""
+    for brief in (False, True):
+        styles(brief)
 
 
 class Styles(dict):
@@ -447,7 +458,8 @@ def _stamped(written: bytes, document: Document) -> bytes:
     ):
         for name in old.namelist():
             entry = zipfile.ZipInfo(name, document.moment.timetuple()[:6])
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            small = name.endswith(".png")  # compressed already
+            entry.compress_type = zipfile.ZIP_STORED if small else zipfile.ZIP_DEFLATED
             new.writestr(entry, old.read(name))
     return buffer.getvalue()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtr
 from scipy.stats import binom, norm
 
 from evaluation.base.errors import KepuError, ModelError
@@ -388,7 +388,7 @@ class Mixture:
 
     def below(self, y: np.ndarray | float) -> np.ndarray:
         """Probability (n,) of a logit of at most ``y``."""
-        return self.weights @ norm.cdf((y - self.means) / self.sds)
+        return self.weights @ ndtr((y - self.means) / self.sds)
 
     def quantile(self, q: float) -> np.ndarray:
         """Logits (n,) not exceeded with probability ``q``, by bisection to 1e-12."""
