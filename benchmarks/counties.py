@@ -28,8 +28,14 @@ import psutil
 import yaml
 
 from evaluation.data import contract
-from evaluation.data.simulate import documents, simulate_panel, to_tables, write
-from evaluation.data.tables import read_descriptor, read_files
+from evaluation.data.simulate import (
+    simulate_panel,
+    simulated_descriptor,
+    to_tables,
+    truth_record,
+    write,
+)
+from evaluation.data.tables import DESCRIPTOR, read_descriptor, read_files
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERY = 2.0
@@ -50,7 +56,8 @@ def package(folder: Path, counties: int) -> list[str]:
     simulated = pd.concat([provinces, made.reindex(columns=regions.columns)])
     simulation = simulate_panel(simulated, seed=1)
     folder.mkdir()
-    write(to_tables(simulation, main), documents(simulation, descriptor), folder)
+    papers = {DESCRIPTOR: simulated_descriptor(descriptor), "truth.json": truth_record(simulation)}
+    write(to_tables(simulation, main), papers, folder)
     return codes
 
 

@@ -40,7 +40,7 @@ VARIABLES = {
 
 WIDE, NARROW = 720.0, 336.0  # width of a drawing on a page, and of the same on a phone
 INCH = 100.0  # pixels of an inch of paper at which heights are given
-SMALL, TINY = 12.5, 12.0
+BASE, SMALL, TINY = 14.0, 12.5, 12.0
 PITCH = 1.25  # distance of two lines of a text, of its size
 ASCENT, DESCENT, MIDDLE = 0.86, 0.2, 0.36  # of a line, about its baseline
 SAFE = 1.06  # faces of readers are up to so much wider than ours
