@@ -24,7 +24,7 @@ from evaluation.base import files as private
 from evaluation.base.cache import DISTRIBUTION
 from evaluation.base.errors import ID, KepuError, shown
 from evaluation.base.text import COMMON, LANGUAGES, OFFICIAL, file_stem
-from evaluation.batch import front
+from evaluation.batch import front, maps
 from evaluation.batch.plan import Job
 
 MADE, FAILED, CACHED, REFUSED = "made", "failed", "cached", "refused"
@@ -537,7 +537,7 @@ class Record:
             **vars(self.state),
         }
 
-    def finish(self, own: front.Boundaries | None = None) -> dict[str, str]:
+    def finish(self, own: maps.Boundaries | None = None) -> dict[str, str]:
         """Write manifest and front page, end the log; give their texts by name."""
         texts = write(self.folder, self.known, self.entries, self.run(), own)
         self.log.write("finished")
@@ -587,7 +587,7 @@ def write(
     known: Known,
     entries: Mapping[str, Mapping[str, Any]],
     run: Mapping[str, Any],
-    own: front.Boundaries | None = None,
+    own: maps.Boundaries | None = None,
 ) -> dict[str, str]:
     """Write manifest.json and index.html and give their texts by name.
 
@@ -626,7 +626,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def _front_key(run: Mapping[str, Any], reports: Any, own: front.Boundaries | None) -> str:
+def _front_key(run: Mapping[str, Any], reports: Any, own: maps.Boundaries | None) -> str:
     """Hash of what the front page shows and of the code that draws it."""
     told = json.dumps([{name: run.get(name) for name in SHOWN}, reports])
     return _hash(told + repr(own) + fingerprint.code(front.__name__))
@@ -640,7 +640,7 @@ def _there(entry: Mapping[str, Any], out: Path) -> bool:
 def index(
     run: Mapping[str, Any],
     reports: Sequence[Mapping[str, Any]],
-    own: front.Boundaries | None = None,
+    own: maps.Boundaries | None = None,
 ) -> str:
     """Render the front page of a folder from the summaries its entries hold."""
     summaries = {entry["stem"]: entry["summary"] for entry in reports}
