@@ -138,7 +138,7 @@ def front_page(counties: int) -> dict[str, float]:
 
 
 def growth(sizes: Sequence[int]) -> None:
-    """Print what check, plan, keys and front page take at each size, and the exponents from first to last."""
+    """Print what each step takes at each size, and the exponents from first to last."""
     found: dict[str, list[float]] = {}
     for counties in sizes:
         with tempfile.TemporaryDirectory() as folder:

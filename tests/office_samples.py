@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import xlsxwriter
 
-from evaluation.data.office import create, regions
+from evaluation.data.office import create
 
 YEARS = (2018, 2020, 2022, 2024)
 # Header and unit in the file, indicator, factor to the unit of the indicator.
@@ -30,14 +30,14 @@ HEADS = {
 
 def leagues() -> list[tuple[str, str]]:
     """Code and name of each league."""
-    return [(region.code, region.name_zh) for region in regions.national("150000")]
+    return [(region.code, region.name_zh) for region in create.national("150000")]
 
 
 def plan(**changes) -> create.Plan:
     """The plan of the leagues."""
     given = {
-        "whole": regions.whole("150000"), "level": regions.level("league"),
-        "regions": regions.national("150000"), "waves": list(YEARS),
+        "whole": create.whole("150000"), "level": create.level("league"),
+        "regions": create.national("150000"), "waves": list(YEARS),
     }  # fmt: skip
     return create.Plan(**given | changes)
 

@@ -16,9 +16,9 @@ from conftest import DATE
 from evaluation import report
 from evaluation.base.text import DEPTHS, LANGUAGES, texts
 from evaluation.batch import cells, plan, state
-from evaluation.report import brief, depths, headline, quality
+from evaluation.report import brief, depths, quality
 from evaluation.report.blocks import Paragraph, Section, Title
-from evaluation.report.headline import ABSENT, ASKED, MOST, MOVES, STANDING, Course, Wants
+from evaluation.report.brief import ABSENT, ASKED, MOST, MOVES, STANDING, Course, Wants
 from evaluation.report.html import write
 
 SIDES = ("above", "below", "near")
@@ -81,15 +81,15 @@ def written(study):
     ],
 )
 def test_where_a_region_stands_follows_from_its_differences(found, name):
-    assert headline.chosen(STANDING, found) == name
+    assert brief.chosen(STANDING, found) == name
 
 
 def test_how_a_region_moved_and_why_it_has_no_survey():
-    moves = {move: headline.chosen(MOVES, Course(2, moved=move)) for move in SIDES}
+    moves = {move: brief.chosen(MOVES, Course(2, moved=move)) for move in SIDES}
     assert moves == {"above": "rose", "below": "fell", "near": "unclear"}
-    assert headline.chosen(MOVES, Course(1, moved="above")) == "once"
+    assert brief.chosen(MOVES, Course(1, moved="above")) == "once"
     absent = [Course(0, unmeasured=True, flagged=True), Course(0, flagged=True), Course(0)]
-    assert [headline.chosen(ABSENT, c) for c in absent] == ["unmeasured", "flagged", "none"]
+    assert [brief.chosen(ABSENT, c) for c in absent] == ["unmeasured", "flagged", "none"]
 
 
 def test_no_course_is_without_a_headline_and_none_contradicts_itself():
@@ -101,12 +101,12 @@ def test_no_course_is_without_a_headline_and_none_contradicts_itself():
     for gaps in product((*SIDES, ""), repeat=3):
         for shift, moved in product(SIDES, SIDES):
             found = Course(3, moved, gaps, shift)
-            name = headline.chosen(STANDING, found)
+            name = brief.chosen(STANDING, found)
             assert name in said[gaps[-1]]
             if name in ("slipped", "widened", "pulled", "extended"):
                 assert shift == gaps[-1]
             if name in ("slipped", "pulled"):
-                assert headline.since(gaps) > 0
+                assert brief.since(gaps) > 0
             seen.add(name)
     assert seen == {name for name, _ in STANDING}
     for rules, stem in ((ABSENT, "headline"), (MOVES, "headline"), (STANDING, "headline")):
@@ -115,17 +115,17 @@ def test_no_course_is_without_a_headline_and_none_contradicts_itself():
 
 def test_but_is_said_only_against_the_movement():
     contrasts = {
-        (move, side): headline.contrasted(move, Course(2, gaps=("near", side)))
+        (move, side): brief.contrasted(move, Course(2, gaps=("near", side)))
         for move, side in product(("rose", "fell", "unclear", "once"), SIDES)
     }
-    assert {pair for pair, said in contrasts.items() if said} == headline.CONTRAST
+    assert {pair for pair, said in contrasts.items() if said} == brief.CONTRAST
 
 
 def test_requests_are_three_distinct_ones_the_most_needed_first():
     flags = [name for name in Wants.__dataclass_fields__]
     for values in product((True, False), repeat=len(flags)):
         found = Wants(**dict(zip(flags, values, strict=True)))
-        asked = headline.asked(found)
+        asked = brief.asked(found)
         assert len(set(asked)) == MOST
         assert not {"survey", "publish"} <= set(asked)
         assert not {"inputs", "yearly"} <= set(asked)
@@ -133,9 +133,9 @@ def test_requests_are_three_distinct_ones_the_most_needed_first():
         order = [name for name, _ in ASKED]
         assert list(asked) == sorted(asked, key=order.index)
     told = Wants(surveyed=True, missed=True, assumed=True, empty=True, unnamed=True, target=False)
-    assert headline.asked(told) == ("publish", "inputs", "named")
-    assert headline.asked(Wants(surveyed=False)) == ("survey", "design", "yearly")
-    assert headline.asked(Wants(surveyed=True, told=True)) == ("repeat", "yearly", "review")
+    assert brief.asked(told) == ("publish", "inputs", "named")
+    assert brief.asked(Wants(surveyed=False)) == ("survey", "design", "yearly")
+    assert brief.asked(Wants(surveyed=True, told=True)) == ("repeat", "yearly", "review")
 
 
 # What they say of these data.

@@ -265,20 +265,6 @@ def test_the_detectable_effect_is_found_with_the_power_asked_for(name, reference
     assert design.power(found.detectable, found.se, 0.95, freedom) == pytest.approx(0.9)
 
 
-@pytest.mark.parametrize("kind", ["parallel", "stepped", "pairs"])
-def test_the_units_required_are_the_fewest_that_suffice(kind):
-    layout = {
-        "parallel": design.parallel(),
-        "stepped": design.stepped(3),
-        "pairs": design.pairs(0.3),
-    }
-    setting = Setting(Variance(4.0, 0.8, 900.0, 2.0), 300)
-    units = design.required_units(layout[kind], 1.5, setting)
-    step = 2 if kind == "pairs" else 1
-    assert design.assess(layout[kind], units, 1.5, setting).power >= 0.8
-    assert design.assess(layout[kind], units - step, 1.5, setting).power < 0.8
-
-
 def test_more_respondents_help_little_once_units_differ():
     """Beyond the variance between units nothing is gained: the limit is 2 tau² / n a group."""
     variance = Variance(9.0, 0.8, 900.0)
@@ -323,8 +309,6 @@ GOOD = Setting(Variance(4.0, 0.8, 900.0), 300)
         (lambda: Setting(Variance(1, 0.5, 1), 10, target=0.01), "'target' must lie between"),
         (lambda: design.assess(design.stepped(8), 5, 1, GOOD), "5 units cannot be dealt to 8"),
         (lambda: design.assess(design.parallel(), 2, 1, GOOD), "too few for a test"),
-        (lambda: design.required_units(design.parallel(), 0.0, GOOD), "state an effect"),
-        (lambda: design.required_units(design.parallel(), 1e-3, GOOD, 500), "500 units do not"),
         (lambda: design.power(1, 0), "'se' must be positive"),
         (
             lambda: design.standard_error(Layout("stepped", ((0, 1), (0, 1))), [3, 3], GOOD),

@@ -58,17 +58,6 @@ def test_the_design_effect_is_that_of_simulated_two_stage_samples():
     assert found == pytest.approx(expected, rel=0.04)
 
 
-def test_the_best_take_costs_least_for_the_same_error():
-    survey = Survey(rate=15, margin=2, icc=0.04, visit=500, interview=60)
-    best = sample.best_take(survey)
-
-    def cost(take: float) -> float:
-        own = replace(survey, take=take)
-        return own.design_effect * (own.visit / take + own.interview)
-
-    assert cost(best) < min(cost(best * 0.9), cost(best * 1.1))
-
-
 def test_a_key_group_needs_its_own_number_in_every_region():
     """A fifth of adults: its 865 respondents (effect of 3 of it in a unit: 1.1) times five."""
     survey = Survey(rate=10, margin=2, take=15, icc=0.05)
@@ -96,8 +85,6 @@ def test_a_key_group_needs_its_own_number_in_every_region():
         (lambda: Survey(rate=10, margin=2, population=0), "'population' must be at least 1"),
         (lambda: Survey(rate=10, margin=2, visit=-1), "'visit' must be at least 0"),
         (lambda: sample.margin(SIMPLE, 0), "'respondents' must be at least 1"),
-        (lambda: sample.best_take(SIMPLE), "state both"),
-        (lambda: sample.best_take(replace(SIMPLE, visit=1, interview=1)), "state an icc"),
         (lambda: sample.by_domain(SIMPLE, {}), "No region is given"),
         (lambda: sample.by_domain(SIMPLE, {"A": 9}, {"old": 0.0}), "share of 'old'"),
     ],

@@ -20,13 +20,12 @@ from evaluation.base.results import Check
 from evaluation.base.text import LANGUAGES
 from evaluation.data.package import load
 from evaluation.data.rollout import PROGRAMME, Scheme, Survey, write_package
-from evaluation.evidence.departures import Differences, banded, differences
-from evaluation.evidence.designs import designs
+from evaluation.evidence.designs import Differences, banded, designs, differences
 from evaluation.evidence.grade import BELONGS, Design, gate, grade_programme, permitted, said
 from evaluation.models import events
 from evaluation.models.columns import Roles
 from evaluation.panel import panel
-from evaluation.panel.rollouts import rollouts
+from evaluation.panel.panel import rollouts
 from evaluation.report import designs as report_designs
 from evaluation.report.blocks import Figure
 from evaluation.study import build

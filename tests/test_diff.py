@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from typer.testing import CliRunner
 
-from evaluation.batch import editions
+from evaluation.batch import pages
 from evaluation.batch.cli import app
 from evaluation.data.office import differences
 
@@ -93,10 +93,10 @@ def edition(root: Path, rate: float, gap: float, stems=("A_en", "A_zh")) -> Path
 def test_editions_are_told_apart_by_their_results_and_the_findings_these_stand_in(tmp_path):
     old = edition(tmp_path / "a", 10.04, 2.89)
     new = edition(tmp_path / "b", 9.04, 3.89, ("A_en", "B_en"))
-    found = editions.compare(old, new)
+    found = pages.compare(old, new)
     assert (found.pages_added, found.pages_removed) == (("B_en.html",), ("A_zh.html",))
-    assert found.results == (editions.Moved("gap.A.2022", 2.89, 3.89, ("A_en.html",)),)
-    assert found.facts == (editions.Moved("F00001", 10.04, 9.04, ("A_en.html",)),)
+    assert found.results == (pages.Moved("gap.A.2022", 2.89, 3.89, ("A_en.html",)),)
+    assert found.facts == (pages.Moved("F00001", 10.04, 9.04, ("A_en.html",)),)
     [finding] = found.findings
     assert finding.because == ("F00001", "gap.A.2022")
     assert finding.old == "Where? It stands at 10.04%, 2.89 below."
@@ -105,13 +105,13 @@ def test_editions_are_told_apart_by_their_results_and_the_findings_these_stand_i
 
 
 def test_a_change_on_several_pages_is_told_once(tmp_path):
-    found = editions.compare(edition(tmp_path / "a", 1, 2), edition(tmp_path / "b", 1, 3))
+    found = pages.compare(edition(tmp_path / "a", 1, 2), edition(tmp_path / "b", 1, 3))
     assert [item.pages for item in found.results] == [("A_en.html", "A_zh.html")]
 
 
 def test_the_same_edition_has_not_changed(tmp_path):
-    found = editions.compare(edition(tmp_path / "a", 1, 2), edition(tmp_path / "b", 1, 2))
-    assert not found and list(editions.lines(found)) == ["nothing a page says has changed"]
+    found = pages.compare(edition(tmp_path / "a", 1, 2), edition(tmp_path / "b", 1, 2))
+    assert not found and list(pages.lines(found)) == ["nothing a page says has changed"]
 
 
 def run(*arguments: object):

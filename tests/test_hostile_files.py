@@ -11,7 +11,7 @@ import xlsxwriter
 
 from evaluation.base.errors import KepuError
 from evaluation.data import contract
-from evaluation.data.office import cells, create, importing, parts, regions
+from evaluation.data.office import cells, create, importing
 from evaluation.data.office.export import export
 from evaluation.data.package import load
 from office_samples import plan, save
@@ -236,7 +236,7 @@ def test_hostile_notes_stay_text(text, tmp_path, empty):
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "=x", "\u202ex", ""])
 def test_hostile_names_of_regions_make_no_file_and_no_package(name, tmp_path):
-    there = regions.national("150000")
+    there = create.national("150000")
     odd = create.Region(name, name, name, name)
     with pytest.raises(KepuError, match="The package cannot be made"):
         create.create(tmp_path / "new", plan(regions=[*there, odd]))
@@ -273,4 +273,4 @@ def test_a_link_in_the_package_is_not_written_through(tmp_path, empty):
 
 
 def test_the_bounds_are_those_of_a_package():
-    assert parts.MOST_CELLS >= 300_000 * 18
+    assert cells.MOST_CELLS >= 300_000 * 18

@@ -15,7 +15,7 @@ from evaluation import data
 from evaluation.base.errors import KepuError
 from evaluation.batch.cli import app
 from evaluation.data import contract
-from evaluation.data.office import cells, create, importing, regions, vocabulary
+from evaluation.data.office import cells, create, importing, vocabulary
 from office_samples import HEADS, YEARS, filled, leagues, panel, plan, save
 
 RATE = "science_literacy_rate"
@@ -357,7 +357,7 @@ def test_refused_rows_are_kept_with_their_reasons(empty, tmp_path):
 
 def test_the_list_of_regions_is_the_office_file_itself(tmp_path):
     file = save("two", tmp_path)
-    assert [r.code for r in regions.listed(file)] == [code for code, _ in leagues()]
+    assert [r.code for r in create.listed(file)] == [code for code, _ in leagues()]
 
 
 def test_the_national_list_is_that_of_the_national_package():

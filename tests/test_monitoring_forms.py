@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from evaluation import report
 from evaluation.base.errors import DataError, KepuError
 from evaluation.batch.cli import app
 from evaluation.data.package import load
 from evaluation.data.tables import read_files
 from evaluation.monitoring import assess, forms, sheets, tracker
+from evaluation.report.depths import IN_REPORT
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 TODAY = "2026-11-28"
@@ -119,7 +121,7 @@ def test_done_without_evidence_changes_nothing(package):
 
 @pytest.mark.parametrize(
     ("day", "region", "message"),
-    [("2026", "150100", "is no day"), (TODAY, "150600", "has no measures or targets")],
+    [("2026", "150100", "is no day"), (TODAY, "150600", "add those of its plan to measures.csv")],
 )
 def test_a_board_needs_a_day_and_a_plan(dataset, day, region, message):
     with pytest.raises(KepuError, match=message):
@@ -247,3 +249,31 @@ def test_the_commands_write_forms_and_never_over_a_file(tmp_path):
     assert again.exit_code != 0
     run = CliRunner().invoke(app, ["assess", "P060", "--out", str(tmp_path / "a.docx")])
     assert run.exit_code != 0 and (tmp_path / "a.docx").exists()  # the form is there, no total
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("code", ["150000", "150100", "150600", "110000"])
+def test_a_report_says_what_became_of_the_regions_own_plan(dataset, study, code, language):
+    page = report.open_report(study, code, language, date=TODAY)
+    section = report.SECTIONS["governance"](page)
+    if code not in set(dataset.measures["region_code"]):
+        assert section["progress"] == section["tracked"] == ()
+        return
+    counted = tracker.counts(tracker.board(dataset, code, TODAY))
+    told = {name: page.writer.computed[f"plan.{code}.{name}"] for name in ("items", "bare")}
+    assert told == {name: counted[name] for name in told}
+    (said,) = section["progress"]
+    assert f"<time>{TODAY}</time>" in said.text
+    annex = "".join(block.html() for block in section["tracked"])
+    assert (
+        annex.count("<tr>")
+        == sum(name in counted for name in tracker.STATES) + 2 + (counted["overdue"])
+    )
+    assert "progress" in IN_REPORT["governance"] and "tracked" not in IN_REPORT["governance"]
+
+
+def test_a_report_of_an_earlier_day_or_of_a_year_sees_what_was_known_then(study):
+    for date, unknown in (("2026-11-27", 50), ("2026", 48), ("2026-10", 50)):
+        page = report.open_report(study, "150100", "en", date=date)
+        report.SECTIONS["governance"](page)
+        assert page.writer.computed["plan.150100.unknown.all"] == unknown

@@ -180,3 +180,42 @@ def test_the_command_prints_intervals_and_refuses_an_unknown_set():
     assert set(told["ranks"][0]) == {"region_code", "rank_low", "rank_high"}
     run = CliRunner().invoke(app, ["index", "--set", "nowhere"])
     assert isinstance(run.exception, KepuError) or run.exit_code == 2
+
+
+def test_how_far_regions_are_apart_is_told_without_weights(dataset, provinces):
+    """The parts of each Gini are those of its figures; the slope is that of the ends."""
+    found = inequality.apart(dataset, "input_proxies", provinces, 2018).set_index("indicator")
+    wide = index.histories(dataset, "input_proxies", provinces)["museum_count"]
+    assert found.at["museum_count", "gini"] == pytest.approx(inequality.gini(wide[2018]))
+    parts = found[["within", "between", "overlap"]].sum(axis=1)
+    assert parts.to_numpy() == pytest.approx(found["gini"].to_numpy())
+    slope = np.polyfit(np.log(wide[2010]), np.log(wide[2018] / wide[2010]) / 8, 1)[0]
+    assert found.at["museum_count", "beta"] == pytest.approx(100 * slope)
+    assert (found["low"] < found["beta"]).all() and (found["beta"] < found["high"]).all()
+
+
+def test_an_indicator_without_two_complete_years_has_no_slope(dataset, provinces):
+    few = dataset.facts
+    few = few[(few["indicator"] != "museum_count") | few["year"].isin([2018])]
+    found = inequality.apart(replace(dataset, facts=few), "input_proxies", provinces, 2018)
+    row = found.set_index("indicator").loc["museum_count"]
+    assert row[["first", "last", "cv_first", "cv_last", "beta", "low", "high"]].isna().all()
+
+
+def test_errors_of_a_region_go_together_as_far_as_is_drawn():
+    """Over draws the correlation of a region's errors has the mean of its range, and no bias."""
+    rng = np.random.default_rng(5)
+    made = np.array([index._errors(rng, (40, 3)) for _ in range(2000)])
+    assert made.std() == pytest.approx(1, abs=0.02)
+    each = [np.corrcoef(draw, rowvar=False)[0, 1] for draw in made]
+    assert np.mean(each) == pytest.approx(0.5, abs=0.03)
+    assert min(each) < 0.05 and max(each) > 0.95
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_command_tells_inequality(language):
+    asked = ["index", "--inequality", "--language", language]
+    told = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+    assert [len(told["indicators"]), told["year"]] == [7, 2018]
+    shown = CliRunner().invoke(app, asked).stdout
+    assert {"zh": "基尼系数", "en": "Gini"}[language] in shown and "33%" in shown

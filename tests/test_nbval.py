@@ -38,8 +38,10 @@ PLANTS = (
         "10_next_evaluation": ["n09", "n11"],  # variance between units, candidates
         "08_scenarios": ["tested", "s09"],  # back-test too
     }),
-    # Zhejiang's museums of 2018: an input of the panel, and of no rate or forecast.
-    ("input figure", "F01296", "330000", 437, ESTIMATES | {"06_value": ["v20"]}),
+    # Zhejiang's museums of 2018: an input of panel and index, and of no rate or forecast.
+    ("input figure", "F01296", "330000", 437, ESTIMATES | {
+        "06_value": ["v20"], "12_index": ["x07", "x09", "x11", "x13", "x15"],
+    }),
 )  # fmt: skip
 
 

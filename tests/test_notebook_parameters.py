@@ -59,6 +59,15 @@ SETS: dict[str, tuple[tuple[dict, str], ...]] = {
         (CHINESE | {"draws": 199}, "模拟"), (LEAGUES | {"draws": 199}, "simulated"),
         ({"effect": 0.0, "draws": 199}, "simulated"),
     ),
+    "11_monitoring": (
+        (CHINESE, "没有记录"), ({"region": "150000", "due": 0}, "59 measures and targets"),
+        ({"unit": "市教育局", "due": 0, "today": "2027-01-01"}, "as of 2027-01-01: 27"),
+    ),
+    "12_index": (
+        (CHINESE | {"draws": 200}, "代理指标的指数"),
+        ({"year": 2015, "draws": 200}, "An index of proxies, 2015, 31 regions"),
+        (BEIJING | {"draws": 200, "seed": 2}, "made in 200 ways"),
+    ),
     "13_survey": (
         (CHINESE | {"draws": 9}, "真实比例"), ({"units": 3, "take": 8, "draws": 9}, "Simulated"),
         ({"cutoff": 55.0, "draws": 9}, "Share with 55 points or more"),
@@ -91,6 +100,12 @@ WRONG = (
     ("08_scenarios", {"region": "150100"}, "name a province"),
     ("08_scenarios", {"year": 2099}, "name a year between them"),
     ("09_designs", {"region_set": "nowhere"}, "'nowhere' is not in region_sets.csv; known:"),
+    ("11_monitoring", {"today": "soon"}, "write it in the form 2026-01-31"),
+    ("11_monitoring", {"region": "110000"}, "add those of its plan to measures.csv"),
+    ("11_monitoring", {"programme": "P000"}, "'P000' is not in programmes.csv"),
+    ("12_index", {"index": "capability"}, "declared: input_proxies"),
+    ("12_index", {"region_set": "nowhere"}, "'nowhere' is not in region_sets.csv; known:"),
+    ("12_index", {"draws": 5}, "at least 200 draws"),
     ("13_survey", {"units": 1}, "An error needs 2 primary units"),
     ("13_survey", {"language": "fr"}, "Unknown language 'fr'; known: zh, en"),
     ("10_next_evaluation", {"region": "999999"}, "999999"),

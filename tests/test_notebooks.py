@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 READING_ORDER = [
     "00_welcome", "01_data_and_evidence", "02_literacy", "03_investment", "04_effect",
     "05_robustness", "06_value", "07_targets", "08_scenarios", "09_designs", "10_next_evaluation",
-    "13_survey",
+    "11_monitoring", "12_index", "13_survey",
 ]  # fmt: skip
 EXPECTED = {
     ROOT / "notebooks" / f"{name}.ipynb" for name in (*READING_ORDER, "region_report", "overview")

@@ -14,7 +14,7 @@ from evaluation import data
 from evaluation.base.errors import DataError, KepuError
 from evaluation.batch.cli import app
 from evaluation.data import contract
-from evaluation.data.office import cells, create, form, importing, workbook
+from evaluation.data.office import cells, create, importing, workbook
 from office_samples import YEARS, leagues, plan, save
 
 NATIONAL = Path(__file__).parents[1] / "data"
@@ -34,7 +34,7 @@ def fill(file: Path, value: float = 50) -> int:
     book, count = openpyxl.load_workbook(file), 0
     for sheet in book.worksheets[1:]:
         if sheet.sheet_state == "visible":
-            for row in sheet.iter_rows(min_row=form.HEADER + 1, min_col=4):
+            for row in sheet.iter_rows(min_row=workbook.HEADER + 1, min_col=4):
                 for cell in row[:-1]:
                     cell.value, count = value, count + 1
     book.save(file)
@@ -44,7 +44,7 @@ def fill(file: Path, value: float = 50) -> int:
 @pytest.mark.parametrize("language", ["zh", "en", "both"])
 def test_a_filled_workbook_is_imported_whole_in_every_language(language, tmp_path):
     folder = create.create(tmp_path / "data", plan())
-    file = form.write(plan(), tmp_path / "fill.xlsx", language)
+    file = workbook.write_form(plan(), tmp_path / "fill.xlsx", language)
     count = fill(file)
     options = importing.Options(implausible=True)
     preview = importing.prepare([cells.read(file)], folder, options)
@@ -54,13 +54,13 @@ def test_a_filled_workbook_is_imported_whole_in_every_language(language, tmp_pat
 
 def test_an_empty_workbook_gives_no_figure_and_no_complaint(tmp_path):
     folder = create.create(tmp_path / "data", plan())
-    file = form.write(plan(), tmp_path / "fill.xlsx")
+    file = workbook.write_form(plan(), tmp_path / "fill.xlsx")
     preview = importing.prepare([cells.read(file)], folder)
     assert (preview.figures, preview.refused, preview.asked) == ([], [], [])
 
 
 def test_a_workbook_guides_who_fills_it_in(tmp_path):
-    book = openpyxl.load_workbook(form.write(plan(), tmp_path / "fill.xlsx", "both"))
+    book = openpyxl.load_workbook(workbook.write_form(plan(), tmp_path / "fill.xlsx", "both"))
     assert book.sheetnames[0] == "填写说明 Read me"
     assert "每张表一个主题" in str(book.worksheets[0]["B3"].value)
     rates, facilities = book.worksheets[1:3]
@@ -78,9 +78,9 @@ def test_a_workbook_guides_who_fills_it_in(tmp_path):
 def test_a_workbook_is_not_written_over_another_file(tmp_path):
     (tmp_path / "a.xlsx").write_bytes(b"mine")
     with pytest.raises(KepuError, match="is there already"):
-        form.write(plan(), tmp_path / "a.xlsx")
+        workbook.write_form(plan(), tmp_path / "a.xlsx")
     with pytest.raises(KepuError, match=r"ends with \.xlsx"):
-        form.write(plan(), tmp_path / "a.csv")
+        workbook.write_form(plan(), tmp_path / "a.csv")
     assert (tmp_path / "a.xlsx").read_bytes() == b"mine"
 
 

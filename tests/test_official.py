@@ -115,7 +115,15 @@ def test_headings_count_by_themselves_and_lists_begin_anew(word):
     assert len(counted) > 5 and min(map(len, counted.values())) >= 1
     levels = word.part.numbering_part.element.findall(qn("w:abstractNum"))[0]
     texts = [text.get(qn("w:val")) for text in levels.iter(qn("w:lvlText"))]
-    assert texts == ["%1、", "（%2）", "%3．"]
+    assert texts == ["%1、", "（%2）", "%3．", "（%4）"]
+
+
+def test_an_office_may_go_on_to_the_fourth_level(made):
+    """A level that no block uses is there as a style: its number comes with it."""
+    file = docx.Document(io.BytesIO(made))
+    added = file.add_paragraph("各盟市同步开展。", style="Numbered 2")
+    numbered = added.style.element.pPr.numPr
+    assert (numbered.ilvl.val, numbered.numId.val) == (3, 90)
 
 
 @pytest.mark.skipif(OFFICE is None, reason="no LibreOffice: apt-get install libreoffice-writer")

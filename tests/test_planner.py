@@ -14,7 +14,7 @@ from evaluation.data.package import load
 from evaluation.design import candidates
 from evaluation.evidence.grade import said
 from evaluation.figures import rollout
-from evaluation.report import planner, protocol
+from evaluation.report import planner
 from evaluation.report.page import View
 from evaluation.report.planner import Planner
 from evaluation.study import Study
@@ -129,7 +129,7 @@ def test_a_region_without_units_is_told_what_list_would_help(study: Study):
     from evaluation.report import open_report
 
     context = open_report(study, "620000", "en", date="2026-03-01")
-    (missing,) = protocol.quoted(context)
+    (missing,) = planner.quoted(context)
     assert missing.style == "missing" and "the list of its units" in missing.text
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from evaluation import study
 from evaluation.base import files
 from evaluation.base.errors import DataError, KepuError
-from evaluation.batch import cli, cli_project, making, plan, worker
+from evaluation.batch import cli, cli_import, making, plan, worker
 from evaluation.batch.state import FAILED, MADE, Outcome
 from evaluation.data.office import project
 from evaluation.data.tables import read_files
@@ -225,13 +225,13 @@ def test_a_project_is_named_where_its_package_lies_one_folder_down(own):
 
 def test_lab_opens_the_project_on_its_first_notebook(own):
     project.scaffold(own)
-    started = cli_project.command(own, ["--no-browser"])
+    started = cli_import.command(own, ["--no-browser"])
     assert started[:3] == [sys.executable, "-m", "jupyterlab"]
     assert started[3:] == [
         f"--ServerApp.root_dir={own}", "--no-browser", str(own / "notebooks/region_report.ipynb"),
     ]  # fmt: skip
     (own / "notebooks" / "00_welcome.ipynb").write_text("{}", "utf-8")
-    assert cli_project.command(own, [])[-1].endswith("00_welcome.ipynb")
+    assert cli_import.command(own, [])[-1].endswith("00_welcome.ipynb")
 
 
 def test_lab_without_jupyterlab_tells_what_to_install(own, monkeypatch):
@@ -246,7 +246,7 @@ def test_lab_ends_with_the_code_of_what_it_started(own, monkeypatch):
     project.scaffold(own)
     monkeypatch.chdir(own)
     ended = [sys.executable, "-c", "raise SystemExit(7)"]
-    monkeypatch.setattr(cli_project, "command", lambda root, options: ended)
+    monkeypatch.setattr(cli_import, "command", lambda root, options: ended)
     assert kepu("lab").exit_code == 7
 
 

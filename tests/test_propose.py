@@ -20,10 +20,9 @@ from evaluation import data
 from evaluation.base.errors import KepuError
 from evaluation.batch.cli import app
 from evaluation.data import contract
-from evaluation.data.office import cells, create, importing, names, propose, readers
-from evaluation.data.office.matching import Matcher
+from evaluation.data.office import cells, create, documents, importing, propose
 from evaluation.data.office.outline import outline
-from evaluation.data.office.propose import proposals
+from evaluation.data.office.propose import Matcher, proposals
 from evaluation.report.pdf import fonts
 from office_samples import plan
 
@@ -183,11 +182,11 @@ def test_a_figure_said_twice_is_proposed_once_and_one_of_another_thing_twice(mat
 
 def test_names_are_counted_where_they_are_honoured():
     text = "红山旗和白河旗成功创建为全国科普示范县，我市被确定为试点城市，唯一提名作品。"
-    found = [(one.figure, int(one.quantity.value)) for one in names.find(text)]
+    found = [(one.figure, int(one.quantity.value)) for one in propose.find_named(text)]
     assert found == [
         ("红山旗和白河旗", 2), ("红山旗", 1), ("白河旗", 1), ("试点城市", 1), ("唯一提名作品", 1),
     ]  # fmt: skip
-    assert names.find("内蒙古科技馆被评为优秀组织单位。") == []
+    assert propose.find_named("内蒙古科技馆被评为优秀组织单位。") == []
 
 
 @pytest.mark.parametrize(
@@ -240,7 +239,7 @@ def test_the_command_writes_a_table_to_mark_and_overwrites_none(tmp_path):
 def bomb() -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("word/document.xml", b"0" * (readers.LARGEST_UNPACKED + 1))
+        archive.writestr("word/document.xml", b"0" * (documents.LARGEST_UNPACKED + 1))
     return stream.getvalue()
 
 
@@ -269,7 +268,7 @@ REFUSED = {
     "no.pdf": (lambda _: b"no pdf", "no readable PDF"),
     "binary.txt": (lambda _: bytes(range(128, 256)) + b"\xff\xff", "UTF-8, UTF-16 or GB18030"),
     "empty.txt": (lambda _: b" \n", "has no text"),
-    "long.txt": (lambda _: b"a" * (readers.LONGEST_TEXT + 1), "split it"),
+    "long.txt": (lambda _: b"a" * (documents.LONGEST_TEXT + 1), "split it"),
     "table.txt": (lambda _: ("12人，\n" * 3100).encode(), "import its tables"),
     "a.exe": (lambda _: b"", "of no kind that is read here"),
 }
@@ -301,7 +300,7 @@ def test_wrong_arguments_are_refused(arguments, told):
 
 def test_a_page_opens_nothing_it_names(tmp_path):
     (tmp_path / "a.html").write_bytes(ENTITIES)
-    assert "root:" not in readers.text_of(tmp_path / "a.html")
+    assert "root:" not in documents.text_of(tmp_path / "a.html")
 
 
 MUTATIONS = int(os.environ.get("KEPU_MUTATIONS", "40"))
@@ -320,7 +319,7 @@ def test_a_spoilt_file_is_read_or_refused(tmp_path, name, matcher):
         path = tmp_path / name
         path.write_bytes(content)
         try:
-            propose.of_text(readers.text_of(path), matcher)
+            propose.of_text(documents.text_of(path), matcher)
         except KepuError as error:
             assert name in str(error)
 

@@ -114,7 +114,7 @@ def test_units_are_those_of_the_package():
     }  # has the package
     words = {row.unit for rows in quantities.measures().values() for row in rows}
     assert words - UNITS == none
-    assert {row["unit"] for row in quantities.table("ledger_units.csv")} <= UNITS | none
+    assert {row["unit"] for row in quantities.table("ledger_units")} <= UNITS | none
 
 
 def test_a_header_states_a_unit_and_its_factor():

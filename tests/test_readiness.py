@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from evaluation.data.package import SAMPLE, load
-from evaluation.models.readiness import readiness
+from evaluation.models.panels import readiness
 from evaluation.study import build
 
 

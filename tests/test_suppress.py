@@ -14,7 +14,7 @@ import pytest
 from scipy.optimize import linprog
 
 from evaluation.base.errors import KepuError
-from evaluation.data.office.suppress import Group, suppress
+from evaluation.data.office.protect import Group, suppress
 
 TABLES = int(os.environ.get("KEPU_TABLES", "12"))
 

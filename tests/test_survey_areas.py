@@ -127,10 +127,6 @@ def test_difficulties_and_the_link_find_what_was_simulated():
     old, new = answers(3, true), answers(4, true + 0.4, ability=0.8)
     first, second = items.difficulties(old), items.difficulties(new)
     assert np.abs(first - true).max() < 0.12
-    drift = np.random.default_rng(5).normal(0, 0.1, 12)
-    link = items.mean_mean(first, first + 0.4 + drift)
-    assert link.shift == pytest.approx(0.4 + drift.mean())
-    assert link.error == pytest.approx(drift.std(ddof=1) / np.sqrt(12))
     other = items.mean_sigma(first, 1.5 * first - 0.2)
     assert (other.slope, other.shift, other.error) == pytest.approx((1.5, -0.2, 0), abs=1e-9)
     assert items.linked_gain(3.0, 0.4, items.Link(1.0, 0.0, 0.3, 12)) == (3.0, 0.5)
@@ -140,7 +136,7 @@ def test_difficulties_and_the_link_find_what_was_simulated():
 def test_links_without_common_items_and_scores_for_answers_are_refused():
     x = items.difficulties(answers(6, np.zeros(4)))
     with pytest.raises(KepuError, match="0 common items cannot link"):
-        items.mean_mean(x, x.rename(lambda name: f"new {name}"))
+        items.mean_sigma(x, x.rename(lambda name: f"new {name}"))
     with pytest.raises(KepuError, match="right \\(1\\) or wrong \\(0\\)"):
         items.difficulties(pd.DataFrame({"a": [0, 2], "b": [1, 1]}))
     with pytest.raises(KepuError, match="never right where another is wrong"):

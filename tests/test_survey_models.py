@@ -11,7 +11,7 @@ import pytest
 from scipy.special import expit
 
 from evaluation.base.errors import KepuError, ModelError
-from evaluation.survey import irt, items, multilevel, respondents, simulate, waves
+from evaluation.survey import areas, items, respondents, simulate
 
 REFERENCE = Path(__file__).with_name("reference")
 R = pd.read_csv(REFERENCE / "areas_r.csv")
@@ -24,7 +24,7 @@ def told(case: str) -> pd.Series:
 
 
 def test_effects_of_areas_and_times_are_those_of_metafor():
-    made, answer = waves.smooth_waves(WAVES, ["x"], draws=0), told("waves")
+    made, answer = areas.smooth_waves(WAVES, ["x"], draws=0), told("waves")
     found = [made.area, made.time, made.correlation, *made.coefficients, *made.errors]
     assert found == pytest.approx(list(answer), rel=1e-4)
     for _, wave in made.frame.groupby("time"):
@@ -34,7 +34,7 @@ def test_effects_of_areas_and_times_are_those_of_metafor():
 
 def test_predictions_are_those_of_one_matrix_over_all_areas_and_waves():
     """The same model written densely, V and effects of all rows at once."""
-    made = waves.smooth_waves(WAVES, ["x"], draws=0)
+    made = areas.smooth_waves(WAVES, ["x"], draws=0)
     same = np.equal.outer(WAVES["area"].to_numpy(), WAVES["area"].to_numpy())
     gap = np.abs(np.subtract.outer(WAVES["time"].to_numpy(), WAVES["time"].to_numpy()))
     effects = same * (made.area + made.time * made.correlation**gap)
@@ -60,7 +60,7 @@ def test_waves_together_are_nearer_the_truth_and_their_intervals_hold_it():
     inside, gained = [], []
     for seed in range(4):
         truth, given = in_waves(seed)
-        f = waves.smooth_waves(given, ["x"], draws=15, seed=seed).frame
+        f = areas.smooth_waves(given, ["x"], draws=15, seed=seed).frame
         inside.append(((f["low"] <= truth) & (truth <= f["high"])).mean())
         direct = ((f["direct"] - truth) ** 2).mean()
         gained.append(((f["benchmarked"] - truth) ** 2).mean() / direct)
@@ -79,7 +79,7 @@ def test_waves_together_are_nearer_the_truth_and_their_intervals_hold_it():
 )
 def test_waves_that_cannot_be_smoothed_are_refused(spoil, message):
     with pytest.raises(ModelError, match=message):
-        waves.smooth_waves(spoil(WAVES), ["x"], draws=0)
+        areas.smooth_waves(spoil(WAVES), ["x"], draws=0)
 
 
 def census(frame: pd.DataFrame) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def census(frame: pd.DataFrame) -> pd.DataFrame:
 
 def test_the_model_of_cells_is_that_of_lme4():
     found = CELLS[CELLS["n"] > 0].assign(share=lambda f: f["right"] / f["n"])
-    made = multilevel.poststratify(found, census(CELLS), ["area", "age"], ["x"])
+    made = areas.poststratify(found, census(CELLS), ["area", "age"], ["x"])
     answer = told("cells")
     assert [*made.deviations, *made.coefficients] == pytest.approx(list(answer), rel=2e-5)
     rates = told("rates")
@@ -98,7 +98,7 @@ def test_the_model_of_cells_is_that_of_lme4():
 
 def test_an_area_without_respondents_has_the_rate_of_the_model_and_a_wider_error():
     found = CELLS[CELLS["n"] > 0].assign(share=lambda f: f["right"] / f["n"])
-    made = multilevel.poststratify(
+    made = areas.poststratify(
         found[found["area"] != "A01"], census(CELLS), ["area", "age"], ["x"]
     ).frame
     assert made.loc["A01", "n"] == 0
@@ -113,7 +113,7 @@ def test_post_stratified_rates_are_nearer_the_truth_than_direct_ones():
     by = ("county", "education", "residence")
     plan = respondents.Plan({}, by=by)
     with respondents.of_frame(frame.assign(county=frame["stratum"]), plan) as sample:
-        found = multilevel.cells(sample, by, 70.0, deff=1.2)
+        found = areas.cells(sample, by, 70.0, deff=1.2)
     parts = [dict(zip(*simulate.GROUPS[name][:2], strict=True)) for name in by[1:]]
     people = dict(zip(names, made.strata["people"], strict=True))
     full = pd.DataFrame(
@@ -121,7 +121,7 @@ def test_post_stratified_rates_are_nearer_the_truth_than_direct_ones():
          for (c, n), e, r in itertools.product(people.items(), *parts)],
         columns=[*by, "people"],
     )  # fmt: skip
-    rate = multilevel.poststratify(found, full, by).frame
+    rate = areas.poststratify(found, full, by).frame
     truth = made.share()[rate.index]
     hits = frame.assign(hit=(frame["score"] >= 70) * frame["weight"]).groupby("stratum")
     direct = hits["hit"].sum() / hits["weight"].sum()
@@ -141,7 +141,7 @@ def test_post_stratified_rates_are_nearer_the_truth_than_direct_ones():
 def test_a_census_that_does_not_fit_is_refused(spoil, message):
     found = CELLS[CELLS["n"] > 0].assign(share=0.5)
     with pytest.raises(ModelError, match=message):
-        multilevel.poststratify(found, spoil(census(CELLS)), ["area", "age"], ["x"])
+        areas.poststratify(found, spoil(census(CELLS)), ["area", "age"], ["x"])
 
 
 # Bock & Aitkin's section 6 of the LSAT: right answers to five items, patterns in binary order.
@@ -152,7 +152,7 @@ LSAT = [3, 6, 2, 11, 1, 1, 3, 4, 1, 8, 0, 16, 0, 3, 2, 15, 10, 29, 14, 81, 3, 28
 def test_the_lsat_has_the_published_parameters():
     """Rizopoulos (2006), Journal of Statistical Software 17(5): R's ``ltm``."""
     patterns = pd.DataFrame([[int(bit) for bit in f"{i:05b}"] for i in range(32)])
-    found = irt.two_parameter(patterns, np.array(LSAT))
+    found = items.two_parameter(patterns, np.array(LSAT))
     assert list(found["a"]) == pytest.approx([0.8254, 0.7229, 0.8905, 0.6886, 0.6575], abs=1e-3)
     b = [-3.3597, -1.3696, -0.2799, -1.8659, -3.1236]
     assert list(found["b"]) == pytest.approx(b, abs=3e-3)
@@ -165,21 +165,21 @@ def answered(seed: int, a: np.ndarray, b: np.ndarray, mean: float, n: int = 2500
     return pd.DataFrame(right.astype(float), columns=[f"q{i}" for i in range(len(a))])
 
 
-@pytest.mark.parametrize("link", [irt.stocking_lord, irt.haebara])
+@pytest.mark.parametrize("link", [items.stocking_lord, items.haebara])
 def test_a_gain_over_two_instruments_is_found_through_their_common_items(link):
     rng = np.random.default_rng(8)
     a, b = rng.uniform(0.7, 1.6, 20), rng.normal(0, 1, 20)
     old, new = answered(1, a, b, 0.0), answered(2, a, b, 0.5)
     old.iloc[::2, 3] = np.nan  # a question that not all were asked
     new = new.rename(columns={f"q{i}": f"new {i}" for i in range(12, 20)})
-    found = link(irt.two_parameter(old), irt.two_parameter(new))
+    found = link(items.two_parameter(old), items.two_parameter(new))
     assert found.items == 12
     gain, error = items.linked_gain(-found.shift, 0.02, found)
     assert error > found.error > 0.005
     assert abs(gain - 0.5) < 3 * error
 
 
-@pytest.mark.parametrize("link", [irt.stocking_lord, irt.haebara])
+@pytest.mark.parametrize("link", [items.stocking_lord, items.haebara])
 def test_items_moved_to_another_scale_give_that_move_and_no_error(link):
     rng = np.random.default_rng(1)
     new = pd.DataFrame({"a": rng.uniform(0.6, 1.8, 9), "b": rng.normal(0, 1, 9),
@@ -196,8 +196,8 @@ def test_answers_that_tell_no_curve_are_refused():
     x = answered(3, np.ones(4), np.zeros(4), 0.0, n=50)
     for spoilt in (x.assign(q1=1.0), x.assign(q1=2.0), x.assign(q1=np.nan)):
         with pytest.raises(KepuError, match=r"right \(1\) and wrong \(0\)"):
-            irt.two_parameter(spoilt)
+            items.two_parameter(spoilt)
     with pytest.raises(KepuError, match="2 items are too few"):
-        irt.two_parameter(x[["q0", "q1"]])
+        items.two_parameter(x[["q0", "q1"]])
     with pytest.raises(KepuError, match="2 common items cannot link"):
-        irt.haebara(*(pd.DataFrame({"a": 1.0, "b": [0.0, 1.0]}) for _ in range(2)))
+        items.haebara(*(pd.DataFrame({"a": 1.0, "b": [0.0, 1.0]}) for _ in range(2)))

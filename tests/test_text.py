@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES, t, texts
-from evaluation.data.office.form import TOPICS
+from evaluation.data.office.workbook import TOPICS
 from evaluation.models import MODELS
 from evaluation.panel.survey import Progress
 from evaluation.report.governance import GROUPS, RELATED

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from evaluation.base.errors import KepuError
-from evaluation.batch import origins, trace
 from evaluation.batch import pages as reading
+from evaluation.batch import trace
 from evaluation.batch.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +40,8 @@ def test_a_page_is_read_back_with_sections_sentences_and_findings():
     assert page.findings == [
         "It stands at 10.04%, that is 2.89 points below the 12.93% of all IM2023."
     ]
-    assert page.facts() == {"F14564": "10.04%", "F00012": "12.93%", "F14587": "18.7万人"}
+    shown = {number.fact: number.text for number in reversed(page.numbers) if number.fact}
+    assert shown == {"F14564": "10.04%", "F00012": "12.93%", "F14587": "18.7万人"}
     row = page.numbers[3].piece
     assert (row.section, row.words) == ("inputs", "Volunteers · 18.7万人")
     with pytest.raises(KepuError, match=r"b\.html is no page of a report"):
@@ -126,7 +127,7 @@ def test_the_results_of_the_notebooks_have_their_writers():
     words = (*trace.RATES, *trace.AIMED, *trace.PANEL)
     known = {key for key in keys if key.split(".")[0] in words}
     assert len(known) > 500
-    assert [key for key in sorted(known) if not origins.origins(key)] == []
+    assert [key for key in sorted(known) if not trace.origins(key)] == []
 
 
 def test_a_result_of_unknown_kind_rests_on_what_is_shown_beside_it_and_no_more(dataset):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from evaluation.base.errors import DataError, KepuError
 from evaluation.batch.cli import app
-from evaluation.data.office import documents, verify
+from evaluation.data.office import documents
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 OWN = os.environ.get("KEPU_DOCUMENTS", "")
@@ -46,8 +46,8 @@ def fact(figure: str, locator: str = "", number: int = 1, source: str = "S1") ->
     }  # fmt: skip
 
 
-def look(figure: str, locator: str = "", text: str = TEXT) -> verify.Verdict:
-    return verify.look_up(document(text), fact(figure, locator), "S1")
+def look(figure: str, locator: str = "", text: str = TEXT) -> documents.Verdict:
+    return documents.look_up(document(text), fact(figure, locator), "S1")
 
 
 @pytest.mark.parametrize(
@@ -137,12 +137,12 @@ def test_sources_name_their_files_and_the_mapping_goes_first(tmp_path):
     (tmp_path / "b.txt").write_bytes("配备49套".encode("gb18030"))
     facts = pd.DataFrame([fact("49套", "", 1, "S2;S1"), fact("49套", "", 2, "S3")])
     sources = SOURCES.assign(file=["nowhere.txt", "b.txt"])
-    found = verify.verify(facts, sources, folder(tmp_path))
+    found = documents.verify(facts, sources, folder(tmp_path))
     assert [(v.fact_id, v.source_id, v.status) for v in found] == [
         ("F00001", "S2", "found"), ("F00001", "S1", "ambiguous")
     ]  # fmt: skip
     (tmp_path / "more.pdf").touch()
-    assert list(verify.unnamed(sources, tmp_path)) == ["more.pdf"]
+    assert list(documents.unnamed(sources, tmp_path)) == ["more.pdf"]
 
 
 @pytest.mark.parametrize(
@@ -156,22 +156,22 @@ def test_sources_name_their_files_and_the_mapping_goes_first(tmp_path):
 )
 def test_a_wrong_mapping_is_refused(tmp_path, mapping, said):
     with pytest.raises(DataError, match="data contract") as error:
-        verify.verify(pd.DataFrame([fact("49套")]), SOURCES, folder(tmp_path, mapping))
+        documents.verify(pd.DataFrame([fact("49套")]), SOURCES, folder(tmp_path, mapping))
     assert said in str(error.value)
 
 
 def test_what_cannot_be_read_is_refused(tmp_path):
     facts = pd.DataFrame([fact("49套")])
     with pytest.raises(KepuError, match="is no folder"):
-        verify.verify(facts, SOURCES, tmp_path / "none")
+        documents.verify(facts, SOURCES, tmp_path / "none")
     with pytest.raises(KepuError, match="no source names a document that stands in"):
-        verify.verify(facts, SOURCES, tmp_path)
+        documents.verify(facts, SOURCES, tmp_path)
     (tmp_path / "a.md").write_bytes(b"\xff\xff\xff")
     with pytest.raises(KepuError, match="no text in UTF-8, UTF-16 or GB18030"):
-        verify.verify(facts, SOURCES.assign(file="a.md"), tmp_path)
+        documents.verify(facts, SOURCES.assign(file="a.md"), tmp_path)
     (tmp_path / "a.exe").touch()
     with pytest.raises(KepuError, match="of no kind that is read here"):
-        verify.verify(facts, SOURCES.assign(file="a.exe"), tmp_path)
+        documents.verify(facts, SOURCES.assign(file="a.exe"), tmp_path)
 
 
 def test_the_command_says_what_is_missing_and_exits_with_one(tmp_path, dataset):
@@ -199,5 +199,5 @@ def test_the_figures_of_the_offices_documents_stand_where_the_package_says(tmp_p
         shutil.copy(Path(OWN) / name, tmp_path)
     rows = "".join(f"{source},{name}\n" for source, name in files.items())
     (tmp_path / "documents.csv").write_text(f"source_id,file\n{rows}", "utf-8")
-    found = verify.verify(dataset.facts, dataset.sources, tmp_path)
+    found = documents.verify(dataset.facts, dataset.sources, tmp_path)
     assert Counter(verdict.status for verdict in found) == {"found": 88, "ambiguous": 1}

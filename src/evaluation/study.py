@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evaluation.base import cache as fingerprint
-from evaluation.base.cache import PICKLE, _libraries, cached
+from evaluation.base.cache import PICKLE, cached, libraries
 from evaluation.base.errors import KepuError
 from evaluation.base.results import MOST_LOCKS, Spoken, figures, say, whole
 from evaluation.base.text import t
@@ -40,7 +40,7 @@ _failed: dict[Key, Exception] = {}
 @cache
 def code_hash() -> str:
     """SHA-256 over the modules a study is computed by and the versions of what they use."""
-    state = fingerprint.code("evaluation.study") + _libraries()
+    state = fingerprint.code("evaluation.study") + libraries()
     return hashlib.sha256(state.encode()).hexdigest()
 
 

@@ -85,22 +85,17 @@ def _path(root: Path, kind: str, key: str, form: Form) -> Path | None:
     """Where the value of a key is kept, ``None`` where the folder must not or cannot be used."""
     try:
         for part in (root, root / kind):
-            _own(part)
+            if not part.is_absolute() and not os.environ.get("KEPU_CACHE"):
+                raise FileNotFoundError(errno.ENOENT, "the user has no home folder")
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            state = part.stat()
+            others = state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            if os.name == "posix" and (others or state.st_uid != os.geteuid()):
+                raise PermissionError(errno.EPERM, "others than you may write to it")
     except (OSError, ValueError) as error:
         _say(root, error)
         return None
     return root / kind / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{form.ending}"
-
-
-def _own(path: Path) -> None:
-    """Make a folder where there is none; refuse one that another user could fill."""
-    if not path.is_absolute() and not os.environ.get("KEPU_CACHE"):
-        raise FileNotFoundError(errno.ENOENT, "the user has no home folder")
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    state = path.stat()
-    others = state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if os.name == "posix" and (others or state.st_uid != os.geteuid()):
-        raise PermissionError(errno.EPERM, "others than you may write to it")
 
 
 def _read(path: Path, key: str, form: Form) -> Any:
@@ -261,7 +256,8 @@ def notebook(path: Path) -> tuple[str, tuple[str, ...]]:
 _LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "scikit-learn")
 
 
-def _libraries() -> str:
+def libraries() -> str:
+    """Versions of Python and of what numbers are computed by."""
     versions = (f"{name}={version(name)}" for name in _LIBRARIES)
     return " ".join((f"python={platform.python_version()}", *versions))
 
@@ -274,7 +270,7 @@ def kept(make: Callable[..., Any], *given: Any, **named: Any) -> Any:
     """
     import joblib
 
-    state = code(make.__module__) + _libraries()
+    state = code(make.__module__) + libraries()
     name = f"{make.__module__}.{make.__qualname__}"
     key = f"{name} {state} {joblib.hash((given, named))}"
     return cached("simulations", key, lambda: make(*given, **named), PICKLE)

@@ -249,6 +249,16 @@ def inside(root: Path, name: str) -> Path:
     return folder / path.name
 
 
+@contextmanager
+def written(place: Path, remedy: str = "name another") -> Iterator[None]:
+    """Turn what the system says of a place that cannot be written into a message."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise KepuError(f"{shown(place)} cannot be written ({reason}) — {remedy}") from None
+
+
 def replace(path: Path, text: str, parts: Path | None = None) -> None:
     """Write a file whole: a reader, also after a power cut, sees the old one or the new one.
 

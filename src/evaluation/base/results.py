@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -89,12 +88,8 @@ def percent(share: float) -> str:
     return f"{fixed(100 * share, 0)}%"
 
 
-def check_values(values: Mapping[str, float], language: str) -> dict[str, object]:
-    """The numbers of a check as its sentence prints them."""
-    return {name: _check_value(name, value, language) for name, value in values.items()}
-
-
-def _check_value(name: str, value: float, language: str) -> object:
+def check_value(name: str, value: float, language: str) -> object:
+    """A number of a check as its sentence prints it."""
     if name in COUNTS:
         return whole(value)
     if name in SHARES:
@@ -328,7 +323,8 @@ class Check(Spoken):
         >>> Check("breaks", True, "check.breaks.passed", values).summary()[:36]
         'Changes of the survey method: passed'
         """
-        words = t(self.key, language, **check_values(self.values, language))
+        values = {name: check_value(name, x, language) for name, x in self.values.items()}
+        words = t(self.key, language, **values)
         name, state = (
             t(f"check.{kind}", language) for kind in (f"name.{self.name}", f"state.{self.state}")
         )

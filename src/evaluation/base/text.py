@@ -33,6 +33,12 @@ def texts() -> dict[str, dict[str, str]]:
         }
 
 
+def check_language(language: str) -> None:
+    """Refuse a language that texts do not have."""
+    if language not in LANGUAGES:
+        raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
+
+
 def t(key: str, language: str, **values: object) -> Markup:
     """Text ``key`` in ``language`` with its ``{placeholders}`` filled.
 
@@ -48,13 +54,13 @@ def t(key: str, language: str, **values: object) -> Markup:
     >>> t("missing.value", "en")
     Markup('not found')
     """
-    if language not in LANGUAGES:
-        raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
+    check_language(language)
     if key not in texts():
         raise KepuError(f"Text key '{key}' is not in text.csv; add a row with zh and en.")
     try:
         template = _CHOICE.sub(
-            lambda found: found[2 if _plain(values[found[1]]) == "1" else 3], texts()[key][language]
+            lambda found: found[2 if Markup(escape(values[found[1]])).striptags() == "1" else 3],
+            texts()[key][language],
         )
         return Markup(template).format(**values)
     except KeyError as missing:
@@ -73,10 +79,6 @@ def marked(text: str) -> Markup:
 
 
 _CHOICE = re.compile(r"\[(\w+):([^|\[\]]*)\|([^|\[\]]*)\]")
-
-
-def _plain(value: object) -> str:
-    return Markup(escape(value)).striptags()
 
 
 COMMON = ("html", "pdf", "docx")  # formats of every language

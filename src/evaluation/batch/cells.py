@@ -225,7 +225,7 @@ def cells(summary: Mapping[str, Any]) -> dict[str, Cell]:
         "latest": _latest(summary),
         "standing": _standing(summary),
         "gain": _gain(summary),
-        "target": _target(summary),
+        "target": _goal(goal(summary)),
         "locks": _locks(summary),
     }
 
@@ -273,10 +273,6 @@ def goal(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
     goals = sorted(summary.get("targets") or [], key=lambda item: item["year"])
     near = [item for item in goals if item["year"] <= int(summary["date"][:4]) + SIGHT]
     return (near or goals or [None])[-1]
-
-
-def _target(summary: Mapping[str, Any]) -> Cell:
-    return _goal(goal(summary))
 
 
 def _goal(item: Mapping[str, Any] | None) -> Cell:
@@ -329,7 +325,7 @@ class Kind:
     @property
     def names(self) -> Pair:
         """What several such are called, as a head."""
-        return {language: _capital(name) for language, name in self.plain.items()}
+        return {lang: name[:1].upper() + name[1:] for lang, name in self.plain.items()}
 
 
 def kinds(
@@ -357,10 +353,6 @@ def kinds(
 
 
 LAST = 1000  # after every level a package declares
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True)
@@ -424,8 +416,10 @@ def rows(
     found: dict[tuple, Row] = {}
     for entry in manifest["reports"]:
         level = known[str(entry["level"])]
-        identity = (level.level, entry["notebook"], entry["region"], bool(entry["simulated"]))
-        row = found.setdefault(identity, _row(entry, level, len(found)))
+        code, simulated = entry["region"], bool(entry["simulated"])
+        names = {language: clean(entry["names"][language]) for language in LANGUAGES}
+        new = Row(f"r{len(found)}", clean(code), names, level, simulated)
+        row = found.setdefault((level.level, entry["notebook"], code, simulated), new)
         row.summary = row.summary or summaries.get(entry["stem"]) or {}
         row.links += links(entry)
         if entry["status"] == "failed":
@@ -436,11 +430,6 @@ def rows(
     for place, row in enumerate(regions):
         row.key = str(place)
     return regions, [row for row in listed if row.level == OVERVIEW]
-
-
-def _row(entry: Mapping[str, Any], level: Kind, number: int) -> Row:
-    names = {language: clean(entry["names"][language]) for language in LANGUAGES}
-    return Row(f"{number:06d}", clean(entry["region"]), names, level, bool(entry["simulated"]))
 
 
 # Kinds of files as the front page lists them: what is read first comes first.

@@ -21,20 +21,26 @@ from evaluation.batch import (
     cli_design,
     cli_import,
     cli_monitoring,
-    cli_project,
-    cli_propose,
-    cli_survey,
     cli_trace,
 )
+from evaluation.batch.options import (
+    DATA,
+    JSON,
+    START,
+    Language,
+    Languages,
+    package_of,
+    project,
+    show,
+)
+from evaluation.batch.options import dataset as dataset_
 
 # ------------------------------------------------------------------------------------------
 # ``kepu estimate``, ``calibrate`` and ``recover``: one estimate, and how far to trust a model.
 
 
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a text.")]
 SEED = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")]
-# Those in parameters.py's notebooks; a seed is part of a published number.
-DRAWS, START = 9999, 20250101
+DRAWS = 9999  # as in the notebooks
 
 
 def estimate(
@@ -50,13 +56,13 @@ def estimate(
     from evaluation.models import panels
 
     entry = models.named(model)  # refuses an unknown model before the data are read
-    dataset = _dataset(data)
+    dataset = dataset_(data)
     doses = _doses(dataset, dose) if dose or entry.doses else []
     result = panels.panels(dataset).fit(model, doses, draws=draws, seed=seed)
     if json_:
         typer.echo(result.to_json())
         return
-    _print(_rows(result))
+    show(*_rows(result))
     if dataset.simulated:
         typer.echo("simulated data: nothing here was observed")
     typer.echo(result.summary("en"))
@@ -80,7 +86,7 @@ def calibrate(
     from evaluation.models import recovery
 
     if design == "actual":
-        dataset = _dataset(data)
+        dataset = dataset_(data)
         dose = dose or dataset.doses["dose"].iloc[0]
         _doses(dataset, [dose])
         scenario = recovery.actual(model_panels.panels(dataset), dose)
@@ -96,7 +102,7 @@ def calibrate(
         f"{found.panels:,} panels of {found.draws:,} draws, nominal level {found.level:g}"
     )
     if found.rates:
-        _print(_shares(found))
+        show(*_shares(found))
     for reason, count in found.refusals.items():
         typer.echo(f"{count:,} of {found.panels:,} panels: {reason}")
 
@@ -128,7 +134,7 @@ def recover(
         for item in found
     ]  # fmt: skip
     typer.echo(f"simulated panels, {draws} draws, nominal coverage {found[0].level:.0%}")
-    _print((head, rows))
+    show(head, rows)
 
 
 def _doses(dataset: Any, chosen: list[str] | None) -> list[str]:
@@ -139,12 +145,6 @@ def _doses(dataset: Any, chosen: list[str] | None) -> list[str]:
     if unknown:
         raise KepuError(f"Unknown dose '{unknown[0]}'. Known doses: {', '.join(known)}.")
     return chosen
-
-
-def _print(rows: tuple[Any, Any]) -> None:
-    from evaluation.batch import making
-
-    making.console().print(making.table(*rows))
 
 
 def _rows(result: Any) -> tuple[list[str], list[list[str]]]:
@@ -200,21 +200,19 @@ NAMES = Annotated[
 ]
 CHECK = Annotated[bool, typer.Option("--check", help="Only say which are out of date; exit 1.")]
 ALL = Annotated[bool, typer.Option("--all", help="Run those that are up to date as well.")]
-KERNEL = Annotated[str, typer.Option(help="Kernel to run them on.")]
-NOTEBOOK_WORKERS = Annotated[int, typer.Option(min=1, max=256, help="Notebooks run at once.")]
 
 
 def notebooks(
     names: NAMES = None,
     check: CHECK = False,
     all_: ALL = False,
-    kernel: KERNEL = "kepu-warm",
-    workers: NOTEBOOK_WORKERS = 2,
+    kernel: Annotated[str, typer.Option(help="Kernel to run them on.")] = "kepu-warm",
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Notebooks run at once.")] = 2,
 ) -> None:
     """Run notebooks whose cells, code or data have changed and store their outputs."""
     from evaluation.batch import notebooks as stored
 
-    root = _root()
+    root = project()
     paths = _named(root / "notebooks", names)
     old = stored.stale(paths, root / "data")
     if check:
@@ -241,13 +239,6 @@ def _named(folder: Path, names: list[str] | None) -> list[Path]:
 # ``kepu scenario``: what a planned increase would go with, by the estimates.
 
 
-class TextLanguage(StrEnum):
-    """Languages of the text."""
-
-    zh = "zh"
-    en = "en"
-
-
 def _finite(value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value} is no sum of money.")
@@ -265,7 +256,7 @@ def scenario(
     ],
     budget: Annotated[float, _yuan("Yuan in one year; 0: not stated.")] = 0.0,
     wtp: Annotated[float | None, _yuan("Yuan, worth of an adult year; unset: no verdict.")] = None,
-    language: Annotated[TextLanguage, typer.Option(help="Language of the text.")] = TextLanguage.en,
+    language: Annotated[Language, typer.Option(help="Language of the text.")] = Language.en,
     draws: Annotated[int, typer.Option(min=99, max=100_000, help="Bootstrap draws.")] = DRAWS,
     seed: SEED = START,
     json_: JSON = False,
@@ -277,7 +268,7 @@ def scenario(
     from evaluation.value.scenario import scenario as outlook
 
     changes = parse(set_)  # refuses a malformed plan before the data are read
-    study = load_study(_dataset(data), draws=draws, seed=seed)
+    study = load_study(dataset_(data), draws=draws, seed=seed)
     found = outlook(study, region, changes, budget=budget, wtp=wtp)
     if json_:
         typer.echo(json.dumps(found.record(), ensure_ascii=False, allow_nan=False))
@@ -305,14 +296,6 @@ class Commands(TyperGroup):
             raise typer.Exit(interrupted()) from None
 
 
-class Language(StrEnum):
-    """Languages of a single report."""
-
-    zh = "zh"
-    en = "en"
-    both = "both"
-
-
 class Kind(StrEnum):
     """What ``kepu list`` lists."""
 
@@ -330,7 +313,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Evaluate what science popularisation was associated with, region by region.",
 )
-DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 OUT = Annotated[Path | None, typer.Option(help="Folder for the reports.")]
 NOTEBOOKS = Annotated[Path | None, typer.Option(help="Folder of the report notebooks.")]
 WORKERS = Annotated[int | None, typer.Option(min=1, max=256, help="Reports made at once.")]
@@ -345,7 +327,6 @@ EXPLAIN = Annotated[bool, typer.Option("--explain", help="Say why each report is
 QUIET = Annotated[bool, typer.Option("--quiet", help="Say only what failed.")]
 SCHEDULER = Annotated[str, typer.Option(help="Dask scheduler whose workers make the reports.")]
 BOUNDARIES = Annotated[Path | None, typer.Option(help="GeoJSON of an approved map, by adcode.")]
-APPROVAL = Annotated[str, typer.Option(help="Approval number of that map (审图号).")]
 STORE = Annotated[str, typer.Option(help="Address the reports are kept at, as s3://bucket/a.")]
 
 
@@ -368,7 +349,7 @@ def check(data: DATA = None) -> None:
     from evaluation.base.cache import remembered
     from evaluation.data import plausible
 
-    dataset = _dataset(data)
+    dataset = dataset_(data)
     counts = dataset.counts()
     kind = "simulated data" if dataset.simulated else "data"
     typer.echo(
@@ -379,11 +360,11 @@ def check(data: DATA = None) -> None:
         typer.echo(line, err=True)
 
     def ready() -> list[str]:
-        from evaluation.models.readiness import readiness  # slow to import
+        from evaluation.models.panels import readiness  # slow to import
 
         return readiness(dataset).lines(dataset)
 
-    for line in remembered("ready", dataset.hash, ready, "evaluation.models.readiness"):
+    for line in remembered("ready", dataset.hash, ready, "evaluation.models.panels"):
         typer.echo(line)
 
 
@@ -403,7 +384,7 @@ def batch(
     scheduler: SCHEDULER = "",
     store: STORE = "",
     boundaries: BOUNDARIES = None,
-    approval: APPROVAL = "",
+    approval: Annotated[str, typer.Option(help="Approval number of that map (审图号).")] = "",
     set_: SET = None,
     data: DATA = None,
     out: OUT = None,
@@ -427,7 +408,7 @@ def batch(
 @app.command()
 def report(
     region: Annotated[str, typer.Argument(help="Region code, or overview.")],
-    language: Annotated[Language, typer.Option(help="Language of the page.")] = Language.both,
+    language: Annotated[Languages, typer.Option(help="Language of the page.")] = Languages.both,
     dry_run: DRY = False,
     format_: FORMAT = None,
     depth: DEPTH = None,
@@ -444,8 +425,8 @@ def report(
     place = _folders(data, notebooks, out)
     one: dict[str, Any] = {"notebook": "region_report", "regions": [region]}
     if region == "overview":
-        one = _overview(_dataset(place["data"]))
-    one["languages"] = ["zh", "en"] if language is Language.both else [language.value]
+        one = _overview(dataset_(place["data"]))
+    one["languages"] = ["zh", "en"] if language is Languages.both else [language.value]
     formats, overrides = plan.parts(format_), plan.pairs(set_)
     told = {"formats": formats, "overrides": overrides, "depths": plan.parts(depth)}
     choice = plan.Choice(f"`kepu report {region}`", **told)
@@ -466,7 +447,7 @@ def _overview(dataset: Any) -> dict[str, Any]:
 def _folders(data: Path | None, notebooks: Path | None, out: Path | None) -> dict[str, Path]:
     """Complete the folders a person gave by those of the project found from here."""
     given = {"data": data, "notebooks": notebooks, "out": out}
-    root = Path() if None not in given.values() else _root()
+    root = Path() if None not in given.values() else project()
     usual = {name: root / name for name in given} | {"out": root / "reports" / "out"}
     return {name: own or usual[name] for name, own in given.items()}
 
@@ -516,37 +497,22 @@ def list_(kind: Annotated[Kind, typer.Argument()] = Kind.regions, data: DATA = N
     from evaluation.batch import making
 
     if kind is Kind.batches:
-        rows = making.batches(_root() / "reports" / "batches")
+        rows = making.batches(project() / "reports" / "batches")
     else:
         from evaluation.base.cache import remembered
         from evaluation.data.tables import read_files
 
-        files = read_files(_root() / "data" if data is None else data)
-        make = lambda: getattr(making, kind.value)(_dataset(files))  # noqa: E731
+        files = read_files(package_of(data))
+        make = lambda: getattr(making, kind.value)(dataset_(files))  # noqa: E731
         rows = remembered(f"list_{kind.value}", files.hash, make, making.__name__)
-    _print(rows)
+    show(*rows)
 
 
 for command in (estimate, calibrate, recover, scenario, notebooks):
     app.command()(command)
 
 
-def _dataset(data: Any) -> Any:
-    from evaluation.data import package  # pandas is slow to import; --help should not be
-
-    return package.load(_root() / "data" if data is None else data)
-
-
-def _root() -> Path:
-    from evaluation.batch.plan import find_root
-
-    return find_root()
-
-
 cli_design.register(app)
 cli_import.register(app)
 cli_monitoring.register(app)
-cli_project.register(app)
-cli_propose.register(app)
-cli_survey.register(app)
 cli_trace.register(app)

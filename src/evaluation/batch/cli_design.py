@@ -7,24 +7,17 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date as day
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from evaluation.base.errors import KepuError, shown
+from evaluation.batch.options import DATA, JSON_TABLE, START, Language, show
+from evaluation.batch.options import dataset as dataset_of
 
-SEED = 20250101
 PLAN, ROSTER, ACCEPTED = "design.yml", "list.xlsx", "accepted.txt"
 LARGEST = 4_000_000  # bytes of a design or of a table of units
-
-
-class Language(StrEnum):
-    """Languages of the screen and of forms."""
-
-    zh = "zh"
-    en = "en"
 
 
 app = typer.Typer(
@@ -32,7 +25,6 @@ app = typer.Typer(
     no_args_is_help=False,
     help="Compare designs that could tell; draw one by lot; hold its data against it.",
 )
-DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
 REGION = Annotated[str, typer.Option(help="Region whose units are dealt.  [default: the first]")]
 LEVEL = Annotated[str, typer.Option(help="Level of the units.  [default: the finest listed]")]
 UNITS = Annotated[int, typer.Option(min=0, help="Number of units.  [default: those listed]")]
@@ -51,7 +43,6 @@ SEEDS = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the simu
 WORKERS = Annotated[int, typer.Option(min=1, max=256, help="Processes.")]
 BASELINE = Annotated[Path | None, typer.Option(help="YAML: rate, icc, autocorrelation, …")]
 LANGUAGE = Annotated[Language, typer.Option(help="Language of the screen.")]
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 OUT = Annotated[Path | None, typer.Option(help="Folder for list, protocol and design.")]
 CHOOSE = Annotated[str, typer.Option(help="Design drawn, kind:waves:asked.  [default: proposed]")]
 LOT = Annotated[int, typer.Option(min=0, help="Published seed of the lot; needed with --out.")]
@@ -68,8 +59,8 @@ def compare(
     waves: WAVES = "2,3,4,5", respondents: ASKED = "200,400,700", years: YEARS = 1.0,
     budget: BUDGET = None, interview: INTERVIEW = None, programme: PROGRAMME = None,
     compliance: COMPLIANCE = 0.5, matched: MATCHED = 0.5, target: TARGET = 0.8,
-    sims: SIMS = 1000, seed: SEEDS = SEED, workers: WORKERS = 2, baseline: BASELINE = None,
-    language: LANGUAGE = Language.en, json_: JSON = False, data: DATA = None, out: OUT = None,
+    sims: SIMS = 1000, seed: SEEDS = START, workers: WORKERS = 2, baseline: BASELINE = None,
+    language: LANGUAGE = Language.en, json_: JSON_TABLE = False, data: DATA = None, out: OUT = None,
     choose: CHOOSE = "", lot: LOT = 0, date: DATE = "", first: FIRST = 0, balance: BALANCE = "",
     table: TABLE = None,
 ) -> None:  # fmt: skip
@@ -78,7 +69,7 @@ def compare(
         return
     if out is not None and not (lot and first):
         raise KepuError("A list needs --lot, its published seed, and --first, its first year.")
-    dataset = _dataset(data)
+    dataset = dataset_of(data)
     frame = _listed(dataset, region, level, table, _words(balance))
     possible = {
         "years": years, "waves": _numbers(waves, "waves"), "budget": budget,
@@ -108,13 +99,6 @@ def _numbers(text: str, name: str) -> tuple[int, ...]:
     if not parts or not all(part.isascii() and part.isdigit() for part in parts):
         raise KepuError(f"--{name} is '{text}'; write whole numbers separated by commas.")
     return tuple(map(int, parts))
-
-
-def _dataset(data: Path | None) -> Any:
-    from evaluation.batch.plan import find_root
-    from evaluation.data import package
-
-    return package.load(find_root() / "data" if data is None else data)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,9 +212,8 @@ def _record(each: Any) -> dict[str, Any]:
 def _show(
     dataset: Any, question: Any, known: Any, found: list[Any], origin: Any, language: str
 ) -> None:
-    from evaluation.batch import making
     from evaluation.design import candidates
-    from evaluation.report import protocol
+    from evaluation.report import planner
     from evaluation.report.page import Writer
 
     w = Writer(dataset, language)
@@ -245,7 +228,7 @@ def _show(
     say("design.cli.question", effect=f"{question.effect:g}", **names)
     if origin is not None:
         say("design.cli.declared", stated=f"{origin[0]:g}", span=f"{origin[1]:g}")
-    making.console().print(making.table(*protocol.candidate_rows(found, w)))
+    show(*planner.candidate_rows(found, w))
     say("design.cli.locks")
     best = candidates.best(found, question.target)
     said = {
@@ -258,7 +241,7 @@ def _show(
         say("design.cli.budget", kinds=w.series(w.t(f"design.kind.{kind}") for kind in dear))
     say("design.cli.rests")
     rows = candidates.rests_on(question, known, {each.layout.kind for each in found})
-    for line in protocol.assumption_lines(rows, w):
+    for line in planner.assumption_lines(rows, w):
         typer.echo(f"  {line}")
 
 
@@ -307,7 +290,7 @@ def _write(dataset: Any, plan: Any, out: Path) -> None:
     import yaml
 
     from evaluation.base import files
-    from evaluation.report import protocol
+    from evaluation.report import planner
     from evaluation.report.html import write
 
     record, place = plan.record(), out / PLAN
@@ -317,29 +300,21 @@ def _write(dataset: Any, plan: Any, out: Path) -> None:
         before = files.read_yaml(place, LARGEST)
         refuse_another(before.get("assignment", {}), record["assignment"])
     text = yaml.safe_dump(record, allow_unicode=True, sort_keys=False)
-    made = {PLAN: text.encode()}
-    made[ACCEPTED] = _accepted(plan).encode()
+    # The permutation set: a deal a line, the group of each unit in the order of the list.
+    deals = (" ".join(str(group + 1) for group in deal) for deal in plan.allocation.accepted)
+    made = {PLAN: text.encode(), ACCEPTED: ("\n".join(deals) + "\n").encode()}
     for language in ("zh", "en"):
-        page = protocol.sheet(plan, dataset, language)
-        for name, parts in (("protocol", protocol.protocol(page)), ("list", protocol.roster(page))):
-            notebook = protocol.notebook(parts, language, record["assignment"]["date"])
+        page = planner.sheet(plan, dataset, language)
+        for name, parts in (("protocol", planner.protocol(page)), ("list", planner.roster(page))):
+            notebook = planner.notebook(parts, language, record["assignment"]["date"])
             for kind, content in write(notebook, language, simulated=dataset.simulated).items():
                 made[f"{name}.{language}.{kind}"] = content
-    made[ROSTER] = _workbook(protocol.sheet(plan, dataset, "zh"))
-    try:
+    made[ROSTER] = _workbook(planner.sheet(plan, dataset, "zh"))
+    with files.written(out):
         out.mkdir(parents=True, exist_ok=True)
         for name, content in made.items():
             (out / name).write_bytes(content)
-    except OSError as error:
-        reason = error.strerror or error
-        raise KepuError(f"{shown(out)} cannot be written ({reason}) — name another") from None
     typer.echo(f"{len(made)} files written to {shown(out)}")
-
-
-def _accepted(plan: Any) -> str:
-    """The permutation set: a deal a line, the group of each unit in the order of the list."""
-    lines = (" ".join(str(group + 1) for group in deal) for deal in plan.allocation.accepted)
-    return "\n".join(lines) + "\n"
 
 
 def _workbook(page: Any) -> bytes:
@@ -389,17 +364,17 @@ def check(
     from evaluation.base.text import chance
     from evaluation.design import plan
     from evaluation.panel import panel
-    from evaluation.report import protocol
+    from evaluation.report import planner
     from evaluation.report.page import Writer
 
     own = plan.from_record(files.read_yaml(design, LARGEST))
-    dataset = _dataset(data)
+    dataset = dataset_of(data)
     w = Writer(dataset, language.value)
     rates = panel.rates(dataset).rename(columns={"region_code": "code"})
     rates = rates.assign(n=rates["n"].mask(rates["n_assumed"]))
     begun = None if starts is None else _started(_read(starts), starts)
     found = plan.departures(own, rates, begun)
-    for line in protocol.departure_lines(found, w):
+    for line in planner.departure_lines(found, w):
         typer.echo(line)
     if any(each.kind == "no_survey" for each in found):
         typer.echo(w.t("design.cli.incomplete").striptags())
@@ -438,7 +413,6 @@ def sample(
     group_margin: GROUP_MARGIN = None, language: LANGUAGE = Language.en, data: DATA = None,
 ) -> None:  # fmt: skip
     """Say how many people to ask in each region for a margin there and in each key group."""
-    from evaluation.batch import making
     from evaluation.design import sample as sampling
     from evaluation.report.page import Writer
 
@@ -447,7 +421,7 @@ def sample(
         interview=interview,
     )  # fmt: skip
     groups = dict(_share(text) for text in group or [])
-    dataset = _dataset(data)
+    dataset = dataset_of(data)
     listed = _listed(dataset, region, level, None, [])
     if listed.table is None:
         raise KepuError(f"{listed.region} has no units of level '{listed.level}' in regions.csv.")
@@ -456,7 +430,7 @@ def sample(
     w = Writer(dataset, language.value)
     names = ("domain_name", "needed", "asked", "primary", "binding", "margins", "total_cost")
     head = [w.t(f"column.{name}").striptags() for name in names]
-    making.console().print(making.table(head, [_domain(each, w) for each in found]))
+    show(head, [_domain(each, w) for each in found])
     values = {"rate": f"{rate:g}", "margin": f"{margin:g}", "effect": f"{survey.design_effect:.2f}"}
     typer.echo(w.t("sample.rests", **values).striptags())
 

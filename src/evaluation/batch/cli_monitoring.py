@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from evaluation.base.errors import KepuError, shown
-from evaluation.batch.cli_design import Language
+from evaluation.batch.options import Language
 
 DATA = Annotated[Path, typer.Option(help="Folder of the data package.")]
 LANGUAGE = Annotated[Language, typer.Option(help="Language of what is shown.")]
@@ -20,6 +20,7 @@ YEAR = Annotated[int, typer.Option(min=0, help="Year.  [default: the last comple
 DRAWS = Annotated[int, typer.Option(min=200, max=100_000, help="Draws of the choices.")]
 SEED = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the draws.")]
 ERROR = Annotated[float, typer.Option(min=0, max=0.99, help="Relative error of a figure.")]
+APART = Annotated[bool, typer.Option("--inequality", help="How far regions are apart instead.")]
 REGION = Annotated[str, typer.Argument(help="Region whose plan is tracked.")]
 TODAY = Annotated[str, typer.Option(help="Day the board is of, YYYY-MM-DD.  [default: today]")]
 UNIT = Annotated[str, typer.Option(help="Only what this body leads or takes part in.")]
@@ -54,6 +55,7 @@ def index(
     draws: DRAWS = 2000,
     seed: SEED = 20250101,
     error: ERROR = 0.05,
+    inequality: APART = False,
     language: LANGUAGE = Language.en,
     json_: JSON = False,
     data: DATA = Path("data"),
@@ -65,12 +67,12 @@ def index(
     from evaluation.monitoring import index as composite
 
     dataset = load(data)
-    sets = dataset.region_sets
-    codes = sets.loc[sets["set"] == regions, "code"].tolist()
-    if not codes:
-        raise KepuError(f"Region set '{regions}' is not in region_sets.csv; see 'kepu list sets'.")
+    codes = composite.members(dataset, regions)
     name = name or next(iter(dataset.composites["index"]), "")
     given = composite.figures(dataset, name, codes, year or None)
+    if inequality:
+        _apart(dataset, given, name, language.value, json_)
+        return
     found = composite.rank_intervals(given, name, draws=draws, seed=seed, error=error)
     if json_:
         told = {"index": name, "year": found.year, "proxies": found.proxies, "draws": draws,
@@ -90,6 +92,37 @@ def index(
         for each in ("region", "rank_interval")
     ]
     making.console().print(making.table(heads, rows))
+
+
+def _apart(dataset: Any, given: Any, name: str, language: str, json_: bool) -> None:
+    """Print the Gini coefficient of each indicator, its parts in percent, and the convergence."""
+    from evaluation.base.text import t
+    from evaluation.batch import making
+    from evaluation.monitoring import inequality
+
+    found = inequality.apart(dataset, name, given.x.index.tolist(), given.year)
+    if json_:
+        told = {"index": name, "year": given.year, "simulated": dataset.simulated,
+                "indicators": json.loads(found.to_json(orient="records"))}  # fmt: skip
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        return
+    labels = dataset.indicators.set_index("indicator")[f"label_{language}"]
+    parts = found[["within", "between", "overlap"]].div(found["gini"], axis=0)
+    columns = {
+        "indicator": found["indicator"].map(labels), "gini": found["gini"].map("{:.2f}".format),
+        **{f"gini_{each}": parts[each].map("{:.0%}".format) for each in parts},
+        "cv_first": found["cv_first"].map("{:.2f}".format),
+        "cv_last": found["cv_last"].map("{:.2f}".format),
+        "beta": [f"{a:.1f} ({b:.1f} – {c:.1f})"
+                 for a, b, c in found[["beta", "low", "high"]].to_numpy()],
+    }  # fmt: skip
+    if dataset.simulated:
+        typer.echo(t("speak.simulated", language))
+    typer.echo(t("index.gini.caption", language, year=given.year).unescape())
+    heads = [str(t(f"column.{each}", language)) for each in columns]
+    making.console().print(making.table(heads, list(zip(*columns.values(), strict=True))))
+    for key in ("index.together", "index.untold.beta"):
+        typer.echo(t(key, language).unescape())
 
 
 def track(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,21 +10,21 @@ from typing import Annotated, Any
 import typer
 
 from evaluation.base.errors import FAILED, KepuError, shown
+from evaluation.batch.options import DATA, JSON, project, show_json
+from evaluation.batch.options import dataset as dataset_of
 
-DATA = Annotated[Path | None, typer.Option(help="Folder of the data package.")]
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON in place of a text.")]
 DOCUMENTS = Annotated[Path, typer.Option(help="Folder of the documents.")]
 ALL = Annotated[bool, typer.Option("--all", help="List the facts that were found as well.")]
 
 
 def verify(documents: DOCUMENTS, data: DATA = None, all_: ALL = False, json_: JSON = False) -> None:
     """Look each fact up in its document, at its place; exit with 1 where one is not found."""
-    from evaluation.data.office import verify as looking
+    from evaluation.data.office import documents as looking
 
-    dataset = _dataset(data)
+    dataset = dataset_of(data, complete=True)
     verdicts = looking.verify(dataset.facts, dataset.sources, documents)
     if json_:
-        _json([verdict.record() for verdict in verdicts])
+        show_json([verdict.record() for verdict in verdicts])
     else:
         for verdict in verdicts:
             if all_ or verdict.status != looking.FOUND:
@@ -54,26 +54,19 @@ def trace(
     if report is not None:
         searched = [pages.read(report)]
     else:
-        folder = out or _reports()
-        searched = pages.edition(folder)[1] if folder else []
-    found = Tracer(_dataset(data), searched).trace(number)
+        try:
+            folder = out or project() / "reports" / "out"
+        except KepuError:  # data given, and no project to be found from here
+            folder = Path()
+        made = out or (folder / "manifest.json").is_file()
+        searched = pages.edition(folder)[1] if made else []
+    found = Tracer(dataset_of(data, complete=True), searched).trace(number)
     if json_:
-        _json(found)
+        show_json(found)
         return
     for record in found:
         for line in told(record):
             typer.echo(line)
-
-
-def _reports() -> Path | None:
-    """The project's own folder of reports, where any were made."""
-    from evaluation.batch.plan import find_root
-
-    try:
-        folder = find_root() / "reports" / "out"
-    except KepuError:  # data given, and no project to be found from here
-        return None
-    return folder if (folder / "manifest.json").is_file() else None
 
 
 OLD = Annotated[Path, typer.Argument(help="The earlier data package or folder of reports.")]
@@ -88,17 +81,17 @@ def diff(old: OLD, new: NEW, markdown: MARKDOWN = False, json_: JSON = False) ->
     if all((folder / DESCRIPTOR).is_file() for folder in (old, new)):
         record, lines = _package_changes(old, new)
     elif all((folder / "manifest.json").is_file() for folder in (old, new)):
-        from evaluation.batch import editions
+        from evaluation.batch import pages
 
-        found = editions.compare(old, new)
-        record, lines = found.record(), list(editions.lines(found))
+        found = pages.compare(old, new)
+        record, lines = dataclasses.asdict(found), list(pages.lines(found))
     else:
         raise KepuError(
             f"{shown(old)} and {shown(new)} are neither two data packages ({DESCRIPTOR}) nor two "
             "folders of reports (manifest.json) — name two of a kind"
         )
     if json_:
-        _json(record)
+        show_json(record)
         return
     if markdown:
         typer.echo("## What changed since the last edition\n")
@@ -143,7 +136,7 @@ def export(
     from evaluation.data.office import protect, workbook
     from evaluation.data.office.export import export as write
 
-    dataset = _dataset(data)
+    dataset = dataset_of(data, complete=True)
     least = protect.threshold_of(dataset, threshold)
     if format_ == PACKAGE:
         if least is not None:
@@ -170,7 +163,7 @@ def headlines(regions: REGIONS = None, data: DATA = None, date: str = "") -> Non
     from evaluation.report import brief
     from evaluation.study import load_study
 
-    dataset = _dataset(data)
+    dataset = dataset_of(data, complete=True)
     sets = dataset.region_sets.groupby("set")["code"].agg(list)
     named = [sets.get(name, [name]) for name in regions or []] or [dataset.model_regions]
     codes = dict.fromkeys(code for of in named for code in of)
@@ -191,18 +184,6 @@ def _counted(verdicts: list[Any], statuses: tuple[str, ...]) -> str:
     files = len({verdict.file for verdict in verdicts})
     nouns = ["" if number == 1 else "s" for number in (len(verdicts), files)]
     return f"{len(verdicts):,} fact{nouns[0]} of {files} document{nouns[1]}: {told or 'none'}"
-
-
-def _json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1))
-
-
-def _dataset(data: Path | None) -> Any:
-    """The whole package, for these commands serve the office that made it."""
-    from evaluation.batch.plan import find_root
-    from evaluation.data import package
-
-    return package.load(find_root() / "data" if data is None else data, complete=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -257,7 +257,13 @@ class _Run:
         """Take an answer; where it is a refusal ask another worker and give ``None``."""
         request = asked.request
         if future.status not in ("finished", "error"):
-            return self._ask_again(asked)
+            # Given up: it is asked again, where the scheduler is still there.
+            if self._client.status != "running" or asked.number == TRIES:
+                raise self._lost()
+            if self._sent.status != "finished":
+                self._send()
+            self._ask(_Asked(request, asked.number + 1))
+            return None
         try:
             response = future.result(timeout=request.place.timeout + GRACE)
         except Exception as error:  # noqa: BLE001 - of the worker, whatever it may be
@@ -277,14 +283,6 @@ class _Run:
         for name, content in response.files.items():
             (folder / name).write_bytes(content)
         return response.outcome
-
-    def _ask_again(self, asked: _Asked) -> None:
-        """Ask for a report that was given up, where the scheduler is still there."""
-        if self._client.status != "running" or asked.number == TRIES:
-            raise self._lost()
-        if self._sent.status != "finished":
-            self._send()
-        self._ask(_Asked(asked.request, asked.number + 1))
 
     def _ask_another(self, asked: _Asked, worker: str, reason: str) -> Outcome | None:
         """Ask a worker that has our package and has refused nothing, if there is one."""
@@ -323,8 +321,10 @@ def pack(place: Place, prepare: Mapping[str, Any]) -> Bundle:
     """Gather the files the notebooks and data of a run consist of."""
     data, notebooks = Path(place.data), Path(place.notebooks)
     files = {f"data/{p.relative_to(data).as_posix()}": p for p in package_files(data)}
-    beside = [p for p in sorted(notebooks.rglob("*")) if p.is_file() and not _private(p, notebooks)]
-    files |= {f"notebooks/{p.relative_to(notebooks).as_posix()}": p for p in beside}
+    for path in sorted(notebooks.rglob("*")):
+        name = path.relative_to(notebooks)
+        if path.is_file() and not any(part.startswith((".", "__")) for part in name.parts):
+            files[f"notebooks/{name.as_posix()}"] = path
     read = {name: path.read_bytes() for name, path in files.items()}
     return Bundle(digest(read, prepare), read, dict(prepare))
 
@@ -335,10 +335,6 @@ def digest(files: Mapping[str, bytes], prepare: Mapping[str, Any]) -> str:
     for name, content in files.items():
         found.update(f"{name}\0{len(content)}\0".encode() + content)
     return found.hexdigest()
-
-
-def _private(path: Path, root: Path) -> bool:
-    return any(part.startswith((".", "__")) for part in path.relative_to(root).parts)
 
 
 def report(request: Request, bundle: Bundle) -> Response:

@@ -47,7 +47,9 @@ class WarmProvisioner(LocalProvisioner):
             "folder": str(kwargs.get("cwd") or os.getcwd()),
         }
         # Waits for the server's imports the first time: not in the loop of a running JupyterLab.
-        self.process = await asyncio.to_thread(_forked, start)
+        self.process = await asyncio.to_thread(
+            lambda: Process(_address(), "evaluation.batch.kernels:kernel", **start)
+        )
         self.pid = self.process.pid
         self.pgid = None  # signals go by way of the server, which knows whether the process lives
         self.cwd = start["folder"]
@@ -58,10 +60,6 @@ class WarmProvisioner(LocalProvisioner):
         while self.process and self.process.poll() is None:
             await asyncio.sleep(0.005)
         return await super().wait()
-
-
-def _forked(start: dict[str, Any]) -> Process:
-    return Process(_address(), "evaluation.batch.kernels:kernel", **start)
 
 
 def _address() -> str:
@@ -116,12 +114,12 @@ def stale(notebooks: Iterable[Path], data: Path) -> list[Path]:
     ------
     KepuError : a file that is no notebook.
     """
-    return [path for path in notebooks if _recorded(path) != origin(path, data)]
-
-
-def _recorded(path: Path) -> str:
-    note = files.read_notebook(path).get("metadata", {}).get(NOTE)
-    return note.get(MADE_FROM, "") if isinstance(note, dict) else ""
+    old = []
+    for path in notebooks:
+        note = files.read_notebook(path).get("metadata", {}).get(NOTE)
+        recorded = note.get(MADE_FROM, "") if isinstance(note, dict) else ""
+        old += [] if recorded == origin(path, data) else [path]
+    return old
 
 
 def refresh(notebooks: Iterable[Path], data: Path, *, kernel: str = WARM, workers: int = 2) -> None:

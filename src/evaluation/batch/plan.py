@@ -264,29 +264,21 @@ def check_block(
     if not isinstance(title, Mapping):
         problems.append(Problem(f"{where}title", "holds no languages", "write `zh: …`, `en: …`"))
     name = raw.get("notebook")
-    if not isinstance(name, str) or not catalogue.notebooks.get(name):
-        return None, [*problems, _no_template(f"{where}notebook", name, catalogue.notebooks)]
-    declared = catalogue.notebooks[name]
+    known = catalogue.notebooks
+    if not isinstance(name, str) or not known.get(name):
+        problem = unknown(f"{where}notebook", name, tuple(sorted(filter(known.get, known))), NAMED)
+        if isinstance(name, str) and name in known:
+            rule = f"{name}.ipynb declares no parameters"
+            problem = Problem(f"{where}notebook", rule, UNTAGGED)
+        return None, [*problems, problem]
+    declared = known[name]
     problems += check_parameters(f"{where}parameters", raw.get("parameters", {}), name, declared)
     if problems:
         return None, problems
-    whole_set = "region" not in declared
-    return Block(
-        name,
-        None if whole_set else regions,
-        raw.get("region_set"),
-        languages[0],
-        dict(raw.get("parameters", {})),
-        dict(title),
-        formats[0],
-    ), []
-
-
-def _no_template(key: str, name: Any, notebooks: Mapping[str, Mapping[str, Any]]) -> Problem:
-    """Word the refusal of a notebook that is not there, or declares no parameters."""
-    if isinstance(name, str) and name in notebooks:
-        return Problem(key, f"{name}.ipynb declares no parameters", UNTAGGED)
-    return unknown(key, name, tuple(sorted(n for n, own in notebooks.items() if own)), NAMED)
+    own = dict(raw.get("parameters", {}))
+    regions = regions if "region" in declared else None
+    region_set = raw.get("region_set")
+    return Block(name, regions, region_set, languages[0], own, dict(title), formats[0]), []
 
 
 def _regions(where, raw, catalogue) -> tuple[tuple[str, ...], list[Problem]]:
@@ -439,16 +431,24 @@ def make_plan(
     blocks = [block for block, _ in checked if block is not None]
     used = {block.notebook: notebooks[block.notebook] for block in blocks}
     values, set_problems = _overrides(choice.overrides, used)
-    problems += set_problems + _choices("--language", choice.languages, LANGUAGES)
-    problems += _choices("--format", choice.formats, FORMATS)
-    problems += _choices("--depth", choice.depths, DEPTHS)
+    problems += set_problems
+    for name, allowed in (("language", LANGUAGES), ("format", FORMATS), ("depth", DEPTHS)):
+        strange = [value for value in getattr(choice, f"{name}s") if value not in allowed]
+        problems += [unknown(f"--{name}", v, allowed, "choose one of them") for v in strange]
     given = (filled or {}, values, simulated, tuple(choice.formats))
     jobs = [job for b in blocks for job in _jobs(b, dataset, notebooks[b.notebook], *given)]
-    problems += _duplicates(jobs)
+    counts = Counter(job.stem.lower() for job in jobs)  # some file systems do not tell a from A
+    remedy = "keep each region, notebook and language in one block only"
+    problems += [Problem("reports", f"{stem} would be written {count} times", remedy)
+                 for stem, count in counts.items() if count > 1]  # fmt: skip
     problems += [] if problems else _only(choice.only, jobs, known)
     if problems:
         raise BatchError(choice.file, problems)
-    return [job for job in jobs if _kept(job, choice.only, choice.languages)]
+    return [
+        job for job in jobs
+        if (not choice.only or {job.region, job.notebook} & set(choice.only))
+        and (not choice.languages or job.language in choice.languages)
+    ]  # fmt: skip
 
 
 def _jobs(block: Block, dataset, declared, filled, overrides, simulated, formats) -> list[Job]:
@@ -484,21 +484,6 @@ def _overrides(texts: Mapping[str, str], used) -> tuple[dict[str, Any], list[Pro
     return values, list(dict.fromkeys(problems))
 
 
-def _choices(option: str, given: Sequence[str], allowed: Sequence[str]) -> list[Problem]:
-    return [
-        Problem(option, f"{value!r} is unknown", "choose one of them", tuple(allowed))
-        for value in given
-        if value not in allowed
-    ]
-
-
-def _duplicates(jobs: Sequence[Job]) -> list[Problem]:
-    counts = Counter(job.stem.lower() for job in jobs)  # some file systems do not tell a from A
-    remedy = "keep each region, notebook and language in one block only"
-    return [Problem("reports", f"{stem} would be written {count} times", remedy)
-            for stem, count in counts.items() if count > 1]  # fmt: skip
-
-
 def _only(only: Sequence[str], jobs: Sequence[Job], known: Catalogue) -> list[Problem]:
     here = {name for job in jobs for name in (job.region, job.notebook)}
     problems = []
@@ -510,21 +495,12 @@ def _only(only: Sequence[str], jobs: Sequence[Job], known: Catalogue) -> list[Pr
     return problems
 
 
-def _kept(job: Job, only: Sequence[str], languages: Sequence[str]) -> bool:
-    chosen = not only or job.region in only or job.notebook in only
-    return chosen and (not languages or job.language in languages)
-
-
 def deepened(jobs: Sequence[Job], folder: Path, chosen: Sequence[str]) -> list[Job]:
     """Jobs with the depths chosen, all where none are, of notebooks that show a brief."""
-    texts = {name: (folder / f"{name}.ipynb").read_text("utf-8") for name in _notebooks(jobs)}
-    deep = {name for name, text in texts.items() if BRIEF_SHOWN in text}
+    deep = {name for name in {job.notebook for job in jobs}
+            if BRIEF_SHOWN in (folder / f"{name}.ipynb").read_text("utf-8")}  # fmt: skip
     depths = tuple(depth for depth in DEPTHS if depth in (chosen or DEPTHS))
     return [replace(job, depths=depths) if job.notebook in deep else job for job in jobs]
-
-
-def _notebooks(jobs: Sequence[Job]) -> set[str]:
-    return {job.notebook for job in jobs}
 
 
 def studies(
@@ -547,22 +523,6 @@ def studies(
 NAME = "kepu-evaluation"
 
 
-def here() -> Path:
-    """The working folder.
-
-    Raises
-    ------
-    KepuError : it was deleted or may not be read.
-    """
-    try:
-        return Path.cwd()
-    except OSError as error:
-        raise KepuError(
-            f"the working folder cannot be reached ({error.strerror}) — change into one that is "
-            "there"
-        ) from None
-
-
 def find_root(start: Path | None = None) -> Path:
     """Give the project folder at or above ``start``, see :func:`evaluation.base.files.is_project`.
 
@@ -574,9 +534,15 @@ def find_root(start: Path | None = None) -> Path:
 
     Raises
     ------
-    KepuError : when no such folder is found.
+    KepuError : when no such folder is found, or the working folder was deleted.
     """
-    begin, unread = (start or here()).resolve(), []
+    try:
+        begin, unread = (start or Path.cwd()).resolve(), []
+    except OSError as error:
+        raise KepuError(
+            f"the working folder cannot be reached ({error.strerror}) — change into one that is "
+            "there"
+        ) from None
     for folder in (begin, *begin.parents):
         if files.is_project(folder) or _is_checkout(folder, unread):
             return folder
@@ -619,11 +585,11 @@ def read_notebooks(folder: Path) -> dict[str, dict[str, Parameter]]:
     """Read the declared parameters of every notebook; none where no cell is tagged for them."""
     if not folder.is_dir():
         raise KepuError(f"{folder} is no folder — name the notebooks' folder with --notebooks")
-    found, most = {}, files.LARGEST["notebook"]
+    found = {}
     for path in sorted(folder.glob("*.ipynb")):
-        content = hashlib.sha256(files.read_text(path, most).encode()).hexdigest()
-        inspect = partial(_inspect, path)
-        records = cache.remembered("notebooks", content, inspect, __name__)
+        text = files.read_text(path, files.LARGEST["notebook"])
+        content = hashlib.sha256(text.encode()).hexdigest()
+        records = cache.remembered("notebooks", content, partial(_inspect, path), __name__)
         found[path.stem] = {name: Parameter.declared(name, *own) for name, own in records.items()}
     return found
 

@@ -60,23 +60,19 @@ def keyed(dataset: Dataset, notebooks: Path, date: str) -> Callable[[Job], dict[
         text, modules = cache.notebook(notebooks / f"{job.notebook}.ipynb")
         region_set = job.parameters.get("region_set", "")
         part = SLICES in modules and (job.region or region_set)
+        kept = {k: v for k, v in job.parameters.items() if k not in RECORDED}
+        if kept.get("date") == date:
+            kept["date"] = date[:4]
+        said = json.dumps(kept, sort_keys=True, ensure_ascii=False)
         return {
             "data": slice_hash(job.region, region_set) if part else dataset.hash,
             "notebook": text,
             "code": cache.code(*modules, *MAKERS),
-            "parameters": _parameters(job, date),
+            "parameters": hashlib.sha256(said.encode()).hexdigest(),
             "environment": cache.environment(),
         }
 
     return key
-
-
-def _parameters(job: Job, date: str) -> str:
-    kept = {k: v for k, v in job.parameters.items() if k not in RECORDED}
-    if kept.get("date") == date:
-        kept["date"] = date[:4]
-    text = json.dumps(kept, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def reason(job: Job, key: Mapping[str, str], entry: Mapping[str, Any] | None, out: Path) -> str:
@@ -213,14 +209,13 @@ class Watch:
     noted: Callable[[str], None] = lambda text: None
 
 
-Plan = tuple[Sequence[Job], Run]
-
-
 # ------------------------------------------------------------------------------------------
 # From what a person asked for to a plan and how to run it.
 
 
-def planned(raw: Any, choice: plans.Choice, place: Mapping[str, Path], **settings: Any) -> Plan:
+def planned(
+    raw: Any, choice: plans.Choice, place: Mapping[str, Path], **settings: Any
+) -> tuple[Sequence[Job], Run]:
     """Plan against the checked data and the notebooks as they are now; nothing is written.
 
     Parameters

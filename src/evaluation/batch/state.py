@@ -137,22 +137,18 @@ def read(out: Path) -> Known:
         late = {e["entry"]["stem"]: e["entry"] for e in events if e["event"] == "report"}
         begun = [e["stem"] for e in events if e["event"] == "filing"]
     entries |= late
-    files = [_named(entry) for entry in entries.values()]
-    files += [{*kinds(stem).values(), unfinished(stem)} for stem in begun]
+    files = {name for stem in begun for name in (*kinds(stem).values(), unfinished(stem))}
+    for entry in entries.values():
+        files |= {file["name"] for file in entry["files"].values() if "url" not in file}
+        files |= {unfinished(entry["stem"])} if entry["status"] == FAILED else set()
+        files |= {entry["file"], entry["earlier"].get("file", "")} - {""}
     return Known(
         entries, manifest["run"], manifest["front"], texts[PAGE],
-        files=frozenset(manifest["files"]).union(*files),
+        files=frozenset(files.union(manifest["files"])),
         recovered=bool(late),
         ours=bool(manifest["run"] or events or os.path.isdir(out / OWN)),
         unreadable=unreadable,
     )  # fmt: skip
-
-
-def _named(entry: Mapping[str, Any]) -> set[str]:
-    """Names of the files an entry tells of."""
-    names = {file["name"] for file in entry["files"].values() if "url" not in file}
-    failed = {unfinished(entry["stem"])} if entry["status"] == FAILED else set()
-    return (names | failed | {entry["file"], entry["earlier"].get("file", "")}) - {""}
 
 
 def _text(path: Path, name: str, unreadable: dict[str, str]) -> str:
@@ -601,13 +597,17 @@ def write(
     own : boundaries the map is drawn with in place of tiles.
     """
     listed = [
-        entries[stem]
-        for stem in sorted(entries)
-        if entries[stem]["status"] == FAILED or _there(entries[stem], folder.out)
-    ]
-    key = _front_key(run, listed, own)
-    same = known.front == {"key": key, "sha256": _hash(known.page)}
-    page = known.page if same else index(run, listed, own)
+        entry for _, entry in sorted(entries.items())
+        if entry["status"] == FAILED or os.path.isfile(folder.out / entry["file"])
+        or any("url" in file for file in entry["files"].values())
+    ]  # fmt: skip
+    # What the front page shows, and the code that draws it.
+    told = json.dumps([{name: run.get(name) for name in SHOWN}, listed])
+    key = _hash(told + repr(own) + fingerprint.code(front.__name__))
+    page = known.page
+    if known.front != {"key": key, "sha256": _hash(page)}:
+        summaries = {entry["stem"]: entry["summary"] for entry in listed}
+        page = front.page({"run": run, "reports": listed}, summaries, own=own)
     counts_as = {"key": key, "sha256": _hash(page)}
     texts = {MANIFEST: _dump(run, listed, counts_as, folder), PAGE: page}
     for name, text in texts.items():
@@ -624,24 +624,3 @@ def _dump(run: Any, reports: Any, page: Any, folder: Folder) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
-
-
-def _front_key(run: Mapping[str, Any], reports: Any, own: maps.Boundaries | None) -> str:
-    """Hash of what the front page shows and of the code that draws it."""
-    told = json.dumps([{name: run.get(name) for name in SHOWN}, reports])
-    return _hash(told + repr(own) + fingerprint.code(front.__name__))
-
-
-def _there(entry: Mapping[str, Any], out: Path) -> bool:
-    stored = any("url" in file for file in entry["files"].values())
-    return stored or os.path.isfile(out / entry["file"])
-
-
-def index(
-    run: Mapping[str, Any],
-    reports: Sequence[Mapping[str, Any]],
-    own: maps.Boundaries | None = None,
-) -> str:
-    """Render the front page of a folder from the summaries its entries hold."""
-    summaries = {entry["stem"]: entry["summary"] for entry in reports}
-    return front.page({"run": run, "reports": reports}, summaries, own=own)

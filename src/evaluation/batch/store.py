@@ -20,6 +20,10 @@ PATIENCE = 60.0  # seconds an address may take to be written for the first time
 # Kinds of address whose place has a name before an @: it is a container or a user, no secret.
 NAMED = ("abfs", "abfss", "adl", "hdfs", "sftp", "ssh", "smb", "webhdfs")
 EXAMPLES = "file:///srv/reports or s3://bucket/reports"
+FLEETING = (
+    "--store {} keeps nothing beyond the process that writes it — give an address that lasts, as "
+    + EXAMPLES
+)
 # Run by a process of its own: what it writes and another process reads does outlive a process.
 WRITE = """
 import sys
@@ -46,21 +50,6 @@ def check(store: str) -> None:
     """
     _parse(store)
     name, content = f".kepu-{secrets.token_hex(8)}", secrets.token_hex(16)
-    _write_elsewhere(store, name, content)
-    with _sentence(store, "read"):
-        system, root = _system(store)
-        path = f"{root}/{name}"
-        try:
-            kept = system.exists(path) and system.cat_file(path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                system.rm_file(path)
-    if kept != content.encode():
-        raise _fleeting(store)
-
-
-def _write_elsewhere(store: str, name: str, content: str) -> None:
-    """Write a file from another process, within a bounded time."""
     try:
         written = subprocess.run(
             [sys.executable, "-P", "-c", WRITE, store, name, content],
@@ -70,13 +59,16 @@ def _write_elsewhere(store: str, name: str, content: str) -> None:
         raise _refusal(store, "used here", f"no answer within {PATIENCE:g} s") from None
     if written.returncode:
         raise _refusal(store, "used here", written.stdout or f"code {written.returncode}")
-
-
-def _fleeting(store: str) -> KepuError:
-    return KepuError(
-        f"--store {store} keeps nothing beyond the process that writes it — give an address "
-        f"that lasts, as {EXAMPLES}"
-    )
+    with _sentence(store, "read"):
+        system, root = _system(store)
+        path = f"{root}/{name}"
+        try:
+            kept = system.exists(path) and system.cat_file(path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                system.rm_file(path)
+    if kept != content.encode():
+        raise KepuError(FLEETING.format(store))
 
 
 def _parse(store: str) -> None:
@@ -95,7 +87,7 @@ def _parse(store: str) -> None:
             f"character that is not printed — give the plain address of a folder, as {EXAMPLES}"
         )
     if kind == "memory":
-        raise _fleeting(store)
+        raise KepuError(FLEETING.format(store))
     if not kind or not rest:
         raise KepuError(
             f"--store {store} is no whole address — give its kind and place, as {EXAMPLES}"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 
 from evaluation.base.errors import KepuError
-from evaluation.batch.origins import origins
 from evaluation.batch.pages import Number, Page
 from evaluation.data.office.documents import alike
 from evaluation.data.package import Dataset, by_year, has_caveat, surveyed_rates
@@ -123,15 +124,18 @@ class Tracer:
         if fact_id not in self._facts.index:
             raise KepuError(f"the package has no fact {fact_id} — see `kepu list indicators`")
         row = self._facts.loc[fact_id]
+        keys = dict.fromkeys(key for page in self.pages for key in page.results)
+        behind = ((key, self.behind(key)) for key in keys)
         return {
             "what": FACT,
             "key": fact_id,
             **self._fact(fact_id),
             "sources": [self._source(name) for name in row["source_id"].split(";")],
-            "contradictions": self._contradictions(fact_id),
+            "contradictions": [name for name, ids in self._rows.items() if fact_id in ids],
             "enters": self._enters(fact_id),
             "shown": self._shown(lambda number: number.fact == fact_id),
-            "results": self._resting_on(fact_id),
+            # Those that rest on the fact and not on the whole panel.
+            "results": [key for key, on in behind if not on.panel and fact_id in on.facts],
         }
 
     def result(self, key: str) -> dict[str, Any]:
@@ -181,7 +185,7 @@ class Tracer:
             facts += self._inputs(among, tuple(years), tuple(doses or self._doses.index))
         if panel or (regions and parts[0] in (*RATES, *AIMED)):
             facts += self._surveyed(among, tuple(years))
-        facts = facts or list(self._beside(key))
+        facts = facts or self._beside(key)
         return Behind(*map(tuple, (regions, years, doses, rows, dict.fromkeys(facts))), panel)
 
     def _inputs(self, among: tuple[str, ...], years: tuple[int, ...], doses: tuple[str, ...]):
@@ -201,12 +205,6 @@ class Tracer:
             of = self._rates_by_region.get(code, {})
             found += [fact for fact, year in of.items() if not years or year in years]
         return found
-
-    def _resting_on(self, fact_id: str) -> list[str]:
-        """Results of the pages that rest on a fact and not on the whole panel."""
-        keys = dict.fromkeys(key for page in self.pages for key in page.results)
-        behind = ((key, self.behind(key)) for key in keys)
-        return [key for key, found in behind if not found.panel and fact_id in found.facts]
 
     def _enters(self, fact_id: str) -> list[str]:
         """Which parts of the panel a fact may enter, or why none."""
@@ -230,28 +228,22 @@ class Tracer:
             if wanted(n)
         ]
 
-    def _beside(self, key: str) -> Iterator[str]:
+    def _beside(self, key: str) -> list[str]:
         """Facts in the same sentences and rows as a result."""
-        pieces = self._pieces.get(key, ())
-        yield from dict.fromkeys(fact for piece in pieces for fact in self._facts_in[piece])
+        results, facts = self._shown_in
+        return list(dict.fromkeys(fact for piece in results.get(key, ()) for fact in facts[piece]))
 
     @cached_property
-    def _pieces(self) -> dict[str, set[int]]:
-        """Pieces of the pages by the results they show."""
-        found: dict[str, set[int]] = {}
+    def _shown_in(self) -> tuple[dict[str, set[int]], dict[int, list[str]]]:
+        """Pieces of the pages by the results they show; facts by the piece that shows them."""
+        results: dict[str, set[int]] = {}
+        facts: dict[int, list[str]] = {id(number.piece): [] for number in self._numbers}
         for number in self._numbers:
             if number.result:
-                found.setdefault(number.result, set()).add(id(number.piece))
-        return found
-
-    @cached_property
-    def _facts_in(self) -> dict[int, list[str]]:
-        """Facts by the piece that shows them."""
-        found: dict[int, list[str]] = {id(number.piece): [] for number in self._numbers}
-        for number in self._numbers:
+                results.setdefault(number.result, set()).add(id(number.piece))
             if number.fact:
-                found[id(number.piece)].append(number.fact)
-        return found
+                facts[id(number.piece)].append(number.fact)
+        return results, facts
 
     @cached_property
     def _numbers(self) -> list[Number]:
@@ -268,11 +260,6 @@ class Tracer:
 
     def _name(self, code: str) -> str:
         return str(self._regions.at[code, "name_en"])
-
-    def _contradictions(self, fact_id: str) -> list[str]:
-        table = self.dataset.contradictions
-        named = table["fact_ids"].str.split(";").map(lambda ids: fact_id in ids)
-        return list(table.loc[named, "contradiction_id"]) if len(table) else []
 
     @cached_property
     def _facts(self) -> pd.DataFrame:
@@ -322,18 +309,15 @@ def same(asked: str, text: str, value: str = "") -> bool:
     >>> same("10.04", "110.04%"), same("18.7", "18.7万人"), same("187000", "18.7万", "187000")
     (False, True, True)
     """
-    wanted, there = (NUMBER.match(_signed(part)) for part in (asked, text))
+    wanted, there = (
+        NUMBER.match(alike(part).replace("−", "-").lstrip("第<>≥≤~约近 ")) for part in (asked, text)
+    )
     if not wanted:
         return False
     number, unit = wanted[1].replace(",", ""), wanted[2]
     if there and there[1].replace(",", "") == number and there[2].startswith(unit):
         return True
     return not unit and bool(value) and _equal(number, value)
-
-
-def _signed(text: str) -> str:
-    """Text with plain signs, from its first digit or sign on."""
-    return alike(text).replace("−", "-").lstrip("第<>≥≤~约近 ")
 
 
 def _equal(number: str, value: str) -> bool:
@@ -353,22 +337,18 @@ def _json(value: Any) -> Any:
 def told(record: Mapping[str, Any]) -> Iterator[str]:
     """Say in lines what is known of a fact or a result."""
     if record["what"] == FACT:
-        yield from _told_fact(record)
+        yield line(record)
+        for name in ("locator", "note", "caveats"):
+            if record[name]:
+                yield f"  {name}: {record[name]}"
+        yield from (f"  source {_cited(source)}" for source in record["sources"])
+        yield from (f"  contradiction {name} names it" for name in record["contradictions"])
+        yield f"  enters: {', '.join(record['enters']) or 'no estimate: shown only'}"
+        yield from _told_shown(record)
+        if record["results"]:
+            yield f"  results that rest on it: {', '.join(record['results'])}"
     else:
         yield from _told_result(record)
-
-
-def _told_fact(record: Mapping[str, Any]) -> Iterator[str]:
-    yield line(record)
-    for name in ("locator", "note", "caveats"):
-        if record[name]:
-            yield f"  {name}: {record[name]}"
-    yield from (f"  source {_cited(source)}" for source in record["sources"])
-    yield from (f"  contradiction {name} names it" for name in record["contradictions"])
-    yield f"  enters: {', '.join(record['enters']) or 'no estimate: shown only'}"
-    yield from _told_shown(record)
-    if record["results"]:
-        yield f"  results that rest on it: {', '.join(record['results'])}"
 
 
 def _told_result(record: Mapping[str, Any]) -> Iterator[str]:
@@ -414,3 +394,142 @@ def _cited(source: Mapping[str, str]) -> str:
 def _told_shown(record: Mapping[str, Any]) -> Iterator[str]:
     for place in record["shown"]:
         yield f"  {place['page']}, {place['section']}: {place['text']} — {place['words']}"
+
+
+# ------------------------------------------------------------------------------------------
+# Where in the program a result is written.
+
+
+COMPUTING = ("stats", "panel", "models", "evidence", "targets", "value", "data", "study")
+# Functions whose first argument is the key of a text, not of a result; and those of a writer whose
+# first argument is a key or its beginning, whatever it looks like.
+TEXTS = ("t", "say")
+WRITERS = ("number", "numbers", "estimate", "interval", "probability")
+HOLE = "{}"
+DEPTH = 3  # steps from a function to what its context computes for it
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A function that writes results: its place, the pattern of their keys, what it draws on.
+
+    ``uses`` holds functions of the computing rooms and the parts of the study it reads.
+    """
+
+    file: str
+    function: str
+    line: int
+    key: str
+    uses: tuple[str, ...]
+
+
+def origins(key: str) -> list[Origin]:
+    """The functions that write a result, the best match of its key alone.
+
+    A key may have an ending of its own, as ``.low`` and ``.high`` of an interval.
+    """
+    found: dict[tuple[int, int], list[Origin]] = {}
+    for origin in _all():
+        own = (re.escape(part) for part in origin.key.split(HOLE))
+        if re.fullmatch(rf"{'[^ ]+?'.join(own)}(\.[^ ]+)?", key):
+            # How much a pattern says: parts of a key, then letters of its own.
+            weight = origin.key.count("."), len(origin.key.replace(HOLE, ""))
+            found.setdefault(weight, []).append(origin)
+    return found[max(found)] if found else []
+
+
+@cache
+def _all() -> tuple[Origin, ...]:
+    """Every function of the report that builds keys, in the order of files and lines."""
+    trees = {
+        f"report/{path.name}": ast.parse(path.read_text("utf-8"))
+        for path in sorted(files("evaluation.report").iterdir(), key=lambda path: path.name)
+        if path.name.endswith(".py")
+    }
+    drawn: dict[str, dict[str, None]] = {}
+    for _ in range(DEPTH):
+        for tree in trees.values():
+            imported = _imported(tree)
+            for node in _functions(tree):
+                parts = (part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)
+                         and getattr(part.value, "id", "") in ("context", "self"))  # fmt: skip
+                asked = (name for part in parts for name in drawn.get(part, ()))
+                uses = dict.fromkeys([*_uses(node, imported), *asked])
+                drawn[node.name] = drawn.get(node.name, {}) | uses
+    return tuple(origin for file, tree in trees.items() for origin in _written(file, tree, drawn))
+
+
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+def _written(file: str, tree: ast.Module, drawn: dict[str, dict]) -> Iterator[Origin]:
+    """Keys a file builds; ``drawn`` is what each function of the report draws on by itself."""
+    imported = _imported(tree)
+    texts = {id(part) for call in _calls(tree, TEXTS) for part in ast.walk(call.args[0])}
+    keys = {id(node.args[0]) for node in _calls(tree, WRITERS)}
+    for node in _functions(tree):
+        # What a function is given by those it calls comes after what it takes itself.
+        called = [name for call in _calls(node) for name in drawn.get(_name(call), ())]
+        uses = tuple(dict.fromkeys([*_uses(node, imported), *called]))
+        within = {id(v) for n in ast.walk(node) if isinstance(n, ast.JoinedStr) for v in n.values}
+        for part in ast.walk(node):
+            key = _pattern(part, whole=id(part) in keys)
+            if key and id(part) not in within and id(part) not in texts:
+                yield Origin(file, node.name, part.lineno, key, uses)
+
+
+def _pattern(node: ast.AST, whole: bool = False) -> str:
+    """The pattern of a key a string stands for, ``""`` where it can be none.
+
+    A string that is handed to a writer as a ``whole`` may be a single word.
+    """
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        text = node.value
+    elif isinstance(node, ast.JoinedStr):
+        text = "".join(v.value if isinstance(v, ast.Constant) else HOLE for v in node.values)
+    else:
+        return ""
+    own = re.fullmatch(r"[A-Za-z_]+(\.[\w{}-]+)+|\{\}(\.[\w{}-]+)*\.[a-z_]{2,}[\w{}.-]*", text)
+    return text if own or (whole and re.fullmatch(r"[a-z_]+", text)) else ""
+
+
+def _name(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def _calls(tree: ast.AST, names: tuple[str, ...] = ()) -> Iterator[ast.Call]:
+    """Calls with an argument by position, of functions of these names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args and (not names or _name(node) in names):
+            yield node
+
+
+def _imported(tree: ast.Module) -> dict[str, str]:
+    """Names a file takes from the computing rooms."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            module = node.module.removeprefix("evaluation.")
+            if node.module.startswith("evaluation.") and module.split(".")[0] in COMPUTING:
+                found |= {a.asname or a.name: f"{module}.{a.name}" for a in node.names}
+    return found
+
+
+def _uses(function: ast.FunctionDef, imported: dict[str, str]) -> Iterator[str]:
+    for argument in function.args.args:
+        for node in ast.walk(argument.annotation) if argument.annotation else ():
+            if getattr(node, "id", "") in imported and node.id != "Dataset":
+                yield imported[node.id]
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", "")
+            if name in imported:
+                yield imported[name]
+            owner = getattr(getattr(node.func, "value", None), "id", "")
+            if owner in imported:
+                yield f"{imported[owner]}.{node.func.attr}"
+        if isinstance(node, ast.Attribute):
+            holder = getattr(node.value, "attr", getattr(node.value, "id", ""))
+            if holder == "study" and node.attr != "dataset":
+                yield f"study.{node.attr}"

@@ -167,11 +167,6 @@ def _own_patterns() -> frozenset[str]:
     )
 
 
-def _matcher(text: str) -> Callable[[str], Any]:
-    own = text in _own_patterns()
-    return (re.compile(text, re.A) if own else _pattern(text)).fullmatch
-
-
 def _names(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else value if _texts(value) else []
 
@@ -296,16 +291,14 @@ def _tests(field: Field, sound: bool) -> Iterator[tuple[Callable[[str], bool], s
         remedy = f"use one of {', '.join(allowed)}"
         yield (lambda value: value not in allowed), "'{}' is not allowed", remedy
     if "pattern" in asked and not (sound and kind == "string"):
-        matches = _matcher(asked["pattern"])
+        text = asked["pattern"]
+        form = re.compile(text, re.A) if text in _own_patterns() else _pattern(text)
         rule = f"'{{}}' does not match {asked['pattern']}"
-        yield (lambda value: not matches(value)), rule, f"write it as: {described}"
+        yield (lambda value: not form.fullmatch(value)), rule, f"write it as: {described}"
     if "maxLength" in asked:
         most = asked["maxLength"]
-        yield (
-            (lambda value: len(value) > most),
-            f"'{{}}' has more than {most} characters",
-            "shorten it",
-        )
+        rule = f"'{{}}' has more than {most} characters"
+        yield (lambda value: len(value) > most), rule, "shorten it"
     remedy = f"check the number: {described}"
     if "minimum" in asked:
         least = asked["minimum"]
@@ -427,7 +420,10 @@ def breaches(package: Package) -> list[Violation]:
     found = list(package.violations)
     for name, table in package.tables.items():
         named: set[tuple[int | None, str]] = set()
-        for schema in _schemas(package, name):
+        theirs = package.schemas[name]
+        # What a table is asked: by the program, and by its descriptor beyond that.
+        asked = [own_schemas()[name], added(name, theirs)] if name in TABLES else [theirs]
+        for schema in asked:
             broken = _broken(name, package.files[name], table, schema, package.tables)
             # A cell the program refuses is not named again for what its descriptor says of it.
             fresh = [v for v in broken if (v.row, v.column) not in named]
@@ -439,14 +435,6 @@ def breaches(package: Package) -> list[Violation]:
         found += [replace(v, file=files.get(v.file, v.file)) for v in rule(package.tables)]
     unique = {(v.file, v.row, v.column, v.rule): v for v in reversed(found)}
     return sorted(unique.values(), key=lambda v: (v.file, v.row or 0, v.column, v.rule))
-
-
-def _schemas(package: Package, table: str) -> list[dict[str, Any]]:
-    """What a table is asked: by the program, and by its descriptor beyond that."""
-    theirs = package.schemas[table]
-    if table not in TABLES:
-        return [theirs]
-    return [own_schemas()[table], added(table, theirs)]
 
 
 def read(files: Files) -> Package:

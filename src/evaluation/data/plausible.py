@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.cache import remembered
-from evaluation.data.rules import each
+from evaluation.data.rules import ancestors, each
 
 if TYPE_CHECKING:
     from evaluation.data.package import Dataset
@@ -49,8 +49,10 @@ def prepared(facts: pd.DataFrame, regions: pd.DataFrame, countable: frozenset[st
     frame["line"] = frame.groupby(keys).ngroup()
     # What is common to a year is told by regions, whatever definitions their figures follow.
     frame["place"] = frame.groupby(["panel", "region_code", "group"]).ngroup()
-    frame["depth"] = frame["region_code"].map(depths(regions))
-    frame["parent"] = frame["region_code"].map(regions.set_index("code")["parent_code"])
+    parents = dict(zip(regions["code"], regions["parent_code"], strict=True))
+    depths = {code: len(ancestors(parents, code)) for code in parents}
+    frame["depth"] = frame["region_code"].map(depths)
+    frame["parent"] = frame["region_code"].map(parents)
     return frame
 
 
@@ -67,20 +69,6 @@ def returned(y: pd.Series, like: pd.DataFrame) -> pd.Series:
     """Values in their own unit; the inverse of :func:`transformed`."""
     share = 100 * np.sin(y.clip(0, np.pi) / 2) ** 2
     return share.where(like["share"], (np.exp(y) - like["half"]).clip(lower=0))
-
-
-def depths(regions: pd.DataFrame) -> dict[str, int]:
-    """How many regions lie above each; a circle of parents ends where it began."""
-    parents = dict(zip(regions["code"], regions["parent_code"], strict=True))
-    found = {}
-    for code in parents:
-        above: list[str] = []
-        while (code_above := parents.get(above[-1] if above else code, "")) and (
-            code_above not in above
-        ):
-            above.append(code_above)
-        found[code] = len(above)
-    return found
 
 
 def common(frame: pd.DataFrame) -> pd.Series:
@@ -276,13 +264,17 @@ def warnings(dataset: Dataset) -> list[Implausible]:
     facts = dataset.facts
     by = facts.get(CONFIRMED_BY, pd.Series("", facts.index)).astype(object)
     facts = facts.assign(**{CONFIRMED_BY: by.where(by.notna(), "")})
-    countable = _countable(dataset.units)
+    # Units of whole things, also in thousands of them; none where no unit says so.
+    units = dataset.units
+    counted = units.get("countable", pd.Series(False, units.index)).astype(bool)
+    whole = units["base_unit"].isin(units.loc[counted, "unit"])
+    countable = frozenset(units.loc[whole, "unit"])
     frame = prepared(facts, dataset.regions, countable)
     effect = common(frame)
     in_time_ = in_time(frame, effect)
     found = [
-        *_fractions(facts, dataset.units, countable),
-        *_printed_otherwise(facts, dataset.units),
+        *_fractions(facts, units, countable),
+        *_printed_otherwise(facts, units),
         *_periods(facts, dataset.sources),
         *_moved_decades(frame),
         *_sample_sizes(facts, dataset.assumptions),
@@ -300,14 +292,10 @@ def told(dataset: Dataset) -> dict[str, Any]:
 
     def make() -> dict[str, Any]:
         found = warnings(dataset)
-        return {"lines": listing(found), "unconfirmed": unconfirmed(found)}
+        waiting = sum(not warning.confirmed_by for warning in found)
+        return {"lines": listing(found), "unconfirmed": waiting}
 
     return remembered("plausible", dataset.hash, make, __name__)
-
-
-def unconfirmed(found: list[Implausible]) -> int:
-    """How many of the figures found nobody has confirmed."""
-    return sum(not warning.confirmed_by for warning in found)
 
 
 def listing(found: list[Implausible]) -> list[str]:
@@ -334,12 +322,6 @@ def _warn(rows: pd.DataFrame, column: str, rule: str, sentences: list[str]) -> l
             rows["row"], rows["fact_id"], rows[CONFIRMED_BY], sentences, strict=True
         )
     ]
-
-
-def _countable(units: pd.DataFrame) -> frozenset[str]:
-    """Units of whole things, also in thousands of them; none where no unit says so."""
-    counted = units.get("countable", pd.Series(False, units.index)).astype(bool)
-    return frozenset(units.loc[units["base_unit"].isin(units.loc[counted, "unit"]), "unit"])
 
 
 def _fractions(facts: pd.DataFrame, units: pd.DataFrame, countable: frozenset[str]):
@@ -524,8 +506,8 @@ def _named(record: dict) -> str:
 
 def _near(record: dict) -> str:
     """The neighbours in time as ``2015: 4.75; 2020: 8.73``."""
-    pairs = [(record[f"t_{side}"], record[f"v_{side}"]) for side in "ab"]
-    return "; ".join(f"{int(t)}: {value:.12g}" for t, value in sorted(pairs) if t == t)
+    pairs = sorted((record[f"t_{side}"], record[f"v_{side}"]) for side in "ab")
+    return "; ".join(f"{int(t)}: {value:.12g}" for t, value in pairs if t == t)
 
 
 def _places(
@@ -535,7 +517,15 @@ def _places(
 
     A series of its own says more than peers: a capital stands out year after year.
     """
-    head = _residents(frame, dataset)
+    names = set(dataset.doses["denominator"]) - {""}
+    known = frame[frame["indicator"].isin(names) & (frame["group"] == "")]
+    known = known.drop_duplicates(["region_code", "t"]).sort_values("t")
+    ordered = frame[["region_code", "t"]].assign(at=frame.index).sort_values("t")
+    near = pd.merge_asof(
+        ordered, known[["region_code", "t", "y"]], on="t", by="region_code", direction="nearest"
+    ).set_index("at")["y"]
+    amounts = ~frame["share"] & ~frame["indicator"].isin(names)
+    head = near.reindex(frame.index).where(amounts)
     off = beside_peers(frame, effect, head)
     rows = frame.join(off)[~frame.index.isin(in_time.index)]
     far = rows["off"].abs() > _by_share(PLACE, rows) * rows["scale"]
@@ -547,19 +537,3 @@ def _places(
         "other regions" + (" of as many residents" if record["per_head"] else "")
         for record, about in zip(rows.to_dict("records"), typical, strict=True)
     ])  # fmt: skip
-
-
-def _residents(frame: pd.DataFrame, dataset: Dataset) -> pd.Series:
-    """Logarithm of the residents of the region nearest in time, for amounts; missing for the rest.
-
-    The indicator of residents is the one that doses are divided by.
-    """
-    names = set(dataset.doses["denominator"]) - {""}
-    known = frame[frame["indicator"].isin(names) & (frame["group"] == "")]
-    known = known.drop_duplicates(["region_code", "t"]).sort_values("t")
-    ordered = frame[["region_code", "t"]].assign(at=frame.index).sort_values("t")
-    near = pd.merge_asof(
-        ordered, known[["region_code", "t", "y"]], on="t", by="region_code", direction="nearest"
-    ).set_index("at")["y"]
-    amounts = ~frame["share"] & ~frame["indicator"].isin(names)
-    return near.reindex(frame.index).where(amounts)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from evaluation.data import contract, simulate
 from evaluation.data.simulate import SOURCE, Simulation, Truth, observed_rates, simulate_panel
-from evaluation.data.tables import read_descriptor, read_files
+from evaluation.data.tables import DESCRIPTOR, read_descriptor, read_files
 
 PROGRAMME = "simulated_programme"
 ASSIGNMENTS = ("randomised", "phased_in", "chosen")
@@ -119,24 +118,13 @@ def write_package(
         start = dealt(sorted(codes), scheme.starts, int(seeds[1]))
         made = lifted(made, start, scheme.effect, int(seeds[2]))
     tables = simulate.to_tables(made, main)
-    tables["assumptions"] = _declaring(tables["assumptions"], survey.smallest)
+    own = tables["assumptions"]["parameter"] == "smallest_effect"
+    tables["assumptions"].loc[own, "value"] = str(survey.smallest)
     if tables["region_sets"].empty:  # a part of the regions is none of the main package's sets
         tables["region_sets"] = pd.DataFrame({"set": "simulated", "code": sorted(codes)})
     if scheme is not None:
         tables["events"] = event_rows(start, scheme.assignment)
-    simulate.write(tables, _papers(made, descriptor, scheme), folder)
+    record = simulate.truth_record(made) | ({} if scheme is None else {"programme": vars(scheme)})
+    papers = {DESCRIPTOR: simulate.simulated_descriptor(descriptor), "truth.json": record}
+    simulate.write(tables, papers, folder)
     return start
-
-
-def _declaring(assumptions: pd.DataFrame, smallest: float) -> pd.DataFrame:
-    own = assumptions["parameter"] == "smallest_effect"
-    return assumptions.assign(value=assumptions["value"].where(~own, str(smallest)))
-
-
-def _papers(
-    made: Simulation, descriptor: Mapping[str, Any], scheme: Scheme | None
-) -> dict[str, dict[str, Any]]:
-    papers = simulate.documents(made, descriptor)
-    if scheme is not None:
-        papers["truth.json"] |= {"programme": vars(scheme)}
-    return papers

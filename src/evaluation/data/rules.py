@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from itertools import accumulate
 from typing import Any
@@ -23,8 +23,11 @@ CONFLICT = "conflict"
 RECORD = "correct the figure, or record it in contradictions.csv and flag the fact 'conflict'"
 
 
+RULES: list[Rule] = []
+
+
 def needs(**columns: str) -> Callable[[Rule], Rule]:
-    """Run a rule only where its tables have the columns it reads.
+    """Enter a rule among ``RULES``; it runs only where its tables have the columns it reads.
 
     ``columns`` maps a table to column names separated by spaces. A missing table or column is a
     breach of its own and is reported as such.
@@ -39,6 +42,7 @@ def needs(**columns: str) -> Callable[[Rule], Rule]:
             )
             return rule(tables) if present else []
 
+        RULES.append(guarded)
         return guarded
 
     return decorate
@@ -69,6 +73,14 @@ def each(column: pd.Series, change: Callable[[str], Any]) -> pd.Series:
     return pd.Series(changed.to_numpy()[codes], index=column.index)
 
 
+def ancestors(parents: Mapping[str, str], code: str) -> list[str]:
+    """Codes above a region, nearest first; a circle of parents ends where it began."""
+    found: list[str] = []
+    while (above := parents.get(found[-1] if found else code, "")) and above not in found:
+        found.append(above)
+    return found
+
+
 def strange(frame: pd.DataFrame, column: str, known: Iterable[str]) -> pd.DataFrame:
     """Entries of a semicolon-separated column that are not ``known``, as :func:`exploded`."""
     known = set(known)
@@ -94,14 +106,6 @@ def flagged(facts: pd.DataFrame, *caveats: str) -> pd.Series:
 def subject_of(tables: Tables, column: str) -> str:
     """An indicator that subject.csv names, ``""`` for none; a table without rows names none."""
     return next(iter(tables["subject"][column]), "")
-
-
-def recorded_pairs(tables: Tables) -> list[frozenset[str]]:
-    """Sets of fact ids that one row of contradictions.csv names together."""
-    table = tables.get("contradictions")
-    if table is None or "fact_ids" not in table:
-        return []
-    return [frozenset(ids.split(";")) for ids in table["fact_ids"]]
 
 
 CAVEATS = {
@@ -158,6 +162,7 @@ UNPAIRED = ("symbol_zh",)
 FILLED = ("facts", "sources", "indicators", "regions", "region_sets", "units", "waves", "subject")
 
 
+@needs()
 def entries_are_known(tables: Tables) -> list[Violation]:
     """Every entry of a semicolon-separated list exists in the table it refers to."""
     found = []
@@ -249,9 +254,14 @@ def periods_are_ordered(tables: Tables) -> list[Violation]:
     """A period has a start or an end, and does not end before it starts."""
     facts = tables["facts"]
     start, end = facts["period_start"], facts["period_end"]
-    # A year and a month of that year overlap: compare what both state.
-    pairs = each(start + "/" + end, lambda pair: _is_late(*pair.split("/", 1)))
-    late = pairs.astype(bool)
+
+    def is_late(pair: str) -> bool:
+        first, last = pair.split("/", 1)
+        # A year and a month of that year overlap: compare what both state.
+        later = first[:4] > last[:4] or (len(first) == len(last) and first > last)
+        return bool(first and last and later)
+
+    late = each(start + "/" + end, is_late).astype(bool)
     rule = "period ends in {period_end}, before its start {period_start}"
     undated = facts[(start == "") & (end == "")]
     return [
@@ -264,11 +274,7 @@ def _year(period: str) -> str:
     return period[:4]
 
 
-def _is_late(start: str, end: str) -> bool:
-    later = start[:4] > end[:4] or (len(start) == len(end) and start > end)
-    return bool(start and end and later)
-
-
+@needs()
 def languages_are_paired(tables: Tables) -> list[Violation]:
     """A text in one language has its counterpart in the other (``x_zh`` and ``x_en``)."""
     found = []
@@ -291,6 +297,7 @@ def languages_are_paired(tables: Tables) -> list[Violation]:
     return found
 
 
+@needs()
 def cells_are_trimmed(tables: Tables) -> list[Violation]:
     """No cell starts or ends with white space, holds a line break or a control character."""
     found = []
@@ -318,6 +325,7 @@ def _odd(column: pd.Series) -> Iterator[tuple[str, list[str]]]:
         yield "a control character in the cell", control
 
 
+@needs()
 def tables_are_filled(tables: Tables) -> list[Violation]:
     """The tables every evaluation reads have at least one row."""
     empty = [name for name in FILLED if name in tables and tables[name].empty]
@@ -345,6 +353,7 @@ FORMULA = re.compile(r"(?:(?:sum|diff):)?(F\d{5,}(?:;F\d{5,})*)")
 FACT = "region_code period_start period_end indicator group kind series value caveats fact_id"
 
 
+@needs()
 def factors_are_positive(tables: Tables) -> list[Violation]:
     """What a value is multiplied by is above zero."""
     found = []
@@ -565,7 +574,8 @@ def repeated_facts_agree(tables: Tables) -> list[Violation]:
     first = facts.groupby(keys)[["fact_id", "value", "number"]].transform("first")
     facts = facts.assign(other=first["fact_id"], printed=first["value"])
     rows = facts[facts["number"] != first["number"]]
-    recorded = recorded_pairs(tables)
+    told = tables.get("contradictions", pd.DataFrame()).get("fact_ids", ())
+    recorded = [frozenset(ids.split(";")) for ids in told]
     open_ = [
         not any({fact, other} <= pair for pair in recorded)
         for fact, other in zip(rows["fact_id"], rows["other"], strict=True)
@@ -607,19 +617,15 @@ def texts_refer_to_listed_facts(tables: Tables) -> list[Violation]:
     return found
 
 
-def _placeholder_faults(text: str, listed: set[str]) -> list[tuple[str, str]]:
-    faults = []
+def _placeholder_faults(text: str, listed: set[str]) -> Iterator[tuple[str, str]]:
     for inside in PLACEHOLDER.findall(text):
         match = FORMULA.fullmatch(inside)
         if match is None:
             remedy = "write {F00000}, {sum:F00000;F00001} or {diff:F00000;F00001}"
-            faults.append((f"placeholder {{{inside}}} cannot be read", remedy))
+            yield f"placeholder {{{inside}}} cannot be read", remedy
             continue
-        for fact in [fact for fact in match[1].split(";") if fact not in listed]:
-            faults.append(
-                (f"{fact} is not among fact_ids", f"add {fact} to fact_ids or correct it")
-            )
-    return faults
+        for fact in sorted(set(match[1].split(";")) - listed):
+            yield f"{fact} is not among fact_ids", f"add {fact} to fact_ids or correct it"
 
 
 NAMED = re.compile(r"F[0-9]+", re.A)  # facts in a list or a comparison
@@ -728,40 +734,3 @@ def actuals_are_stated_once(tables: Tables) -> list[Violation]:
     apart = own[own["there"].notna() & (own["there"] != own["unit"])]
     rule, remedy = "{fact_id} is in {there}, the objective in {unit}", "write the fact's unit"
     return found + breaches(apart, "objectives", "unit", rule, remedy)
-
-
-RULES: tuple[Rule, ...] = (
-    entries_are_known,
-    caveats_are_known,
-    unit_is_the_indicators,
-    series_belongs_to_the_indicator,
-    values_are_possible,
-    rate_belongs_to_a_wave,
-    errors_are_of_surveys,
-    periods_are_ordered,
-    languages_are_paired,
-    cells_are_trimmed,
-    tables_are_filled,
-    a_design_effect_holds_for_all,
-    factors_are_positive,
-    no_region_is_its_own_parent,
-    one_region_is_the_whole,
-    some_level_is_compared,
-    assumptions_hold_for_known_levels,
-    only_a_smallest_effect_is_below_one,
-    covariates_are_no_doses,
-    one_row_names_the_subject,
-    the_outcome_is_a_share,
-    one_wave_has_one_rate,
-    gains_agree_with_levels,
-    parts_add_to_wholes,
-    parts_are_known,
-    repeated_facts_agree,
-    a_new_scope_begins_a_series,
-    texts_refer_to_listed_facts,
-    claims_compare_like_with_like,
-    programmes_reach_regions_once,
-    no_region_is_its_own_neighbour,
-    progress_is_evidenced_and_only_added,
-    actuals_are_stated_once,
-)

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from evaluation.data import contract
-from evaluation.data.tables import read_descriptor, read_files
+from evaluation.data.rules import ancestors
+from evaluation.data.tables import DESCRIPTOR, read_descriptor, read_files
 
 # ------------------------------------------------------------------------------------------
 # Random draws behind a simulated panel: dose paths, gains and observed rates.
@@ -320,15 +321,10 @@ DOSE_ROWS = {
 # Units of doses, added where the main table does not have them.
 UNIT_TEXT = ("label_zh", "label_en", "symbol_zh", "symbol_en")
 UNIT_ROWS = (
-    (
-        "sqm_per_10k",
-        "平方米/万人",
-        "square metres per 10,000 residents",
-        "m²/万人",
-        "m² per 10,000",
-    ),
+    ("sqm_per_10k", "平方米/万人", "square metres per 10,000 residents", "m²/万人",
+     "m² per 10,000"),
     ("lecture_per_10k", "场/万人", "lectures per 10,000 residents", "场/万人", "per 10,000"),
-)
+)  # fmt: skip
 
 
 def to_tables(simulation: Simulation, main: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -359,7 +355,7 @@ def to_tables(simulation: Simulation, main: Mapping[str, pd.DataFrame]) -> dict[
     if unknown:
         raise ValueError(f"unknown region codes {unknown}: add them to regions.csv first.")
     parents = main["regions"].set_index("code")["parent_code"].to_dict()
-    above = {code: _ancestors(code, parents) for code in codes}
+    above = {code: ancestors(parents, code) for code in codes}
     facts = _facts(simulation, above)
     facts["unit"] = facts["indicator"].map(main["indicators"].set_index("indicator")["unit"])
     made = {"facts": facts, **_declared(simulation), **_labels(facts, main)}
@@ -398,15 +394,6 @@ def _compared(levels: pd.DataFrame, regions: pd.DataFrame, codes: Any) -> pd.Dat
     return kept.assign(analysed=kept["level"].isin(own).map({True: "true", False: "false"}))
 
 
-def _ancestors(code: str, parents: Mapping[str, str]) -> list[str]:
-    """Codes above a region, nearest first; the last is the nation."""
-    line = []
-    while parents[code]:
-        code = parents[code]
-        line.append(code)
-    return line
-
-
 def _facts(simulation: Simulation, above: Mapping[str, list[str]]) -> pd.DataFrame:
     """Published rates, sample sizes and yearly statistics, one figure a row."""
     annual = simulation.annual
@@ -442,11 +429,8 @@ def _surveys(simulation: Simulation, above: Mapping[str, list[str]]) -> pd.DataF
         level += (end - start) * gain
         path.append(level)
     respondents = NATION_FACTOR * int(panel["n"].iloc[0])
-    rates.append(
-        pd.DataFrame(
-            {"region_code": nation, "year": simulation.waves, "rate": path, "n": respondents}
-        )
-    )
+    whole = {"region_code": nation, "year": simulation.waves, "rate": path, "n": respondents}
+    rates.append(pd.DataFrame(whole))
     table = pd.concat(rates, ignore_index=True)
     table[RATE], table[SAMPLE] = table["rate"].map("{:.2f}".format), table["n"].astype(str)
     return table.melt(columns[:2], [RATE, SAMPLE], var_name="indicator")
@@ -456,12 +440,8 @@ def _labels(facts: pd.DataFrame, main: Mapping[str, pd.DataFrame]) -> dict[str, 
     """Indicators, units and doses; the labels of everything that carries a figure are marked."""
     indicators = main["indicators"]
     indicators = indicators[indicators["indicator"].isin(facts["indicator"])]
-    indicators = indicators.assign(
-        **{
-            f"label_{language}": indicators[f"label_{language}"] + MARK[language]
-            for language in MARK
-        }
-    )
+    labels = {f"label_{language}": mark for language, mark in MARK.items()}
+    indicators = indicators.assign(**{name: indicators[name] + labels[name] for name in labels})
     units = pd.DataFrame(UNIT_ROWS, columns=["unit", *UNIT_TEXT])
     units = units[~units["unit"].isin(main["units"]["unit"])]
     units = units.assign(base_unit=units["unit"], factor="1")
@@ -518,17 +498,6 @@ REGION_SET = "inner_mongolia_leagues"
 SEED = 20250101
 
 
-def documents(simulation: Simulation, descriptor: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """JSON documents by file name: the descriptor of the package and the truth behind it.
-
-    ``descriptor`` is that of the main package, whose schemas the simulated tables share.
-    """
-    return {
-        "datapackage.json": simulated_descriptor(descriptor),
-        "truth.json": truth_record(simulation),
-    }
-
-
 def simulated_descriptor(descriptor: Mapping[str, Any]) -> dict[str, Any]:
     """The descriptor of the main package, renamed and with every title marked as simulated."""
     result = deepcopy(dict(descriptor))
@@ -547,11 +516,9 @@ def simulated_descriptor(descriptor: Mapping[str, Any]) -> dict[str, Any]:
             }
         ],
     }
+    same = "Simulated/模拟. Same columns as the table of this name among the observed facts."
     for resource in result["resources"]:
-        resource["title"] = f"Simulated/模拟: {resource['title']}"
-        resource["description"] = (
-            "Simulated/模拟. Same columns as the table of this name among the observed facts."
-        )
+        resource |= {"title": f"Simulated/模拟: {resource['title']}", "description": same}
     return result
 
 
@@ -602,5 +569,9 @@ def rebuild(root: Path, folder: Path | None = None) -> Path:
     sets = main["region_sets"]
     members = sets.loc[sets["set"] == REGION_SET, "code"]
     simulation = simulate_panel(main["regions"][main["regions"]["code"].isin(members)], seed=SEED)
-    write(to_tables(simulation, main), documents(simulation, descriptor), folder)
+    write(
+        to_tables(simulation, main),
+        {DESCRIPTOR: simulated_descriptor(descriptor), "truth.json": truth_record(simulation)},
+        folder,
+    )
     return folder

@@ -21,7 +21,7 @@ import pandas as pd
 from evaluation.base.cache import latest
 from evaluation.base.errors import KepuError
 from evaluation.data.package import INDEX, ITEMS, PEOPLE, SAMPLE, Dataset
-from evaluation.data.rules import NAMED
+from evaluation.data.rules import NAMED, ancestors
 from evaluation.data.tables import TABLES
 
 CUT = ("facts", "contradictions", "measures", "programmes", "claims")  # by region
@@ -130,9 +130,7 @@ class Slicer:
 
     def lineage(self, region: str) -> list[str]:
         """See :func:`lineage`."""
-        found = [region]
-        while self._parents.get(found[-1], ""):
-            found.append(self._parents[found[-1]])
+        found = [region, *ancestors(self._parents, region)]
         return found if self._whole in found else [*found, self._whole]
 
     def _at(self, regions: Iterable[str]) -> Slicer:
@@ -260,10 +258,6 @@ class Slicer:
             ]
             self._digests[region] = total.hexdigest() + self._of_named(texts)
         return self._digests[region]
-
-    @cached_property
-    def _of_groups(self) -> str:
-        return hashlib.sha256(self._sum("facts", self._grouped)).hexdigest()
 
     def _of_equals(self, region: str) -> str:
         """Digest of :meth:`_equals`, the same for all alike under one unit."""

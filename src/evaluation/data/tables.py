@@ -29,31 +29,11 @@ SIMULATED = "simulated"
 # What an import keeps beside the tables: the meanings of an office's names, and rows it refused.
 MAPPING, REFUSED = "import_mapping.csv", "refused.csv"
 TABLES = (
-    "facts",
-    "sources",
-    "indicators",
-    "regions",
-    "region_sets",
-    "measures",
-    "units",
-    "organisations",
-    "waves",
-    "assumptions",
-    "contradictions",
-    "doses",
-    "part_whole",
-    "levels",
-    "bands",
-    "covariates",
-    "subject",
-    "programmes",
-    "claims",
-    "events",
-    "neighbours",
-    "composites",
-    "progress",
-    "objectives",
-)
+    "facts", "sources", "indicators", "regions", "region_sets", "measures", "units",
+    "organisations", "waves", "assumptions", "contradictions", "doses", "part_whole", "levels",
+    "bands", "covariates", "subject", "programmes", "claims", "events", "neighbours", "composites",
+    "progress", "objectives",
+)  # fmt: skip
 OPTIONAL = (  # without a file they have no rows
     "programmes", "claims", "events", "neighbours", "composites", "progress", "objectives",
 )  # fmt: skip

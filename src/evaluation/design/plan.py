@@ -11,7 +11,7 @@ import pandas as pd
 
 from evaluation.base.errors import KepuError
 from evaluation.data.package import Dataset, by_year
-from evaluation.design import power, randomise, simulate
+from evaluation.design import randomise, simulate
 from evaluation.design.candidates import ORIGINS, Baseline, Candidate, Question, rests_on
 from evaluation.design.power import Layout, Setting, Variance, require
 from evaluation.design.randomise import Allocation, Tested, Units
@@ -310,8 +310,3 @@ def analyse(plan: Plan, rates: pd.DataFrame) -> Tested:
         plan.estimator,
     )  # fmt: skip
     return randomise.tested(plan.allocation, layout, table.to_numpy(dtype=float), made)
-
-
-def reassess(plan: Plan) -> power.Assessed:
-    """What the design can tell, worked out again from what the plan holds."""
-    return power.assess(plan.layout, len(plan.allocation.units.codes), plan.effect, plan.setting)

@@ -20,11 +20,8 @@ from evaluation.base.errors import KepuError
 KINDS = ("parallel", "baseline", "stepped", "staircase", "pairs", "encouragement")
 ANALYSES = ("random", "within")
 REFERENCES = ("t", "z")
-# Designs with two groups; in the others every unit gets the programme in the end.
-TWO_GROUPS = ("parallel", "baseline", "pairs", "encouragement")
-# Units a search for the number needed goes up to, and the effect, in standard errors, one for a
-# detectable effect goes up to.
-MOST_UNITS, FARTHEST = 100_000, 1e4
+# Effect, in standard errors, that a search for a detectable one goes up to.
+FARTHEST = 1e4
 SINGULAR = 1e-9
 
 
@@ -413,30 +410,3 @@ def assess(layout: Layout, units: int, effect: float, setting: Setting) -> Asses
         detectable=detectable(se, level, target, freedom),
         level=level, target=target, reference=setting.reference, freedom=freedom,
     )  # fmt: skip
-
-
-def required_units(layout: Layout, effect: float, setting: Setting, most: int = MOST_UNITS) -> int:
-    """The fewest units with which the design finds an effect with the chance ``setting.target``.
-
-    Raises
-    ------
-    KepuError : no effect is given, or ``most`` units do not suffice.
-
-    >>> required_units(parallel(), 4.0, Setting(Variance(0.0, 0.0, 900.0), 90))
-    22
-    """
-    require(effect != 0, "No number of units finds an effect of 0; state an effect.")
-    least = max(layout.sequences, 6 if layout.kind == "pairs" else 3)
-
-    def enough(units: int) -> bool:
-        return assess(layout, units, effect, setting).power >= setting.target
-
-    low, high = least - 1, least
-    while not enough(high):
-        told = f"{most:,} units do not find an effect of {effect:g} with this design; survey more."
-        require(high < most, told)
-        low, high = high, min(2 * high, most)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high

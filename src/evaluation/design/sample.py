@@ -118,26 +118,6 @@ def margin(survey: Survey, respondents: int) -> float:
     return normal_quantile(survey.level) * sqrt(variance * left)
 
 
-def best_take(survey: Survey) -> float:
-    """Respondents in a primary unit that give the smallest error for the money.
-
-    Raises
-    ------
-    KepuError : a price is not stated, or the correlation within primary units is 0.
-
-    Source
-    ------
-    Cochran (1977), section 10.6: the square root of visit / interview × (1 - icc) / icc.
-
-    >>> best_take(Survey(rate=10, margin=2, icc=0.05, visit=400, interview=76))
-    10.0
-    """
-    priced = survey.visit is not None and bool(survey.interview)
-    require(priced, "The best take needs the price of a visit and of an interview; state both.")
-    require(survey.icc > 0, "With an icc of 0 one primary unit is as good as many; state an icc.")
-    return sqrt(survey.visit / survey.interview * (1 - survey.icc) / survey.icc)
-
-
 @dataclass(frozen=True)
 class Domain:
     """What one region needs.

@@ -15,6 +15,7 @@ from evaluation.design import power
 from evaluation.design.power import Layout, Setting, require
 from evaluation.design.randomise import statistics
 from evaluation.models import events
+from evaluation.models.columns import NEVER
 
 # Panels in one piece of work: what is kept between runs and what a progress bar counts.
 PIECE = 250
@@ -101,7 +102,7 @@ def weights(layout: Layout, counts: Sequence[int], setting: Setting, estimator: 
     seen = np.where(np.isfinite(layout.matrix[deal]), 0.0, np.nan)
     codes = np.arange(len(deal))
     panel = events.Timed(codes, waves, seen, None, start, dropped=0, always=0, later=0)
-    comparison = "never" if (start == events.NEVER).any() else "not_yet"
+    comparison = "never" if (start == NEVER).any() else "not_yet"
     cells = events.group_time(panel, comparison, "universal")
     overall = events.averages(panel, cells, "group")[2]
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])

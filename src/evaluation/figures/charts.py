@@ -124,6 +124,34 @@ def ranking(
     return figure(draw)
 
 
+def places(frame: pd.DataFrame, *, xlabel: str) -> Picture:
+    """Ranges of places, 1 at the left; rows in their order and without a mark inside a range.
+
+    Parameters
+    ----------
+    frame : columns ``name, low, high, highlight``; ends count from 1 to the number of rows.
+
+    Raises
+    ------
+    ValueError : a column is missing, or there is no row.
+    """
+    require(frame, ("name", "low", "high", "highlight"), "places")
+    if frame.empty:
+        raise ValueError("places: nothing to draw")
+    names = [Row(row.name, marked=bool(row.highlight)) for row in frame.itertuples(index=False)]
+
+    def draw(page: Page) -> None:
+        at = rows(page, names, (0.5, len(frame) + 0.5), xlabel, 0.215 * INCH)
+        for y, row in zip(at.rows, frame.itertuples(index=False), strict=True):
+            ends = plain(row.low) if row.low == row.high else f"{row.low:g} – {row.high:g}"
+            with page.told(f"{row.name}: {ends}"):
+                left, right = at.x(np.array([row.low - 0.4, row.high + 0.4]))
+                colour = svg.ACCENT if row.highlight else svg.MID
+                page.path([(left, y), (right, y)], colour, 4, mark="places")
+
+    return figure(draw)
+
+
 def forest(
     frame: pd.DataFrame, *, xlabel: str, zero: float = 0.0,
     limits: tuple[float, float] | None = None,

@@ -9,16 +9,13 @@ import pandas as pd
 
 from evaluation.base.errors import ModelError
 from evaluation.base.results import Result
-from evaluation.models.columns import Inference, Roles
+from evaluation.models.columns import Inference, Roles, Timed, require_one_dose, timed_panel
 from evaluation.models.events import (
     MIN_GROUP,
     Estimates,
     Tested,
-    Timed,
     bootstraps,
-    require_one_dose,
     tested,
-    timed_panel,
 )
 
 NAME = "dose_response"

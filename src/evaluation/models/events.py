@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import permutations
 from math import exp, lgamma, perm
@@ -14,12 +14,18 @@ import pandas as pd
 from evaluation.base.errors import ModelError
 from evaluation.base.results import Result
 from evaluation.data.package import MIN_REGIONS
-from evaluation.models.columns import Inference, Roles, complete, plain
+from evaluation.models.columns import (
+    Inference,
+    Roles,
+    Timed,
+    one_of,
+    require_one_dose,
+    timed_panel,
+)
 from evaluation.stats.bootstrap import SMALL, cohort_bootstrap, standard_errors
 from evaluation.stats.permutation import POWER, TIE, critical_value, detectable, p_among, rejections
 
 NAME = "staggered"
-NEVER = -1
 AVERAGES = ("group", "dynamic", "calendar", "simple")
 # Averages with a value for each key, and the name of the key in their records.
 AXES = {"dynamic": "event", "group": "group", "calendar": "wave"}
@@ -28,154 +34,6 @@ BASES = ("universal", "varying")
 # Fewer treated regions, or fewer in one group, do not tell their variance: no bootstrap.
 MIN_TREATED, MIN_GROUP = 4, 3
 BATCH = 500
-
-
-@dataclass(frozen=True)
-class Timed:
-    """A panel with the timing of a treatment that, once given, stays.
-
-    Attributes
-    ----------
-    regions : (n,) labels. waves : (T,) increasing years.
-    y : (n, T) outcome, missing where not observed. variance : (n, T) of y, or ``None``.
-    start : (n,) position of the first treated wave; ``-1`` for regions not treated up to the last.
-    dropped : rows left out for missing values. always : regions left out for being treated in the
-        first wave. later : regions treated only after the last wave, counted as untreated.
-    """
-
-    regions: np.ndarray
-    waves: np.ndarray
-    y: np.ndarray
-    variance: np.ndarray | None
-    start: np.ndarray
-    dropped: int
-    always: int
-    later: int
-
-    @property
-    def treated(self) -> np.ndarray:
-        """(n,) whether the region is treated in some wave."""
-        return self.start != NEVER
-
-    @property
-    def observed(self) -> np.ndarray:
-        """(n, T) whether the outcome is known."""
-        return np.isfinite(self.y)
-
-    @property
-    def cohorts(self) -> np.ndarray:
-        """(n,) codes of the groups of regions that start together; untreated regions are 0."""
-        return np.unique(self.start, return_inverse=True)[1]
-
-
-def require_one_dose(roles: Roles, model: str) -> None:
-    """Refuse a second dose and covariates, which these designs do not take."""
-    if len(roles.doses) != 1:
-        names = ", ".join(roles.doses)
-        raise ModelError(f"{model} takes one treatment column in 'doses'; it was given {names}.")
-    if roles.covariates:
-        names = ", ".join(roles.covariates)
-        raise ModelError(f"{model} takes no covariates; it was given {names}.")
-
-
-def one_of(value: str, known: Sequence[str], what: str = "option") -> None:
-    """Refuse an option that does not exist."""
-    if value not in known:
-        raise ModelError(f"Unknown {what} '{value}': use {' or '.join(known)}.")
-
-
-def _rows(panel: pd.DataFrame, roles: Roles) -> pd.DataFrame:
-    """Complete rows; refuses regions whose timing is missing throughout, for 0 means never."""
-    panel = plain(panel, roles)
-    if roles.wave in panel.columns and not pd.api.types.is_numeric_dtype(panel[roles.wave]):
-        raise ModelError(f"Column '{roles.wave}' must be numeric; it is {panel[roles.wave].dtype}.")
-    frame, _ = complete(panel, roles)
-    untimed = panel.groupby(roles.region)[roles.dose].count().eq(0)
-    if untimed.any():
-        raise ModelError(
-            f"Column '{roles.dose}' is missing throughout in {untimed.sum()} regions, first "
-            f"{untimed.index[untimed][0]}; write 0 for regions never treated."
-        )
-    return frame
-
-
-def _start_by_indicator(table: pd.DataFrame, name: str) -> np.ndarray:
-    """Year of the first wave with a 1, 0 where there is none; refuses treatments that end."""
-    values = table.to_numpy()
-    reached = np.fmax.accumulate(np.where(np.isnan(values), -np.inf, values), axis=1)
-    ended = ((values == 0) & (reached == 1)).any(axis=1)
-    if ended.any():
-        raise ModelError(
-            f"'{name}' returns from 1 to 0 in {table.index[ended][0]}; treatment must stay once "
-            "given."
-        )
-    first = table.columns.to_numpy()[(values == 1).argmax(axis=1)]
-    return np.where((values == 1).any(axis=1), first, 0)
-
-
-def _first_treated(frame: pd.DataFrame, roles: Roles) -> np.ndarray:
-    """First treated year of each region, 0 for never, from such years or from a 0/1 indicator."""
-    name, dose = roles.dose, frame[roles.dose]
-    table = frame.pivot_table(index=roles.region, columns=roles.wave, values=name)
-    if (dose % 1 != 0).any():
-        raise ModelError(
-            f"'{name}' holds fractions: it is neither a first treated year (0 for never) nor 0/1. "
-            "This design takes the timing of a designation, not an amount."
-        )
-    if dose.isin([0, 1]).all():
-        return _start_by_indicator(table, name)
-    low, high = table.min(axis=1), table.max(axis=1)
-    if (low != high).any():
-        region = table.index[low != high][0]
-        raise ModelError(f"'{name}' gives {region} two first treated years; it must be constant.")
-    if (low < 0).any():
-        raise ModelError(f"'{name}' holds negative years, first for {table.index[low < 0][0]}.")
-    return low.to_numpy()
-
-
-def timed_panel(panel: pd.DataFrame, roles: Roles) -> Timed:
-    """Read a long panel whose dose is a first treated year (0 for never) or a 0/1 indicator.
-
-    A year between two waves starts treatment at the later one. Regions treated in the first wave
-    have no untreated outcome and are left out and counted.
-
-    Raises
-    ------
-    ModelError : a column absent, not numeric or infinite, a region twice in a wave, a negative
-        variance, a treatment that ends or has two starts, one wave, nobody or everybody treated.
-    """
-    frame = _rows(panel, roles)
-    axes = {"index": roles.region, "columns": roles.wave}
-    y = frame.pivot_table(**axes, values=roles.outcome)
-    waves = y.columns.to_numpy()
-    if len(waves) < 2:
-        raise ModelError(f"The panel has {len(waves)} wave(s); before and after need at least 2.")
-    year = _first_treated(frame, roles)
-    start = np.where(year > 0, np.searchsorted(waves, year), NEVER)
-    later, kept = start == len(waves), start != 0
-    start, known = np.where(later, NEVER, start)[kept], None
-    if roles.variance is not None:
-        known = frame.pivot_table(**axes, values=roles.variance)
-        known = known.reindex_like(y).to_numpy()[kept]
-    always = int((~kept).sum())
-    _require_contrast(start, waves, roles.dose, always)
-    counts = {"dropped": len(panel) - len(frame), "always": always, "later": int(later.sum())}
-    return Timed(y.index.to_numpy()[kept], waves, y.to_numpy()[kept], known, start, **counts)
-
-
-def _require_contrast(start: np.ndarray, waves: np.ndarray, name: str, always: int) -> None:
-    """Refuse a panel in which nobody, or everybody at once, is treated."""
-    if not (start != NEVER).any():
-        raise ModelError(
-            f"'{name}' treats no region after the first of the waves {waves[0]} to {waves[-1]} "
-            f"({always} were treated from the first on). This design needs regions treated during "
-            "the panel."
-        )
-    if len(set(start.tolist())) == 1:
-        raise ModelError(
-            f"'{name}' treats every region in the same wave ({waves[start[0]]}); there is no "
-            "untreated region to compare with."
-        )
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from scipy.optimize import linprog, nnls
 
 from evaluation.base.errors import ModelError
 from evaluation.base.results import Result
-from evaluation.models.columns import Inference, Roles
-from evaluation.models.events import Timed, one_of, require_one_dose, timed_panel
+from evaluation.models.columns import Inference, Roles, Timed, one_of, require_one_dose, timed_panel
 from evaluation.stats.permutation import critical_value, detectable, p_among
 
 CONTROL, DIFFERENCES = "synthetic_control", "synthetic_did"

@@ -45,6 +45,20 @@ class Figures:
     left: tuple[str, ...]
 
 
+def members(dataset: Dataset, region_set: str) -> list[str]:
+    """Codes of a set of regions.
+
+    Raises
+    ------
+    KepuError : no such set.
+    """
+    sets = dataset.region_sets
+    if codes := sets.loc[sets["set"] == region_set, "code"].tolist():
+        return codes
+    known = ", ".join(dict.fromkeys(sets["set"]))
+    raise KepuError(f"Region set '{region_set}' is not in region_sets.csv; known: {known}.")
+
+
 def figures(dataset: Dataset, index: str, regions: Sequence[str], year: int | None) -> Figures:
     """The figures of an index for ``regions`` in one year; None: the last in which none is missing.
 
@@ -52,17 +66,11 @@ def figures(dataset: Dataset, index: str, regions: Sequence[str], year: int | No
     ------
     KepuError : no such index, no year with figures, or fewer than 3 regions with enough of them.
     """
-    table = dataset.composites
-    spec = table[table["index"] == index].reset_index(drop=True)
-    if spec.empty:
-        known = ", ".join(dict.fromkeys(table["index"])) or "none"
-        raise KepuError(f"Index '{index}' is not in composites.csv; declared: {known}.")
-    columns = {row["indicator"]: _column(dataset, row) for row in spec.to_dict("records")}
-    wide = {name: each.reindex(list(regions)) for name, each in columns.items()}
+    spec, wide = declared(dataset, index), histories(dataset, index, regions)
     if year is None:
         year = _common(wide)
     x = pd.DataFrame({n: each.get(year, pd.Series(dtype=float)) for n, each in wide.items()})
-    x = x.reindex(list(regions)).astype(float)
+    x = x.reindex(list(regions)).astype(float) * np.where(spec["direction"] == "up", 1, -1)
     thin = x.isna().mean(axis=1) > MOST_MISSING
     if (~thin).sum() < 3:
         raise KepuError(
@@ -74,18 +82,35 @@ def figures(dataset: Dataset, index: str, regions: Sequence[str], year: int | No
     return Figures(x[~thin], spec, int(year), proxies, tuple(x.index[thin]))
 
 
-def _column(dataset: Dataset, row: dict) -> pd.DataFrame:
-    """Regions by years of one indicator, per head where it is; turned where less is better."""
+def declared(dataset: Dataset, index: str) -> pd.DataFrame:
+    """The rows of ``composites.csv`` of an index.
+
+    Raises
+    ------
+    KepuError : no such index.
+    """
+    table = dataset.composites
+    spec = table[table["index"] == index].reset_index(drop=True)
+    if spec.empty:
+        known = ", ".join(dict.fromkeys(table["index"])) or "none"
+        raise KepuError(f"Index '{index}' is not in composites.csv; declared: {known}.")
+    return spec
+
+
+def histories(dataset: Dataset, index: str, regions: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Each indicator of an index as published, per head where it is so: ``regions`` by years."""
 
     def wide(indicator: str) -> pd.DataFrame:
         return by_year(dataset, indicator).pivot(
             index="region_code", columns="year", values="value"
         )
 
-    found = wide(row["indicator"])
-    if row["denominator"]:
-        found = found / wide(row["denominator"])
-    return found * row["scale"] * (1 if row["direction"] == "up" else -1)
+    made = {}
+    for row in declared(dataset, index).to_dict("records"):
+        found = wide(row["indicator"])
+        found = found / wide(row["denominator"]) if row["denominator"] else found
+        made[row["indicator"]] = found.reindex(list(regions)) * row["scale"]
+    return made
 
 
 def _common(wide: dict[str, pd.DataFrame]) -> int:
@@ -152,7 +177,8 @@ def rank_intervals(
 
     Parameters
     ----------
-    draws : at least 200. error : relative standard error of a published figure, 0 to 1.
+    draws : at least 200. error : relative standard error of a published figure, 0 to 1; errors
+        of one region have a correlation from 0 to 1, another in each draw.
 
     Raises
     ------
@@ -197,7 +223,7 @@ def _ranked(given: Figures, chosen: dict, error: float, rng: np.random.Generator
     )
     kept = [i for i in range(len(given.spec)) if i != chosen["left_out"]]
     x = filled(given.x, rules)[:, kept]
-    x = x * np.exp(error * rng.standard_normal(x.shape))
+    x = x * np.exp(error * _errors(rng, x.shape))
     known = np.isfinite(x)
     whole_ = np.where(known, x, np.nanmedian(x, axis=0))  # a gap left open says nothing
     shift = np.minimum(whole_.min(axis=0), 0)  # turned figures begin at 0
@@ -209,6 +235,14 @@ def _ranked(given: Figures, chosen: dict, error: float, rng: np.random.Generator
         scaled = weighting.normalised(whole_, str(chosen["normalisation"]))
         score = (scaled * w * known).sum(axis=1) / (w * known).sum(axis=1)
     return rankdata(-score)
+
+
+def _errors(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Standard errors of one draw, (R, K). How far those of one region go together (one office
+    counts, one population divides) is not known: the correlation is drawn from 0 to 1."""
+    shared = rng.random()
+    own, common = rng.standard_normal(shape), rng.standard_normal((shape[0], 1))
+    return np.sqrt(1 - shared) * own + np.sqrt(shared) * common
 
 
 def _explained(ranks: np.ndarray, choices: list[dict]) -> pd.DataFrame:

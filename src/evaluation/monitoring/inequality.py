@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.stats import linregress
+from scipy.stats import t as student
 
 from evaluation.base.errors import KepuError
+from evaluation.data.package import Dataset
+from evaluation.monitoring.index import histories
 
 
 def gini(x: Sequence[float]) -> float:
@@ -109,3 +112,45 @@ def convergence(wide: pd.DataFrame) -> Convergence:
     fit = linregress(np.log(first), np.log(last / first) / years)
     sigma = (table.std(ddof=1) / table.mean()).rename("cv").rename_axis("year").reset_index()
     return Convergence(sigma, fit.slope, fit.stderr, max(fit.pvalue, 1e-300), len(table), years)
+
+
+def apart(dataset: Dataset, index: str, regions: Sequence[str], year: int) -> pd.DataFrame:
+    """How far regions are apart in each indicator of an index, and whether they drew together.
+
+    Returns
+    -------
+    DataFrame, an indicator a row: ``indicator, regions, gini, within, between, overlap`` of
+    ``year`` by the bands of regions, of those with a figure; ``first, last``, the years of the
+    longest span whose ends every region has, ``cv_first, cv_last`` and ``beta, low, high``: the
+    slope of :class:`Convergence` in percent a year, with its 95 % interval. Where there is no such
+    span these are missing.
+
+    Raises
+    ------
+    KepuError : no such index, or figures of which there is no Gini coefficient.
+    """
+    bands, rows = dataset.regions.set_index("code")["band"], []
+    for indicator, wide in histories(dataset, index, regions).items():
+        x = wide.get(year, pd.Series(dtype=float)).dropna()
+        made = dagum(x, bands.reindex(x.index).fillna(""))
+        rows.append({
+            "indicator": indicator, "regions": len(x), "gini": made.total, "within": made.within,
+            "between": made.between, "overlap": made.overlap, **_span(wide),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _span(wide: pd.DataFrame) -> dict[str, float]:
+    table = wide.sort_index(axis=1)
+    table = table.loc[:, (table > 0).all()]
+    if table.shape[1] < 2 or len(table) < 3:
+        names = ("first", "last", "cv_first", "cv_last", "beta", "low", "high")
+        return dict.fromkeys(names, float("nan"))
+    told = convergence(table)
+    half = student.ppf(0.975, told.regions - 2) * told.se
+    cv, years = told.sigma["cv"], told.sigma["year"]
+    return {
+        "first": years.iloc[0], "last": years.iloc[-1], "cv_first": cv.iloc[0],
+        "cv_last": cv.iloc[-1], "beta": 100 * told.beta, "low": 100 * (told.beta - half),
+        "high": 100 * (told.beta + half),
+    }  # fmt: skip

@@ -43,7 +43,10 @@ def board(dataset: Dataset, region: str, today: str) -> pd.DataFrame:
         raise KepuError(f"'{today}' is no day — write it in the form 2026-01-31.")
     rows = pd.concat([_measures(dataset, region), _targets(dataset, region)], ignore_index=True)
     if rows.empty:
-        raise KepuError(f"Region {region} has no measures or targets — add them to measures.csv.")
+        raise KepuError(
+            f"No measures or targets of region {region} are in the data — add those of its plan to "
+            "measures.csv, one row each, with the document in sources.csv."
+        )
     entries = dataset.progress[dataset.progress["recorded"] <= today]
     entries = entries.assign(item=entries["measure_id"].where(entries["measure_id"] != "",
                                                               entries["target_id"]))  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from evaluation.base.errors import KepuError
-from evaluation.base.text import LANGUAGES
 from evaluation.data.slices import code_of
 from evaluation.report import (
     brief,
@@ -67,7 +66,7 @@ def open_report(
     if region == study.dataset.whole:
         told = f"Region '{region}' is the whole, which has no regional report"
         raise KepuError(f"{told}; use the overview notebook.")
-    writer = _writer(study, language)
+    writer = Writer(study.dataset, language)
     return Context(study, region, writer, day(date), first_year, provenance or {})
 
 
@@ -91,27 +90,17 @@ def open_overview(
     if not codes:
         known = ", ".join(sorted(sets["set"].unique()))
         raise KepuError(f"Region set '{region_set}' is not in region_sets.csv; known: {known}.")
-    writer = _writer(study, language)
+    writer = Writer(study.dataset, language)
     whole = study.dataset.whole
     return Context(study, whole, writer, day(date), first_year, provenance or {}, codes)
-
-
-def _writer(study: Study, language: str) -> Writer:
-    if language not in LANGUAGES:
-        raise KepuError(f"Unknown language '{language}'; known: {', '.join(LANGUAGES)}.")
-    return Writer(study.dataset, language)
 
 
 def title(context: Context) -> Title:
     """Heading of the page, what the brackets mean, and a warning where figures are simulated."""
     w = context.writer
-    kind = ".simulated" if context.study.simulated else ""
-    frame = "overview" if context.codes else "report"
-    blocks = [
-        Paragraph(w.t("report.subtitle"), "subtitle"),
-        Paragraph(w.t("report.intervals"), "note"),
-    ]
-    if context.study.simulated:
-        blocks.insert(0, Paragraph(w.t("report.simulated"), "simulated"))
-    text = w.t(f"{frame}.title{kind}", region=context.name)
-    return Title(text, tuple(blocks), w.t("page.keywords").unescape())
+    styles = {"simulated": "simulated"} if context.study.simulated else {}
+    styles |= {"subtitle": "subtitle", "intervals": "note"}
+    blocks = tuple(Paragraph(w.t(f"report.{name}"), style) for name, style in styles.items())
+    key = f"{'overview' if context.codes else 'report'}.title"
+    text = w.t(f"{key}.simulated" if context.study.simulated else key, region=context.name)
+    return Title(text, blocks, w.t("page.keywords").unescape())

@@ -34,17 +34,11 @@ IN_REPORT: dict[str, frozenset[str]] = {
     "value": frozenset({"bought"}),
     "moves": frozenset(),
     "groups": frozenset({"intro", *(f"{name}.figures" for name in GROUPS)}),
-    "governance": frozenset({"measures"}),
+    "governance": frozenset({"progress", "measures"}),
     "quality": frozenset({"coverage", "contradictions"}),
     "sources": frozenset(),
     "method": frozenset(),
     "glossary": frozenset(),
-}
-MORE = {  # by whether the annex has figures, and tables
-    (False, False): "depth.more",
-    (True, False): "depth.more.figures",
-    (False, True): "depth.more.tables",
-    (True, True): "depth.more.figures.tables",
 }
 NAMES = {BRIEF: "depth.brief", REPORT: "depth.report", ANNEX: "depth.annexes"}
 _IDENTIFIER = re.compile(r'\bid="([^"]+)"')
@@ -171,13 +165,12 @@ def _annex(part: Part, numbers: dict[str, int], language: str) -> tuple[Part, ..
 
 def _pointer(section: Section, blocks: Sequence[Block], number: int, language: str) -> Paragraph:
     """Where the rest of a section stands, with how many figures and tables."""
-    counts = Counter(type(block) for block in blocks)
+    counts = Counter(map(type, blocks))
     held = {"figures": counts[Figure], "tables": counts[Table]}
-    key = MORE[bool(held["figures"]), bool(held["tables"])]
+    key = ".".join(["depth.more", *(name for name, count in held.items() if count)])
     values = {name: _term(count) for name, count in held.items()}
-    annex = Markup('<a href="#{}-{}">{}</a>').format(
-        ANNEX, section.id, t("depth.annex", language, number=_term(number))
-    )
+    link = Markup('<a href="#{}-{}">{}</a>')
+    annex = link.format(ANNEX, section.id, t("depth.annex", language, number=_term(number)))
     return Paragraph(t(key, language, annex=annex, **values), "note")
 
 

@@ -12,14 +12,7 @@ from evaluation.evidence.grade import permitted
 from evaluation.figures.rollout import TEXTS, event_study
 from evaluation.figures.rollout import rollout as drawn
 from evaluation.report.blocks import Figure, Heading, Items, Locks, Paragraph, Section, Table
-from evaluation.report.effect import (
-    checks_table,
-    component,
-    digits,
-    locks_with,
-    overall,
-    quotable,
-)
+from evaluation.report.effect import checks_table, component, digits, locks_with, overall, quotable
 from evaluation.report.page import Context, Parts, View, picture, show, table
 
 
@@ -27,16 +20,13 @@ def section(context: Context) -> Section:
     """Each programme that can be compared; what cannot be is said in one sentence."""
     w, designs = context.writer, context.study.designs
     compared = [item for item in designs if item.result is not None]
-    blocks: list = []
-    if compared:
-        blocks.append(Paragraph(w.t("designs.lead"), "note"))
+    few = [item for item in designs if item.result is None]
+    blocks: list = [Paragraph(w.t("designs.lead"), "note")] if compared else []
     for item in compared:
         blocks += [block for part in programme(context, item).values() for block in part]
-    few = [item for item in designs if item.result is None]
-    if few:
-        blocks.append(Paragraph(_few(context, few), "missing"))
-    if not designs:
-        blocks.append(Paragraph(w.t("designs.none"), "missing"))
+    if few or not designs:
+        text = _few(context, few) if few else w.t("designs.none")
+        blocks.append(Paragraph(text, "missing"))
     return Section("designs", w.t("designs.title"), tuple(blocks))
 
 
@@ -58,12 +48,8 @@ def programme(context: Context, item: Designed) -> Parts:
 
 
 def _name(context: Context, item: Designed) -> Markup:
-    row = item.rollout.events.iloc[0]
-    return context.writer.recorded("events", row["event_id"], _plain_name(context, item))
-
-
-def _plain_name(context: Context, item: Designed) -> str:
-    return item.rollout.names[context.writer.language]
+    w, rollout = context.writer, item.rollout
+    return w.recorded("events", rollout.events.iloc[0]["event_id"], rollout.names[w.language])
 
 
 def says(context: Context, item: Designed) -> Markup:
@@ -75,14 +61,11 @@ def says(context: Context, item: Designed) -> Markup:
 
 def _what(context: Context, item: Designed) -> Markup:
     """How regions were assigned, and what is compared."""
-    w, rollout = context.writer, item.rollout
-    first = rollout.waves[0]
-    reached = int((rollout.cohorts > first).sum())
-    counts = w.numbers(
-        f"designs.{rollout.programme}",
-        reached=reached, regions=item.result.clusters, waves=len(rollout.waves),
-    )  # fmt: skip
-    years = {"first": w.year(first), "last": w.year(rollout.waves[-1])}
+    w, rollout, waves = context.writer, item.rollout, item.rollout.waves
+    counts = {"reached": (rollout.cohorts > waves[0]).sum(), "regions": item.result.clusters,
+              "waves": len(waves)}  # fmt: skip
+    counts = w.numbers(f"designs.{rollout.programme}", **counts)
+    years = {"first": w.year(waves[0]), "last": w.year(waves[-1])}
     return w.t(f"designs.what.{item.kind}", **counts, **years)
 
 
@@ -100,13 +83,9 @@ def _own(context: Context, item: Designed) -> list[Markup]:
 
 def _estimate(context: Context, item: Designed) -> Markup:
     w, result, key = context.writer, item.result, f"designs.{item.rollout.programme}"
-    places = digits(result.se)
-    return w.t(
-        "designs.estimate",
-        holm=w.probability(f"{key}.holm", item.p_holm),
-        mde=w.number(f"{key}.mde", result.details["mde_approximate"], "", places),
-        **_difference(context, item),
-    )
+    mde = w.number(f"{key}.mde", result.details["mde_approximate"], "", digits(result.se))
+    holm = w.probability(f"{key}.holm", item.p_holm)
+    return w.t("designs.estimate", holm=holm, mde=mde, **_difference(context, item))
 
 
 def _difference(context: Context, item: Designed) -> dict[str, Markup]:
@@ -178,15 +157,11 @@ def tiles(context: Context, item: Designed) -> Figure:
 def dates(context: Context, item: Designed) -> Table:
     """Who got the programme when: a start a row, with its regions and the places that say so."""
     w, rows = context.writer, item.rollout.events
-    cells = [
-        (
-            w.period(*(str(part) for part in span)),
-            w.number(f"designs.{item.rollout.programme}.{span[0]}", len(part), "", 0),
-            context.listed(w.name(code) for code in part["region_code"]),
-            w.cite(";".join(dict.fromkeys(";".join(part["source_id"]).split(";")))),
-        )
-        for span, part in rows[rows["start"] != ""].groupby(["start", "end"])
-    ]
+    cells = []
+    for span, part in rows[rows["start"] != ""].groupby(["start", "end"]):
+        count = w.number(f"designs.{item.rollout.programme}.{span[0]}", len(part), "", 0)
+        names = context.listed(map(w.name, part["region_code"]))
+        cells.append((w.period(*map(str, span)), count, names, w.cite(";".join(part["source_id"]))))
     caption = w.t("designs.table", programme=_name(context, item))
     return table(context, caption, ("start", "regions", "region", "source"), cells, (1,))
 
@@ -203,14 +178,11 @@ def _few(context: Context, items: list[Designed]) -> Markup:
     """Programmes that too few regions were surveyed around to compare, in one sentence."""
     w, parts = context.writer, []
     for item in items:
-        rows = item.rollout.events
-        sources = ";".join(dict.fromkeys(";".join(rows["source_id"]).split(";")))
-        counts = w.numbers(
-            f"designs.{item.rollout.programme}",
-            reached=int((rows["start"] != "").sum()), known=_around(item),
-        )  # fmt: skip
+        rows, key = item.rollout.events, f"designs.{item.rollout.programme}"
+        counts = w.numbers(key, reached=(rows["start"] != "").sum(), known=_around(item))
+        sources = w.cite(";".join(rows["source_id"]))
         name = _name(context, item)
-        parts.append(w.t("designs.few.one", programme=name, sources=w.cite(sources), **counts))
+        parts.append(w.t("designs.few.one", programme=name, sources=sources, **counts))
     return w.t("designs.few", listed=w.series(parts, "；", "; "))
 
 

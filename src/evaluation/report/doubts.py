@@ -15,6 +15,7 @@ from evaluation.data.simulate import Simulation, Truth, simulate_panel
 from evaluation.models import fit
 from evaluation.models.panels import roles
 from evaluation.panel.panel import design_effect
+from evaluation.report import quality
 from evaluation.report.blocks import Items, Paragraph, Table
 from evaluation.report.effect import DIGITS, MAIN, estimable
 from evaluation.report.page import DASH, Context, View, existing, show, table
@@ -44,23 +45,18 @@ def contradictions(page: Context, *regions: str) -> View:
         facts = page.fact_rows.loc[item["fact_ids"].split(";")]
         used = facts[facts["fact_id"].isin(page.study.rates["fact_id"])]
         kept += used.empty
-        rows.append(
-            (
-                Markup('<cite id="{0}">{0}</cite>').format(item["contradiction_id"]),
-                w.short(item["region_code"]),
-                w.indicator(facts["indicator"].iloc[0]),
-                w.t(f"contradiction.{item['kind']}"),
-                _figures(page, facts),
-                w.cite(";".join(dict.fromkeys(";".join(facts["source_id"]).split(";")))),
-                w.t("view.contradictions.none") if used.empty else _figures(page, used),
-            )
-        )
+        rows.append((
+            Markup('<cite id="{0}">{0}</cite>').format(item["contradiction_id"]),
+            w.short(item["region_code"]),
+            w.indicator(facts["indicator"].iloc[0]),
+            w.t(f"contradiction.{item['kind']}"),
+            _figures(page, facts),
+            w.cite(";".join(facts["source_id"])),
+            w.t("view.contradictions.none") if used.empty else _figures(page, used),
+        ))  # fmt: skip
     key = f"contradictions.{'.'.join(regions)}"
-    lead = w.t(
-        "view.contradictions",
-        total=w.number(key, len(items), "", 0),
-        kept=w.number(f"{key}.kept", int(kept), "", 0),
-    )
+    total = w.number(key, len(items), "", 0)
+    lead = w.t("view.contradictions", total=total, **w.numbers(key, kept=kept))
     columns = ("item", "region", "indicator", "disagreement", "figures", "source", "in_estimates")
     body = table(page, w.t("view.contradictions.table"), columns, rows)
     return show(page, Paragraph(lead), body)
@@ -74,15 +70,14 @@ def assumptions(page: Context) -> View:
     sizes = sizes.set_index(["wave", "level"])["value"]
     rows = []
     for wave, part in rates[rates["wave"] >= page.first_year].groupby("wave"):
-        cells = [
-            w.number(f"n.{level}.{wave}", sizes[str(wave), level], "", 0)
-            if (str(wave), level) in sizes.index
-            else DASH
-            for level in levels
-        ]
-        assumed = int((part["n_assumed"] & part["n"].notna()).sum())
-        cells.append(w.number(f"n.assumed.{wave}", assumed, "", 0))
-        rows.append((w.year(wave), *cells, w.number(f"n.rates.{wave}", len(part), "", 0)))
+        known = {level: sizes.get((str(wave), level)) for level in levels}
+        cells = (DASH if n is None else w.number(f"n.{level}.{wave}", n, "", 0)
+                 for level, n in known.items())  # fmt: skip
+        assumed = w.number(
+            f"n.assumed.{wave}", (part["n_assumed"] & part["n"].notna()).sum(), "", 0
+        )
+        every = w.number(f"n.rates.{wave}", len(part), "", 0)
+        rows.append((w.year(wave), *cells, assumed, every))
     measured = set(data.facts.loc[data.facts["standard_error"].notna(), "fact_id"])
     own = int(rates["fact_id"].isin(measured).sum())
     lead = w.t(
@@ -99,14 +94,7 @@ def assumptions(page: Context) -> View:
 
 def breaks(page: Context) -> View:
     """What changed in the survey between waves, with its source."""
-    w, waves = page.writer, page.study.dataset.waves
-    items = tuple(
-        w.joined(
-            w.recorded("waves", str(row["wave"]), w.column(row, "break")), w.cite(row["source_id"])
-        )
-        for _, row in waves[waves["break_before"]].iterrows()
-    )
-    return show(page, Items(items))
+    return show(page, quality.breaks(page))
 
 
 ONLY_PROXIES = (("evidence", 4), ("investment", 1), ("effect", 2), ("scenarios", 2))
@@ -139,15 +127,13 @@ def opening(page: Context, draws: int, seed: int) -> View:
     held = estimable(page.study.estimates)
     for item in held:
         other = without_opening(page.study, item.dose, draws, seed)
-        level = item.result.table().set_index("term").at["opening", "estimate"]
+        changed += item.verdict != other.verdict
         pair = {"with": item.result, "without": other}
         cells = [_cell(page, f"{kind}.{item.dose}", each) for kind, each in pair.items()]
-        shift = item.result.estimate - other.estimate
-        changed += item.verdict != other.verdict
-        cells += [
-            w.number(f"shift.{item.dose}", shift, "", DIGITS, signed=True),
-            w.number(f"opening.{item.dose}", level, "", DIGITS, signed=True),
-        ]
+        level = item.result.table().set_index("term").at["opening", "estimate"]
+        apart = {"shift": item.result.estimate - other.estimate, "opening": level}
+        cells += [w.number(f"{name}.{item.dose}", value, "", DIGITS, signed=True)
+                  for name, value in apart.items()]  # fmt: skip
         rows.append((w.dose(item.dose), *cells))
     lead = w.t("view.opening", **w.numbers("opening", doses=len(held), changed=changed))
     columns = ("dose", "with_opening", "without_opening", "shift", "opening_coefficient")
@@ -163,22 +149,17 @@ def recovered(page: Context, truth: Mapping[str, float]) -> View:
         value, result = truth[item.dose], item.result
         inside = result.low <= value <= result.high
         held += inside
-        rows.append(
-            (
-                w.t(f"domain.{item.dose}"),
-                w.number(f"truth.{item.dose}", value, "", 2, signed=True),
-                _cell(page, f"simulated.{item.dose}", result),
-                w.t(f"answer.{'yes' if inside else 'no'}"),
-                w.t(f"view.verdict.{item.verdict}"),
-                w.number(f"simulated.{item.dose}.mde", result.details["mde"], "", 2),
-            )
-        )
-    counts = {
-        "doses": len(items),
-        "held": held,
-        "told": sum(item.verdict != "unknown" for item in items),
-        "real": sum(truth[item.dose] != 0 for item in items),
-    }
+        rows.append((
+            w.t(f"domain.{item.dose}"),
+            w.number(f"truth.{item.dose}", value, "", 2, signed=True),
+            _cell(page, f"simulated.{item.dose}", result),
+            w.t(f"answer.{'yes' if inside else 'no'}"),
+            w.t(f"view.verdict.{item.verdict}"),
+            w.number(f"simulated.{item.dose}.mde", result.details["mde"], "", 2),
+        ))  # fmt: skip
+    counts = {"doses": len(items), "held": held,
+              "told": sum(item.verdict != "unknown" for item in items),
+              "real": sum(truth[item.dose] != 0 for item in items)}  # fmt: skip
     lead = w.t("view.recovered", **w.numbers("simulated", **counts))
     columns = ("domain", "truth", "estimate", "holds_truth", "reading", "mde")
     body = table(page, w.t("view.recovered.table"), columns, rows, (1, 2, 5))
@@ -198,22 +179,18 @@ DRAWS = 99  # only the estimates are kept, so the bootstrap may be short
 
 def observed_gains(simulation: Simulation) -> pd.DataFrame:
     """Annual gains between observed rates with their variances, and both opening levels."""
-    panel = simulation.panel.sort_values(["region_code", "wave"])
-    panel["variance"] = (
-        simulation.truth.design_effect * panel["rate"] * (100 - panel["rate"]) / panel["n"]
+    panel, deff = (
+        simulation.panel.sort_values(["region_code", "wave"]),
+        simulation.truth.design_effect,
     )
+    panel["variance"] = deff * panel["rate"] * (100 - panel["rate"]) / panel["n"]
     before = panel.groupby("region_code").shift(1)
     years = panel["wave"] - before["wave"]
-    frame = pd.DataFrame(
-        {
-            "region_code": panel["region_code"],
-            "wave_to": panel["wave"],
-            "annual": (panel["rate"] - before["rate"]) / years,
-            "variance": (panel["variance"] + before["variance"]) / years**2,
-            "opening": before["rate"],
-            "true_opening": before["true_rate"],
-        }
-    ).dropna()
+    frame = panel[["region_code"]].assign(
+        wave_to=panel["wave"], annual=(panel["rate"] - before["rate"]) / years,
+        variance=(panel["variance"] + before["variance"]) / years**2,
+        opening=before["rate"], true_opening=before["true_rate"],
+    ).dropna()  # fmt: skip
     doses = simulation.gains[["region_code", "wave_to", DOSE]]
     frame = frame.merge(doses, on=["region_code", "wave_to"], validate="one_to_one")
     return frame.assign(log2_dose=np.log2(frame[DOSE]))
@@ -257,20 +234,19 @@ def bias(page: Context, draws: pd.DataFrame) -> View:
     means = draws.groupby("control").mean()
     panels = len(draws) // len(CONTROLS)
     error = draws.groupby("control")["estimate"].std() / np.sqrt(panels)
-    for control in CONTROLS:
+    for control, covariates in CONTROLS.items():
         row, key = means.loc[control], f"bias.{control}"
-        rows.append(
-            (
-                w.t(f"view.bias.{control}"),
-                w.number(f"{key}.estimate", row["estimate"], "", 2, signed=True),
-                w.number(f"{key}.error", error[control], "", 2),
-                w.number("bias.truth", row["truth"], "", 2, signed=True),
-                w.number(f"{key}.level", row["level"], "", 2, signed=True)
-                if CONTROLS[control]
-                else w.t("view.bias.no_level"),
-                w.number("bias.true_level", row["true_level"], "", 2, signed=True),
-            )
-        )
+        level = w.t("view.bias.no_level")
+        if covariates:
+            level = w.number(f"{key}.level", row["level"], "", 2, signed=True)
+        rows.append((
+            w.t(f"view.bias.{control}"),
+            w.number(f"{key}.estimate", row["estimate"], "", 2, signed=True),
+            w.number(f"{key}.error", error[control], "", 2),
+            w.number("bias.truth", row["truth"], "", 2, signed=True),
+            level,
+            w.number("bias.true_level", row["true_level"], "", 2, signed=True),
+        ))  # fmt: skip
     lead = w.t("view.bias", panels=w.number("bias.panels", panels, "", 0))
     columns = ("control", "mean_estimate", "mean_error", "truth", "level_estimate", "level_truth")
     body = table(page, w.t("view.bias.table"), columns, rows, range(1, 6))

@@ -12,7 +12,7 @@ from evaluation.evidence.grade import CHANCES_OF, SHARES_OF, Component, permitte
 from evaluation.evidence.headline import Headline
 from evaluation.figures import charts
 from evaluation.figures.decision import specification_curve
-from evaluation.report import protocol
+from evaluation.report import planner
 from evaluation.report.blocks import Figure, Heading, Items, Locks, Paragraph, Section, Table
 from evaluation.report.page import (
     DASH,
@@ -337,7 +337,7 @@ def design(context: Context) -> list:
     found = context.study.headline
     if isinstance(found, Headline) and found.result.verdict != "unknown":
         return []
-    return titled(context.writer.t("design.heading"), protocol.quoted(context))
+    return titled(context.writer.t("design.heading"), planner.quoted(context))
 
 
 def association(context: Context) -> Parts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +12,8 @@ from evaluation import report
 from evaluation.base.results import MOST_LOCKS
 from evaluation.evidence.grade import gate
 from evaluation.figures import charts
-from evaluation.report import page as page_module
 from evaluation.report.blocks import Paragraph
-from evaluation.report.page import DASH, STYLE, Context, View, Writer, picture, show, table
+from evaluation.report.page import DASH, STYLE, Context, Live, View, Writer, picture, show, table
 from evaluation.study import Study
 from evaluation.value.costs import declared
 from evaluation.value.scenario import STEP, Plan, Plans, plans
@@ -44,10 +42,9 @@ def levels(page: Context, plans: Plans) -> View:
 
 def presets(plans: Plans) -> list[dict[str, int]]:
     """Each input by the declared bound, all inputs by it, the funds by it; as far as was seen."""
-    bound = int(declared(plans.study.dataset, "reallocation_bound"))
-    bound -= bound % STEP
-    rise = {name: min(bound, item.high) for name, item in plans.levers.items()}
     data = plans.study.dataset
+    bound = int(declared(data, "reallocation_bound")) // STEP * STEP
+    rise = {name: min(bound, item.high) for name, item in plans.levers.items()}
     inputs = {name: rise[name] for name in data.levers if rise.get(name)}
     single = [{name: value} for name, value in inputs.items()]
     every = [inputs] if len(inputs) > 1 and plans.study.value.levers is not None else []
@@ -56,14 +53,11 @@ def presets(plans: Plans) -> list[dict[str, int]]:
 
 def named(w: Writer, plan: Plan, key: str) -> Markup:
     """The changes of a plan in a phrase."""
-    columns = {f"log2_{name}": name for name in plan.changes}
+    rises = {name: w.number(f"{key}.{name}", value, "percent", 0, signed=True)
+             for name, value in plan.changes.items()}  # fmt: skip
     return w.series(
-        w.t(
-            "explore.change",
-            dose=w.term(column),
-            rise=w.number(f"{key}.{name}", plan.changes[name], "percent", 0, signed=True),
-        )
-        for column, name in columns.items()
+        w.t("explore.change", dose=w.term(f"log2_{name}"), rise=rise)
+        for name, rise in rises.items()
     )
 
 
@@ -88,25 +82,19 @@ def common(page: Context, plans: Plans, year: int) -> View:
 
 def forest(page: Context, plans: Plans, year: int) -> View:
     """Differences of the yearly gain by plan, with their intervals about zero."""
-    w = page.writer
-    found = _plans(plans, year)
-    frame = pd.DataFrame(
-        {
-            "label": [named(w, plan, f"plan.{i}").striptags() for i, plan in enumerate(found, 1)],
-            "estimate": [plan.gain[0] for plan in found],
-            "low": [plan.gain[1] for plan in found],
-            "high": [plan.gain[2] for plan in found],
-            "note": "",
-        }
-    )
+    rows = [
+        (named(page.writer, plan, f"plan.{i}").striptags(), *plan.gain, "")
+        for i, plan in enumerate(_plans(plans, year), 1)
+    ]
+    frame = pd.DataFrame(rows, columns=["label", "estimate", "low", "high", "note"])
     options = {"xlabel": "axis.explore"}
     return show(page, picture(page, "explore.forest", charts.forest, frame, **options))
 
 
 def judged(w: Writer, verdict: str, plans: Plans) -> Markup:
     """What interval and locks permit to be said of one plan."""
-    told = _gated(w, w.t(f"outlook.{verdict}"), plans.study.headline.grade.locks)
-    return w.joined(told, strength(w, plans))
+    locks = plans.study.headline.grade.locks
+    return w.joined(_gated(w, w.t(f"outlook.{verdict}"), locks), strength(w, plans))
 
 
 def strength(w: Writer, plans: Plans) -> Markup:
@@ -145,19 +133,6 @@ BAR = (
 COLOURS = {"unchanged": "#59636b", "planned": "#b5482a"}
 
 
-class Live:
-    """What a live notebook shows as the ``widget()`` of a class, and a stored page as its HTML."""
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        bundle = {"text/html": self._repr_html_(), "text/plain": repr(self)}
-        with contextlib.suppress(ImportError):  # the table stands in, and says so
-            from IPython import get_ipython
-
-            if get_ipython() is not None:
-                bundle |= self.widget()._repr_mimebundle_() | bundle
-        return bundle
-
-
 class Explorer(Live):
     """Plans of a unit, shown with sliders in a notebook and as a table elsewhere.
 
@@ -186,16 +161,15 @@ class Explorer(Live):
         KepuError : a plan outside what the units have shown, or another year.
         """
         w, plan = Writer(self.plans.study.dataset, self.language), self.plans.plan(changes, year)
+        paragraph = Markup("<p>{}</p>").format
         warning = [w.t("view.simulated")] if self.plans.study.simulated else []
-        texts = [*warning, _table(w, self.plans, plan), *_sentences(w, self.plans, plan)]
-        return Markup("").join(
-            text if text.startswith("<table") else Markup("<p>{}</p>").format(text)
-            for text in texts
-        )
+        texts = map(paragraph, _sentences(w, self.plans, plan))
+        return Markup("").join([*map(paragraph, warning), _table(w, self.plans, plan), *texts])
 
     def table(self) -> View:
         """Common plans of the unit, for where no slider can move."""
-        return common(self._fresh(), self.plans, self.year)
+        self._page.writer = Writer(self.plans.study.dataset, self.language)
+        return common(self._page, self.plans, self.year)
 
     def widget(self) -> Any:
         """The sliders with the panel below them, an ipywidgets box.
@@ -205,10 +179,6 @@ class Explorer(Live):
         ImportError : ipywidgets is not installed.
         """
         return _Panel(self).box
-
-    def _fresh(self) -> page_module.Context:
-        self._page.writer = Writer(self.plans.study.dataset, self.language)
-        return self._page
 
     def _repr_html_(self) -> str:
         view, page = self.table(), self._page
@@ -240,36 +210,28 @@ def explore(
 
 def _table(w: Writer, found: Plans, plan: Plan) -> Markup:
     """The share without and with the plan as bars on one scale, and the difference of gains."""
+    row = Markup('<tr><th scope="row" style="text-align:left">{}</th><td>{}</td>'
+                 '<td class="num">{}</td></tr>').format  # fmt: skip
+    shares = {"unchanged": plan.unchanged, "planned": plan.share}
     rows = [
-        _row(w.t(f"explore.{name}"), _bar(plan, values, COLOURS[name]),
-             spread(w, f"{name}.share", values))
-        for name, values in (("unchanged", plan.unchanged), ("planned", plan.share))
-    ]  # fmt: skip
+        row(w.t(f"explore.{name}"), _bar(plan, at, COLOURS[name]), spread(w, f"{name}.share", at))
+        for name, at in shares.items()
+    ]
     gain = DASH
     if plan.changes:
-        unit = w.unit("percentage_point").strip()
-        gain = w.joined(spread(w, "gain", plan.gain), unit)
-    rows.append(_row(w.t("explore.difference"), Markup(), gain))
+        gain = w.joined(spread(w, "gain", plan.gain), w.unit("percentage_point").strip())
+    rows.append(row(w.t("explore.difference"), "", gain))
     caption = w.t("explore.caption", region=w.name(found.region), year=w.year(plan.year))
-    return Markup('<table class="kepu"><caption>{}</caption>{}</table>').format(
-        caption, Markup("").join(rows)
-    )
-
-
-def _row(label: Markup, bar: Markup, value: Markup) -> Markup:
-    return Markup(
-        '<tr><th scope="row" style="text-align:left">{}</th><td>{}</td><td class="num">{}</td></tr>'
-    ).format(label, bar, value)
+    body = Markup('<table class="kepu"><caption>{}</caption>{}</table>')
+    return body.format(caption, Markup("").join(rows))
 
 
 def _bar(plan: Plan, values: tuple[float, float, float], colour: str) -> Markup:
     """A mean in its interval, on a scale twice as wide as the interval with nothing changed."""
     _, low, high = plan.unchanged
     left, width = low - (high - low) / 2, 2 * (high - low)
-    at = {
-        key: f"{min(max(300 * (value - left) / width, 0), 300):.1f}"
-        for key, value in zip(("mean", "low", "high"), values, strict=True)
-    }
+    places = (min(max(300 * (value - left) / width, 0), 300) for value in values)
+    at = dict(zip(("mean", "low", "high"), (f"{place:.1f}" for place in places), strict=True))
     return Markup(BAR.format(**at, colour=colour))
 
 
@@ -291,14 +253,11 @@ class _Panel:
         w = Writer(explorer.plans.study.dataset, explorer.language)
         self._explorer, self._moving = explorer, False
         self._money = w.dataset.money
-        labels = {
-            name: str(w.t("explore.slider", dose=w.dose(name))) for name in explorer.plans.levers
-        }
         self.sliders = {
             name: widgets.IntSlider(
-                0, item.low, item.high, STEP, description=labels[name],
-                disabled=item.low == item.high, readout_format="+d", style=LABEL,
-                layout={"width": "54em"},
+                0, item.low, item.high, STEP, disabled=item.low == item.high,
+                description=str(w.t("explore.slider", dose=w.dose(name))),
+                readout_format="+d", style=LABEL, layout={"width": "54em"},
             )
             for name, item in explorer.plans.levers.items()
         }  # fmt: skip

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 from markupsafe import Markup
 
 from evaluation.data.package import usable
+from evaluation.monitoring import tracker
 from evaluation.report.blocks import Heading, Paragraph, Section, Table
-from evaluation.report.page import DASH, Context, Parts, figure_table, table, titled
+from evaluation.report.page import DASH, Context, Parts, Writer, figure_table, table, titled
 
 # Section: policy measures and who answers for them.
 KINDS = ("plan", "mechanism", "platform", "brand", "project", "activity", "honour")
@@ -70,6 +74,88 @@ def _measure(context: Context, row: pd.Series) -> dict[str, Markup]:
     }
 
 
+# What became of a plan, from its board; a page here is whatever has a writer.
+
+
+def _day(today: str) -> Markup:
+    return Markup("<time>{}</time>").format(today)
+
+
+def counts_text(page: Any, region: str, rows: pd.DataFrame, today: str) -> Markup:
+    """How many items a plan has, how many are overdue and without evidence, on a day."""
+    w = page.writer
+    found, stem = tracker.counts(rows), f"plan.{region}"
+    told = w.numbers(stem, **{name: found[name] for name in ("items", "overdue", "bare")})
+    return w.t("track.counts", region=w.name(region), day=_day(today), **told)
+
+
+def status_table(page: Any, region: str, rows: pd.DataFrame) -> Table:
+    """Items of a plan by status, and how many of each are overdue or have no evidence."""
+    w, cells = page.writer, []
+    for state in tracker.STATES:
+        part = rows[rows["status"] == state]
+        stem = f"plan.{region}.{state}"
+        told = {"all": len(part), "late": part["overdue"].sum(), "bare": (~part["evidenced"]).sum()}
+        if len(part):
+            cells.append((w.t(f"track.state.{state}"), *w.numbers(stem, **told).values()))
+    names = ("progress", "count", "overdue", "without_evidence")
+    return table(page, w.t("track.states", region=w.name(region)), names, cells, (1, 2, 3))
+
+
+def board_table(
+    page: Any, rows: pd.DataFrame, key: str, region: str, today: str,
+    columns: Sequence[str] = ("item", "measure", "lead", "due", "progress", "evidence"),
+) -> Table:  # fmt: skip
+    """Rows of a board under the caption ``key``."""
+    w = page.writer
+    facts = w.dataset.facts.set_index("fact_id", drop=False)
+    cells = [
+        tuple(_cells(w, row, facts)[name] for name in columns) for row in rows.to_dict("records")
+    ]
+    values = {"region": w.name(region), "day": _day(today)}
+    values |= w.numbers(f"{key}.{region}", shown=len(rows))
+    return table(page, w.t(key, **values), columns, cells)
+
+
+def _cells(w: Writer, row: dict, facts: pd.DataFrame) -> dict[str, object]:
+    state = w.t(f"track.state.{row['status']}")
+    kind = "facts" if row["number"] == "" else "measures"
+    figures = [w.joined(w.indicator(facts.at[each, "indicator"]), w.fact(facts.loc[each]))
+               for each in row["fact_ids"].split(";") if each]  # fmt: skip
+    papers = [w.cite(row["evidence_source"])] if row["evidence_source"] else []
+    return {
+        "item": Markup("<cite>{}</cite>").format(row["number"])
+        if row["number"]
+        else w.t("column.target"),
+        "measure": w.recorded(kind, row["item"], w.column(row, "title")),
+        "lead": w.organisations(row["lead_unit_zh"]) or DASH,
+        "due": DASH if pd.isna(row["year_due"]) else w.year(row["year_due"]),
+        "progress": w.t("track.overdue", state=state) if row["overdue"] else state,
+        "evidence": w.series([*figures, *papers], "；", "; ") or w.t("track.none"),
+    }
+
+
+def _tracked(context: Context) -> Parts:
+    """What became of the region's own plan by the day of the report; nothing without a plan."""
+    w, code = context.writer, context.code
+    if measures_of(context)[1] != code:
+        return {}
+    today = pd.Period(context.date).end_time.date().isoformat()  # of a month or year its last day
+    rows = tracker.board(context.study.dataset, code, today)
+    columns = ("item", "measure", "lead", "due", "progress")
+    late, bare = rows[rows["overdue"]], rows[~rows["evidenced"]]
+    blocks: list = [Heading(w.t("track.heading")), status_table(context, code, rows)]
+    if len(late):
+        blocks.append(board_table(context, late, "track.late", code, today, columns))
+    if len(bare):
+        cells = [_cells(w, row, context.fact_rows) for row in bare.to_dict("records")]
+        named = [each["item"] if row.number else each["measure"]
+                 for each, row in zip(cells, bare.itertuples(), strict=True)]  # fmt: skip
+        blocks.append(Paragraph(w.t("track.bare.items", items=w.series(named)), "note"))
+    told = w.joined(counts_text(context, code, rows, today), w.t("track.untold.unknown"))
+    return {"progress": [Paragraph(told)], "tracked": blocks}
+
+
 def section(context: Context) -> Section:
     w = context.writer
     measures, origin = measures_of(context)
@@ -88,6 +174,7 @@ def section(context: Context) -> Section:
     named = _programmes(context)
     named = named[~named["target_group"].isin(GROUPS)]
     parts: Parts = {
+        **_tracked(context),
         "measures": blocks,
         "named": titled(w.t("programmes.title"), programme_table(context, named)),
         "figures": _organisation(context),

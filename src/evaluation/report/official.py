@@ -48,6 +48,7 @@ LOOKS = {
     "Heading 1": (BLOCK, SIZE, FULL, 2, True),
     "Heading 2": (KAI, SIZE, FULL, 2, True),
     "Numbered": (FANG, SIZE, FULL, 2, True),
+    "Numbered 2": (FANG, SIZE, FULL, 2, True),
     "Warning": (BLOCK, SIZE, FULL, 2, True),
     "Lead": (FANG, SIZE, FULL, 2, True),
     "Missing": (FANG, SIZE, FULL, 2, True),
@@ -67,8 +68,9 @@ LEVELS = (  # a style, how its numbers are written, what stands around them
     ("Heading 1", "chineseCountingThousand", "%1、"),
     ("Heading 2", "chineseCountingThousand", "（%2）"),
     ("Numbered", "decimal", "%3．"),
+    ("Numbered 2", "decimal", "（%4）"),  # no block goes so deep; an office that writes on may
 )
-HEADS, SUBHEADS, ITEMS = range(len(LEVELS))
+HEADS, SUBHEADS, ITEMS, _ = range(len(LEVELS))
 NUMBERING = 90  # above any number of python-docx's template
 
 
@@ -232,7 +234,7 @@ def _page(document) -> None:
 
 
 def _numbering(document) -> None:
-    """一、（一）1． as numbering that counts on where an office adds a heading."""
+    """一、（一）1．（1） as numbering that counts on where an office adds a heading."""
     numbering = document.part.numbering_part.element
     levels = [
         element(

@@ -1,4 +1,4 @@
-"""The overview of all regions, its captions, and summaries of reports."""
+"""The overview of all regions, and the summary of a region for the front page."""
 
 from __future__ import annotations
 
@@ -13,78 +13,39 @@ from markupsafe import Markup
 
 from evaluation.base.results import MOST_LOCKS
 from evaluation.base.text import LANGUAGES, t
-from evaluation.evidence.designs import Designed
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Headline
 from evaluation.figures import charts
-from evaluation.panel.survey import Progress, assess, normal_quantile
+from evaluation.panel.survey import assess
 from evaluation.report import designs
-from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
+from evaluation.report.blocks import Figure, Paragraph, Section, Table
 from evaluation.report.chain import labelled, lacking, locks, target
 from evaluation.report.effect import appendix, association, expected_gains, limits
-from evaluation.report.inputs import Standing, standings
-from evaluation.report.page import DASH, Context, dots, picture, rate_dots, side, table
+from evaluation.report.inputs import standings
+from evaluation.report.page import (
+    DASH,
+    Context,
+    dots,
+    ends,
+    picture,
+    rate_dots,
+    side,
+    table,
+    titled,
+)
 from evaluation.report.targets import assessments, targets
 
-# What the figures of the overview show, in a sentence each, from the rates and gains they draw.
-
-
-def _published_counts(context: Context) -> dict[int, int]:
-    """How many regions published a usable value, by survey."""
-    rates = context.study.rates
-    counts = rates[rates["region_code"].isin(context.codes)]["wave"].value_counts().sort_index()
-    return {int(wave): int(n) for wave, n in counts.items() if wave >= context.first_year}
-
-
-def _published_number(context: Context, wave: int, count: int) -> Markup:
-    return context.writer.number(f"overview.published.{wave}", count, "", 0)
-
-
-def _coverage_sentence(context: Context) -> Markup | None:
-    """The survey with most regions, and how many the latest has."""
-    w, counts = context.writer, _published_counts(context)
-    if not counts:
-        return None
-    most, last = max(counts, key=lambda wave: (counts[wave], wave)), max(counts)
-    return w.t(
-        "figure.coverage",
-        most=w.year(most),
-        most_count=_published_number(context, most, counts[most]),
-        last=w.year(last),
-        last_count=_published_number(context, last, counts[last]),
-    )
-
-
-def _ranking_sentence(context: Context, rows: pd.DataFrame, wave: int) -> Markup | None:
-    """How many regions the 95% interval of the difference puts above the nation, and below."""
-    w, nation = context.writer, context.rate(context.whole, wave)
-    if nation is None or pd.isna(nation["variance"]):
-        return None
-    gap = rows["rate"] - nation["rate"]
-    half = normal_quantile(0.95) * (rows["variance"] + nation["variance"]) ** 0.5
-    return w.t(
-        "figure.ranking",
-        year=w.year(wave),
-        above=w.number(f"overview.above.{wave}", int((gap > half).sum()), "", 0),
-        below=w.number(f"overview.below.{wave}", int((gap < -half).sum()), "", 0),
-    )
-
-
-# The overview: all regions of a set on one page, with what the data say of investment.
-
-# Targets beyond this year are left to the regional reports.
-NEAR = 2030
+NEAR = 2030  # targets beyond this year are left to the regional reports
 
 
 def findings(context: Context) -> Section:
     """Where the nation stands and its target, how much is published, what investment goes with."""
-    w = context.writer
-    nation = context.surveyed(context.whole)
+    w, nation = context.writer, context.surveyed(context.whole)
     items: dict[str, Markup] = {}
     if len(nation):
         last = nation.iloc[-1]
-        year = w.year(last["wave"])
-        items["level"] = w.t("overview.nation", rate=context.rate_text(last), year=year)
+        rate, year = context.rate_text(last), w.year(last["wave"])
+        items["level"] = w.t("overview.nation", rate=rate, year=year)
     items["target"] = target(context)
     items["published"] = _published(context)
     items[designs.asked(context)] = designs.finding(context)
@@ -98,64 +59,80 @@ def _published(context: Context) -> Markup:
     """How many regions published a usable value in each survey, in one sentence."""
     w = context.writer
     parts = [
-        w.t("overview.wave", year=w.year(wave), count=_published_number(context, wave, count))
-        for wave, count in _published_counts(context).items()
+        w.t("overview.wave", year=w.year(wave), count=count)
+        for wave, (_, count) in _published_counts(context).items()
     ]
     total = w.number("overview.regions", len(context.codes), "", 0)
     return w.t("overview.published", total=total, counts=w.series(parts, "，"))
 
 
+def _published_counts(context: Context) -> dict[int, tuple[int, Markup]]:
+    """How many regions published a usable value, and the same in writing, by survey."""
+    waves, number = context.study.rates, context.writer.number
+    counts = waves.loc[waves["region_code"].isin(context.codes), "wave"].value_counts()
+    return {
+        int(wave): (int(n), number(f"overview.published.{wave}", int(n), "", 0))
+        for wave, n in counts.sort_index().items()
+        if wave >= context.first_year
+    }
+
+
 def regions(context: Context) -> Section:
     """Latest rate, latest gain and last target of each region, and of the units below."""
-    w = context.writer
-    below = context.below
-    blocks: list = [coverage_figure(context), _table(context, context.codes, w.t("overview.table"))]
-    if below:
-        blocks += [
-            Heading(w.t("overview.below")),
-            _table(context, below, w.t("overview.below.table")),
-        ]
-    blocks.append(Paragraph(w.t("overview.table.note"), "note"))
+    w, below = context.writer, context.below
+    blocks = [coverage_figure(context), _table(context, context.codes, w.t("overview.table"))]
+    more = [_table(context, below, w.t("overview.below.table"))] if below else []
+    blocks += [*titled(w.t("overview.below"), more), Paragraph(w.t("overview.table.note"), "note")]
     return Section("regions", w.t("overview.regions"), tuple(blocks))
 
 
-def coverage_figure(context: Context) -> Figure:
-    w, study = context.writer, context.study
-    surveys = study.dataset.facts[study.dataset.surveyed]
-    seen = set(zip(surveys["region_code"], surveys["year"].fillna(0).astype(int), strict=True))
+def coverage_of(context: Context) -> Callable[[str, int], str]:
+    """Whether a region's rate of a wave is ``published``, ``flagged`` or ``missing``."""
+    study = context.study
+    surveys = study.dataset.facts[study.dataset.surveyed].dropna(subset="year")
+    seen = set(zip(surveys["region_code"], surveys["year"].astype(int), strict=True))
     used = set(zip(study.rates["region_code"], study.rates["wave"], strict=True))
-    waves = [wave for wave in study.dataset.waves["wave"] if wave >= context.first_year]
-    states = {state: str(w.t(f"coverage.{state}")) for state in ("published", "flagged", "missing")}
+
+    def state(code: str, wave: int) -> str:
+        at = (code, wave)
+        return "published" if at in used else "flagged" if at in seen else "missing"
+
+    return state
+
+
+def coverage_figure(context: Context) -> Figure:
+    """Which region's rate was published in which survey; in the caption the fullest, the latest."""
+    w, state, counts = context.writer, coverage_of(context), _published_counts(context)
+    waves = context.study.dataset.waves["wave"]
     rows = [
-        (w.short(code), wave, _state((code, wave), used, seen))
+        (w.short(code), wave, state(code, wave))
         for code in context.codes
-        for wave in waves
+        for wave in waves[waves >= context.first_year]
     ]
     frame = pd.DataFrame(rows, columns=["region", "year", "state"])
-    return picture(
-        context,
-        "overview.coverage",
-        charts.coverage,
-        frame,
-        states=states,
-        says=_coverage_sentence(context),
-    )
-
-
-def _state(key: tuple[str, int], used: set, seen: set) -> str:
-    return "published" if key in used else "flagged" if key in seen else "missing"
+    names = {kind: str(w.t(f"coverage.{kind}")) for kind in ("published", "flagged", "missing")}
+    says = None
+    if counts:
+        most, last = max(counts, key=lambda wave: (counts[wave][0], wave)), max(counts)
+        said = {"most_count": counts[most][1], "last_count": counts[last][1]}
+        says = w.t("figure.coverage", most=w.year(most), last=w.year(last), **said)
+    options = {"states": names, "says": says}
+    return picture(context, "overview.coverage", charts.coverage, frame, **options)
 
 
 def _table(context: Context, codes: list[str], caption: Markup) -> Table:
+    w, link = context.writer, Markup('<a href="{}_{}.html">{}</a>')
+    rows = [
+        (
+            link.format(quote(code), w.language, w.name(code)),
+            _latest(context, code),
+            _gain(context, code),
+            *_goal(context, code),
+        )
+        for code in codes
+    ]
     names = ("region", "latest", "gain", "target", "status")
-    rows = [_row(context, code) for code in codes]
     return table(context, caption, names, rows, (1, 2, 3))
-
-
-def _row(context: Context, code: str) -> tuple[Markup, ...]:
-    w = context.writer
-    link = Markup('<a href="{}_{}.html">{}</a>').format(quote(code), w.language, w.name(code))
-    return (link, _latest(context, code), _gain(context, code), *_goal(context, code))
 
 
 def _dated(value: Markup, when: Markup) -> Markup:
@@ -168,8 +145,7 @@ def _latest(context: Context, code: str) -> Markup:
         return w.t("missing.value")
     last = own.iloc[-1]
     source = context.fact_rows.at[last["fact_id"], "source_id"].split(";")[0]
-    when = w.joined(w.year(last["wave"]), w.cite(source))
-    return _dated(context.rate_text(last), when)
+    return _dated(context.rate_text(last), w.joined(w.year(last["wave"]), w.cite(source)))
 
 
 def _gain(context: Context, code: str) -> Markup:
@@ -177,9 +153,8 @@ def _gain(context: Context, code: str) -> Markup:
     if rows.empty:
         return w.t("missing.value")
     last = rows.iloc[-1]
-    key = f"gain.{code}.{last['interval']}"
-    gain = w.estimate(key, last["gain"], (last["low"], last["high"]))
-    return _dated(gain, w.span(last["wave_from"], last["wave_to"]))
+    key, at = f"gain.{code}.{last['interval']}", (last["low"], last["high"])
+    return _dated(w.estimate(key, last["gain"], at), w.span(last["wave_from"], last["wave_to"]))
 
 
 def _goal(context: Context, code: str) -> tuple[Markup, Markup]:
@@ -192,8 +167,7 @@ def _goal(context: Context, code: str) -> tuple[Markup, Markup]:
     goal = goals.iloc[-1]
     status = assess(goal, context.rates_of(code), context.today).status
     when = w.joined(w.year(goal["year"]), w.cite(goal["source_id"].split(";")[0]))
-    shown = _dated(context.fact(goal["fact_id"]), when)
-    return shown, w.t(f"status.{status}")
+    return _dated(context.fact(goal["fact_id"]), when), w.t(f"status.{status}")
 
 
 def ranking(context: Context) -> Section:
@@ -204,16 +178,24 @@ def ranking(context: Context) -> Section:
 
 
 def _rates_figure(context: Context) -> list[Figure]:
-    """Rates in the latest wave for which at least half of the regions are published."""
-    rates = context.study.rates
+    """Rates in the latest wave for which at least half of the regions are published.
+
+    The caption says how many regions the interval of the difference puts above the nation, and
+    below.
+    """
+    w, rates = context.writer, context.study.rates
     rates = rates[rates["region_code"].isin(context.codes) & rates["variance"].notna()]
     counts = rates["wave"].value_counts()
     full = counts.index[counts >= len(context.codes) / 2]
     if full.empty:
         return []
     wave = int(max(full))
-    rows = rates[rates["wave"] == wave]
-    says = _ranking_sentence(context, rows, wave)
+    rows, nation, says = rates[rates["wave"] == wave], context.rate(context.whole, wave), None
+    if nation is not None and pd.notna(nation["variance"]):
+        low, high = ends(rows["rate"] - nation["rate"], rows["variance"] + nation["variance"])
+        counts = {"above": low.gt(0).sum(), "below": high.lt(0).sum()}
+        said = {name: w.number(f"overview.{name}.{wave}", n, "", 0) for name, n in counts.items()}
+        says = w.t("figure.ranking", year=w.year(wave), **said)
     return [rate_dots(context, "overview.ranking.alt", rows, wave, says)]
 
 
@@ -257,15 +239,18 @@ def summarise(context: Context) -> dict[str, Any]:
     Rates, gains and gaps are in percent and percentage points with 95% intervals (``low``,
     ``high``); ``standing`` says whether the region's latest surveyed rate lies ``above``,
     ``below`` or ``near`` (not distinguishable from) the nation's rate of the same wave, ``alone``
-    where no such rate is known and ``none`` where the region has no usable rate.
+    where no such rate is known and ``none`` where the region has no usable rate. ``older_than`` of
+    the latest rate is null where the survey is no older than the package declares worth a mark.
     ``evidence.gains`` counts the region's gains in the comparison that the locks grade.
     """
-    region, study = context.region, context.study
-    inputs = standings(context) if context.is_unit else []
-    rates = context.rates_of(context.code)
-    rates = rates[rates["wave"] >= context.first_year]
-    known = rates[rates["variance"].notna()]
-    waves = study.dataset.waves
+    region, data = context.region, context.study.dataset
+    rates, nation = (
+        rows[rows["wave"] >= context.first_year]
+        for rows in map(context.rates_of, (context.code, context.whole))
+    )
+    known, waves = rates[rates["variance"].notna()], data.waves
+    words = {lang: data.words(lang) for lang in LANGUAGES}
+    named = ("unit", "units", "whole", "share", "topic", "programme")
     return {
         "format": FORMAT,
         "code": context.code,
@@ -273,39 +258,21 @@ def summarise(context: Context) -> dict[str, Any]:
         "short": {"zh": str(region["short_zh"]), "en": str(region["name_en"])},
         "level": str(region["level"]),
         "kind": _kind(context),
-        "words": _words(context),
+        "words": {name: {lang: str(words[lang][name]) for lang in LANGUAGES} for name in named},
         "parent": str(context.parent),
         "band": str(region["band"]),
         "date": context.date,
-        "simulated": bool(study.simulated),
+        "simulated": bool(context.study.simulated),
         "rates": [_rate(row) for _, row in rates.iterrows()],
         "latest": _latest_summary(context, known),
-        "nation": [_rate(row) for _, row in _national(context).iterrows()],
+        "nation": [_rate(row) for _, row in nation.iterrows()],
         "breaks": [int(year) for year in waves.loc[waves["break_before"], "wave"]],
         "standing": _standing(context, known),
         "gain": _gain_summary(context),
         "expected": _expected(context),
-        "targets": [_target(item) for item in assessments(context)],
-        "inputs": [_input(context, item) for item in inputs],
+        "targets": _targets(context),
+        "inputs": _inputs(context),
         "evidence": _evidence(context),
-    }
-
-
-def _kind(context: Context) -> dict[str, Any]:
-    """The level the region is listed under, its names for several, its place among the levels."""
-    data = context.study.dataset
-    level = str(data.kinds[context.code])
-    names = data.levels.set_index("level").loc[level]
-    several = {"zh": str(names["name_zh"]), "en": str(names["plural_en"])}
-    return {"level": level, "order": list(data.levels["level"]).index(level), "names": several}
-
-
-def _words(context: Context) -> dict[str, dict[str, str]]:
-    """What the package calls the regions compared, the whole and its subject, by language."""
-    found = {language: context.study.dataset.words(language) for language in LANGUAGES}
-    return {
-        name: {language: str(words[name]) for language, words in found.items()}
-        for name in ("unit", "units", "whole", "share", "topic", "programme")
     }
 
 
@@ -315,25 +282,35 @@ def element(context: Context) -> Markup:
     return Markup('<template id="summary">{}</template>').format(data)
 
 
+def _kind(context: Context) -> dict[str, Any]:
+    """The level the region is listed under, its names for several, its place among the levels."""
+    data = context.study.dataset
+    level, levels = str(data.kinds[context.code]), list(data.levels["level"])
+    names = data.levels.iloc[levels.index(level)]
+    several = {"zh": str(names["name_zh"]), "en": str(names["plural_en"])}
+    return {"level": level, "order": levels.index(level), "names": several}
+
+
 def _number(value: Any) -> float | None:
     """A number for JSON, ``None`` where it is missing or infinite."""
     return round(float(value), 6) if pd.notna(value) and math.isfinite(value) else None
 
 
-def _interval(row: pd.Series) -> dict[str, float | None]:
-    return {end: _number(row[end]) for end in ("low", "high")}
+def _numbers(row: Any, *names: str) -> dict[str, float | None]:
+    return {name: _number(row[name]) for name in names}
+
+
+def _span(row: pd.Series) -> dict[str, Any]:
+    return {"from": int(row["wave_from"]), "to": int(row["wave_to"])}
 
 
 def _rate(row: pd.Series) -> dict[str, Any]:
-    value, se = _number(row["rate"]), _number(row["se"])
-    return {"wave": int(row["wave"]), "value": value, "se": se, **_interval(row)}
+    known = _numbers(row, "se", "low", "high")
+    return {"wave": int(row["wave"]), "value": _number(row["rate"]), **known}
 
 
 def _latest_summary(context: Context, known: pd.DataFrame) -> dict[str, Any] | None:
-    """The latest rate with an interval; ``older_than`` years than the package's newest survey.
-
-    ``older_than`` is null where the survey is no older than the package declares worth a mark.
-    """
+    """The latest rate with an interval; ``older_than`` years than the package's newest survey."""
     if known.empty:
         return None
     row, dataset = known.iloc[-1], context.study.dataset
@@ -343,23 +320,18 @@ def _latest_summary(context: Context, known: pd.DataFrame) -> dict[str, Any] | N
     return _rate(row) | {"older_than": _number(most) if old else None}
 
 
-def _national(context: Context) -> pd.DataFrame:
-    rows = context.rates_of(context.whole)
-    return rows[rows["wave"] >= context.first_year]
-
-
 def _standing(context: Context, known: pd.DataFrame) -> dict[str, Any]:
     """The region's latest rate against the nation's in the same wave."""
     if known.empty:
         return {"side": "none"}
     row = known.iloc[-1]
-    nation = context.rate(context.whole, row["wave"])
+    nation, wave = context.rate(context.whole, row["wave"]), int(row["wave"])
     if nation is None or pd.isna(nation["variance"]):
-        return {"side": "alone", "wave": int(row["wave"])}
+        return {"side": "alone", "wave": wave}
     gap = row["rate"] - nation["rate"]
-    half = normal_quantile(0.95) * math.sqrt(row["variance"] + nation["variance"])
-    ends = {"gap": _number(gap), "low": _number(gap - half), "high": _number(gap + half)}
-    return {"side": side(gap - half, gap + half), "wave": int(row["wave"]), **ends}
+    low, high = ends(gap, row["variance"] + nation["variance"])
+    found = {"gap": gap, "low": low, "high": high}
+    return {"side": side(low, high), "wave": wave, **_numbers(found, *found)}
 
 
 def _gain_summary(context: Context) -> dict[str, Any] | None:
@@ -367,17 +339,9 @@ def _gain_summary(context: Context) -> dict[str, Any] | None:
     if own.empty:
         return None
     row = own.iloc[-1]
-    years = float(row["years"])
-    return {
-        "from": int(row["wave_from"]),
-        "to": int(row["wave_to"]),
-        "value": _number(row["gain"]),
-        **_interval(row),
-        "annual": _number(row["annual"]),
-        "annual_low": _number(row["low"] / years),
-        "annual_high": _number(row["high"] / years),
-        "break": bool(row["crosses_break"]),
-    }
+    annual = {f"annual_{end}": _number(row[end] / float(row["years"])) for end in ("low", "high")}
+    found = _numbers(row, "low", "high", "annual") | {"value": _number(row["gain"])}
+    return {**_span(row), **found, **annual, "break": bool(row["crosses_break"])}
 
 
 def _expected(context: Context) -> dict[str, Any] | None:
@@ -385,55 +349,48 @@ def _expected(context: Context) -> dict[str, Any] | None:
     rows = expected_gains(context)
     if rows.empty:
         return None
-    row = rows.iloc[-1]
-    ends = {"from": int(row["wave_from"]), "to": int(row["wave_to"]), **_interval(row)}
-    return ends | {name: _number(row[name]) for name in ("observed", "expected", "residual")}
+    names = ("low", "high", "observed", "expected", "residual")
+    return _span(rows.iloc[-1]) | _numbers(rows.iloc[-1], *names)
 
 
-def _target(item: Progress) -> dict[str, Any]:
-    goal = item.target
-    return {
-        "year": int(goal["year"]),
-        "value": _number(goal["value"]),
-        "comparator": str(goal["comparator"]),
-        "status": item.status,
-    }
+def _targets(context: Context) -> list[dict[str, Any]]:
+    return [
+        {
+            "year": int(item.target["year"]),
+            "value": _number(item.target["value"]),
+            "comparator": str(item.target["comparator"]),
+            "status": item.status,
+        }
+        for item in assessments(context)
+    ]
 
 
-def _input(context: Context, item: Standing) -> dict[str, Any]:
-    dose, label = str(item.dose["dose"]), context.study.dataset.dose_label
-    return {
-        "dose": dose,
-        "names": {language: label(dose, language) for language in LANGUAGES},
-        "year": int(item.year),
-        "value": _number(item.value),
-        "percentile": _number(item.percentile),
-        "band_percentile": _number(item.band_percentile),
-    }
-
-
-def _said(best: Designed, language: str) -> Markup:
-    """The sentence that the evidence on a declared programme permits."""
-    key = permitted(best.grade, best.verdict, language, of="programme")
-    names = {"programme": best.rollout.names[language], "outcome": best.outcome[language]}
-    return t(key, language, **names)
+def _inputs(context: Context) -> list[dict[str, Any]]:
+    found, label = [], context.study.dataset.dose_label
+    for item in standings(context) if context.is_unit else []:
+        dose = str(item.dose["dose"])
+        names = {language: label(dose, language) for language in LANGUAGES}
+        values = _numbers(vars(item), "value", "percentile", "band_percentile")
+        found.append({"dose": dose, "names": names, "year": int(item.year), **values})
+    return found
 
 
 def _evidence(context: Context) -> dict[str, Any]:
     """Locks of the comparison over all units, the sentence they permit, the region's share."""
     found, panel = context.study.headline, context.study.provinces
-    words = {lang: context.study.dataset.words(lang) for lang in LANGUAGES}
-    said = {lang: t("effect.none", lang, **words[lang]) for lang in LANGUAGES}
-    locks = None
-    if isinstance(found, Headline):
-        locks = int(found.grade.locks)
-        keys = {lang: permitted(found.grade, found.result.verdict, lang) for lang in LANGUAGES}
-        said = {
-            lang: t(keys[lang], lang, **{**words[lang], "dose": t("composite.name", lang)})
-            for lang in LANGUAGES
-        }
-    statement = {lang: str(said[lang].striptags()) for lang in LANGUAGES}
+    locks, statement = None, {}
     if (best := context.study.strongest) is not None:
-        locks, said = best.locks, {lang: _said(best, lang) for lang in LANGUAGES}
+        locks = best.locks
+    elif isinstance(found, Headline):
+        locks = int(found.grade.locks)
+    for lang in LANGUAGES:
+        key, values = "effect.none", context.study.dataset.words(lang)
+        if best is not None:
+            key = permitted(best.grade, best.verdict, lang, of="programme")
+            values = {"programme": best.rollout.names[lang], "outcome": best.outcome[lang]}
+        elif isinstance(found, Headline):
+            key = permitted(found.grade, found.result.verdict, lang)
+            values = values | {"dose": t("composite.name", lang)}
+        statement[lang] = str(t(key, lang, **values).striptags())
     gains = int((panel["region_code"] == context.code).sum())
     return {"locks": locks, "most": MOST_LOCKS, "gains": gains, "statement": statement}

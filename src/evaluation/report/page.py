@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from babel.dates import format_skeleton
 from markupsafe import Markup, escape
 
 from evaluation.base.errors import KepuError
-from evaluation.base.text import fixed, is_date, t
+from evaluation.base.text import check_language, fixed, is_date, t
 from evaluation.data import slices
 from evaluation.data.package import Dataset
 from evaluation.figures import charts
@@ -64,6 +65,7 @@ class Writer:
     """
 
     def __init__(self, dataset: Dataset, language: str):
+        check_language(language)
         self.dataset, self.language = dataset, language
         self.computed: dict[str, float] = {}
         self.cited: dict[str, None] = {}
@@ -262,16 +264,11 @@ class Writer:
         return Markup('<data value="{}" data-result="{}">&lt;0.001</data>').format(f"{p:.3g}", key)
 
     def cite(self, ids: str) -> Markup:
-        """Identifiers of sources with their grades, linked to the list of sources."""
-        marks = []
-        for source in ids.split(";"):
-            self.cited.setdefault(source)
-            marks.append(
-                Markup(
-                    '<span class="span"><a href="#source-{0}"><cite>{0}</cite></a>{1}</span>'
-                ).format(source, self.grade(source))
-            )
-        return Markup(" ").join(marks)
+        """Identifiers of sources, each once, with their grades, linked to the list of sources."""
+        mark = Markup('<span class="span"><a href="#source-{0}"><cite>{0}</cite></a>{1}</span>')
+        sources = dict.fromkeys(ids.split(";"))
+        self.cited |= sources
+        return Markup(" ").join(mark.format(source, self.grade(source)) for source in sources)
 
     def grade(self, source: str) -> Markup:
         """The grade of a source, and whether only a copy of it was read."""
@@ -294,6 +291,17 @@ def side(low: float, high: float) -> str:
     ('above', 'near')
     """
     return "above" if low > 0 else "below" if high < 0 else "near"
+
+
+def ends(value: float, variance: float) -> tuple[float, float]:
+    """Ends of the interval of a value with a normal error; so of a column of them."""
+    half = normal_quantile(LEVEL / 100) * variance**0.5
+    return value - half, value + half
+
+
+def timed(date: str) -> Markup:
+    """A day as pages print it."""
+    return Markup("<time>{}</time>").format(date)
 
 
 @dataclass(eq=False)
@@ -429,9 +437,8 @@ class Context:
     ) -> tuple[float, float, Markup]:
         """Ends and text of the difference of two surveyed rates, in percentage points."""
         value = a["rate"] - b["rate"]
-        half = normal_quantile(LEVEL / 100) * (a["variance"] + b["variance"]) ** 0.5
-        ends = (value - half, value + half)
-        return *ends, self.writer.estimate(key, value, ends, unit)
+        at = ends(value, a["variance"] + b["variance"])
+        return *at, self.writer.estimate(key, value, at, unit)
 
     def listed(self, names: Iterable[object]) -> str:
         """Names in a row: with 、 in Chinese, with commas and a last "and" in English."""
@@ -558,6 +565,19 @@ class View:
 
     def __repr__(self) -> str:
         return f"View({', '.join(type(block).__name__ for block in self.blocks)})"
+
+
+class Live:
+    """What a live notebook shows as the ``widget()`` of a class, and a stored page as its HTML."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        bundle = {"text/html": self._repr_html_(), "text/plain": repr(self)}
+        with contextlib.suppress(ImportError):  # the table stands in, and says so
+            from IPython import get_ipython
+
+            if get_ipython() is not None:
+                bundle |= self.widget()._repr_mimebundle_() | bundle
+        return bundle
 
 
 def show(page: Context, *blocks: Block) -> View:

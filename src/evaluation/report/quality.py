@@ -13,8 +13,8 @@ from evaluation.base.text import link
 from evaluation.data.package import grade_of, has_caveat, only_copies
 from evaluation.data.rules import BARRED
 from evaluation.report.blocks import Heading, Items, Paragraph, Section, Table, Terms
-from evaluation.report.overview import coverage_figure, element
-from evaluation.report.page import DASH, Context, Parts, View, Writer, show, table, titled
+from evaluation.report.overview import coverage_figure, coverage_of, element
+from evaluation.report.page import DASH, Context, Parts, View, show, table, titled
 
 # Section: data quality — coverage, contradictions, assumptions.
 _TOKEN = re.compile(r"\{(?:(sum|diff):)?([F0-9;]+)\}|(?<!\d)((?:19|20)\d\d)(?!\d)")
@@ -30,36 +30,27 @@ def section(context: Context) -> Section:
             Paragraph(w.t("quality.assumptions.note"), "note"),
             _assumptions(context),
         ],
-        "breaks": titled(w.t("quality.breaks"), [_breaks(context)]),
+        "breaks": titled(w.t("quality.breaks"), [breaks(context)]),
     }
     return Section.of("quality", w.t("quality.title"), parts)
 
 
 def _summary(context: Context) -> Markup:
-    w, facts = context.writer, context.facts
-    grades = grade_of(facts, context.study.dataset.sources).value_counts()
-    key = f"facts.{context.code}"
-    counts = {
-        **{grade: grades.get(grade, 0) for grade in GRADES},
-        "flagged": facts["caveats"].ne("").sum(),
-        "barred": has_caveat(facts).sum(),
-    }
+    w, facts, key = context.writer, context.facts, f"facts.{context.code}"
+    counts = grade_of(facts, context.study.dataset.sources).value_counts()
+    counts = counts.reindex(GRADES, fill_value=0).to_dict()
+    counts |= {"flagged": facts["caveats"].ne("").sum(), "barred": has_caveat(facts).sum()}
     total = w.number(key, len(facts), "", 0)
     return w.t("quality.summary", region=context.name, total=total, **w.numbers(key, **counts))
 
 
 def _coverage(context: Context) -> Table:
     """Which waves hold a rate of the region, usable or flagged."""
-    w, study = context.writer, context.study
-    own = set(context.rates_of(context.code)["wave"])
-    surveys = context.facts[study.dataset.surveyed.reindex(context.facts.index)]
-    seen = set(surveys["year"].dropna().astype(int))
-    cells = []
-    for wave in study.dataset.waves["wave"]:
-        if wave < context.first_year:
-            continue
-        state = "published" if wave in own else "flagged" if wave in seen else "missing"
-        cells.append((w.year(wave), w.t(f"coverage.{state}")))
+    w, state, waves = context.writer, coverage_of(context), context.study.dataset.waves["wave"]
+    cells = [
+        (w.year(wave), w.t(f"coverage.{state(context.code, wave)}"))
+        for wave in waves[waves >= context.first_year]
+    ]
     return table(context, w.t("quality.coverage", region=context.name), ("wave", "state"), cells)
 
 
@@ -90,62 +81,46 @@ def _contradictions(context: Context) -> list:
     relevant = known[known["region_code"] == context.code]
     if relevant.empty:
         return [context.missing("quality.contradictions.none")]
-    alike = relevant["blocks_estimates"].nunique() == 1  # what holds for all is said once
+    kept = relevant["blocks_estimates"].map(
+        lambda out: w.t("quality.kept_out" if out else "quality.kept_in")
+    )
+    alike = kept.nunique() == 1  # what holds for all is said once
     stop, items = "。" if w.language == "zh" else ".", []
-    for _, row in relevant.iterrows():
-        text = _fill(context, row["contradiction_id"], w.column(row, "text"))
-        said = w.joined(Markup("{}{}").format(text, stop), *([] if alike else [_state(w, row)]))
-        items.append(
-            Markup('<span id="{0}"><cite>{0}</cite></span> {1}').format(
-                row["contradiction_id"], said
-            )
-        )
-    blocks: list = [Items(tuple(items))]
-    if alike:
-        blocks.append(Paragraph(_state(w, relevant.iloc[0]), "note"))
-    return blocks
-
-
-def _state(w: Writer, row: pd.Series) -> Markup:
-    return w.t("quality.kept_out" if row["blocks_estimates"] else "quality.kept_in")
+    for place, row in relevant.iterrows():
+        name = row["contradiction_id"]
+        text = Markup("{}{}").format(_fill(context, name, w.column(row, "text")), stop)
+        said = w.joined(text, *([] if alike else [kept[place]]))
+        items.append(Markup('<span id="{0}"><cite>{0}</cite></span> {1}').format(name, said))
+    return [Items(tuple(items)), *([Paragraph(kept.iloc[0], "note")] if alike else [])]
 
 
 def _assumptions(context: Context) -> Table:
     w, made = context.writer, context.study.dataset.assumptions
     levels = context.study.dataset.survey_levels
     rows = made[made["level"].isin(["all", levels[context.code], levels[context.whole]])]
-    cells = [
-        (
-            Markup("<cite>{}</cite>").format(row["assumption_id"]),
+    cells = []
+    for _, row in rows.iterrows():
+        name, value = row["assumption_id"], row["value"]
+        digits = next(n for n in (0, 1, 2) if n == 2 or round(value, n) == value)
+        cells.append((
+            Markup("<cite>{}</cite>").format(name),
             w.t(f"parameter.{row['parameter']}"),
             w.level(row["level"]),
             w.year(row["wave"]) if row["wave"] else w.t("column.all_waves"),
-            w.number(
-                f"assumption.{row['assumption_id']}",
-                row["value"],
-                "",
-                next(n for n in (0, 1, 2) if n == 2 or round(row["value"], n) == row["value"]),
-            ),
-            w.recorded("assumptions", row["assumption_id"], w.column(row, "reason")),
-        )
-        for _, row in rows.iterrows()
-    ]
+            w.number(f"assumption.{name}", value, "", digits),
+            w.recorded("assumptions", name, w.column(row, "reason")),
+        ))  # fmt: skip
     names = ("item", "parameter", "level", "wave", "value", "reason")
     return table(context, w.t("quality.assumptions.table"), names, cells, (4,))
 
 
-def _breaks(context: Context) -> Items:
-    w, waves = context.writer, context.study.dataset.waves
-    rows = waves[waves["break_before"]]
-    return Items(
-        tuple(
-            Markup("{} {}").format(
-                w.recorded("waves", str(row["wave"]), w.column(row, "break")),
-                w.cite(row["source_id"]),
-            )
-            for _, row in rows.iterrows()
-        )
-    )
+def breaks(context: Context) -> Items:
+    """What changed in the survey between waves, with its source."""
+    w, waves, items = context.writer, context.study.dataset.waves, []
+    for _, row in waves[waves["break_before"]].iterrows():
+        text = w.recorded("waves", str(row["wave"]), w.column(row, "break"))
+        items.append(Markup("{} {}").format(text, w.cite(row["source_id"])))
+    return Items(tuple(items))
 
 
 # What is published, who published it and which figures are barred from estimates.
@@ -164,22 +139,13 @@ def contents(page: Context) -> View:
     facts = data.facts.merge(data.indicators[["indicator", "domain", "proxy"]], on="indicator")
     rows = []
     for domain, part in sorted(facts.groupby("domain"), key=lambda item: -len(item[1])):
-        years = part["year"].dropna()
-        cells = w.numbers(
-            f"contents.{domain}",
-            facts=len(part),
-            regions=part["region_code"].nunique(),
-            proxies=part["proxy"].sum(),
-        ).values()
+        years, held = part["year"].dropna(), part["region_code"].nunique()
+        counts = {"facts": len(part), "regions": held, "proxies": part["proxy"].sum()}
+        cells = w.numbers(f"contents.{domain}", **counts).values()
         rows.append((w.t(f"domain.{domain}"), *cells, w.period(str(years.min()), str(years.max()))))
-    counts = w.numbers(
-        "contents",
-        facts=len(data.facts),
-        regions=data.facts["region_code"].nunique(),
-        sources=len(data.sources),
-        rates=len(surveyed(page)),
-    )
-    lead = w.t("view.contents", **counts)
+    counts = {"facts": len(facts), "regions": facts["region_code"].nunique(),
+              "sources": len(data.sources), "rates": len(surveyed(page))}  # fmt: skip
+    lead = w.t("view.contents", **w.numbers("contents", **counts))
     columns = ("domain", "facts", "regions", "proxy_facts", "period")
     if not data.indicators["proxy"].any():
         columns, rows = (*columns[:3], columns[4]), [(*row[:3], row[4]) for row in rows]
@@ -190,28 +156,18 @@ def contents(page: Context) -> View:
 def grades(page: Context) -> View:
     """Sources, facts and surveyed rates by the grade of the best source."""
     w, data, rates = page.writer, page.study.dataset, surveyed(page)
-    frame = pd.DataFrame(
-        {
-            "sources": data.sources["grade"].value_counts(),
-            "facts": grade_of(data.facts, data.sources).value_counts(),
-            "rates": grade_of(rates, data.sources).value_counts(),
-        }
-    )
-    frame = frame.reindex(GRADES).fillna(0).astype(int)
-    rows = [
-        (
-            grade,
-            w.t(f"grade.{grade}"),
-            *w.numbers(f"grades.{grade}", **frame.loc[grade]).values(),
-        )
-        for grade in GRADES
-    ]
-    lead = w.t(
-        "view.grades",
-        rates=w.number("contents.rates", len(rates), "", 0),
-        twice=w.number("grades.twice", int((rates["corroborated"] >= 2).sum()), "", 0),
-        reprints=w.number("grades.copies", int(only_copies(rates, data.sources).sum()), "", 0),
-    )
+    graded = {"sources": data.sources["grade"], "facts": grade_of(data.facts, data.sources),
+              "rates": grade_of(rates, data.sources)}  # fmt: skip
+    counts = {name: held.value_counts() for name, held in graded.items()}
+    rows = []
+    for grade in GRADES:
+        held = {name: of.get(grade, 0) for name, of in counts.items()}
+        cells = w.numbers(f"grades.{grade}", **held).values()
+        rows.append((grade, w.t(f"grade.{grade}"), *cells))
+    said = {"twice": (rates["corroborated"] >= 2).sum(),
+            "copies": only_copies(rates, data.sources).sum()}  # fmt: skip
+    said = w.numbers("grades", **said) | w.numbers("contents", rates=len(rates))
+    lead = w.t("view.grades", reprints=said.pop("copies"), **said)
     columns = ("grade", "meaning", "sources", "facts", "surveyed")
     body = table(page, w.t("view.grades.table"), columns, rows, (2, 3, 4))
     return show(page, Paragraph(lead), body)
@@ -225,17 +181,11 @@ def flags(page: Context) -> View:
     on_rates = marks[marks.index.isin(rates.index)].value_counts()
     rows = []
     for flag, count in marks.value_counts().items():
-        use = "barred" if flag in BARRED else "used"
-        counts = (
-            w.number(f"flags.{flag}", int(count), "", 0),
-            w.number(f"flags.{flag}.rates", int(on_rates.get(flag, 0)), "", 0),
-        )
-        rows.append((w.t(f"caveat.{flag}"), *counts, w.t(f"view.flags.{use}")))
-    lead = w.t(
-        "view.flags",
-        rates=w.number("contents.rates", len(rates), "", 0),
-        barred=w.number("flags.barred", int(has_caveat(rates).sum()), "", 0),
-    )
+        use, facts = "barred" if flag in BARRED else "used", w.number(f"flags.{flag}", count, "", 0)
+        own = w.number(f"flags.{flag}.rates", on_rates.get(flag, 0), "", 0)
+        rows.append((w.t(f"caveat.{flag}"), facts, own, w.t(f"view.flags.{use}")))
+    barred = w.numbers("flags", barred=has_caveat(rates).sum())
+    lead = w.t("view.flags", **w.numbers("contents", rates=len(rates)), **barred)
     columns = ("flag", "facts", "surveyed", "use")
     body = table(page, w.t("view.flags.table"), columns, rows, (1, 2))
     return show(page, Paragraph(lead), body)
@@ -245,8 +195,7 @@ def coverage(page: Context) -> View:
     """The tile chart of the overview, and how often regions were published."""
     w, rates = page.writer, page.study.rates
     own = rates[rates["region_code"].isin(page.codes) & (rates["wave"] >= page.first_year)]
-    waves = own.groupby("region_code")["wave"].size()
-    waves = waves.reindex(page.codes).fillna(0)
+    waves = own.groupby("region_code").size().reindex(page.codes, fill_value=0)
     times = {"never": waves == 0, "once": waves == 1, "twice": waves == 2, "often": waves >= 3}
     counts = w.numbers("coverage", **{name: chosen.sum() for name, chosen in times.items()})
     total = w.number("overview.regions", len(page.codes), "", 0)
@@ -262,27 +211,21 @@ TERMS = (
 
 
 def glossary_section(context: Context) -> Section:
-    """Each term with its meaning, in the order in which a report uses them."""
-    w = context.writer
-    bands = context.listed(w.band(band) for band in context.study.dataset.bands["band"])
+    """Each term with its meaning, in the order in which a report uses them.
+
+    Terms for what the package does not have are left out: bands, levels of a name, proxies.
+    """
+    w, data = context.writer, context.study.dataset
+    here = {"band": len(data.bands), "league": "league" in set(data.regions["level"]),
+            "proxy": data.indicators["proxy"].any()}  # fmt: skip
+    bands = context.listed(map(w.band, data.bands["band"]))
     terms = tuple(
         (w.t(f"glossary.{name}", bands=bands), w.t(f"glossary.{name}.text"))
         for name in TERMS
-        if name not in _unused(context)
+        if here.get(name, True)
     )
     blocks = (Paragraph(w.t("glossary.note"), "note"), Terms(terms))
     return Section("glossary", w.t("glossary.title"), blocks)
-
-
-def _unused(context: Context) -> set[str]:
-    """Terms for what this package does not have: bands, levels of a name, proxies."""
-    data = context.study.dataset
-    here = {
-        "band": len(data.bands) > 0,
-        "league": "league" in set(data.regions["level"]),
-        "proxy": bool(data.indicators["proxy"].any()),
-    }
-    return {name for name, there in here.items() if not there}
 
 
 # Sections: the sources cited, and how the report was made.
@@ -299,34 +242,23 @@ def sources(context: Context) -> Section:
             title = Markup('<a href="{}">{}</a>').format(address, title)
         elif row["url"]:
             title = Markup("{} <cite>{}</cite>").format(title, row["url"])
-        rows.append(
-            (
-                Markup('<span id="source-{0}"><cite>{0}</cite></span>').format(identifier),
-                w.grade(identifier),
-                title,
-                *(_cited(row[name]) for name in ("publisher", "date")),
-            )
-        )
+        mark = Markup('<span id="source-{0}"><cite>{0}</cite></span>').format(identifier)
+        # What a source says of itself, a dash where nothing was recorded.
+        said = (row["publisher"], row["date"])
+        cells = (Markup("<cite>{}</cite>").format(text) if text else DASH for text in said)
+        rows.append((mark, w.grade(identifier), title, *cells))
     names = ("id", "grade", "title", "publisher", "date")
     body = table(context, w.t("sources.table"), names, rows)
     note = Paragraph(w.t("sources.grades"), "note")
     return Section("sources", w.t("sources.title"), (note, body))
 
 
-def _cited(text: str) -> Markup:
-    """What a source says of itself, a dash where nothing was recorded."""
-    return Markup("<cite>{}</cite>").format(text) if text else DASH
-
-
 def method(context: Context) -> Section:
     """How the numbers were made, and everything needed to make them again."""
-    w, details = context.writer, context.provenance
+    w, code = context.writer, Markup("<code>{}</code>")
     keys = ("rates", "gains", "doses", "regression", "bootstrap", "words")
-    rows = [
-        (w.t(f"provenance.{key}"), Markup("<code>{}</code>").format(value))
-        for key, value in details.items()
-        if value
-    ]
+    details = {key: value for key, value in context.provenance.items() if value}
+    rows = [(w.t(f"provenance.{key}"), code.format(value)) for key, value in details.items()]
     held = context.listed(w.term(name) for name in w.dataset.controls["gain"])
     blocks = (
         Items(tuple(w.t(f"method.{key}", controls=held) for key in keys)),
@@ -347,7 +279,7 @@ def record(context: Context) -> Markup:
     return results if context.codes else Markup("{}\n{}").format(results, element(context))
 
 
-# State of the data: which series are fresh, old, flagged or missing, by number of regions.
+# Which series are fresh, old, flagged or missing, by number of regions.
 KINDS = ("fresh", "older", "in_doubt", "absent")
 
 
@@ -380,7 +312,7 @@ def overview(page: Context, years: int) -> View:
     """
     if years < 1:
         raise KepuError(f"A figure is fresh for at least 1 year; got {years}.")
-    w, dataset, day = page.writer, page.study.dataset, int(page.date[:4])
+    w, dataset = page.writer, page.study.dataset
     facts, outcome = dataset.facts, dataset.outcome
     whole = facts[(facts["group"] == "") & facts["kind"].isin(["survey", "statistic"])]
     rows, rates = [], pd.Series(dtype=int)
@@ -388,7 +320,7 @@ def overview(page: Context, years: int) -> View:
         own = whole[(whole["indicator"] == name) & whole["region_code"].isin(page.codes)]
         if own.empty:
             continue
-        counts = states(own, page.codes, day - years + 1).value_counts()
+        counts = states(own, page.codes, page.today - years + 1).value_counts()
         counts = counts.reindex(KINDS, fill_value=0)
         rates = counts if name == outcome else rates
         cells = w.numbers(f"state.{name}", **counts).values()
@@ -396,13 +328,10 @@ def overview(page: Context, years: int) -> View:
         rows.append((w.indicator(name), w.year(newest), *cells))
     span = w.numbers("state", years=years)
     unusable = rates.get("absent", 0) + rates.get("in_doubt", 0)
-    lead = w.t(
-        "view.state",
-        region_count=w.number("state.regions", len(page.codes), "", 0),
-        fresh=w.number(f"state.{outcome}.fresh", rates.get("fresh", 0), "", 0),
-        missing=w.number("state.unusable", unusable, "", 0),
-        **span,
-    )
+    fresh = w.numbers(f"state.{outcome}", fresh=rates.get("fresh", 0))
+    counted = {"region_count": w.number("state.regions", len(page.codes), "", 0),
+               "missing": w.number("state.unusable", unusable, "", 0)}  # fmt: skip
+    lead = w.t("view.state", **counted, **fresh, **span)
     body = table(page, w.t("view.state.table"), ("indicator", "newest", *KINDS), rows, range(2, 6))
-    note = w.t("view.state.note", day=w.year(day), **span)
+    note = w.t("view.state.note", day=w.year(page.today), **span)
     return show(page, Paragraph(lead, "lead"), body, Paragraph(note, "note"))

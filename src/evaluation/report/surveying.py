@@ -7,24 +7,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from evaluation.base.text import check_language
 from evaluation.data.package import Dataset
 from evaluation.data.slices import code_of
 from evaluation.design import candidates
 from evaluation.design import sample as sizes
 from evaluation.panel.survey import normal_quantile
-from evaluation.report import protocol
-from evaluation.report.blocks import Block, Items, Paragraph
+from evaluation.report.blocks import Block, Items, Paragraph, Table
 from evaluation.report.page import View, Writer, table
-from evaluation.report.protocol import POINT, Sheet
+from evaluation.report.planner import POINT, Sheet
 from evaluation.survey import (
     areas,
-    irt,
     items,
-    multilevel,
     rates,
     respondents,
     simulate,
-    waves,
     weights,
 )
 
@@ -61,9 +58,13 @@ class Survey:
         return rates.Asked((self.cutoff,))
 
     def opened(self) -> respondents.Respondents:
-        return respondents.of_frame(
-            self.frame, respondents.Plan({}, by=("county", "sex", "education"))
-        )
+        plan = respondents.Plan({}, by=("county", "sex", "education"))
+        return respondents.of_frame(self.frame, plan)
+
+    def all(self) -> pd.Series:
+        """The share of everybody, a fraction."""
+        with self.opened() as sample:
+            return rates.rates(sample, [], self.asked).iloc[0]
 
     def shares(self, by: str) -> pd.DataFrame:
         """Shares in percent by one column, on that index."""
@@ -72,6 +73,12 @@ class Survey:
         found["status"] = rates.presentation(found)
         found = found[found["measure"] != "mean"].set_index(by)
         return found.assign(**{c: 100 * found[c] for c in ("estimate", "se", "low", "high")})
+
+    def counties(self) -> tuple[pd.DataFrame, pd.Series]:
+        """Shares of the finest units, and errors: where nobody or everybody is, the average's."""
+        found = self.shares("county")
+        typical = float(np.sqrt((found["se"] ** 2).mean()))
+        return found, found["se"].where(found["se"] > 0, typical)
 
 
 def survey(
@@ -87,7 +94,7 @@ def survey(
     ------
     KepuError : an unknown region or language, no unit below it, or fewer than 2 primary units.
     """
-    protocol.check_language(language)
+    check_language(language)
     candidates.power.require(units >= 2, f"An error needs 2 primary units; 'units' is {units}.")
     region = code_of(dataset, region)
     finest = candidates.finest(dataset, region)
@@ -95,13 +102,23 @@ def survey(
     parents = dataset.regions.set_index("code")["parent_code"]
     population = simulate.population(parents.reindex(codes), seed)
     made = simulate.Population(population.strata, population.units, WEB)
-    frame = simulate.draw(made, units, take, seed + 1).drop(columns="fpc")
-    frame["county"] = frame["stratum"]
+    frame = _drawn(made, units, take, seed + 1)
     return Survey(dataset, language, region, cutoff, seed, made, frame)
+
+
+def _drawn(made: simulate.Population, units: int, take: int, seed: int) -> pd.DataFrame:
+    frame = simulate.draw(made, units, take, seed).drop(columns="fpc")
+    return frame.assign(county=frame["stratum"])
 
 
 def _view(own: Survey, *blocks: Block) -> View:
     return View(blocks, Paragraph(own.writer.t("surveying.simulated"), "simulated"))
+
+
+def _table(
+    w: Writer, name: str, columns: tuple[str, ...], rows: list, numeric: range, **values: object
+) -> Table:
+    return table(Sheet(w), w.t(f"surveying.{name}.caption", **values), columns, rows, numeric)
 
 
 def _true_of_units(own: Survey) -> pd.Series:
@@ -110,16 +127,12 @@ def _true_of_units(own: Survey) -> pd.Series:
     return 100 * (simulate.WEB * high + (1 - simulate.WEB) * plain)
 
 
-def _true(own: Survey) -> pd.Series:
-    """The same of each region above them."""
-    strata = own.made.strata.assign(share=_true_of_units(own).to_numpy())
-    weighted = (strata["share"] * strata["people"]).groupby(strata["region"]).sum()
-    return weighted / strata.groupby("region")["people"].sum()
-
-
 def leagues(own: Survey) -> View:
     """Rate, interval, design effect and verdict of each region above the finest, and its truth."""
-    w, found, true = own.writer, own.shares("region"), _true(own)
+    w, found = own.writer, own.shares("region")
+    strata = own.made.strata.assign(share=_true_of_units(own).to_numpy())
+    weighted = (strata["share"] * strata["people"]).groupby(strata["region"]).sum()
+    true = weighted / strata.groupby("region")["people"].sum()
     inside = true.between(found["low"], found["high"])
     rows = [
         (w.name(code), w.number(f"{code}.rate", r["estimate"], "percent", 1),
@@ -130,9 +143,9 @@ def leagues(own: Survey) -> View:
     ]  # fmt: skip
     counted = w.numbers("leagues", inside=inside.sum(), all=len(found))
     names = ("region", "rate", "survey_interval", "true_rate", "asked", "deff", "may_publish")
-    caption = w.t("surveying.leagues.caption", cutoff=w.number("cutoff", own.cutoff, "", 0))
-    lead = Paragraph(w.t("surveying.leagues", **counted))
-    return _view(own, lead, table(Sheet(None, w), caption, names, rows, (1, 2, 3, 4, 5)))
+    cutoff = w.number("cutoff", own.cutoff, "", 0)
+    body = _table(w, "leagues", names, rows, range(1, 6), cutoff=cutoff)
+    return _view(own, Paragraph(w.t("surveying.leagues", **counted)), body)
 
 
 def modes(own: Survey) -> View:
@@ -167,29 +180,20 @@ def margins(own: Survey) -> View:
                 w.number(f"{key}.effective", effective, "", 0),
             ))  # fmt: skip
     names = ("weights", "rate", "standard_error", "effective_sample")
-    body = table(Sheet(None, w), w.t("surveying.margins.caption"), names, rows, (1, 2, 3))
+    body = _table(w, "margins", names, rows, range(1, 4))
     return _view(own, Paragraph(w.t("surveying.margins")), body)
 
 
-def smoothed(own: Survey, draws: int) -> tuple[areas.Smoothed, pd.Series]:
-    """Rates of the finest units drawn towards a covariate, and their truth, in percent."""
-    found, index = own.shares("county"), own.made.strata.set_index("stratum")
-    # Nobody or everybody in a unit: the error of the average unit stands in.
-    typical = float(np.sqrt((found["se"] ** 2).mean()))
-    se = found["se"].where(found["se"] > 0, typical)
-    rng = np.random.default_rng(own.seed)
-    hint = index["level"].reindex(found.index) + rng.normal(0, 2, len(found))
-    made = areas.smooth(
-        found["estimate"], se, pd.DataFrame({"schooling": hint}),
-        index["people"].reindex(found.index), draws=draws, seed=own.seed,
-    )  # fmt: skip
-    return made, _true_of_units(own).reindex(found.index)
-
-
 def counties(own: Survey, draws: int) -> View:
-    """Direct, synthetic and combined rates of the finest units beside the truth."""
-    w = own.writer
-    made, true = smoothed(own, draws)
+    """Direct, synthetic and combined rates of the finest units beside the truth.
+
+    The combined are drawn towards a covariate.
+    """
+    w, (found, se), rng = own.writer, own.counties(), np.random.default_rng(own.seed)
+    strata = own.made.strata.set_index("stratum").reindex(found.index)
+    hint = pd.DataFrame({"schooling": strata["level"] + rng.normal(0, 2, len(found))})
+    true, options = _true_of_units(own).reindex(found.index), {"draws": draws, "seed": own.seed}
+    made = areas.smooth(found["estimate"], se, hint, strata["people"], **options)
     f, z = made.frame.assign(multilevel=100 * stratified(own).frame["rate"]), normal_quantile(0.95)
     rows = [
         (w.name(code), *(w.number(f"{code}.{c}", r[c], "percent", 1)
@@ -211,47 +215,41 @@ def counties(own: Survey, draws: int) -> View:
     ))  # fmt: skip
     names = ("region", "direct", "synthetic", "combined", "multilevel", "survey_interval", "ranks",
              "true_rate")  # fmt: skip
-    caption = w.t(
-        "surveying.counties.caption", **w.numbers("counties", shown=len(rows), all=len(f))
-    )
-    return _view(own, lead, table(Sheet(None, w), caption, names, rows, (1, 2, 3, 4, 5, 6, 7)))
+    counts = w.numbers("counties", shown=len(rows), all=len(f))
+    return _view(own, lead, _table(w, "counties", names, rows, range(1, 8), **counts))
 
 
-def stratified(own: Survey) -> multilevel.Poststratified:
+def stratified(own: Survey) -> areas.Poststratified:
     """Rates of the finest units by multilevel regression, averaged over their census."""
     by = ("county", "education")
     with own.opened() as sample:
-        deff = rates.rates(sample, [], own.asked)["deff"].iloc[0]
-        found = multilevel.cells(sample, by, own.cutoff, deff)
+        found = areas.cells(sample, by, own.cutoff, own.all()["deff"])
     labels, chances, _ = simulate.GROUPS["education"]
     strata = own.made.strata
     census = pd.DataFrame({
         "county": strata["stratum"].repeat(len(labels)), "education": [*labels] * len(strata),
         "people": np.outer(strata["people"], chances).ravel(),
     })  # fmt: skip
-    return multilevel.poststratify(found, census, by)
+    return areas.poststratify(found, census, by)
 
 
 def together(own: Survey, draws: int) -> View:
     """Errors of the finest units' rates over three waves: direct, and smoothed together."""
     w, parts = own.writer, []
     for k, year in enumerate(YEARS):
-        level = own.made.strata["level"] + GAINED * k
-        made = simulate.Population(own.made.strata.assign(level=level), own.made.units)
+        strata = own.made.strata.assign(level=own.made.strata["level"] + GAINED * k)
+        made = simulate.Population(strata, own.made.units)
         size = own.frame.groupby("stratum")["psu"].nunique().iloc[0]
-        take = len(own.frame) // (size * len(level))
-        frame = simulate.draw(made, int(size), int(take), own.seed + 10 + k).drop(columns="fpc")
-        wave = replace(own, made=made, frame=frame.assign(county=frame["stratum"]))
-        f = wave.shares("county")
-        typical = float(np.sqrt((f["se"] ** 2).mean()))
-        se = f["se"].where(f["se"] > 0, typical).to_numpy()
-        people = made.strata.set_index("stratum")["people"].reindex(f.index).to_numpy()
+        take = len(own.frame) // (size * len(strata))
+        wave = replace(own, made=made, frame=_drawn(made, int(size), int(take), own.seed + 10 + k))
+        (f, se), people = wave.counties(), strata.set_index("stratum")["people"]
         parts.append(pd.DataFrame({
-            "area": f.index, "time": year, "direct": f["estimate"].to_numpy(), "se": se,
-            "share": people, "truth": 100 * made.share(own.cutoff).reindex(f.index).to_numpy(),
+            "area": f.index, "time": year, "wave": year, "direct": f["estimate"], "se": se,
+            "share": people.reindex(f.index),
+            "truth": 100 * made.share(own.cutoff).reindex(f.index),
         }))  # fmt: skip
-    given = pd.concat(parts, ignore_index=True).assign(wave=lambda f: f["time"])
-    fit = waves.smooth_waves(given, ["wave"], draws=draws, seed=own.seed)
+    given = pd.concat(parts, ignore_index=True)
+    fit = areas.smooth_waves(given, ["wave"], draws=draws, seed=own.seed)
     inside = given["truth"].between(fit.frame["low"], fit.frame["high"]).mean()
     direct, used = ((fit.frame[c] - given["truth"]).pow(2).mean() ** 0.5
                     for c in ("direct", "benchmarked"))  # fmt: skip
@@ -273,12 +271,12 @@ def instruments(own: Survey) -> View:
         x = pd.DataFrame(simulate.answers(a, b, mean, PEOPLE, own.seed + k))
         own_items = [j if j < COMMON else f"{k}.{j}" for j in range(ITEMS)]
         tests.append(x.set_axis(own_items, axis=1))
-    old, new = map(irt.two_parameter, tests)
+    old, new = map(items.two_parameter, tests)
     # A mean of scores that are reliable to a share alpha.
     chance = sum(1 / (PEOPLE * items.alpha(x)) for x in tests) ** 0.5
     links = {"mean_sigma": items.mean_sigma(old["b"], new["b"]),
-             "stocking_lord": irt.stocking_lord(old, new),
-             "haebara": irt.haebara(old, new)}  # fmt: skip
+             "stocking_lord": items.stocking_lord(old, new),
+             "haebara": items.haebara(old, new)}  # fmt: skip
     rows = []
     for key, link in links.items():
         gain, se = items.linked_gain(-link.shift, chance, link)
@@ -291,15 +289,12 @@ def instruments(own: Survey) -> View:
         true=w.number("true", BETTER, "", 1),
     ))  # fmt: skip
     names = ("link", "linked_gain", "linking_error", "standard_error")
-    return _view(own, lead, table(Sheet(None, w), w.t("surveying.instruments.caption"), names, rows,
-                                  (1, 2, 3)))  # fmt: skip
+    return _view(own, lead, _table(w, "instruments", names, rows, range(1, 4)))
 
 
 def needed(own: Survey) -> View:
     """Respondents and primary units that a next survey needs in each region."""
-    w, found = own.writer, own.shares("region")
-    with own.opened() as sample:
-        whole = rates.rates(sample, [], own.asked).iloc[0]
+    w, found, whole = own.writer, own.shares("region"), own.all()
     take = len(own.frame) / own.frame["psu"].nunique()
     icc = float(np.clip((whole["deff"] - 1) / (take - 1), 0, 0.99)) if take > 1 else 0.0
     asked = sizes.Survey(100 * whole["estimate"], MARGIN, take=take, icc=icc)
@@ -318,13 +313,10 @@ def needed(own: Survey) -> View:
         "percent", 0), deff=w.number("deff", asked.design_effect, "", 2),
     ))  # fmt: skip
     names = ("region", "needed", "primary", "binding")
-    body = table(Sheet(None, w), w.t("surveying.needed.caption"), names, rows, (1, 2))
-    return _view(own, lead, body)
+    return _view(own, lead, _table(w, "needed", names, rows, range(1, 3)))
 
 
 def unknown(own: Survey) -> View:
     """What no standard error covers."""
-    w = own.writer
-    return _view(own, Items(tuple(
-        w.t(f"surveying.unknown.{key}") for key in ("frame", "mode", "smoothed")
-    )))  # fmt: skip
+    keys = ("surveying.unknown.frame", "surveying.unknown.mode", "surveying.unknown.smoothed")
+    return _view(own, Items(tuple(own.writer.t(key) for key in keys)))

@@ -136,12 +136,6 @@ class SimulatedTest:
         return share, float(np.sqrt(share * (1 - share) / self.panels))
 
 
-def power_curve(test: SimulatedTest, effects: np.ndarray) -> list[dict[str, float]]:
-    """Records ``effect, power, error``, one an effect."""
-    names = ("effect", "power", "error")
-    return [dict(zip(names, (float(x), *test.power(x)), strict=True)) for x in effects]
-
-
 def minimum_detectable_effect(test: SimulatedTest, target: float = TARGET) -> Detectable:
     """The effect that the test finds in a share ``target`` of the simulated panels.
 

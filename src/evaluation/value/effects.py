@@ -13,7 +13,6 @@ from evaluation.base.errors import KepuError, ModelError
 from evaluation.evidence.checks import reading
 from evaluation.models.columns import GAINS, Inference, Roles, equation
 from evaluation.panel.panel import composite
-from evaluation.panel.survey import normal_quantile
 from evaluation.stats.bootstrap import (
     WEBB_BELOW,
     WildTest,
@@ -303,12 +302,6 @@ def frontier(decision: Decision, wtp: Any) -> tuple[np.ndarray, np.ndarray]:
     return best, acceptability(decision, wtp)[np.arange(len(best)), best]
 
 
-def opportunity_loss(decision: Decision, wtp: float) -> np.ndarray:
-    """Benefit missed by draw when the option best on average is taken, (draws,), at least 0."""
-    benefit = net_benefit(decision, wtp)[0]
-    return benefit.max(axis=1) - benefit[:, benefit.mean(axis=0).argmax()]
-
-
 def perfect_information(decision: Decision, wtp: Any) -> np.ndarray:
     """Expected value of perfect information, (values of k,): the mean opportunity loss."""
     benefit = net_benefit(decision, wtp)
@@ -342,41 +335,6 @@ def partial_information(decision: Decision, parameter: Any, wtp: Any, knots: int
     return perfect_information(Decision(*fitted, decision.reference), wtp)
 
 
-def risk_averse_information(decision: Decision, wtp: Any, aversion: float) -> np.ndarray:
-    """Value of perfect information to a decider with utility (1 - exp(-r·b))/r, in its units.
-
-    ``aversion`` is r, above 0; as it goes to 0 the value goes to the risk-neutral one.
-    """
-    if not aversion > 0:
-        raise KepuError(f"Risk aversion must be above 0; it is {aversion}.")
-    utility = -np.expm1(-aversion * net_benefit(decision, wtp)) / aversion
-    return utility.max(axis=2).mean(axis=1) - utility.mean(axis=1).max(axis=1)
-
-
-def plane(decision: Decision, option: int = 1) -> dict[str, float]:
-    """Shares of the draws by quadrant of the cost-effectiveness plane; boundaries count as worse.
-
-    Keys: ``better_dearer, better_cheaper, worse_dearer, worse_cheaper``; they sum to 1.
-    """
-    effect, cost = decision.delta(option)
-    better, cheaper = effect > 0, cost < 0
-    return {
-        "better_dearer": float((better & ~cheaper).mean()),
-        "better_cheaper": float((better & cheaper).mean()),
-        "worse_dearer": float((~better & ~cheaper).mean()),
-        "worse_cheaper": float((~better & cheaper).mean()),
-    }
-
-
-def break_even(decision: Decision, option: int = 1) -> float:
-    """Willingness to pay at which the expected incremental benefit is 0; infinite if none is.
-
-    It equals the ratio of means where both means are positive, and nothing more is claimed for it.
-    """
-    effect, cost = (part.mean() for part in decision.delta(option))
-    return float(cost / effect) if effect > 0 and cost > 0 else float("inf")
-
-
 # Cost per unit of effect with its interval, and only where the effect differs from zero.
 
 
@@ -407,27 +365,3 @@ def from_draws(decision: Decision, option: int = 1, level: float = 0.95) -> Rati
         )
     low, high = np.quantile(cost / effect, tails)
     return Ratio(float(cost.mean() / effect.mean()), float(low), float(high), level, "draws")
-
-
-def fieller(
-    effect: float, effect_se: float, cost: float, cost_se: float, rho: float = 0.0,
-    level: float = 0.95,
-) -> Ratio:  # fmt: skip
-    """Fieller's interval of cost over effect, two normal estimates with correlation ``rho``.
-
-    Raises
-    ------
-    ModelError : the effect does not differ from zero at this level; the interval is unbounded.
-
-    Source
-    ------
-    Fieller (1954), Journal of the Royal Statistical Society B 16:175-185; for cost-effectiveness
-    Willan & O'Brien (1996), Health Economics 5:297-305.
-    """
-    z2 = normal_quantile(level) ** 2
-    a = effect**2 - z2 * effect_se**2
-    if a <= 0:
-        raise ModelError("The effect is not told from zero: Fieller's interval is unbounded.")
-    b = effect * cost - z2 * rho * effect_se * cost_se
-    root = np.sqrt(b**2 - a * (cost**2 - z2 * cost_se**2))
-    return Ratio(cost / effect, float((b - root) / a), float((b + root) / a), level, "Fieller")

@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import posixpath
 import re
 import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from xml.parsers import expat
 
 from evaluation.base.errors import KepuError, shown
 from evaluation.base.files import read_bytes
-from evaluation.data.office import parts as inside
 
 ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#GETTING_DATA")
 OLE = b"\xd0\xcf\x11\xe0"
@@ -74,11 +78,11 @@ def read(path: Path) -> Book:
     KepuError : missing, too large, of no known kind, protected, with macros, or damaged.
     """
     name = file_name(path)
-    content = read_bytes(path, inside.LARGEST)
+    content = read_bytes(path, LARGEST)
     digest = hashlib.sha256(content).hexdigest()
     if not content.strip():
         raise KepuError(f"{name}: is empty — name a file with a table")
-    if inside.is_zip(content) or content[:4] == OLE:
+    if is_zip(content) or content[:4] == OLE:
         return _workbook(name, content, digest)
     return Book(name, digest, [Sheet(name, "", _separated(path, name, content))])
 
@@ -86,10 +90,10 @@ def read(path: Path) -> Book:
 def _workbook(name: str, content: bytes, digest: str) -> Book:
     import python_calamine as calamine
 
-    looks, linked = {}, False
-    if inside.is_zip(content):
-        members = inside.members(name, content)
-        looks, linked = inside.looks(name, members), inside.links(members)
+    looked, linked = {}, False
+    if is_zip(content):
+        parts = members(name, content)
+        looked, linked = looks(name, parts), links(parts)
     elif b"_\x00V\x00B\x00A\x00_\x00P\x00R\x00O\x00J\x00E\x00C\x00T\x00" in content:
         raise KepuError(f"{name}: holds macros — save it as a workbook without macros (.xlsx)")
     try:
@@ -99,7 +103,7 @@ def _workbook(name: str, content: bytes, digest: str) -> Book:
             hidden = [m.name for m in workbook.sheets_metadata if m.visible != visible]
             if len(kept) > MOST_SHEETS:
                 raise KepuError(f"{name}: has {len(kept):,} sheets, more than {MOST_SHEETS}")
-            sheets = [_sheet(name, title, workbook, looks.get(title)) for title in kept]
+            sheets = [_sheet(name, title, workbook, looked.get(title)) for title in kept]
     except calamine.PasswordError:
         raise KepuError(f"{name}: is protected by a password — save it without one") from None
     except (calamine.CalamineError, OSError, ValueError, KeyError) as error:
@@ -112,7 +116,7 @@ def _workbook(name: str, content: bytes, digest: str) -> Book:
     return Book(name, digest, sheets, hidden)
 
 
-def _sheet(file: str, title: str, workbook, look: inside.Look | None) -> Sheet:
+def _sheet(file: str, title: str, workbook, look: Look | None) -> Sheet:
     found = workbook.get_sheet_by_name(title)
     raw = found.to_python(skip_empty_area=False)
     sheet = Sheet(file, title, [])
@@ -202,8 +206,8 @@ def _separated(path: Path, name: str, content: bytes) -> list[list[str]]:
     try:
         for line in reader:
             cells += len(line)
-            if cells > inside.MOST_CELLS:
-                raise KepuError(f"{name}: has more than {inside.MOST_CELLS:,} cells — split it")
+            if cells > MOST_CELLS:
+                raise KepuError(f"{name}: has more than {MOST_CELLS:,} cells — split it")
             # A quoted line break would shift the numbers of the rows after it.
             while len(rows) < reader.line_num - 1:
                 rows.append([])
@@ -237,11 +241,10 @@ def _decoded(name: str, content: bytes) -> str:
 
 
 def _separator(text: str) -> str:
-    """The separator that divides the first rows into most cells."""
+    """The separator that divides most of the first rows, and them into most cells."""
     lines = [line for line in text.splitlines()[:50] if line.strip()]
-    counts = {sign: sum(line.count(sign) for line in lines) for sign in SEPARATORS}
-    split = {sign: sum(sign in line for line in lines) for sign in SEPARATORS}
-    return max(SEPARATORS, key=lambda sign: (split[sign], counts[sign]))
+    counts = {sign: [line.count(sign) for line in lines] for sign in SEPARATORS}
+    return max(SEPARATORS, key=lambda sign: (sum(map(bool, counts[sign])), sum(counts[sign])))
 
 
 def place(sheet: Sheet, row: int, column: int) -> str:
@@ -252,3 +255,246 @@ def place(sheet: Sheet, row: int, column: int) -> str:
         letters = chr(65 + rest) + letters
     cell = f"{letters}{row + 1}"
     return f"sheet {shown(sheet.name)}, cell {cell}" if sheet.name else f"cell {cell}"
+
+
+# ------------------------------------------------------------------------------------------
+# What the parts of a spreadsheet file say before a library opens it, within bounds: macros, links,
+# what would grow beyond memory, formulas without a stored value, how numbers are shown. Nothing is
+# unpacked to disk and no link is followed.
+
+
+LARGEST = 64_000_000  # bytes of a file
+UNPACKED = 512_000_000  # bytes of all its parts
+MOST_PARTS = 5_000
+MOST_CELLS = 6_000_000  # rows × columns of a sheet; 300,000 rows of 20 columns
+CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+BUILT_IN = {1: "0", 2: "0.00", 3: "0", 4: "0.00", 9: "0%", 10: "0.00%"}
+NO_VALUE = "is a formula whose value was not stored"
+DECIMALS = re.compile(r"\.(0+)")
+
+
+@dataclass
+class Look:
+    """What the parts of one sheet say beyond its values.
+
+    ``shown`` maps a cell (row, column, from 0) to its decimals and whether it is shown in percent;
+    ``faults`` says of a cell why it has no value: an error, a formula whose value is not stored.
+    """
+
+    shown: dict[tuple[int, int], tuple[int, bool]] = field(default_factory=dict)
+    faults: dict[tuple[int, int], str] = field(default_factory=dict)
+    formulas: int = 0
+
+
+def is_zip(content: bytes) -> bool:
+    """Whether bytes begin as those of a zip archive (xlsx, ods)."""
+    return content[:4] == b"PK\x03\x04"
+
+
+def members(name: str, content: bytes) -> dict[str, bytes]:
+    """Every part of a spreadsheet file, each unpacked within bounds.
+
+    Raises
+    ------
+    KepuError : no sound archive, encrypted, too large unpacked, or with macros.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            listed = archive.infolist()
+            _bounded(name, listed)
+            # A part that is larger than the directory says fails its checksum here.
+            return {each.filename: archive.read(each) for each in listed}
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        raise KepuError(f"{name}: is no sound workbook ({error}) — save it anew") from None
+    except RuntimeError:  # zipfile says so of a password
+        raise KepuError(f"{name}: is protected by a password — save it without one") from None
+
+
+def _bounded(name: str, listed: list[zipfile.ZipInfo]) -> None:
+    size = sum(each.file_size for each in listed)
+    if len(listed) > MOST_PARTS or size > UNPACKED:
+        raise KepuError(
+            f"{name}: would unpack to {size:,} bytes in {len(listed):,} parts, more than "
+            f"{UNPACKED:,} bytes or {MOST_PARTS:,} parts — save only the tables that are needed"
+        )
+    if any(posixpath.basename(each.filename).lower() == "vbaproject.bin" for each in listed):
+        raise KepuError(f"{name}: holds macros — save it as a workbook without macros (.xlsx)")
+
+
+def looks(name: str, parts: dict[str, bytes]) -> dict[str, Look]:
+    """What each sheet of an xlsx or ods file says beyond its values, by the name of the sheet.
+
+    Raises
+    ------
+    KepuError : a sheet of more than ``MOST_CELLS`` cells, or XML that declares entities.
+    """
+    try:
+        if "content.xml" in parts:
+            return _ods(name, parts["content.xml"])
+        if "xl/workbook.xml" in parts:
+            return _xlsx(name, parts)
+    except expat.ExpatError as error:
+        raise KepuError(f"{name}: holds XML that cannot be read ({error}) — save it anew") from None
+    raise KepuError(f"{name}: is no workbook of the kinds xlsx and ods — save it as one of them")
+
+
+def links(parts: dict[str, bytes]) -> bool:
+    """Whether a workbook refers to other workbooks."""
+    return any(part.startswith("xl/externalLinks/") for part in parts)
+
+
+def _parse(content: bytes, start: Callable, end: Callable | None = None) -> None:
+    parser = expat.ParserCreate()
+
+    def refuse(*_: object) -> None:
+        raise KepuError("a part of the workbook declares entities — save the workbook anew")
+
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
+    # Prefixes of names are cut: they differ between programs, and no two names here are alike.
+    parser.StartElementHandler = lambda tag, given: start(
+        tag.rpartition(":")[2],
+        {k.rpartition(":")[2]: v for k, v in given.items()} if ":" in "".join(given) else given,
+    )
+    if end:
+        parser.EndElementHandler = lambda tag: end(tag.rpartition(":")[2])
+    parser.Parse(content, True)
+
+
+def _xlsx(name: str, parts: dict[str, bytes]) -> dict[str, Look]:
+    sheets: dict[str, str] = {}
+    targets: dict[str, str] = {}
+
+    def sheet(tag: str, given: dict[str, str]) -> None:
+        if tag == "sheet":
+            sheets[given.get("name", "")] = given.get("id", "")
+
+    def relation(tag: str, given: dict[str, str]) -> None:
+        if tag == "Relationship":
+            target = given.get("Target", "")
+            path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+            targets[given.get("Id", "")] = posixpath.normpath(path)
+
+    _parse(parts["xl/workbook.xml"], sheet)
+    if "xl/_rels/workbook.xml.rels" in parts:
+        _parse(parts["xl/_rels/workbook.xml.rels"], relation)
+    styles = _styles(parts.get("xl/styles.xml", b"<none/>"))
+    found = {}
+    for title, key in sheets.items():
+        part = parts.get(targets.get(key, ""))
+        found[title] = (
+            Look() if part is None else _sheet_look(f"{name}, sheet {title}", part, styles)
+        )
+    return found
+
+
+def _styles(content: bytes) -> dict[int, tuple[int, bool]]:
+    """Decimals and percent of each cell style that shows a fixed number of them."""
+    codes, styles, within = dict(BUILT_IN), {}, [False, 0]
+
+    def start(tag: str, given: dict[str, str]) -> None:
+        if tag == "numFmt":
+            codes[int(given["numFmtId"])] = re.sub(
+                r'"[^"]*"|\\.|\[[^]]*\]', "", given["formatCode"]
+            )
+        elif tag == "cellXfs":
+            within[0] = True
+        elif tag == "xf" and within[0]:
+            code = codes.get(int(given.get("numFmtId", 0)), "").split(";")[0]
+            decimals = DECIMALS.search(code)
+            if "0" in code and "E" not in code and not re.search("[ymdhs?]", code, re.I):
+                styles[within[1]] = (len(decimals[1]) if decimals else 0, "%" in code)
+            within[1] += 1
+
+    def end(tag: str) -> None:
+        if tag == "cellXfs":
+            within[0] = False
+
+    _parse(content, start, end)
+    return styles
+
+
+def _sheet_look(place: str, content: bytes, styles: dict[int, tuple[int, bool]]) -> Look:
+    """Formats and formulas of a sheet; its extent is bounded."""
+    look, state = Look(), {"row": -1, "column": -1, "formula": False, "value": False}
+    extent = [0, 0]
+
+    def start(tag: str, given: dict[str, str]) -> None:
+        if tag == "row":
+            state["row"] = int(given["r"]) - 1 if "r" in given else state["row"] + 1
+            state["column"] = -1
+        elif tag == "c":
+            state["column"] += 1
+            if match := CELL.fullmatch(given.get("r", "")):
+                number = 0
+                for letter in match[1]:
+                    number = number * 26 + ord(letter) - 64
+                state["row"], state["column"] = int(match[2]) - 1, number - 1
+            extent[:] = max(extent[0], state["row"] + 1), max(extent[1], state["column"] + 1)
+            if extent[0] * extent[1] > MOST_CELLS:
+                raise KepuError(_too_large(place, *extent))
+            state["formula"] = state["value"] = False
+            if given.get("t") == "e":
+                look.faults[state["row"], state["column"]] = "the cell holds an error"
+            if (style := styles.get(int(given.get("s", -1)))) and given.get("t", "n") == "n":
+                look.shown[state["row"], state["column"]] = style
+        elif tag == "f":
+            state["formula"] = True
+        elif tag in ("v", "is"):
+            state["value"] = True
+
+    def end(tag: str) -> None:
+        if tag == "c" and state["formula"]:
+            look.formulas += 1
+            if not state["value"]:
+                look.faults[state["row"], state["column"]] = NO_VALUE
+
+    _parse(content, start, end)
+    return look
+
+
+def _too_large(place: str, rows: int, columns: int) -> str:
+    return (
+        f"{place}: reaches over {rows:,} rows and {columns:,} columns, more than "
+        f"{MOST_CELLS:,} cells — remove what lies far from the table"
+    )
+
+
+def _ods(name: str, content: bytes) -> dict[str, Look]:
+    """Percent cells and formulas of each table; repetitions of filled cells are bounded."""
+    found: dict[str, Look] = {}
+    at = {"table": "", "row": 0, "rows": 1, "column": 0, "filled": 0}
+
+    def start(tag: str, given: dict[str, str]) -> None:
+        if tag == "table":
+            at.update(table=given.get("name", ""), row=0)
+            found[at["table"]] = Look()
+        elif tag == "table-row":
+            at.update(rows=int(given.get("number-rows-repeated", 1)), column=0)
+        elif tag in ("table-cell", "covered-table-cell") and at["table"] in found:
+            _ods_cell(f"{name}, sheet {at['table']}", found[at["table"]], at, given)
+
+    def end(tag: str) -> None:
+        if tag == "table-row":
+            at["row"] += at["rows"]
+
+    _parse(content, start, end)
+    return found
+
+
+def _ods_cell(place: str, look: Look, at: dict, given: dict[str, str]) -> None:
+    repeated = int(given.get("number-columns-repeated", 1))
+    kind = given.get("value-type")
+    if kind or "formula" in given:
+        at["filled"] += repeated * at["rows"]
+        far = (at["row"] + at["rows"]) * (at["column"] + repeated)
+        if at["filled"] > MOST_CELLS or far > MOST_CELLS:
+            raise KepuError(_too_large(place, at["row"] + at["rows"], at["column"] + repeated))
+        spots = [
+            (at["row"] + i, at["column"] + j) for i in range(at["rows"]) for j in range(repeated)
+        ]
+        if kind == "percentage":
+            look.shown.update(dict.fromkeys(spots, (-1, True)))
+        if "formula" in given:
+            look.formulas += len(spots)
+            look.faults.update({} if kind else dict.fromkeys(spots, NO_VALUE))
+    at["column"] += repeated

@@ -80,8 +80,8 @@ def _table(table: str, old: Dataset, new: Dataset) -> Iterator[Change]:
     pairs, removed, added = _matched(before, after, names, table)
     first, second = (frame.to_dict("records") for frame in (before, after))
     for i, j in pairs:
-        cells = tuple(_cells(first[i], second[j], columns))
-        if cells:
+        told = ((name, _json(first[i][name]), _json(second[j][name])) for name in columns)
+        if cells := tuple(Cell(*each) for each in told if each[1] != each[2]):
             yield Change(table, "changed", _key(second[j], names), _filled(second[j]), cells)
     yield from (Change(table, "removed", _key(first[i], names), _filled(first[i])) for i in removed)
     yield from (Change(table, "added", _key(second[j], names), _filled(second[j])) for j in added)
@@ -91,13 +91,6 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     """A table as it stands in its file, missing cells as None."""
     kept = frame.drop(columns=[name for name in ADDED_BY_PROGRAM if name in frame])
     return kept.astype(object).where(kept.notna(), None)
-
-
-def _cells(old: Mapping[str, Any], new: Mapping[str, Any], columns: list[str]) -> Iterator[Cell]:
-    for column in columns:
-        before, after = _json(old[column]), _json(new[column])
-        if before != after:
-            yield Cell(column, before, after)
 
 
 def _filled(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,7 +112,7 @@ def _matched(
     before: pd.DataFrame, after: pd.DataFrame, names: list[str], table: str
 ) -> tuple[list[tuple[int, int]], list[int], list[int]]:
     """Places of rows that are the same, and of those only one table has."""
-    keys = [names, list(IDENTITY)] if table == "facts" else [names]
+    keys = [names]
     left, right = range(len(before)), range(len(after))
     pairs: list[tuple[int, int]] = []
     if table == "facts":  # an identifier that was given to another fact is no match

@@ -74,16 +74,19 @@ def merge(
         if name not in facts:
             facts[name] = ""
     found = Merge(folder, files.hash, {}, before.files["facts"])
-    facts = _taken(facts, rates, _outcome(tables), source, found.counts)
+    outcome = rules.subject_of(tables, "outcome")
+    unit = tables["indicators"].set_index("indicator")["unit"][outcome]
+    facts = _taken(facts, rates, (outcome, unit), source, found.counts)
     sources = tables["sources"]
     if source.source_id not in set(sources["source_id"]):
-        sources = _appended(
+        sources = write.appended(
             sources, [{name: write.guarded(text) for name, text in vars(source).items()}]
         )
     contents = {before.files["facts"]: write.table(facts),
                 before.files["sources"]: write.table(sources)}  # fmt: skip
     found.files = {**files.contents, **contents}
-    _check(files_of(files.root, found.files))
+    if faults := contract.breaches(contract.read(files_of(files.root, found.files))):
+        raise DataError(faults)
     return found
 
 
@@ -137,17 +140,6 @@ def rows(shares: list[pd.DataFrame], period: str = "") -> pd.DataFrame:
     return whole
 
 
-def _check(files: Files) -> None:
-    if faults := contract.breaches(contract.read(files)):
-        raise DataError(faults)
-
-
-def _outcome(tables) -> tuple[str, str]:
-    outcome = rules.subject_of(tables, "outcome")
-    units = tables["indicators"].set_index("indicator")["unit"]
-    return outcome, units[outcome]
-
-
 def _taken(facts, rates, outcome, source: Source, counts: Counter) -> pd.DataFrame:
     """The facts with the estimates in them; ``counts`` is told what became of each."""
     there = facts[(facts["series"] == outcome[0]) & (facts["kind"] == "survey")]
@@ -181,7 +173,7 @@ def _taken(facts, rates, outcome, source: Source, counts: Counter) -> pd.DataFra
             "record both in contradictions.csv by hand:", *refused[:10],
             *([f"… and {len(refused) - 10:,} more"] if len(refused) > 10 else []),
         ]))  # fmt: skip
-    return _appended(facts, rows)
+    return write.appended(facts, rows)
 
 
 def _fact(row: dict, outcome: tuple[str, str]) -> dict[str, str]:
@@ -207,9 +199,3 @@ def _text(value: object) -> str:
     if pd.isna(value):
         return ""
     return f"{float(value):.6f}".rstrip("0").rstrip(".")
-
-
-def _appended(table: pd.DataFrame, rows: list[dict]) -> pd.DataFrame:
-    more = [[str(row.get(name, "")) for name in table.columns] for row in rows]
-    return pd.concat([table, pd.DataFrame(more, columns=table.columns, dtype=str)],
-                     ignore_index=True)  # fmt: skip

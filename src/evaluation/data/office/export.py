@@ -11,7 +11,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from evaluation.base.errors import KepuError, shown
-from evaluation.base.files import folder, inside
+from evaluation.base.files import folder, inside, written
 from evaluation.data.office.protect import protected
 from evaluation.data.package import Dataset, grade_of
 
@@ -162,28 +162,23 @@ def time_period(start: str, end: str) -> str:
     return f"{begin.isoformat()}/{length}"
 
 
-def _csv(frame: pd.DataFrame) -> bytes:
-    """UTF-8 without a byte order mark; floats as short as give back the same number."""
-    text = frame.to_csv(index=False, lineterminator="\n")
-    return text.encode()
-
-
-def _codebook() -> pd.DataFrame:
-    return pd.DataFrame(list(CODEBOOK.items()), columns=["column", "description"])
-
-
-def _sources(dataset: Dataset) -> pd.DataFrame:
-    return dataset.sources[list(SOURCES)]
+def _tables(dataset: Dataset) -> dict[str, pd.DataFrame]:
+    codebook = pd.DataFrame(list(CODEBOOK.items()), columns=["column", "description"])
+    return {"facts": tidy(dataset), "codebook": codebook, "sources": dataset.sources[list(SOURCES)]}
 
 
 def _as_csv(dataset: Dataset) -> dict[str, bytes]:
-    tables = {"facts": tidy(dataset), "codebook": _codebook(), "sources": _sources(dataset)}
-    return {f"{name}.csv": _csv(frame) for name, frame in tables.items()}
+    return _csv(_tables(dataset))
+
+
+def _csv(tables: dict[str, pd.DataFrame]) -> dict[str, bytes]:
+    """UTF-8 without a byte order mark; floats as short as give back the same number."""
+    texts = {n: table.to_csv(index=False, lineterminator="\n") for n, table in tables.items()}
+    return {f"{name}.csv": text.encode() for name, text in texts.items()}
 
 
 def _as_sdmx(dataset: Dataset) -> dict[str, bytes]:
-    observations, lists = sdmx(tidy(dataset))
-    return {"sdmx.csv": _csv(observations), "codelists.csv": _csv(lists)}
+    return _csv(dict(zip(("sdmx", "codelists"), sdmx(tidy(dataset)), strict=True)))
 
 
 def _as_workbook(dataset: Dataset) -> dict[str, bytes]:
@@ -195,7 +190,9 @@ def _as_workbook(dataset: Dataset) -> dict[str, bytes]:
     with xlsxwriter.Workbook(stream, {"in_memory": True, **plain}) as book:
         book.set_properties({"created": date(2000, 1, 1)})  # equal packages make equal workbooks
         bold = book.add_format({"bold": True})
-        for name, frame in _sheets(dataset):
+        facts, codebook, sources = _tables(dataset).items()
+        about = [(name, getattr(dataset, name)) for name in ("indicators", "regions")]
+        for name, frame in (facts, codebook, *about, sources):
             sheet = book.add_worksheet(name)
             sheet.freeze_panes(1, 0)
             sheet.write_row(0, 0, list(frame.columns), bold)
@@ -204,14 +201,6 @@ def _as_workbook(dataset: Dataset) -> dict[str, bytes]:
                     _write(sheet, row, column, cell)
             sheet.autofilter(0, 0, max(len(frame), 1), len(frame.columns) - 1)
     return {"facts.xlsx": stream.getvalue()}
-
-
-def _sheets(dataset: Dataset) -> Iterator[tuple[str, pd.DataFrame]]:
-    yield "facts", tidy(dataset)
-    yield "codebook", _codebook()
-    yield "indicators", dataset.indicators
-    yield "regions", dataset.regions
-    yield "sources", _sources(dataset)
 
 
 def _write(sheet: Any, row: int, column: int, cell: Any) -> None:
@@ -251,15 +240,12 @@ def export(dataset: Dataset, out: Path, form: str, threshold: float | None = Non
     if threshold is not None:
         dataset = protected(dataset, threshold)
     contents = FORMATS[form](dataset)
-    try:
+    with written(out):
         out.mkdir(parents=True, exist_ok=True)
         paths = {name: inside(out, name) for name in contents}
         if there := [path for path in paths.values() if os.path.lexists(path)]:
             raise KepuError(f"{shown(there[0])} is there already — move it, or name another folder")
         _place(contents, paths)
-    except OSError as error:
-        reason = error.strerror or error
-        raise KepuError(f"{shown(out)} cannot be written ({reason}) — name another") from None
     return [out / name for name in contents]
 
 

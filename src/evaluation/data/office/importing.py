@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
 
-from evaluation.base.errors import DataError, KepuError, shown
+from evaluation.base.errors import DataError, KepuError, Violation, shown
+from evaluation.base.files import MEGABYTE, read_text
 from evaluation.data import contract, package, plausible, rules
-from evaluation.data.office import cells, layout, mapping, propose, values, vocabulary, write
+from evaluation.data.office import cells, layout, propose, vocabulary, write
 from evaluation.data.office.layout import Meaning, Raw, Read
+from evaluation.data.office.vocabulary import Units, normal
+from evaluation.data.office.write import appended, guarded, lines, unguarded
 from evaluation.data.tables import (
     MAPPING,
     REFUSED,
@@ -26,6 +29,7 @@ from evaluation.data.tables import (
     read_files,
 )
 
+Identity = tuple[str, ...]
 IDENTITY = ["region_code", "period_start", "period_end", "indicator", "series", "group", "kind"]
 SMALL = re.compile(r"0?\.\d+|[01](?:\.0+)?")  # a number from nought to one
 NEW, CHANGED, SAME = "new", "changed", "same"
@@ -73,7 +77,7 @@ class Incoming:
     source: str
     sheet: str
     raw: Raw
-    value: values.Reading
+    value: vocabulary.Reading
     unit: str
     kind: str
     status: str = NEW
@@ -87,16 +91,8 @@ class Incoming:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        raw = self.raw
-        return (
-            raw.region,
-            raw.period.start,
-            raw.period.end,
-            raw.indicator,
-            raw.indicator,
-            "",
-            self.kind,
-        )
+        raw, (start, end) = self.raw, self.raw.period
+        return raw.region, start, end, raw.indicator, raw.indicator, "", self.kind
 
 
 @dataclass
@@ -114,7 +110,7 @@ class Preview:
     same: int = 0
     refused: list[Refused] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
-    mapping: list[mapping.Row] = field(default_factory=list)
+    mapping: list[Row] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
 
@@ -145,12 +141,18 @@ def prepare(books: Sequence[cells.Book], folder: Path, options: Options | None =
     """
     options = options or Options()
     files = read_files(folder)
-    before = _sound(files)
+    before = contract.read(files)
+    # A package that breaks its contract takes nothing in, but it may be empty.
+    if faults := [v for v in contract.breaches(before) if v.rule != EMPTY]:
+        raise DataError(faults)
     preview = Preview(folder, files.hash)
-    own = options.mapping or mapping.place(folder)
-    rows = mapping.read(own)
+    own = options.mapping or folder / MAPPING
+    rows = read_mapping(own)
     meaning, stated = _meaning(before, own, rows)
-    units, rate = _unit_of(before), rules.subject_of(before.tables, "outcome")
+    own_indicators = before.tables["indicators"]
+    units = {key: row["unit"] for key, row in _standard().items()}
+    units |= dict(zip(own_indicators["indicator"], own_indicators["unit"], strict=True))
+    rate = rules.subject_of(before.tables, "outcome")
     for book in books:
         for sheet in book.sheets:
             reader = propose.accepted if propose.is_decided(sheet) else layout.read
@@ -159,37 +161,30 @@ def prepare(books: Sequence[cells.Book], folder: Path, options: Options | None =
             _figures(book, read, meaning, stated, units, rate, preview)
         if book.hidden:
             preview.reads[-1].passed.append(f"hidden sheets are left out: {', '.join(book.hidden)}")
-    preview.mapping = mapping.completed(rows, preview.reads)
+    preview.mapping = completed(rows, preview.reads)
     _once(preview)
     _compare(preview, before)
     _admit(preview, before, files, books, options)
     return preview
 
 
-def _sound(files: Files) -> contract.Package:
-    """The package as text; one that breaks its contract takes nothing in, but it may be empty."""
-    found = contract.read(files)
-    faults = [v for v in contract.breaches(found) if v.rule != EMPTY]
-    if faults:
-        raise DataError(faults)
-    return found
-
-
-def _meaning(before: contract.Package, path: Path, rows: list[mapping.Row]):
+def _meaning(before: contract.Package, path: Path, rows: list[Row]):
     """What names mean in this package, and units a person stated for columns."""
     regions, indicators = before.tables["regions"], before.tables["indicators"]
-    units = vocabulary.Units(_all_units(before))
+    own, standard = before.tables["units"], pd.DataFrame(vocabulary.table("units"))
+    lacking = standard[~standard["unit"].isin(own["unit"])]
+    units = vocabulary.Units(pd.concat([own, lacking]).fillna(""))
     known = {
         "region": set(regions["code"]),
         "indicator": {*indicators["indicator"], *_standard()},
     }
-    decided, stated = mapping.decided(path, rows, known, units)
+    meanings, stated = decided(path, rows, known, units)
     names = {
         "region": vocabulary.region_names(regions),
         "indicator": vocabulary.indicator_names(indicators),
     }
     whole = regions.loc[regions["parent_code"] == "", ["name_zh", "name_en", "short_zh"]]
-    meaning = Meaning(names, units, decided, _inside(regions), whole.to_numpy().ravel())
+    meaning = Meaning(names, units, meanings, _inside(regions), whole.to_numpy().ravel())
     return meaning, stated
 
 
@@ -197,23 +192,13 @@ def _standard() -> dict[str, dict[str, str]]:
     return {row["indicator"]: row for row in vocabulary.table("vocabulary")}
 
 
-def _all_units(before: contract.Package) -> pd.DataFrame:
-    """Units of the package, then the standard ones it lacks."""
-    own = before.tables["units"]
-    more = pd.DataFrame(vocabulary.table("units"))
-    more = more[~more["unit"].isin(own["unit"])]
-    return pd.concat([own, more]).fillna("")
-
-
 def _inside(regions: pd.DataFrame) -> dict[str, frozenset[str]]:
     """Codes of all regions below each."""
     parents = dict(zip(regions["code"], regions["parent_code"], strict=True))
     found: dict[str, set[str]] = {}
     for code in parents:
-        above = parents[code]
-        while above:
+        for above in rules.ancestors(parents, code):
             found.setdefault(above, set()).add(code)
-            above = parents.get(above, "")
     return {code: frozenset(below) for code, below in found.items()}
 
 
@@ -237,21 +222,14 @@ def _figures(
         target = units[raw.indicator]
         try:
             if raw.column in doubtful and unit is None:
-                raise values.NoFigure(*doubtful[raw.column])
-            value = values.figure(raw.text, unit or raw.unit, target, meaning.units)
-        except values.NoFigure as fault:
+                raise vocabulary.NoFigure(*doubtful[raw.column])
+            value = vocabulary.figure(raw.text, unit or raw.unit, target, meaning.units)
+        except vocabulary.NoFigure as fault:
             preview.refused.append(_refusal(sheet, raw, fault.rule, fault.remedy))
             continue
         kind = "survey" if raw.indicator == rate else "statistic"
         own, kind = (raw.told.source, raw.told.kind) if raw.told else (source, kind)
         preview.figures.append(Incoming(book.name, own, sheet.name, raw, value, target, kind))
-
-
-def _unit_of(before: contract.Package) -> dict[str, str]:
-    """The unit of every indicator: the package's own, then those of the standard vocabulary."""
-    own = before.tables["indicators"]
-    standard = {key: row["unit"] for key, row in _standard().items()}
-    return standard | dict(zip(own["indicator"], own["unit"], strict=True))
 
 
 def _fractions(read: Read, units: dict[str, str]) -> dict[int, tuple[str, str]]:
@@ -282,7 +260,7 @@ def _once(preview: Preview) -> None:
         groups.setdefault(figure.identity, []).append(figure)
     kept = []
     for group in groups.values():
-        if len({_decimal(figure.value.value) for figure in group}) == 1:
+        if len({Decimal(figure.value.value) for figure in group}) == 1:
             kept.append(group[0])
             continue
         there = "; ".join(
@@ -298,14 +276,8 @@ def _once(preview: Preview) -> None:
 
 
 def _sheet(preview: Preview, figure: Incoming) -> cells.Sheet:
-    return next(
-        read.sheet for read in preview.reads
-        if (read.sheet.file, read.sheet.name) == (figure.file, figure.sheet)
-    )  # fmt: skip
-
-
-def _decimal(text: str) -> Decimal:
-    return Decimal(text).normalize()
+    sheets = (read.sheet for read in preview.reads)
+    return next(s for s in sheets if (s.file, s.name) == (figure.file, figure.sheet))
 
 
 # ------------------------------------------------------------------------------------------
@@ -327,11 +299,11 @@ def _compare(preview: Preview, before: contract.Package) -> None:
     kept = []
     for figure in preview.figures:
         found = there.get(figure.identity, [])
-        if any(_decimal(fact["value"]) == _decimal(figure.value.value) for fact in found):
+        if any(Decimal(fact["value"]) == Decimal(figure.value.value) for fact in found):
             preview.same += 1
         elif not found:
             kept.append(figure)
-        elif len(found) == 1 and titles.get(found[0]["source_id"]) == write.guarded(figure.title):
+        elif len(found) == 1 and titles.get(found[0]["source_id"]) == guarded(figure.title):
             fact = found[0]
             kept.append(
                 replace(figure, status=CHANGED, fact_id=fact["fact_id"], before=fact["value"])
@@ -367,15 +339,13 @@ def _admit(preview: Preview, before, files: Files, books, options: Options) -> N
         preview.figures = [f for f in preview.figures if f.identity not in bad]
 
 
-def _breaches(
-    result: Files, ids: dict[str, tuple[str, ...]]
-) -> dict[tuple[str, ...], tuple[str, str]]:
+def _breaches(result: Files, ids: Mapping[str, Identity]) -> dict[Identity, tuple[str, str]]:
     """Figures that break the contract; a breach of anything else is an error of its own."""
     read = contract.read(result)
-    faults, bad = contract.breaches(read), {}
-    facts, others = read.tables["facts"], []
-    for fault in faults:
-        fact = facts["fact_id"].get(fault.row, "") if fault.file == read.files["facts"] else ""
+    bad, others = {}, []
+    for fault in contract.breaches(read):
+        own = fault.file == read.files["facts"]
+        fact = read.tables["facts"]["fact_id"].get(fault.row, "") if own else ""
         if fact in ids:
             bad[ids[fact]] = (f"{fault.column}: {fault.rule}", fault.remedy)
         else:
@@ -385,9 +355,7 @@ def _breaches(
     return bad
 
 
-def _implausible(
-    result: Files, ids: dict[str, tuple[str, ...]]
-) -> dict[tuple[str, ...], tuple[str, str]]:
+def _implausible(result: Files, ids: Mapping[str, Identity]) -> dict[Identity, tuple[str, str]]:
     dataset = package.load(result, checked_hash=result.hash)
     remedy = "correct it; or, where it is right, import with --yes-implausible"
     return {
@@ -427,7 +395,7 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
         row for row in vocabulary.table("units")
         if row["unit"] in units and row["unit"] not in set(tables["units"]["unit"])
     ]  # fmt: skip
-    merged = {name: _appended(tables[name], rows) for name, rows in new.items() if rows}
+    merged = {name: appended(tables[name], rows) for name, rows in new.items() if rows}
     if not doses.equals(tables["doses"]):
         merged["doses"] = doses
     preview.tables = [f"{len(rows)} in {name}" for name, rows in new.items() if rows]
@@ -439,19 +407,11 @@ def _merged(preview: Preview, before: contract.Package, books, options: Options)
 def _source(book: cells.Book, figure: Incoming, options: Options) -> dict[str, str]:
     listed = f"figures accepted in {book.name}; its " if figure.raw.told else ""
     return {
-        "source_id": figure.source, "title": write.guarded(figure.title), "date": options.date,
+        "source_id": figure.source, "title": guarded(figure.title), "date": options.date,
         "publisher": options.organisation, "grade": options.grade,
         "note": f"{listed}SHA-256 {book.sha256}",
         "file": figure.title if figure.raw.told else "",
     }  # fmt: skip
-
-
-def _appended(table: pd.DataFrame, rows: list[dict]) -> pd.DataFrame:
-    more = pd.DataFrame(
-        [[str(row.get(name, "")) for name in table.columns] for row in rows],
-        columns=table.columns, dtype=str,
-    )  # fmt: skip
-    return pd.concat([table, more], ignore_index=True)
 
 
 def _facts(preview: Preview, facts: pd.DataFrame, books):
@@ -476,7 +436,7 @@ def _facts(preview: Preview, facts: pd.DataFrame, books):
             own = {"confirmed_by": "", **row}
             for name in set(own) & set(facts.columns):
                 facts.iloc[place[fact], facts.columns.get_loc(name)] = own[name]
-    return _appended(facts, rows), ids
+    return appended(facts, rows), ids
 
 
 def _fact(figure: Incoming, preview: Preview) -> dict[str, str]:
@@ -490,8 +450,8 @@ def _fact(figure: Incoming, preview: Preview) -> dict[str, str]:
         "indicator": raw.indicator, "series": raw.indicator, "group": "",
         "value": figure.value.value, "unit": figure.unit, "kind": figure.kind,
         "comparator": figure.value.comparator, "source_id": figure.source,
-        "locator": write.guarded(locator), "figure_as_written": write.guarded(written),
-        "corroborated": "1", "note": write.guarded(raw.note), "caveats": "",
+        "locator": guarded(locator), "figure_as_written": guarded(written),
+        "corroborated": "1", "note": guarded(raw.note), "caveats": "",
     }  # fmt: skip
 
 
@@ -517,10 +477,12 @@ def _doses(measured: set[str], doses: pd.DataFrame) -> pd.DataFrame:
             found = found.copy()
             for name in set(per_head) & set(found.columns):
                 found.loc[declared[key], name] = per_head[name]
-    return _appended(found, rows) if rows else found
+    return appended(found, rows) if rows else found
 
 
 def _dose(row: dict[str, str], per_head: bool) -> dict[str, str]:
+    short = row["label_en"]  # as it stands within a sentence: ``R&D staff`` keeps its capital
+    short = short[:1].lower() + short[1:] if short[1:2].islower() else short
     return {
         "dose": row["indicator"], "domain": row["dose_domain"], "indicator": row["indicator"],
         "denominator": row["dose_per"] if per_head else "",
@@ -528,30 +490,20 @@ def _dose(row: dict[str, str], per_head: bool) -> dict[str, str]:
         "unit": row["dose_unit"] if per_head else row["unit"],
         "label_zh": row["dose_zh"] if per_head else row["label_zh"],
         "label_en": row["dose_en"] if per_head else row["label_en"],
-        "short_zh": row["label_zh"], "short_en": _lowered(row["label_en"]),
+        "short_zh": row["label_zh"], "short_en": short,
     }  # fmt: skip
-
-
-def _lowered(label: str) -> str:
-    """An English label as it stands within a sentence: ``R&D staff`` keeps its capital."""
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
 def refused_rows(refused: list[Refused]) -> str:
     """The rows of ``refused.csv``."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["file", "sheet", "row", "column", "text", "rule", "remedy"])
-    for each in refused:
-        line = (each.file, each.sheet, each.row, each.column, each.text, each.rule, each.remedy)
-        writer.writerow([write.guarded(str(cell)) for cell in line])
-    return stream.getvalue()
+    columns = [field.name for field in fields(Refused)]
+    return lines(columns, ([guarded(str(getattr(e, name))) for name in columns] for e in refused))
 
 
 def contents(preview: Preview) -> dict[str, bytes]:
     """Every file an import writes, by name within the package."""
     found = dict(preview.files)
-    found[MAPPING] = mapping.text(preview.mapping).encode()
+    found[MAPPING] = mapping_text(preview.mapping).encode()
     if preview.refused or (preview.folder / REFUSED).exists():
         found[REFUSED] = refused_rows(preview.refused).encode()
     return found
@@ -574,7 +526,111 @@ def apply(preview: Preview) -> None:
 
 def remember(preview: Preview) -> Path:
     """Write only the mapping, for a person to answer its questions, and what was refused."""
-    files = {name: content for name, content in contents(preview).items()
-             if name in (MAPPING, REFUSED)}  # fmt: skip
+    written = contents(preview)
+    files = {name: written[name] for name in (MAPPING, REFUSED) if name in written}
     write.replace_all(preview.folder, files, last=MAPPING)
     return preview.folder / MAPPING
+
+
+# ------------------------------------------------------------------------------------------
+# The mapping file of a package: what a person decided about names nobody could be certain of.
+
+
+COLUMNS = ("kind", "sheet", "text", "means", "unit", "how", "suggestions")
+KINDS = ("indicator", "region")
+IGNORE = "ignore"
+REMEDY = "write a key of the package, `ignore`, or leave it empty"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One decision, or one question where ``means`` is empty.
+
+    ``sheet`` is empty where it holds for every sheet; ``unit`` is that of a column, where its
+    header does not say; ``how`` is ``matched``, ``asked`` or whatever a person writes.
+    """
+
+    kind: str
+    sheet: str
+    text: str
+    means: str = ""
+    unit: str = ""
+    how: str = ""
+    suggestions: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.sheet, self.kind, normal(self.text)
+
+
+def read_mapping(path: Path) -> list[Row]:
+    """The rows of a mapping file; none where there is no file.
+
+    Raises
+    ------
+    KepuError : no UTF-8, a column missing, a kind nobody knows.
+    """
+    if not path.exists():
+        return []
+    try:
+        reader = csv.DictReader(
+            io.StringIO(read_text(path, 16 * MEGABYTE), newline=""), strict=True
+        )
+        lines = [(reader.line_num, line) for line in reader]
+    except csv.Error as error:
+        raise KepuError(f"{path.name}: is no CSV ({error}) — correct it") from None
+    if missing := [name for name in COLUMNS[:4] if name not in (reader.fieldnames or ())]:
+        faults = [Violation(path.name, 1, name, "column is missing", "add it") for name in missing]
+        raise DataError(faults)
+    rows, faults = [], []
+    for number, line in lines:
+        row = Row(*(unguarded((line.get(name) or "").strip()) for name in COLUMNS))
+        rows.append(row)
+        if row.kind not in KINDS:
+            rule = f"'{row.kind}' is no kind of name"
+            faults.append(Violation(path.name, number, "kind", rule, f"use {' or '.join(KINDS)}"))
+    if faults:
+        raise DataError(faults)
+    return rows
+
+
+def decided(path: Path, rows: list[Row], known: dict[str, set[str]], units: Units):
+    """Meanings and units by (sheet, kind, normal form).
+
+    Raises
+    ------
+    DataError : a meaning that is no key of the package, or a unit nobody knows.
+    """
+    meanings, stated, faults = {}, {}, []
+    for number, row in enumerate(rows, 2):
+        if row.means and row.means != IGNORE and row.means not in known[row.kind]:
+            rule = f"'{row.means}' is no {row.kind} of the package"
+            faults.append(Violation(path.name, number, "means", rule, REMEDY))
+        if row.unit and units.word(row.unit) is None:
+            rule = f"'{row.unit}' is no unit that is known"
+            faults.append(Violation(path.name, number, "unit", rule, "write it as in 万人 or %"))
+        if row.means:
+            meanings[row.key] = row.means
+        if row.unit:
+            stated[row.key] = units.word(row.unit)
+    if faults:
+        raise DataError(faults)
+    return meanings, stated
+
+
+def completed(rows: list[Row], reads: list[Read]) -> list[Row]:
+    """The rows of a mapping with those of an import added: what was matched, what is asked."""
+    there = {row.key for row in rows} | {("", row.kind, normal(row.text)) for row in rows}
+    added: dict[tuple[str, str, str], Row] = {}
+    for read_ in reads:
+        found = [Row(kind, "", text, means, "", "matched")
+                 for (kind, text), means in read_.matched.items()]  # fmt: skip
+        found += [Row(kind, "", text, "", "", "asked", "; ".join(like))
+                  for (kind, text), like in read_.asked.items()]  # fmt: skip
+        added |= {row.key: row for row in found if row.key not in there and row.text}
+    return [*rows, *added.values()]
+
+
+def mapping_text(rows: list[Row]) -> str:
+    """A mapping file."""
+    return lines(COLUMNS, ([guarded(getattr(row, name)) for name in COLUMNS] for row in rows))

@@ -9,11 +9,11 @@ refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from evaluation.data.office import vocabulary
-from evaluation.data.office.cells import Sheet, place
+from evaluation.data.office.cells import Sheet
 from evaluation.data.office.vocabulary import Period, Unit, is_missing, normal, words
 
 NUMBER = re.compile(r"[-+]?[\d,，]*\.?\d+%?")
@@ -194,11 +194,6 @@ def _is_number(text: str) -> bool:
     return NUMBER.fullmatch(text) is not None
 
 
-def _numbers(row: list[str]) -> list[str]:
-    """Cells that are figures and no years."""
-    return [cell for cell in row if _is_number(cell) and not YEAR.fullmatch(cell)]
-
-
 def _counts_columns(row: list[str]) -> bool:
     """Whether a row numbers the columns of a statistical table: 甲, 1, 2, 3."""
     numbers = [cell for cell in row if _is_number(cell)]
@@ -214,7 +209,9 @@ def _first_row(grid: list[list[str]], keys: list[int], meaning: Meaning) -> int 
         named = any(meaning.find("region", row[key]) for key in keys)
         if len(texts) < 2 or (_counts_columns(row) and not named):
             continue
-        if (named and not _is_header(row)) or _numbers(row):
+        if (named and not _is_header(row)) or [
+            cell for cell in row if _is_number(cell) and not YEAR.fullmatch(cell)
+        ]:
             return number
     return None
 
@@ -251,14 +248,10 @@ def _context(sheet: Sheet, title: list[str], meaning: Meaning) -> Column:
         unit, period = unit or own_unit, period or own_period
         region = region or _known(meaning.find("region", rest.strip() or text))
         for form in _title_forms(rest, meaning):
-            indicator = indicator or _titled(form, meaning)
+            # Named in full: what is left of a title names nothing by itself.
+            things = meaning.names["indicator"].exact.get(normal(form), set())
+            indicator = indicator or (next(iter(things)) if len(things) == 1 else "")
     return Column(-1, "title", " / ".join(title), indicator, region, period, unit)
-
-
-def _titled(text: str, meaning: Meaning) -> str:
-    """The indicator a title names in full; what is left of a title names nothing by itself."""
-    things = meaning.names["indicator"].exact.get(normal(text), set())
-    return next(iter(things)) if len(things) == 1 else ""
 
 
 def _known(found: str) -> str:
@@ -285,15 +278,11 @@ def _columns(grid, header: list[int], start: int, keys: list[int], region: str, 
         if not cells:
             continue
         found.append(_column(number, path, cells, keys, meaning))
-    if not keys and not region:
-        found = [_headed_region(column) for column in found]
+    if not keys and not region:  # a column of regions none of which is known is told by its header
+        for place, column in enumerate(found):
+            if column.role == "value" and normal(column.text) in words("region"):
+                found[place] = Column(column.number, "region", column.text)
     return found
-
-
-def _headed_region(column: Column) -> Column:
-    """A column of regions none of which is known is told by its header."""
-    named = column.role == "value" and normal(column.text) in words("region")
-    return Column(column.number, "region", column.text) if named else column
 
 
 def _column(
@@ -315,13 +304,12 @@ def _column(
 
 def _holds(role: str, cells: list[str], meaning: Meaning) -> bool:
     """Whether the cells of a column are what its header says."""
-    tests: dict[str, Callable[[str], bool]] = {
-        "unit": lambda cell: meaning.units.word(cell) is not None,
-        "indicator": lambda cell: not _is_number(cell),
-    }
-    if role not in tests:
-        return True
-    return sum(map(tests[role], cells)) * 2 >= len(cells)
+    fit = cells
+    if role == "unit":
+        fit = [cell for cell in cells if meaning.units.word(cell) is not None]
+    elif role == "indicator":
+        fit = [cell for cell in cells if not _is_number(cell)]
+    return len(fit) * 2 >= len(cells)
 
 
 def _value_column(number: int, path: list[str], meaning: Meaning) -> Column:
@@ -352,11 +340,9 @@ def _indicator(names: list[str], meaning: Meaning) -> str:
     """
     if not names:
         return ""
-    whole = meaning.find("indicator", " / ".join(names)) or meaning.find(
-        "indicator", "".join(names)
-    )
-    if whole:
-        return whole
+    for joined in (" / ".join(names), "".join(names)):
+        if whole := meaning.find("indicator", joined):
+            return whole
     neutral = words("neutral") | words("value")
     known = [meaning.find("indicator", name) for name in names]
     plain = [normal(name) in neutral for name in names]
@@ -407,7 +393,13 @@ def _row(number, cells, columns, context, covered, meaning: Meaning, found: Read
     """Figures of one row below the header."""
     values = [c for c in columns if c.role == "value" and not is_missing(cells[c.number])]
     filled = [cell for cell in cells if cell]
-    _absent(number, cells, columns, found)
+    for (
+        column
+    ) in columns:  # marks in the place of a figure, as "x" or a dash; an empty cell is none
+        text = cells[column.number]
+        if column.role == "value" and text and is_missing(text):
+            place = f"row {number + 1}, column '{column.text}'"
+            found.passed.append(f"{place}: '{text}' says that there is no figure")
     if not values:
         return
     if len(set(filled)) == 1:
@@ -431,14 +423,6 @@ def _row(number, cells, columns, context, covered, meaning: Meaning, found: Read
             _figure(spot, cells[column.number], row, column, context, found)
 
 
-def _absent(number, cells, columns, found: Read) -> None:
-    """Note marks in the place of a figure, as "x" or a dash: an empty cell is none."""
-    for column in columns:
-        if column.role == "value" and cells[column.number] and is_missing(cells[column.number]):
-            place = f"row {number + 1}, column '{column.text}'"
-            found.passed.append(f"{place}: '{cells[column.number]}' says that there is no figure")
-
-
 def _row_says(number, cells, columns, meaning: Meaning, found: Read) -> Column | None:
     """What the key columns of a row say; ``None`` where the row is left out."""
     told = {"region": "", "year": "", "indicator": "", "unit": "", "note": ""}
@@ -452,7 +436,10 @@ def _row_says(number, cells, columns, meaning: Meaning, found: Read) -> Column |
         if region is None:
             return None
         for column in (c for c in columns if c.role == "region again"):
-            if not _agrees(region, cells[column.number], meaning):
+            # A second column may name the same region, or one that says nothing against it.
+            other = cells[column.number] and meaning.find("region", cells[column.number])
+            above = meaning.inside.get(other, ())
+            if other and other not in (region, "ignore") and region not in above:
                 rule = f"'{told['region']}' and '{cells[column.number]}' are different regions"
                 found.refused.append((number, column.number, "", rule, "correct one of the two"))
                 return None
@@ -499,12 +486,6 @@ def _looked_up(kind, number, column, told, meaning: Meaning, found: Read) -> str
     return None
 
 
-def _agrees(region: str, other: str, meaning: Meaning) -> bool:
-    """Whether a second column names the same region, or one that says nothing against it."""
-    code = meaning.find("region", other) if other else ""
-    return not code or code in (region, "ignore") or region in meaning.inside.get(code, ())
-
-
 def _figure(spot, text: str, row: Column, column: Column, context: Column, found: Read) -> None:
     """Put together what row, column and title say of one cell."""
     said = {}
@@ -523,8 +504,3 @@ def _figure(spot, text: str, row: Column, column: Column, context: Column, found
             return
     unit = row.unit or column.unit or context.unit
     found.raws.append(Raw(*spot, text, **said, unit=unit, header=column.text, note=row.text))
-
-
-def spot(found: Read, row: int, column: int) -> str:
-    """Where a cell is, as a locator says it."""
-    return place(found.sheet, row, column)

@@ -143,13 +143,18 @@ def _at(text: str, today: str) -> str:
     return f"{year}-{int(month):02d}" if month else str(year)
 
 
-def _point(found: re.Match[str], today: str) -> Period:
-    at = _at(found["a"], today)
-    return Period(at, at)
+def _read(start: str, end: str) -> Callable[[re.Match[str], str], Period]:
+    """A reader of two ends: ``a`` and ``b`` are points that are named, ``now`` is the day of
+    writing, ``year`` its year, ``today`` the same where it is known, ``""`` no end."""
 
+    def one(kind: str, found: re.Match[str], today: str) -> str:
+        if kind in ("a", "b"):
+            return _at(found[kind], today)
+        if kind in ("now", "year"):
+            return _needed(today, found[0])[: 4 if kind == "year" else None]
+        return today if kind == "today" else ""
 
-def _since(found: re.Match[str], today: str) -> Period:
-    return Period(_at(found["a"], today), today)
+    return lambda found, today: Period(one(start, found, today), one(end, found, today))
 
 
 def _month(found: re.Match[str], today: str) -> Period:
@@ -158,27 +163,6 @@ def _month(found: re.Match[str], today: str) -> Period:
     ahead = today[5:] and month - int(today[5:]) >= _FAR
     at = f"{year - 1 if ahead else year}-{month:02d}"
     return Period(at, at)
-
-
-def _until_month(found: re.Match[str], today: str) -> Period:
-    return Period("", _month(found, today).end)
-
-
-def _this_year(found: re.Match[str], today: str) -> Period:
-    year = _needed(today, found[0])[:4]
-    return Period(year, year)
-
-
-def _until(found: re.Match[str], today: str) -> Period:
-    return Period("", _at(found["a"], today))
-
-
-def _now(found: re.Match[str], today: str) -> Period:
-    return Period("", _needed(today, found[0]))
-
-
-def _span(found: re.Match[str], today: str) -> Period:
-    return Period(_at(found["a"], today), _at(found["b"], today))
 
 
 def _months(found: re.Match[str], today: str) -> Period:
@@ -212,7 +196,7 @@ def _last(found: re.Match[str], today: str) -> Period:
 
 @cache
 def _plans() -> dict[str, Period]:
-    return {row["name"]: Period(row["start"], row["end"]) for row in table("named_periods.csv")}
+    return {row["name"]: Period(row["start"], row["end"]) for row in table("named_periods")}
 
 
 def _named(found: re.Match[str], today: str) -> Period:
@@ -234,10 +218,10 @@ def _shapes() -> Iterator[tuple[str, str, Callable[[re.Match[str], str], Period]
         rf"(?:the\s)?{_Q}(?P<a>{plan}){_Q}(?:规划|计划)?(?:期间|时期|末|period)?",
         _named,
     )
-    yield "span", rf"(?:from\s|自|从)?{a}{_DASH}{b}(?:年度?)?(?:期间|间|{_END})", _span
-    yield "since", rf"(?:自|从)?{a}{_END}(?:{_WHAT}(?:以来|至今)|起|开始)", _since
-    yield "since", rf"(?:自|从)?(?:开馆|建馆|开放|成立|启动|实施|创建){_WHAT}以来", _now
-    yield "since", rf"(?:自|从)?(?:since|from)\s{a}", _since
+    yield "span", rf"(?:from\s|自|从)?{a}{_DASH}{b}(?:年度?)?(?:期间|间|{_END})", _read("a", "b")
+    yield "since", rf"(?:自|从)?{a}{_END}(?:{_WHAT}(?:以来|至今)|起|开始)", _read("a", "today")
+    yield "since", rf"(?:自|从)?(?:开馆|建馆|开放|成立|启动|实施|创建){_WHAT}以来", _read("", "now")
+    yield "since", rf"(?:自|从)?(?:since|from)\s{a}", _read("a", "today")
     yield "part", (
         rf"(?P<a>{_POINT})?(?:(?P<m>\d{{1,2}})月?[—–~至到-]+(?P<n>\d{{1,2}})月份?"
         r"|(?P<half>[上下])半年|(?P<whole>前)?第?(?P<quarter>[一二三四1-4])(?:个)?季度)"
@@ -247,15 +231,19 @@ def _shapes() -> Iterator[tuple[str, str, Callable[[re.Match[str], str], Period]
         rf"(?P<a>{_YEAR}\s*年|[今去]年)?{_BARE}{_DAYS}?{_DASH}(?:(?P<n>\d{{1,2}})月份?{_DAYS}?|{_DAYS})",
         _months,
     )
-    yield "until", rf"(?:截至|截止|截止到|截至到|as of|up to)\s*{a}{_END}", _until
-    yield "until", rf"(?:截至|截止)到?{_BARE}(?:份|{_DAYS}|底|末)?", _until_month
-    yield "now", r"截至目前|截止目前|目前|至今|迄今|现有|现已|so far|to date", _now
-    yield "by", rf"(?:力争)?(?:到|至|by(?: the end of)?)\s?{a}{_END}", _until
+    yield "until", rf"(?:截至|截止|截止到|截至到|as of|up to)\s*{a}{_END}", _read("", "a")
+    yield (
+        "until",
+        rf"(?:截至|截止)到?{_BARE}(?:份|{_DAYS}|底|末)?",
+        lambda found, today: Period("", _month(found, today).end),
+    )
+    yield "now", r"截至目前|截止目前|目前|至今|迄今|现有|现已|so far|to date", _read("", "now")
+    yield "by", rf"(?:力争)?(?:到|至|by(?: the end of)?)\s?{a}{_END}", _read("", "a")
     yield "last", rf"(?:最近|过去|近|the (?:last|past)\s){_COUNT}\s?(?:年来|年间|年|years)", _last
     yield "last", rf"{_COUNT}年(?:来|间)", _last
     yield "last", r"(?P<n>一)年来", _last
-    yield "whole", r"全年|(?<![一二两三四五六七八九十\d])年内", _this_year
-    yield "point", rf"(?:at the end of\s|in\s)?{a}{_END}", _point
+    yield "whole", r"全年|(?<![一二两三四五六七八九十\d])年内", _read("year", "year")
+    yield "point", rf"(?:at the end of\s|in\s)?{a}{_END}", _read("a", "a")
     yield "point", rf"{_BARE}(?:份|{_DAYS}|底|末|初|[上中下]旬)?", _month
 
 

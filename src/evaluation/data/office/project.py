@@ -8,12 +8,11 @@ the reports of every region of the package.
 from __future__ import annotations
 
 import ast
-import contextlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,14 @@ import yaml
 from evaluation.base import files
 from evaluation.base.cache import PACKAGE, SHIPPED
 from evaluation.base.errors import KepuError, shown
-from evaluation.base.text import LANGUAGES, t
+from evaluation.base.text import COMMON, LANGUAGES, t
 from evaluation.data.tables import Files, content_of, parse, read_descriptor, read_files
 
 MARK = "# A project of kepu: its data, notebooks and reports belong together.\n"
 DATA, NOTEBOOKS, BATCHES = "data", "notebooks", "reports/batches"
 BATCH = f"{BATCHES}/all.yml"
 PARAMETERS = "parameters"  # the tag of a notebook's cell of parameters
-FORMATS = ("html", "pdf", "docx")
+ANOTHER = "choose another folder"  # the remedy where one cannot be written
 
 # ------------------------------------------------------------------------------------------
 # What travels in the wheel.
@@ -149,7 +148,7 @@ def batch(found: Sequence[Group], languages: Sequence[str] = LANGUAGES) -> dict[
         blocks.append({"title": group.title, "notebook": "region_report", **named})
     title = {lang: _say("project.all", lang) for lang in LANGUAGES}
     return {
-        "title": title, "languages": list(languages), "formats": list(FORMATS), "reports": blocks,
+        "title": title, "languages": list(languages), "formats": list(COMMON), "reports": blocks,
     }  # fmt: skip
 
 
@@ -207,16 +206,13 @@ def scaffold(folder: Path, languages: Sequence[str] = LANGUAGES) -> list[Path]:
         chosen["first_year"] = min(map(int, waves["wave"]))
     if named := [group.set for group in found if group.set]:
         chosen["region_set"] = named[0]
-    texts = {f"{NOTEBOOKS}/{path.name}": notebook(path, chosen) for path in templates()}
+    # The numbered notebooks tell of the national data and stay with them.
+    templates = sorted(shipped(NOTEBOOKS).glob("[!0-9]*.ipynb"))
+    texts = {f"{NOTEBOOKS}/{path.name}": notebook(path, chosen) for path in templates}
     kept = yaml.safe_dump(batch(found, languages), allow_unicode=True, sort_keys=False)
     texts[BATCH] = f"# Every report of this project: `kepu batch all`.\n{kept}"
     texts[files.MARKER] = MARK  # last: what it marks is whole
     return _written(folder, texts)
-
-
-def templates() -> list[Path]:
-    """The notebooks of reports; the numbered ones tell of the national data and stay with them."""
-    return sorted(shipped(NOTEBOOKS).glob("[!0-9]*.ipynb"))
 
 
 def workbook(folder: Path) -> list[Path]:
@@ -228,7 +224,7 @@ def workbook(folder: Path) -> list[Path]:
     """
     _free(folder, files.MARKER, NOTEBOOKS, DATA, BATCHES)
     made = not folder.exists()
-    with _told(folder):
+    with files.written(folder, ANOTHER):
         folder.mkdir(parents=True, exist_ok=True)
     texts = {}
     for name, pattern in ((DATA, "**/*.*"), (NOTEBOOKS, "*.ipynb"), (BATCHES, "*.yml")):
@@ -257,7 +253,10 @@ def _written(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     """Write files of a project, all or none; the last one is written last."""
     top = {name.partition("/")[0] for name in texts}
     mine = [name for name in top if not os.path.lexists(folder / name)]
-    with _told(folder), tempfile.TemporaryDirectory(prefix=".kepu-", dir=folder) as parts:
+    with (
+        files.written(folder, ANOTHER),
+        tempfile.TemporaryDirectory(prefix=".kepu-", dir=folder) as parts,
+    ):
         done: list[Path] = []
         try:
             for name, text in texts.items():
@@ -272,15 +271,3 @@ def _written(folder: Path, texts: Mapping[str, str]) -> list[Path]:
                 shutil.rmtree(folder / name, ignore_errors=True)
             raise
     return done
-
-
-@contextlib.contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    """Turn what the system says of a folder that cannot be written into a message."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise KepuError(
-            f"{shown(folder)} cannot be written ({reason}) — choose another folder"
-        ) from None

@@ -8,11 +8,13 @@ the table that was marked.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,9 @@ import pandas as pd
 from evaluation.base.errors import DataError, KepuError, Violation
 from evaluation.base.files import read_bytes
 from evaluation.data import contract, rules
-from evaluation.data.office import names, periods, quantities, readers, write
+from evaluation.data.office import documents, periods, quantities
 from evaluation.data.office.cells import Sheet, file_name
 from evaluation.data.office.layout import Meaning, Raw, Read, Told
-from evaluation.data.office.matching import Around, Match, Matcher
 from evaluation.data.office.outline import (
     CLAUSE,
     SENTENCE,
@@ -36,8 +37,9 @@ from evaluation.data.office.outline import (
     period_of,
 )
 from evaluation.data.office.periods import FoundPeriod, Period
-from evaluation.data.office.quantities import Found, table
+from evaluation.data.office.quantities import Found, Quantity, table
 from evaluation.data.office.vocabulary import normal, words
+from evaluation.data.office.write import guarded, unguarded
 from evaluation.data.package import Dataset
 from evaluation.data.tables import read_files
 
@@ -128,7 +130,8 @@ class Proposals:
 
     def csv(self, region: str = "") -> str:
         """The table as CSV; no cell of it is a formula where a spreadsheet opens it."""
-        return self.table(region).map(_harmless).to_csv(index=False, lineterminator="\n")
+        harmless = self.table(region).map(lambda cell: cell if cell in SIGNS else guarded(cell))
+        return harmless.to_csv(index=False, lineterminator="\n")
 
     def records(self) -> list[dict[str, Any]]:
         """The candidates as JSON objects; see :meth:`Proposal.record`."""
@@ -148,15 +151,15 @@ def proposals(path: Path | str, data: Path | str | Dataset = "data", date: str =
     Raises
     ------
     KepuError : the document cannot be read, see
-        :func:`evaluation.data.office.readers.text_of`; ``date`` is no date; the package has no
+        :func:`evaluation.data.office.documents.text_of`; ``date`` is no date; the package has no
         indicators or units.
     """
     periods.checked(date)
     tables = vars(data) if isinstance(data, Dataset) else _tables(Path(data))
     matcher = Matcher(tables["indicators"], tables["units"])
     path = Path(path)
-    found = of_text(readers.text_of(path), matcher, date, file_name(path))
-    digest = hashlib.sha256(read_bytes(path, readers.LARGEST)).hexdigest()
+    found = of_text(documents.text_of(path), matcher, date, file_name(path))
+    digest = hashlib.sha256(read_bytes(path, documents.LARGEST)).hexdigest()
     return replace(found, source=f"F{digest[:8]}", outcome=rules.subject_of(tables, "outcome"))
 
 
@@ -181,16 +184,10 @@ def of_text(text: str, matcher: Matcher, date: str = "", document: str = "") -> 
 
 
 def _all(whole: Outline, matcher: Matcher) -> Iterator[tuple[Found, Paragraph, Proposal]]:
-    figures = [
-        sorted(
-            [
-                *quantities.find(each.text, durations=place < whole.title_lines),
-                *names.find(each.text),
-            ],
-            key=lambda found: found.start,
-        )
-        for place, each in enumerate(whole.paragraphs)
-    ]
+    figures = []
+    for place, each in enumerate(whole.paragraphs):
+        counted = quantities.find(each.text, durations=place < whole.title_lines)
+        figures.append(sorted([*counted, *find_named(each.text)], key=lambda found: found.start))
     if sum(map(len, figures)) > MOST_FIGURES:
         raise KepuError(
             f"the document has more than {MOST_FIGURES:,} figures — import its tables instead"
@@ -199,11 +196,8 @@ def _all(whole: Outline, matcher: Matcher) -> Iterator[tuple[Found, Paragraph, P
     for paragraph, here in zip(whole.paragraphs, figures, strict=True):
         near = dated(paragraph)
         for which, found in enumerate(here):
-            yield (
-                found,
-                paragraph,
-                _proposal(whole, paragraph, here, which, (near, before), matcher),
-            )
+            made = _proposal(whole, paragraph, here, which, (near, before), matcher)
+            yield found, paragraph, made
         before = paragraph.text
 
 
@@ -219,8 +213,8 @@ def _proposal(
     found, quantity = figures[which], figures[which].quantity
     period = period_of(paragraph, found, periods_)
     wanted = paragraph.scope.plan and not (period.end and period.end < whole.date[:4])
-    around = Around(_pieces(paragraph, figures, which, before, whole.title), quantity.unit, wanted)
-    matches = matcher.rank(around)
+    pieces = _pieces(paragraph, figures, which, before, whole.title)
+    matches = matcher.rank(pieces, quantity.unit, wanted)
     line = paragraph.line(found.start)
     place = f"page {paragraph.page}, line {line}" if whole.paged else f"line {line}"
     under = f" ({paragraph.heading})" if paragraph.heading and not paragraph.is_heading else ""
@@ -272,7 +266,7 @@ def _pieces(
 
 @cache
 def _groups() -> list[tuple[str, re.Pattern[str]]]:
-    return [(row["group"], re.compile(row["words"], re.I)) for row in table("target_groups.csv")]
+    return [(row["group"], re.compile(row["words"], re.I)) for row in table("target_groups")]
 
 
 def _group(paragraph: Paragraph, found: Found, matches: list[Match], matcher: Matcher) -> str:
@@ -293,11 +287,7 @@ def _group(paragraph: Paragraph, found: Found, matches: list[Match], matcher: Ma
 
 @cache
 def _ledger_units() -> dict[str, str]:
-    return {row["unit"]: row["ledger"] for row in table("ledger_units.csv")}
-
-
-def _harmless(cell: str) -> str:
-    return cell if cell in SIGNS else write.guarded(cell)
+    return {row["unit"]: row["ledger"] for row in table("ledger_units")}
 
 
 def _plain(value: Decimal) -> int | float:
@@ -340,7 +330,7 @@ def accepted(sheet: Sheet, meaning: Meaning) -> Read:
         return found
     for number, line in enumerate(sheet.rows[1:], 1):
         cells = [*line, *[""] * (len(at) - len(line))]
-        row = {name: write.unguarded(cells[column]) for name, column in at.items()}
+        row = {name: unguarded(cells[column]) for name, column in at.items()}
         if not any(row.values()) or normal(row["decision"]) in words("refuse"):
             continue
         undecided += not row["decision"]
@@ -384,3 +374,234 @@ def _accept(
     found.raws.append(
         Raw(number, at["value"], text, **means, period=period, unit=unit, header="value", told=told)
     )
+
+
+# ------------------------------------------------------------------------------------------
+# Things that are named and not counted: 甲旗和乙旗成功创建为示范县 is two of them. A person who
+# keeps a ledger counts such names; so does this, for the words of ``designations.csv``.
+
+
+_NAME = r"[^，。；：:、,;!！?？“”()（）\d\s和与及]{2,14}"
+_LIST = rf"(?P<names>{_NAME}?(?:[、和与及]{_NAME}?){{0,12}}?)"
+_ADVERB = "(?:成功|先后|均|相继|分别|同时|也|已|全部|顺利)*"
+
+
+@cache
+def _words(kind: str) -> str:
+    words = [row["word"] for row in table("designations") if row["kind"] == kind]
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+@cache
+def _shapes() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    honour = (
+        rf"被?(?:{_words('verb')})(?P<level>[^，。；,;、]{{0,24}}?)(?P<honour>{_words('honour')})"
+    )
+    # A clause on its own: names after other words would be cut from the middle of something.
+    listed = rf"(?:^|(?<=[，。；：:,;\s])){_LIST}{_ADVERB}{honour}"
+    own = rf"(?:{_words('self')}){_ADVERB}{honour}"
+    only = rf"唯一的?[一-鿿]{{0,4}}?(?:{_words('only')})"
+    return re.compile(own), re.compile(listed), re.compile(only)
+
+
+def find_named(text: str) -> list[Found]:
+    """The counts of a text that are no numerals, in their order.
+
+    >>> [one.figure for one in find_named("红山旗和白河旗成功创建为全国科普示范县")]
+    ['红山旗和白河旗', '红山旗', '白河旗']
+    """
+    own, listed, only = _shapes()
+    taken: list[Found] = []
+    for found in own.finditer(text):
+        taken.append(_one(found["honour"], found.start("honour"), 1))
+    for found in listed.finditer(text):
+        if not any(found.start() < one.end and one.start < found.end() for one in taken):
+            taken += _listed(found)
+    for found in only.finditer(text):
+        unit = "work" if found[0].endswith("作品") else "count"
+        taken.append(_one(found[0], found.start(), 1, unit))
+    return sorted(taken, key=lambda one: (one.start, -one.end))
+
+
+def _listed(found: re.Match[str]) -> Iterator[Found]:
+    """The list of names as one count and, where they are regions, each as one."""
+    start, words = found.start("names"), found["names"]
+    spans = [part.span() for part in re.finditer("[^、和与及]+", words)]
+    ends = [rf"(?:{_words(kind)})$" for kind in ("region", "no_region")]
+    regions = [name for a, b in spans if re.search(ends[0], name := words[a:b])
+               and not re.search(ends[1], name)]  # fmt: skip
+    if re.search(f"{_words('self')}|全国|其中|[各个名]|^(?:推荐|推动|支持|指导)", words):
+        return
+    if len(spans) > 1:
+        yield _one(words, start, len(spans))
+    if len(regions) == len(spans):
+        for a, b in spans:
+            yield _one(words[a:b], start + a, 1)
+    elif len(spans) == 1 and not found["level"].startswith("了"):
+        yield _one(words, start, 1)
+
+
+def _one(words: str, start: int, count: int, unit: str = "count") -> Found:
+    value = Decimal(count)
+    return Found(start, start + len(words), words, Quantity(value, unit, "=", Decimal(1)), "")
+
+
+# ------------------------------------------------------------------------------------------
+# Which indicator a figure may be: by the words around it, those of the package's own names and of
+# ``indicator_words.csv``, and by its unit.
+
+
+MOST, LEAST = 5, 0.12  # candidates named for a figure; score below which none is named
+# Units that offices use one for another: a school is counted in 所 and in 个.
+_ALIKE = tuple(map(str.split, (
+    "count school set vehicle team level work piece edition item session volume indicator",
+    "session course edition item episode session_per_year",
+    "person person_time person_time_per_year click",
+    "article item episode work article_time item_time click piece",
+    "ordinal edition",
+    "percent percentage_point",
+)))  # fmt: skip
+_WANTED = frozenset(["target", "norm"])  # domains of what a plan wants
+_PART = re.compile(r"[，。；、：:（）()“”\"《》/·\s]+")
+
+
+@dataclass(frozen=True)
+class Match:
+    """An indicator a figure may be, with its score."""
+
+    indicator: str
+    score: float
+
+
+def pairs(text: str) -> list[str]:
+    """Signs of a text two by two, Latin words whole; nothing joins over a bracket or a comma."""
+    found = []
+    for part in _PART.split(text):
+        for run in re.findall(r"[A-Za-z&]+|[^\x00-\x7f]+", part):
+            found += (
+                [run.lower()] if run.isascii() else [run[i : i + 2] for i in range(len(run) - 1)]
+            )
+    return found
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """Indicators of one package.
+
+    Parameters
+    ----------
+    indicators : ``indicators.csv``: indicator, label_zh, label_en, unit, domain.
+    units : ``units.csv``: unit, base_unit.
+    """
+
+    indicators: pd.DataFrame
+    units: pd.DataFrame
+
+    @cached_property
+    def bases(self) -> dict[str, str]:
+        return dict(zip(self.units["unit"], self.units["base_unit"], strict=True))
+
+    @cached_property
+    def unit_of(self) -> dict[str, str]:
+        units = (self.bases.get(unit, unit) for unit in self.indicators["unit"])
+        return dict(zip(self.indicators["indicator"], units, strict=True))
+
+    @cached_property
+    def domain_of(self) -> dict[str, str]:
+        return dict(zip(self.indicators["indicator"], self.indicators["domain"], strict=True))
+
+    @cached_property
+    def names(self) -> dict[str, dict[str, float]]:
+        """Pairs of each indicator's names with their weights; words in brackets count less."""
+        found = {}
+        labels = self.indicators[["indicator", "label_zh", "label_en"]].itertuples(index=False)
+        for indicator, chinese, english in labels:
+            outside = re.sub(r"[（(].*?[）)]", " ", f"{chinese} ")
+            weights = dict.fromkeys(pairs(chinese), 0.25)
+            weights |= dict.fromkeys(pairs(outside), 1.0)
+            found[indicator] = weights
+            found[f"{indicator}\0en"] = dict.fromkeys(pairs(english), 1.0)
+        return found
+
+    @cached_property
+    def rarity(self) -> dict[str, float]:
+        seen = Counter(pair for name in self.names.values() for pair in name)
+        return {pair: math.log(1 + len(self.names) / count) for pair, count in seen.items()}
+
+    @cached_property
+    def holders(self) -> dict[str, list[tuple[str, float]]]:
+        """The names each pair is in."""
+        found: dict[str, list[tuple[str, float]]] = {}
+        for key, name in self.names.items():
+            for pair, own in name.items():
+                found.setdefault(pair, []).append((key, own))
+        return found
+
+    @cached_property
+    def length(self) -> dict[str, float]:
+        """The rarity of all pairs of a name together."""
+        return {key: sum(self.rarity[pair] * own for pair, own in name.items())
+                for key, name in self.names.items()}  # fmt: skip
+
+    @cached_property
+    def phrases(self) -> list[dict[str, str]]:
+        """The rows of ``indicator_words.csv`` that are of an indicator of this package."""
+        return [row for row in table("indicator_words") if row["indicator"] in self.unit_of]
+
+    def rank(self, pieces: Sequence[tuple[str, float]], unit: str, plan: bool) -> list[Match]:
+        """Indicators of a unit that fits, the best first, at most ``MOST``.
+
+        Parameters
+        ----------
+        pieces : texts near a figure, each with the weight its words have: the nearer, the more.
+        plan : whether the document says what is wanted, not what is.
+        """
+        scores: dict[str, float] = {}
+        weights: dict[str, float] = {}
+        for text, weight in pieces:
+            weights |= {pair: max(weight, weights.get(pair, 0.0)) for pair in pairs(text)}
+        for key, near in self._near(weights).items():
+            indicator = key.partition("\0")[0]
+            # Long names are never said whole, short ones easily: a little of the length counts.
+            covered = near / self.length[key] ** 0.8 / 4
+            fit = self._fit(unit, self.unit_of[indicator])
+            if fit:
+                scores[indicator] = max(fit * covered, scores.get(indicator, 0.0))
+        for row in self.phrases:
+            if fit := self._fit(unit, self.unit_of[row["indicator"]]):
+                said = fit * _said(row, pieces)
+                named = scores.get(row["indicator"], 0.0)
+                scores[row["indicator"]] = max(named, 0.8 * said + 0.3 * named)
+        for name in scores:
+            if (self.domain_of[name] in _WANTED) != plan:
+                scores[name] *= 0.85
+        best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:MOST]
+        return [Match(name, round(min(score, 1.0), 3)) for name, score in best if score >= LEAST]
+
+    def _fit(self, unit: str, other: str) -> float:
+        """1 for the same unit, less for one that is used for it, 0 for any other."""
+        unit = self.bases.get(unit, unit)
+        if unit == other or not unit:
+            return 1.0
+        return 0.75 if any(unit in group and other in group for group in _ALIKE) else 0.0
+
+    def _near(self, weights: dict[str, float]) -> dict[str, float]:
+        """How much of each name is said nearby, by the rarity of its pairs."""
+        near: dict[str, float] = {}
+        for pair, weight in weights.items():
+            for key, own in self.holders.get(pair, ()):
+                near[key] = near.get(key, 0.0) + self.rarity[pair] * own * weight
+        return near
+
+
+def _said(row: dict[str, str], pieces: Sequence[tuple[str, float]]) -> float:
+    """Weight of the nearest place where a phrase is said; all parts joined by + have to be."""
+    if row["without"] and any(word in text for text, weight in pieces if weight >= 0.9
+                              for word in row["without"].split("|")):  # fmt: skip
+        return 0.0
+    best = 0.0
+    for phrase in row["words"].split("|"):
+        parts = [max((w for text, w in pieces if part in text), default=0.0)
+                 for part in phrase.split("+")]  # fmt: skip
+        best = max(best, sum(parts) / len(parts) if all(parts) else 0.0)
+    return best

@@ -104,18 +104,18 @@ class Measure:
         return bool(led and (not self.after or self.after.search(after)))
 
 
+@cache
 def table(name: str) -> list[dict[str, str]]:
-    """The rows of a table beside this file."""
-    with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as stream:
-        head, *rows = csv.reader(stream)
-    return [dict(zip(head, row, strict=True)) for row in rows]
+    """The rows of a table beside this file, by column."""
+    with (Path(__file__).parent / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 @cache
 def measures() -> dict[str, list[Measure]]:
     """The rows of ``measure_words.csv`` by word, in their order: the first that holds counts."""
     found: dict[str, list[Measure]] = {}
-    for row in table("measure_words.csv"):
+    for row in table("measure_words"):
         before, after, no = (re.compile(row[key]) if row[key] else None
                              for key in ("before", "after", "not_after"))  # fmt: skip
         measure = Measure(row["word"], row["unit"], Decimal(row["factor"]), row["numeral"],
@@ -126,7 +126,7 @@ def measures() -> dict[str, list[Measure]]:
 
 @cache
 def _qualifiers(place: str) -> dict[str, str]:
-    rows = [row for row in table("qualifiers.csv") if row["place"] == place]
+    rows = [row for row in table("qualifiers") if row["place"] == place]
     return {row["word"]: row["comparator"] for row in sorted(rows, key=lambda r: -len(r["word"]))}
 
 
@@ -137,7 +137,14 @@ def _any(words: Iterator[str] | list[str]) -> str:
 @cache
 def _plain() -> re.Pattern[str]:
     """A number with all that may stand around it; the unit may be missing."""
-    words = _words()
+    found = []
+    for word in sorted(
+        (word for word in measures() if word and "#" not in word), key=len, reverse=True
+    ):
+        never = {row.not_after.pattern if row.not_after else "" for row in measures()[word]}
+        never_ = never.pop() if len(never) == 1 else ""
+        found.append(re.escape(word) + (f"(?!{never_})" if never_ else ""))
+    words = "|".join(found)
     return re.compile(
         rf"(?:(?<![线网附临])(?P<pre>{_any(list(_qualifiers('before')))})\s{{0,2}})?"
         + _numeral(1)
@@ -148,18 +155,6 @@ def _plain() -> re.Pattern[str]:
         + rf"(?P<post>{_any(list(_qualifiers('after')))})?",
         re.I,
     )
-
-
-def _words() -> str:
-    """The measure words, the longest first, each with what may not follow it where it is one."""
-    found = []
-    for word in sorted(
-        (word for word in measures() if word and "#" not in word), key=len, reverse=True
-    ):
-        never = {row.not_after.pattern if row.not_after else "" for row in measures()[word]}
-        never_ = never.pop() if len(never) == 1 else ""
-        found.append(re.escape(word) + (f"(?!{never_})" if never_ else ""))
-    return "|".join(found)
 
 
 def _numeral(which: int) -> str:
@@ -335,18 +330,14 @@ def _unit_of(found: re.Match[str], text: str, mode: str) -> Measure | None:
     rows = measures()[word.lower()]
     if mode == "parse":
         return next((r for r in rows if r.holds(text[: found.start()], "")), rows[-1])
-    yearly = _yearly(text[: found.start()])
+    # 每年 where it was said earlier in a sentence: 每年举办培训班60期，惠及老年人3000人次.
+    sentence = re.split("[。；;!！\n]", text[: found.start()][-3 * _PLACE :])[-1]
+    yearly = next((word for word in _qualifiers("yearly") if word in sentence), "")
     for row in rows:
         led = yearly + before if row.unit.endswith("_per_year") else before
         if row.holds(led, after) and _allowed(row, found, mode):
             return row
     return None
-
-
-def _yearly(before: str) -> str:
-    """每年 where it was said earlier in a sentence: 每年举办培训班60期，惠及老年人3000人次."""
-    sentence = re.split("[。；;!！\n]", before[-3 * _PLACE :])[-1]
-    return next((word for word in _qualifiers("yearly") if word in sentence), "")
 
 
 def _allowed(row: Measure, found: re.Match[str], mode: str) -> bool:
@@ -471,12 +462,12 @@ def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Ite
         row = _unit_of(found, text, "durations" if durations else "find")
         if row is None and not (row := _told_before(found, text)):
             continue
-        if (
-            last
-            and row.word == last[1].word
-            and _alike(found, text[last[0] : found.start()], last[1])
-        ):
-            row = last[1]
+        if last and row.word == last[1].word:
+            between, earlier = text[last[0] : found.start()], last[1]
+            per_head = earlier.unit == "yuan_per_person" and not found["size1"]
+            # Of an earlier one's kind: 每万人14.6人，比上年增加0.4人.
+            if _ALIKE.search(between) or (per_head and "。" not in between):
+                row = earlier
         last = (found.end(), row)
         try:
             quantity = _of_plain(found, row)
@@ -484,13 +475,8 @@ def _find_plain(text: str, names: list[tuple[int, int]], durations: bool) -> Ite
             continue  # two numbers beside a dash that are no range
         if quantity.comparator == "=" and (bound := _bound(_around(found, text)[0])):
             quantity = replace(quantity, comparator=bound)
-        yield Found(*_span(found), found[0].strip(), quantity, row.word)
-
-
-def _alike(found: re.Match[str], between: str, earlier: Measure) -> bool:
-    """Whether a figure is of an earlier one's kind: 每万人14.6人，比上年增加0.4人."""
-    per_head = earlier.unit == "yuan_per_person" and "。" not in between and not found["size1"]
-    return bool(_ALIKE.search(between)) or per_head
+        end = found.start() + len(found[0].rstrip())
+        yield Found(found.start(), end, found[0].strip(), quantity, row.word)
 
 
 def _bound(before: str) -> str:
@@ -506,8 +492,3 @@ def _told_before(found: re.Match[str], text: str) -> Measure | None:
         return None
     before, after = _around(found, text)
     return next((row for row in measures()[""] if row.holds(before[-8:], after)), None)
-
-
-def _span(found: re.Match[str]) -> tuple[int, int]:
-    start, end = found.span()
-    return start, end - (len(found[0]) - len(found[0].rstrip()))

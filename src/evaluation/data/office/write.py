@@ -7,6 +7,7 @@ import io
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -33,13 +34,25 @@ def unguarded(text: str) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(SIGNS) else text
 
 
-def table(frame: pd.DataFrame) -> bytes:
-    """A table of text as the bytes of its file."""
+def lines(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """The text of a CSV file."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(frame.columns)
-    writer.writerows(frame.to_numpy().tolist())
-    return stream.getvalue().encode()
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def table(frame: pd.DataFrame) -> bytes:
+    """A table of text as the bytes of its file."""
+    return lines(frame.columns, frame.to_numpy().tolist()).encode()
+
+
+def appended(table: pd.DataFrame, rows: list[dict]) -> pd.DataFrame:
+    """A table of text with further rows, of each what the table has columns for."""
+    more = [[str(row.get(name, "")) for name in table.columns] for row in rows]
+    more = pd.DataFrame(more, columns=table.columns, dtype=str)
+    return pd.concat([table, more], ignore_index=True)
 
 
 def replace_all(root: Path, contents: dict[str, bytes], last: str) -> None:
@@ -77,28 +90,20 @@ def _swap(root: Path, contents: dict[str, bytes], last: str) -> None:
     done = []
     try:
         for name, part in parts.items():
-            _whole(part, contents[name])
+            with part.open("xb") as stream:
+                stream.write(contents[name])
+                stream.flush()
+                os.fsync(stream.fileno())
         for name, part in parts.items():
             done.append(name)
             os.replace(part, due[name])
     except BaseException:
         for name in done:
-            _restore(due[name], before[name])
+            if before[name] is None:
+                due[name].unlink(missing_ok=True)
+            else:
+                due[name].write_bytes(before[name])
         raise
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
-
-
-def _whole(path: Path, content: bytes) -> None:
-    with path.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _restore(path: Path, content: bytes | None) -> None:
-    if content is None:
-        path.unlink(missing_ok=True)
-    else:
-        path.write_bytes(content)
