@@ -4,7 +4,8 @@ Writes a simulated data package of all provinces and as many made-up counties, r
 the counties and reads times from its log of events, memory from the system.
 
 With ``--growth`` nothing is made: what a check, a plan in two languages and the keys of its reports
-take is measured at three sizes, in whole processes with an empty cache, and how it grows.
+take is measured at three sizes, in whole processes with an empty cache, and how it grows; of the
+front page the drawing, the bytes, and what a sort and a search take in Chromium.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import math
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -26,7 +28,9 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import yaml
+from playwright import sync_api as sync
 
+from evaluation.batch import front
 from evaluation.data import contract
 from evaluation.data.simulate import (
     simulate_panel,
@@ -38,6 +42,10 @@ from evaluation.data.simulate import (
 from evaluation.data.tables import DESCRIPTOR, read_descriptor, read_files
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+import front_samples  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 EVERY = 2.0
 
 
@@ -110,8 +118,34 @@ def spent(place: Path, *arguments: str) -> tuple[float, float]:
     return after.ru_utime - before, after.ru_maxrss / 1e3
 
 
+def front_page(counties: int) -> dict[str, float]:
+    """CPU seconds and megabytes of a front page of invented figures; its slowest answers, in ms."""
+    names = [(f"9{n:05d}", f"模拟{n}县", f"County {n}") for n in range(counties)]
+    made = front_samples.batch([front_samples.named(*each) for each in names])
+    start = time.process_time()
+    html = front.page(*made)
+    row = {"front page": time.process_time() - start, "MB": len(html.encode()) / 1e6}
+    timed = """([selector, event, value]) => {
+        const element = document.querySelector(selector), start = performance.now();
+        element.value = value;
+        element.dispatchEvent(new Event(event, { bubbles: true }));
+        document.body.offsetHeight;
+        return performance.now() - start;
+    }"""
+    with tempfile.TemporaryDirectory() as folder, sync.sync_playwright() as playwright:
+        (place := Path(folder, "index.html")).write_text(html, "utf-8")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(place.as_uri())
+        heads = ["th[data-column=latest] button", "th[data-column=name] button"] * 5
+        sorts = [page.evaluate(timed, [head, "click", ""]) for head in heads]
+        searches = [page.evaluate(timed, ["#search", "input", "Coun"[: n % 5]]) for n in range(10)]
+        browser.close()
+    return row | {"sort ms": statistics.median(sorts), "search ms": statistics.median(searches)}
+
+
 def growth(sizes: Sequence[int]) -> None:
-    """Print what check, plan and keys take at each size, and the exponents from first to last."""
+    """Print what each step takes at each size, and the exponents from first to last."""
     found: dict[str, list[float]] = {}
     for counties in sizes:
         with tempfile.TemporaryDirectory() as folder:
@@ -121,8 +155,8 @@ def growth(sizes: Sequence[int]) -> None:
             check, memory = spent(place, "check", "--data", str(place / "data"))
             plan, _ = spent(place, "batch", *named, "--dry-run")
             keys = spent(place, "batch", *named, "--dry-run", "--explain")[0]
-        row = {"check": check, "plan": plan, "plan and keys": keys}
-        told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in row.items())
+        row = {"check": check, "plan": plan, "plan and keys": keys, **front_page(counties)}
+        told = ", ".join(f"{name} {value:.2f}" for name, value in row.items())
         print(f"{counties:,} counties, {facts:,} facts: {told}; at most {memory:,.0f} MB")
         for name, seconds in row.items():
             found.setdefault(name, []).append(seconds)

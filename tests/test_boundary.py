@@ -21,7 +21,7 @@ import evaluation.data.package
 from evaluation.base import cache, files
 from evaluation.base.errors import KepuError
 from evaluation.base.text import link
-from evaluation.batch import cli, entry, front, plan, run
+from evaluation.batch import cli, entry, maps, plan, run
 from evaluation.batch.plan import Parameter, check_parameters
 from evaluation.batch.worker import tidy
 from evaluation.report.document import nodes
@@ -577,14 +577,14 @@ RING = square("110000", 110, 40)["geometry"]["coordinates"][0]
 )
 def test_maps_that_are_none_are_refused(drawn, message):
     with pytest.raises(KepuError, match=message):
-        front.boundaries(drawn, approval="GS(2024)1")
+        maps.boundaries(drawn, approval="GS(2024)1")
 
 
 def test_codes_of_a_map_are_made_fit_to_show():
     drawn = squares()
     drawn["features"][0]["properties"]["adcode"] = "11\u202e0000"
     drawn["features"][1]["properties"]["adcode"] = 120000.0
-    found = front.boundaries(drawn, approval="GS(2024)1")
+    found = maps.boundaries(drawn, approval="GS(2024)1")
     assert [each.code for each in found.shapes][:2] == ["110000", "120000"]
 
 

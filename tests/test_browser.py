@@ -16,9 +16,9 @@ from conftest import DATE
 from evaluation import report
 from evaluation.base.text import DEPTHS
 from evaluation.batch import cells as measures
-from evaluation.batch import front
+from evaluation.batch import front, maps
 from evaluation.report.html import to_html
-from front_samples import HOSTILE, NATION, batch, regions, squares, summary
+from front_samples import HOSTILE, NATION, batch, named, regions, squares, summary
 
 sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is missing")
@@ -46,17 +46,24 @@ def browser():
 def site(tmp_path_factory) -> Path:
     """A folder as a batch leaves it: front pages of several kinds, read from the file system."""
     folder = tmp_path_factory.mktemp("site")
-    own = front.boundaries(squares(), approval="GS(2024)0650")
+    own = maps.boundaries(squares(), approval="GS(2024)0650")
     some = [row for row in regions() if row["code"] in ("110000", "120000", "150000")]
     pages = {
         "index": front.page(*batch()),
         "few": front.page(*batch([*regions()[:9], *regions()[31:34]])),
+        "many": front.page(*batch(counties())),
         "own": front.page(*batch(some), own=own),
         "hostile": front.page(*batch(HOSTILE)),
     }
     for name, html in pages.items():
         (folder / f"{name}.html").write_text(html, "utf-8")
     return folder
+
+
+def counties(count: int = 300) -> list[dict[str, str]]:
+    """Regions of no tiles, more than are drawn at once."""
+    made = [named(f"9{n:05d}", f"模拟{n}县", f"County {n}") for n in range(count)]
+    return [row | {"level": "district"} for row in made]
 
 
 def executed(study, code: str, language: str):
@@ -147,16 +154,16 @@ def place(page, code: str):
 )  # fmt: skip
 def test_search_finds_by_code_and_by_either_name(opened, typed, codes):
     page = opened()
-    page.get_by_label("Find a region").fill(typed)
+    page.get_by_label("Find my region").fill(typed)
     assert shown(page) == codes
     assert page.locator("#status").inner_text().startswith(f"{len(codes)} of {len(regions())}")
 
 
 def test_search_without_a_match_says_so_and_level_narrows(opened):
     page = opened()
-    page.get_by_label("Find a region").fill("Atlantis")
+    page.get_by_label("Find my region").fill("Atlantis")
     assert shown(page) == [] and "No region matches" in page.locator("#status").inner_text()
-    page.get_by_label("Find a region").fill("")
+    page.get_by_label("Find my region").fill("")
     page.get_by_role("radio", name="Leagues and cities").check(force=True)
     assert len(shown(page)) == 12
 
@@ -188,12 +195,10 @@ def test_sort_orders_both_ways_keeps_the_missing_last_and_tells(opened):
 def test_names_sort_in_the_order_of_the_language(opened):
     page = opened()
     page.locator("th[data-column=name] button").click()
-    english = page.locator("#table tbody th bdi .t[lang=en]").all_inner_texts()
+    english = page.locator("#table tbody th bdi").all_inner_texts()
     assert english == sorted(english, key=str.casefold)
     page.get_by_role("button", name="中文").click()
-    page.locator("th[data-column=name] button").click()
-    page.locator("th[data-column=name] button").click()
-    chinese = page.locator("#table tbody th bdi .t[lang=zh-CN]").all_inner_texts()
+    chinese = page.locator("#table tbody th bdi").all_inner_texts()
     assert chinese.index("阿拉善盟") < chinese.index("北京市") < chinese.index("浙江省")  # pinyin
 
 
@@ -202,7 +207,10 @@ def test_names_sort_in_the_order_of_the_language(opened):
 
 def tick(page, *codes: str) -> None:
     for code in codes:
-        page.locator(f'#table tr:has(code:text-is("{code}")) input').check()
+        row = page.locator(f'#table tr:has(code:text-is("{code}"))')
+        if (button := row.locator("button.details")).is_visible():  # one line on a narrow screen
+            button.click()
+        row.locator("input").check()
 
 
 def test_compare_sets_results_side_by_side_with_intervals(opened):
@@ -268,7 +276,7 @@ def test_map_shows_the_chosen_measure_with_its_legend(opened, measure):
     page = opened()
     page.locator(f'input[name=measure][value="{measure}"]').check(force=True)
     found, _ = measures.rows(*batch())
-    painted = measures.paints(found)[measure]
+    painted = measures.paints(found, measure, {row.code for row in found})
     drawn = page.eval_on_selector_all(
         ".tiles .place[data-key]",
         "tiles => tiles.map(t => [t.dataset.code, t.dataset.kind, t.classList.contains('hatched'),"
@@ -405,19 +413,123 @@ def test_a_report_needs_no_sideways_scrolling(opened, report_page, width):
 
 def test_hostile_names_run_nothing_and_break_no_layout(opened):
     page = opened("hostile", width=360)
-    page.locator("#table input").first.check()
-    page.locator("#table input").nth(2).check()
+    tick(page, "110000", "130000")
     assert overflow(page) <= 0
-    assert "<script>" in page.locator("#table tbody th bdi [lang=zh-CN]").first.text_content()
+    assert page.locator("#table tbody th bdi").first.text_content().startswith("</script><img")
     assert "</script><img" in page.locator("#compared thead th").first.inner_text()
 
 
-def test_without_script_the_table_is_read_in_both_languages(opened):
+def test_without_script_every_region_is_a_link_in_both_languages(opened):
     page = opened(java_script_enabled=False)
-    first = page.locator("#table tbody tr").first
+    first = page.locator("noscript li").first
     assert "北京市" in first.inner_text() and "Beijing" in first.inner_text()
-    assert page.locator("#map").is_hidden() and page.locator(".controls").is_hidden()
-    assert page.locator(".files a").first.is_visible()
+    assert first.locator("a").count() == 2 and page.locator("noscript li").count() == 44
+    assert page.locator("#map").is_hidden() and page.locator("#table").is_hidden()
+    assert page.locator(".figure").is_visible() and page.locator(".sentence").is_visible()
+
+
+# --- the first screen, pieces, phones ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_figure_finding_and_search_are_on_the_first_screen(opened, width):
+    page = opened(width=width)
+    assert page.locator(".figure strong").inner_text() == "12.93%"
+    for selector in (".figure", ".sentence", "#search"):
+        box = page.locator(selector).bounding_box()
+        assert box["y"] + box["height"] <= 780
+    if width == 1440:
+        box = page.locator("#map-provinces .tiles").bounding_box()
+        assert box["y"] + box["height"] <= 900
+
+
+def test_search_lists_matches_below_it_that_the_keyboard_reaches(opened):
+    page = opened(width=360)
+    field = page.get_by_label("Find my region")
+    field.fill("inner mong")
+    match = page.locator("#found li")
+    assert match.inner_text().split("\n")[0].startswith("Inner Mongolia")
+    box = match.bounding_box()
+    assert box["y"] + box["height"] <= 780 and box["height"] >= 40
+    field.press("Enter")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "150000_en.html"
+    field.fill("")
+    assert page.locator("#found").is_hidden()
+
+
+def test_a_long_list_is_drawn_in_pieces(opened):
+    page = opened("many")
+    assert len(shown(page)) == 48
+    page.locator("#more").focus()
+    page.keyboard.press("Enter")
+    assert len(shown(page)) == 288 and page.locator("#more").inner_text() == "Show 12 more"
+    assert page.evaluate("document.activeElement.closest('tr').dataset.key") == "48"
+    page.locator("#more").click()
+    assert len(shown(page)) == 300 and page.locator("#more").is_hidden()
+    # What is not drawn is found and sorted all the same.
+    page.get_by_label("Find my region").fill("900299")
+    assert shown(page) == ["900299"]
+    page.get_by_label("Find my region").fill("")
+    page.get_by_role("button", name="Latest share", exact=True).click()
+    rows = [summary(row, number) for number, row in enumerate(counties())]
+    best = max(row["latest"]["value"] for row in rows if row["latest"])
+    assert values(page, "latest") == [best] * 20 + values(page, "latest")[20:]
+    assert violations(page) == []
+
+
+def test_without_tiles_differences_are_dots_of_both_ends_and_targets_are_counted(opened):
+    page = opened("many")
+    marks = page.locator("#dots li > span").all_inner_texts()
+    assert len(marks) == 20 and marks[0] == "+2.5 2022" and marks[-1] == "−3.0 2022"
+    middle = page.locator("#dots li:has(a[href='#regions'])")
+    assert middle.inner_text() == "20 of 240 regions shown."
+    page.locator('input[name=measure][value="target.2025"]').check(force=True)
+    legend = page.locator(".legend:visible b").all_inner_texts()
+    assert sum(map(int, legend)) == 300
+
+
+def test_on_a_phone_a_region_is_one_line_that_opens(opened):
+    page = opened(width=360)
+    rows = page.locator("#table tbody tr")
+    heights = rows.evaluate_all("rows => rows.map(row => row.getBoundingClientRect().height)")
+    assert len(heights) == 44 and max(heights) < 70
+    row = page.locator('#table tr:has(code:text-is("110000"))')
+    assert row.inner_text().split("\n")[0] == "Beijing" and "9.93% 2022 −3.0" in row.inner_text()
+    assert row.locator("td.gain").is_hidden()
+    button = page.get_by_role("button", name="More on Beijing")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert button.get_attribute("aria-expanded") == "true" and row.locator("td.gain").is_visible()
+    row.get_by_label("Compare Beijing").check()
+    assert page.locator("#compared thead th").all_inner_texts() == ["Beijing"]
+    assert violations(page) == [] and overflow(page) <= 0
+
+
+def test_a_name_leads_to_the_report_in_the_language_of_the_reader(opened):
+    page = opened()
+    first = page.locator("#table tbody th a").first
+    assert first.get_attribute("href") == "110000_en.html"
+    page.get_by_role("button", name="中文").click()
+    assert first.get_attribute("href") == "110000_zh.html"
+
+
+def test_the_trend_says_every_survey_and_breaks_its_line_at_a_change(opened):
+    page = opened()
+    image = page.locator('#table tr:has(code:text-is("110000")) svg.spark')
+    label = image.get_attribute("aria-label")
+    assert label.startswith("Surveys of Beijing: 2015: 3.2% (2.0 to 4.4%)")
+    assert label.count("%)") == 4
+    segments = {kind: image.locator(f"path.{kind}").evaluate_all(
+        "all => all.map(e =>"
+        " [e.classList.contains('broken'), e.getAttribute('d').split('M').length - 1])"
+    ) for kind in ("own", "whisker")}  # fmt: skip
+    # 2015-2018 solid, 2018-2020 and 2020-2022 across a change; a whisker each.
+    assert segments["own"] == [[False, 1], [True, 2]] and segments["whisker"] == [[False, 4]]
+    heights = [
+        float(y)
+        for y in image.locator("circle").evaluate_all("a => a.map(e => e.getAttribute('cy'))")
+    ]
+    assert len(heights) == 4 and heights == sorted(heights, reverse=True)
 
 
 # --- accessibility ---------------------------------------------------------------------------
@@ -450,7 +562,7 @@ def test_axe_finds_no_serious_violation_on_the_front_page(opened, name, scheme, 
     assert violations(page) == []
 
 
-@pytest.mark.parametrize("measure", ["target.2025", "gain"])
+@pytest.mark.parametrize("measure", ["target.2025", "gap"])
 def test_colours_of_the_maps_leave_their_texts_legible(opened, measure):
     page = opened("few", color_scheme="dark")
     page.locator(f'input[name=measure][value="{measure}"]').check(force=True)

@@ -198,14 +198,17 @@ def test_front_page_names_levels_and_the_whole_as_the_package_does(written, fore
     soup = BeautifulSoup(page, "html.parser")
     tag = {"zh": "zh-CN", "en": "en"}
     text = "\n".join(item.get_text() for item in soup.select(f'[lang="{tag[language]}"]'))
-    payload = json.loads(re.search(r'\{"nation".*?\}(?=</script>)|$', page).group() or "{}")
+    words = json.loads(soup.find("script", id="data").string)["words"]
     assert not re.search(FORBIDDEN[language], text.replace("中文", ""))
     assert not re.search("省|全国|中国|内蒙古|Mongolia|China", page)
     assert {"zh": "与弗里多尼亚之差", "en": "Against Freedonia"}[language] in text
     levels = [item.get_text() for item in soup.select('input[name="level"] + span')]
     assert levels == ["全部All", "州States", "郡Counties"]
-    assert soup.select_one("#map") is None
-    assert payload == {} or payload["nation"] == dict(zip(LANGUAGES, ROOT_NAMES, strict=True))
+    assert soup.select_one(".map") is None and soup.select_one("#dots") is not None
+    assert words["nation"] == dict(zip(LANGUAGES, ROOT_NAMES, strict=True))
+    assert {"zh": "弗里多尼亚", "en": "Freedonia"}[language] in soup.select_one(
+        ".figure"
+    ).get_text()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

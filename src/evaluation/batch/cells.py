@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from itertools import pairwise
+from statistics import median
 from typing import Any
 from urllib.parse import quote
 
@@ -167,7 +169,6 @@ def percent(value: float) -> str:
 # What the front page says of one region: each result in words, with its interval and its date.
 
 
-SIDES = {"below": 0, "near": 1, "above": 2}
 # Verdicts on a target from the surest good news to the surest bad one, then the unknown.
 # Words for a value that its source qualifies.
 QUALIFIED = {
@@ -178,7 +179,7 @@ STATUSES = (
     "met", "on_course", "undecided", "off_course", "missed", "not_surveyed", "no_survey",
     "flagged",
 )  # fmt: skip
-HORIZON = 2030  # a nearer target is shown before one beyond this year
+SIGHT = 5  # years from the report: a target due within them is shown before one beyond
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ def _standing(summary: Mapping[str, Any]) -> Cell:
     words = pair(f"front.standing.{side}", **words_of([summary]))
     if "gap" not in found:
         return Cell(words)
-    return Cell(words, bounded(found["gap"], found["low"], found["high"]), SIDES[side])
+    return Cell(words, bounded(found["gap"], found["low"], found["high"]), found["gap"])
 
 
 def _gain(summary: Mapping[str, Any]) -> Cell:
@@ -268,9 +269,9 @@ def _gain(summary: Mapping[str, Any]) -> Cell:
 
 
 def goal(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The last target within sight, else the last one."""
+    """The last target due within ``SIGHT`` years of the report, else the last one."""
     goals = sorted(summary.get("targets") or [], key=lambda item: item["year"])
-    near = [item for item in goals if item["year"] <= HORIZON]
+    near = [item for item in goals if item["year"] <= int(summary["date"][:4]) + SIGHT]
     return (near or goals or [None])[-1]
 
 
@@ -318,8 +319,13 @@ class Kind:
     """The level a region is listed under, what several such are called, its place in the list."""
 
     level: str
-    names: Pair
+    plain: Pair
     order: int
+
+    @property
+    def names(self) -> Pair:
+        """What several such are called, as a head."""
+        return {lang: name[:1].upper() + name[1:] for lang, name in self.plain.items()}
 
 
 def kinds(
@@ -337,8 +343,7 @@ def kinds(
         if level == OVERVIEW or (summary and summary.get("parent") == summary.get("code")):
             found[level] = Kind(OVERVIEW, dict.fromkeys(LANGUAGES, OVERVIEW), 0)
         elif own:
-            texts = {language: clean(own["names"][language]) for language in LANGUAGES}
-            names = {language: text[:1].upper() + text[1:] for language, text in texts.items()}
+            names = {language: clean(own["names"][language]) for language in LANGUAGES}
             found[level] = Kind(clean(own["level"]), names, int(own["order"]))
         else:
             bare = clean(level)
@@ -422,6 +427,8 @@ def rows(
             row.failures.append(Failure(row.names, entry["language"], entry["notebook"], error))
     listed = sorted(found.values(), key=lambda row: (row.kind.order, row.code, row.key))
     regions = [row for row in listed if row.level != OVERVIEW]
+    for place, row in enumerate(regions):
+        row.key = str(place)
     return regions, [row for row in listed if row.level == OVERVIEW]
 
 
@@ -456,7 +463,9 @@ def _beside(name: str) -> str:
 
 
 STEPS = 5
-NONE, ABSENT, OUTSIDE = "none", "absent", "outside"
+NONE, ABSENT, OUTSIDE, ALONE = "none", "absent", "outside", "alone"
+# Sides of the difference from the whole as they are coloured; 2 is beyond the step.
+GAPS = ("below2", "below1", "near", "above1", "above2")
 MARKS = {
     "met": "✓", "on_course": "↗", "undecided": "?", "off_course": "↘", "missed": "✗",
     "not_surveyed": "…", "no_survey": "…", "flagged": "—",
@@ -465,63 +474,83 @@ TARGET = "target."  # begins the measure of the targets of one year, which ends 
 
 
 def measures(listed: Sequence[Row]) -> dict[str, Pair]:
-    """What the maps may be coloured by, each with its name: targets year by year.
+    """What the maps may be coloured by, each with its name; the page opens with the first.
 
+    That is the difference from the whole, or the share where no region has such a difference.
     Targets of different years are different promises, so no map shows two of them at once.
     """
+    words = words_of(row.summary for row in listed)
     years = sorted({item["year"] for row in listed for item in row.summary.get("targets") or []})
-    named = {f"{TARGET}{year}": pair("front.measure.target", year=year) for year in years}
-    rate, gain, locks = (pair(f"front.measure.{name}") for name in ("rate", "gain", "locks"))
-    return {"rate": rate, "gain": gain, **named, "locks": locks}
+    first = "gap" if _known(_gap, listed) else "rate"
+    due = {f"{TARGET}{year}": pair("front.measure.target", year=year) for year in years}
+    return {first: pair(f"front.measure.{first}", **words), **due}
 
 
 @dataclass(frozen=True)
 class Paint:
-    """How a region or a line of a legend is drawn: class, hatching, mark, the whole in words."""
+    """How a region or a line of a legend is drawn: class, hatching, mark, the whole in words.
+
+    ``count`` : regions so drawn, of a line of a legend.
+    """
 
     kind: str
     hatched: bool
     mark: str
     words: Pair
+    count: int = 0
 
 
-def paints(listed: Sequence[Row]) -> dict[str, dict[str, Paint]]:
-    """Measure -> code -> how the region is drawn."""
-    edges = {name: _edges(_values(listed, name)) for name in measures(listed)}
+def paints(listed: Sequence[Row], measure: str, places: Container[str]) -> dict[str, Paint]:
+    """How each region that has a place on a map is drawn, by code; classes are those of all."""
+    classes = zip(listed, classed(listed, measure), strict=True)
     return {
-        measure: {row.code: _paint(row, measure, found) for row in listed}
-        for measure, found in edges.items()
+        row.code: Paint(*found, _said(row, measure)) for row, found in classes if row.code in places
     }
+
+
+def classed(listed: Sequence[Row], measure: str) -> list[tuple[str, bool, str]]:
+    """Class, hatching and mark of each region."""
+    if measure.startswith(TARGET):
+        return [_verdict(row, int(measure.removeprefix(TARGET))) for row in listed]
+    edges, step = _edges(_known(_rate, listed)), _step(_known(_gap, listed))
+    return [_class(row, measure, edges, step) for row in listed]
 
 
 def legend(listed: Sequence[Row], measure: str) -> list[Paint]:
     """What each colour, sign and hatching of a measure means, as far as it is drawn."""
-    edges = _edges(_values(listed, measure))
-    drawn = [_paint(row, measure, edges) for row in listed]
-    kinds, words = {paint.kind for paint in drawn}, words_of(row.summary for row in listed)
-    if measure.startswith(TARGET):
-        found = [
-            Paint(status, status == "undecided", MARKS[status], pair(f"status.{status}"))
-            for status in STATUSES
-            if status in kinds
-        ]
-    elif measure == "locks":
-        most = max((row.summary.get("evidence") or {}).get("most", 0) for row in listed)
-        found = [
-            Paint(f"l{n}", False, fixed(n, 0), pair("front.locks", locks=n, most=most))
-            for n in range(most + 1)
-            if f"l{n}" in kinds
-        ]
-    else:
-        found = _classes(edges, max(_values(listed, measure), default=0.0))
-        if any(paint.hatched for paint in drawn):
-            old = max((_old(row.summary) for row in listed), default=0)
-            said = pair(f"front.hatch.{measure}", years=f"{old:g}", **words)
-            found.append(Paint("", True, "", said))
-    if NONE in kinds:
-        said = pair(f"front.none.{measure.partition('.')[0]}", **words)
-        found.append(Paint(NONE, False, "", said))
+    drawn, words = classed(listed, measure), words_of(row.summary for row in listed)
+    counts = Counter(kind for kind, _, _ in drawn)
+    found = [
+        Paint(kind, kind == "undecided", MARKS.get(kind, ""), text, counts[kind])
+        for kind, text in _meanings(listed, measure, words)
+        if counts[kind]
+    ]
+    old = max((_old(row.summary) for row in listed), default=0)
+    if old and not measure.startswith(TARGET):
+        text = pair("front.hatch.rate", years=f"{old:g}")
+        found.append(Paint("", True, "", text, sum(hatched for _, hatched, _ in drawn)))
+    if counts[NONE]:
+        text = pair(f"front.none.{measure.partition('.')[0]}", **words)
+        found.append(Paint(NONE, False, "", text, counts[NONE]))
     return found
+
+
+def _meanings(listed: Sequence[Row], measure: str, words: dict) -> Iterator[tuple[str, Pair]]:
+    """The words of each class a measure has."""
+    if measure.startswith(TARGET):
+        yield from ((status, pair(f"status.{status}")) for status in STATUSES)
+        return
+    if measure == "gap":
+        step = f"{_step(_known(_gap, listed)):g}"
+        yield from ((kind, pair(f"front.gap.{kind}", step=step, **words)) for kind in GAPS)
+        yield ALONE, pair("front.standing.alone", **words)
+        return
+    values = _known(_rate, listed)
+    edges = _edges(values)
+    for i, (low, high) in enumerate(pairwise(edges)):
+        last = i == STEPS - 1 and max(values) >= high  # open where a value lies above it
+        key = "front.class.open" if last else "front.class"
+        yield f"q{i}", pair(key, low=_edge(low), high=_edge(high))
 
 
 def _old(summary: Mapping[str, Any]) -> float:
@@ -529,26 +558,31 @@ def _old(summary: Mapping[str, Any]) -> float:
     return (summary.get("latest") or {}).get("older_than") or 0
 
 
-def _classes(edges: Sequence[float], top: float) -> list[Paint]:
-    """One entry a class; the last is open where a value lies above it."""
-    found = []
-    for i, (low, high) in enumerate(pairwise(edges)):
-        words = pair("front.class", low=_edge(low), high=_edge(high))
-        if i == STEPS - 1 and top >= high:
-            words = pair("front.class.open", low=_edge(low))
-        found.append(Paint(f"q{i}", False, "", words))
-    return found
+def _rate(row: Row) -> float | None:
+    return (row.summary.get("latest") or {}).get("value")
 
 
-def _number(row: Row, measure: str) -> float | None:
-    field, name = {"rate": ("latest", "value"), "gain": ("gain", "annual")}[measure]
-    return (row.summary.get(field) or {}).get(name)
+def _gap(row: Row) -> float | None:
+    return (row.summary.get("standing") or {}).get("gap")
 
 
-def _values(listed: Sequence[Row], measure: str) -> list[float]:
-    if measure not in ("rate", "gain"):
-        return []
-    return [value for row in listed if (value := _number(row, measure)) is not None]
+def _known(number: Callable[[Row], float | None], listed: Sequence[Row]) -> list[float]:
+    return [value for row in listed if (value := number(row)) is not None]
+
+
+def _rounded(wanted: float) -> float:
+    """The first round number of at least nine tenths of one.
+
+    >>> _rounded(3.3), _rounded(0.07)
+    (5.0, 0.1)
+    """
+    power = 10.0 ** math.floor(math.log10(wanted))
+    return next(power * times for times in (1, 2, 2.5, 5, 10) if power * times >= 0.9 * wanted)
+
+
+def _step(gaps: Sequence[float]) -> float:
+    """A round number that about half of the differences exceed."""
+    return round(_rounded(max(median(map(abs, gaps)), 0.02)), 10) if gaps else 1.0
 
 
 def _edges(values: Sequence[float]) -> list[float]:
@@ -563,9 +597,7 @@ def _edges(values: Sequence[float]) -> list[float]:
         return []
     ordered = sorted(values)
     low, high = ordered[0], ordered[int(0.9 * (len(ordered) - 1))]
-    wanted = max((high - low) / STEPS, 0.02)
-    power = 10.0 ** math.floor(math.log10(wanted))
-    step = next(power * times for times in (1, 2, 2.5, 5, 10) if power * times >= 0.9 * wanted)
+    step = _rounded(max((high - low) / STEPS, 0.02))
     first = math.floor(low / step)
     return [round(step * (first + i), 10) for i in range(STEPS + 1)]
 
@@ -574,39 +606,40 @@ def _edge(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
-def _paint(row: Row, measure: str, edges: Sequence[float]) -> Paint:
-    if measure.startswith(TARGET):  # by the verdict on the target of one year
-        year = int(measure.removeprefix(TARGET))
-        own = [item for item in row.summary.get("targets") or [] if item["year"] == year]
-        cell = _goal(own[-1] if own else None)
-        status = own[-1]["status"] if own and own[-1]["status"] in STATUSES else NONE
-        return Paint(status, status == "undecided", MARKS.get(status, ""), cell.text)
-    if measure == "locks":
-        cell = _locks(row.summary)
-        locks = cell.order
-        kind, mark = (NONE, "") if locks is None else (f"l{locks:g}", fixed(locks, 0))
-        return Paint(kind, False, mark, cell.text)
-    value = _number(row, measure)
-    if value is None:
-        cell = _latest(row.summary) if measure == "rate" else _gain(row.summary)
-        return Paint(NONE, False, "", cell.text)
-    kind = f"q{sum(value >= edge for edge in edges[1:-1])}"
-    words = _words(row.summary, measure)
+def _class(row: Row, measure: str, edges: Sequence[float], step: float) -> tuple[str, bool, str]:
+    latest, gap = row.summary.get("latest"), _gap(row)
+    if not latest:
+        return NONE, False, ""
+    old, value = _old(row.summary) > 0, latest["value"]
     if measure == "rate":
-        mark = f"{fixed(value, 1)}% {row.summary['latest']['wave']}"
-        return Paint(kind, _old(row.summary) > 0, mark, words)
-    # Hatched where the interval of the latest gain leaves open what the colour seems to say.
-    gain = row.summary["gain"]
-    open_ = gain["annual_low"] <= 0 <= gain["annual_high"]
-    return Paint(kind, open_, signed(value), words)
+        kind = f"q{sum(value >= edge for edge in edges[1:-1])}"
+        return kind, old, f"{fixed(value, 1)}% {latest['wave']}"
+    if gap is None:
+        return ALONE, old, str(latest["wave"])
+    side = row.summary["standing"]["side"]
+    kind = side if side == "near" else f"{side}{1 + (abs(gap) > step)}"
+    return kind, old, f"{signed(gap, 1)} {latest['wave']}"
 
 
-def _words(summary: Mapping[str, Any], measure: str) -> Pair:
+def _due(row: Row, year: int) -> Mapping[str, Any] | None:
+    found = [item for item in row.summary.get("targets") or [] if item["year"] == year]
+    return found[-1] if found else None
+
+
+def _verdict(row: Row, year: int) -> tuple[str, bool, str]:
+    """A region by its verdict on the target of one year."""
+    status = (_due(row, year) or {}).get("status")
+    kind = status if status in STATUSES else NONE
+    return kind, kind == "undecided", MARKS.get(kind, "")
+
+
+def _said(row: Row, measure: str) -> Pair:
     """A coloured figure in words: with unit, interval, date and what bears on reading it."""
-    if measure == "gain":
-        cell = _gain(summary)
-        return Cell(pair("front.points.year", value=cell.main), cell.beside).text
-    standing = _standing(summary)
+    if measure.startswith(TARGET):
+        return _goal(_due(row, int(measure.removeprefix(TARGET)))).text
+    standing = _standing(row.summary)
+    if not row.summary.get("latest"):
+        return standing.text
     if standing.beside:
         standing = Cell(standing.main, pair("front.points", value=standing.beside))
-    return Cell(_latest(summary).text, standing.text).text
+    return Cell(_latest(row.summary).text, standing.text).text

@@ -455,12 +455,12 @@ def _folders(data: Path | None, notebooks: Path | None, out: Path | None) -> dic
 def _boundaries(path: Path | None, approval: str) -> Any:
     """Read a user's own map; regions are matched by ``adcode``."""
     from evaluation.base import files
-    from evaluation.batch import front
+    from evaluation.batch import maps
 
     if path is None:
         return None
     found = files.read_json(path, files.LARGEST["map"], "GeoJSON file")
-    return front.boundaries(found, approval=approval)
+    return maps.boundaries(found, approval=approval)
 
 
 def _make(

@@ -1,30 +1,27 @@
-"""The front page of a folder: table, maps and small trends, in one file that stands alone."""
+"""The front page of a folder of reports: one file that stands alone, from summaries only."""
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from importlib.resources import files
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 
-from evaluation.base.errors import KepuError
-from evaluation.base.text import FORMATS, OFFICIAL, policy
+from evaluation.base.text import FORMATS, LANGUAGES, OFFICIAL, fixed, policy
 from evaluation.batch.cells import (
-    ABSENT,
-    OUTSIDE,
-    SEMICOLONS,
-    Paint,
+    Cell,
+    Link,
     Pair,
     Row,
     both,
+    bounded,
     cells,
-    clean,
+    classed,
     inputs,
     joined,
     label,
@@ -32,356 +29,127 @@ from evaluation.batch.cells import (
     measures,
     paints,
     pair,
-    rate,
+    percent,
     rows,
     words_of,
 )
+from evaluation.batch.maps import Boundaries, draw_map
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 # ------------------------------------------------------------------------------------------
-# A user's own approved boundaries (GeoJSON) as SVG paths, in place of tiles.
-
-
-MAP_WIDTH = 1000.0  # of the drawing; its height follows
-DEGREES = math.pi / 180
-Point = tuple[float, float]
+# The first screen: the figure of the whole, and one finding by rules over the regions.
 
 
 @dataclass(frozen=True)
-class Shape:
-    """One region: its code and the path of its rings."""
+class Found:
+    """What the rules of the finding look at, of one level of regions.
 
-    code: str
-    path: str
-
-
-@dataclass(frozen=True)
-class Boundaries:
-    """Projected shapes in a box ``width`` by ``height``, and the approval they are shown under."""
-
-    shapes: tuple[Shape, ...]
-    width: float
-    height: float
-    approval: str
-
-
-def boundaries(geojson: Any, *, approval: str, code: str = "adcode") -> Boundaries:
-    """Project the polygons of a FeatureCollection (degrees, WGS 84 or CGCS2000).
-
-    Albers' equal-area conic, standard parallels a sixth of the extent inside its north and south
-    edge (Snyder 1987, Map Projections: A Working Manual, USGS PP 1395, p. 98-103).
-
-    Parameters
-    ----------
-    geojson : FeatureCollection of Polygon or MultiPolygon features.
-    approval : approval number of the map, printed beneath it.
-    code : property that holds the GB/T 2260 code of a feature.
-
-    Raises
-    ------
-    KepuError : no approval, no FeatureCollection, a feature without code or polygon, or a
-        coordinate that is none.
+    ``regions``, ``surveyed`` : how many, and how many have a usable survey.
+    ``below``, ``near``, ``above`` : of those set against the whole in the year of their survey.
     """
-    if not str(approval).strip():
-        raise KepuError("A map of boundaries needs its approval number (审图号): give 'approval'.")
-    held = geojson if isinstance(geojson, Mapping) else {}
-    features = held.get("features")
-    if held.get("type") != "FeatureCollection" or not isinstance(features, list) or not features:
-        raise KepuError(
-            "The boundaries are no GeoJSON FeatureCollection with features — export the map as one."
-        )
-    rings = {}
-    for number, feature in enumerate(features):
-        rings.setdefault(_code(feature, code, number), []).extend(_rings(feature, number))
-    project = _albers([point for parts in rings.values() for ring in parts for point in ring])
-    flat = {name: [[project(p) for p in ring] for ring in parts] for name, parts in rings.items()}
-    every = [point for parts in flat.values() for ring in parts for point in ring]
-    left, top = min(x for x, _ in every), max(y for _, y in every)
-    span = max(max(x for x, _ in every) - left, 1e-9)
-    scale = MAP_WIDTH / span
-    height = (top - min(y for _, y in every)) * scale
-    shapes = tuple(
-        Shape(name, "".join(_path(ring, left, top, scale) for ring in parts))
-        for name, parts in flat.items()
-    )
-    return Boundaries(shapes, MAP_WIDTH, round(max(height, 1.0), 1), str(approval).strip())
 
-
-def _code(feature: Any, name: str, number: int) -> str:
-    held = feature if isinstance(feature, Mapping) else {}
-    properties = held.get("properties")
-    found = properties.get(name) if isinstance(properties, Mapping) else None
-    if isinstance(found, float) and found.is_integer():
-        found = int(found)
-    if isinstance(found, bool) or not isinstance(found, int | str) or found == "":
-        raise KepuError(
-            f"Feature {number} has no property '{name}' with a code — add the code of its region."
-        )
-    return clean(found)
-
-
-def _rings(feature: Mapping[str, Any], number: int) -> Iterator[list[Point]]:
-    held = feature.get("geometry")
-    geometry = held if isinstance(held, Mapping) else {}
-    kind, shape = geometry.get("type"), geometry.get("coordinates")
-    if kind not in ("Polygon", "MultiPolygon"):
-        raise KepuError(
-            f"Feature {number} is no Polygon or MultiPolygon but {kind!s:.40} — leave it out."
-        )
-    for polygon in _list([shape] if kind == "Polygon" else shape, number):
-        for ring in _list(polygon, number):
-            points = [_point(pair, number) for pair in _list(ring, number)]
-            if len(points) < 4:
-                raise KepuError(f"Feature {number} has a ring of fewer than 4 points — mend it.")
-            yield points
-
-
-def _list(found: Any, number: int) -> list[Any]:
-    if not isinstance(found, list) or not found:
-        raise KepuError(f"Feature {number} has no list of coordinates but {found!r:.60} — mend it.")
-    return found
-
-
-def _point(pair: Any, number: int) -> Point:
-    numbers = pair[:2] if isinstance(pair, list) else []
-    if len(numbers) < 2 or any(type(n) not in (int, float) for n in numbers):
-        raise KepuError(f"Feature {number} has a coordinate that is none: {pair!r:.60} — mend it.")
-    longitude, latitude = numbers
-    if not (-180 <= longitude <= 180 and -90 < latitude < 90):
-        raise KepuError(
-            f"Feature {number} has the coordinate {longitude!r:.30}, {latitude!r:.30}: degrees are "
-            "needed — export the map in longitude and latitude."
-        )
-    return float(longitude), float(latitude)
-
-
-def _albers(points: Sequence[Point]):
-    """The projection for these points: a function of (longitude, latitude) in degrees."""
-    if not points:
-        raise KepuError("The boundaries hold no coordinates.")
-    south, north = min(y for _, y in points), max(y for _, y in points)
-    middle = (min(x for x, _ in points) + max(x for x, _ in points)) / 2
-    inside = (north - south) / 6
-    first, second = (south + inside) * DEGREES, (north - inside) * DEGREES
-    n = (math.sin(first) + math.sin(second)) / 2
-    if abs(n) < 1e-6:  # astride the equator the cone is a cylinder
-        return lambda p: ((p[0] - middle) * DEGREES, math.sin(p[1] * DEGREES))
-    c = math.cos(first) ** 2 + 2 * n * math.sin(first)
-
-    def project(point: Point) -> Point:
-        rho = math.sqrt(max(c - 2 * n * math.sin(point[1] * DEGREES), 0.0)) / n
-        theta = n * (point[0] - middle) * DEGREES
-        return rho * math.sin(theta), -rho * math.cos(theta)
-
-    return project
-
-
-def _path(ring: Sequence[Point], left: float, top: float, scale: float) -> str:
-    """A closed path with a tenth of a unit; points that fall together are drawn once."""
-    points = [f"{(x - left) * scale:.1f} {(top - y) * scale:.1f}" for x, y in ring]
-    kept = [p for i, p in enumerate(points) if i == 0 or p != points[i - 1]]
-    return f"M{'L'.join(kept)}Z"
-
-
-# ------------------------------------------------------------------------------------------
-# The small line of a region's rates, with intervals, on an axis common to all regions.
-
-
-SPARK_WIDTH, HEIGHT, EDGE = 140.0, 46.0, 4.0
-
-
-def bounds(summaries: Sequence[Mapping[str, Any]]) -> tuple[float, float, float]:
-    """First and last year and the highest value of all lines, so that lines can be compared."""
-    rows = [row for s in summaries for row in [*(s.get("rates") or []), *(s.get("nation") or [])]]
-    years = [row["wave"] for row in rows] or [0, 1]
-    tops = [row["high"] if row["high"] is not None else row["value"] for row in rows]
-    return min(years), max(max(years), min(years) + 1), max([*tops, 1.0])
-
-
-def sparkline(summary: Mapping[str, Any], names: Mapping[str, str], box: tuple) -> Markup:
-    """An SVG of the region's rates with whiskers, the nation as a thin line behind.
-
-    A line is dashed across a change of the survey instrument. The text that stands for the
-    picture lists every survey; without a survey it is empty markup.
-
-    Parameters
-    ----------
-    names : the region by language. box : of :func:`bounds`.
-    """
-    rates = summary.get("rates") or []
-    if not rates:
-        return Markup("")
-    breaks = summary.get("breaks") or []
-    parts = [_line(summary.get("nation") or [], box, breaks, "nation")]
-    for row in rates:
-        if row["low"] is not None:
-            x, low, high = _x(row, box), _y(row["low"], box), _y(row["high"], box)
-            parts.append(f'<path class="whisker" d="M{x:.1f} {low:.1f}V{high:.1f}"/>')
-    parts.append(_line(rates, box, breaks, "own"))
-    for row in rates:
-        x, y = _x(row, box), _y(row["value"], box)
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{2.6 if row is rates[-1] else 1.6}"/>')
-    listed = [pair("front.spark.rate", year=row["wave"], rate=rate(row)) for row in rates]
-    words = pair("front.spark", region=names, rates=joined(*listed, gaps=SEMICOLONS))
-    return Markup(
-        '<svg class="spark" role="img" viewBox="0 0 {:g} {:g}" width="{:g}" '
-        'height="{:g}" {}>{}</svg>'
-    ).format(SPARK_WIDTH, HEIGHT, SPARK_WIDTH, HEIGHT, label(words), Markup("".join(parts)))
-
-
-def _x(row: Mapping[str, Any], box: tuple) -> float:
-    first, last, _ = box
-    return EDGE + (row["wave"] - first) / (last - first) * (SPARK_WIDTH - 2 * EDGE)
-
-
-def _y(value: float, box: tuple) -> float:
-    return HEIGHT - EDGE - value / box[2] * (HEIGHT - 2 * EDGE)
-
-
-def _line(rows: Sequence[Mapping[str, Any]], box: tuple, breaks: Sequence[int], kind: str) -> str:
-    parts = []
-    for before, after in pairwise(rows):
-        broken = any(before["wave"] < year <= after["wave"] for year in breaks)
-        ends = [f"{_x(row, box):.1f} {_y(row['value'], box):.1f}" for row in (before, after)]
-        dashes = " broken" if broken else ""
-        parts.append(f'<path class="{kind}{dashes}" d="M{ends[0]}L{ends[1]}"/>')
-    return "".join(parts)
-
-
-# ------------------------------------------------------------------------------------------
-# Tile maps: one square a region, roughly where it lies. Tiles, not boundaries.
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A square of the grid; ``names`` is empty where the report names the region."""
-
-    code: str
-    row: int
-    column: int
-    label: Pair
-    letters: str
-    names: Pair | None
-
-
-@cache
-def _tile_lines() -> list[dict[str, str]]:
-    with files("evaluation.batch").joinpath("tiles.csv").open(encoding="utf-8") as handle:
-        return list(csv.DictReader(handle))
-
-
-def layouts() -> list[str]:
-    """The sets of regions that have tiles."""
-    return list(dict.fromkeys(line["set"] for line in _tile_lines()))
-
-
-@cache
-def layout(name: str) -> tuple[Tile, ...]:
-    """The tiles of a set of ``tiles.csv``; empty for any other."""
-    lines = [line for line in _tile_lines() if line["set"] == name]
-    return tuple(
-        Tile(
-            line["code"],
-            int(line["row"]),
-            int(line["column"]),
-            {"zh": line["label_zh"], "en": line["label_en"]},
-            line["code_en"],
-            {"zh": line["name_zh"], "en": line["name_en"]} if line["name_zh"] else None,
-        )
-        for line in lines
-    )
-
-
-# ------------------------------------------------------------------------------------------
-# The maps of the front page: tiles of each set that has reports, or a user's own boundaries.
-
-
-FIRST = "rate"  # the measure a page opens with
-
-
-@dataclass(frozen=True)
-class MapRegion:
-    """A region on a map: its row of the table (empty without one), its drawing, its words."""
-
-    code: str
-    key: str
-    names: Pair
-    paint: Paint
-    tile: Tile | None = None
-    path: str = ""
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """One map with its title and what must be said beneath it."""
-
-    name: str
-    title: Pair
-    note: Pair
-    places: tuple[MapRegion, ...]
-    own: Boundaries | None = None
+    regions: int
+    surveyed: int
+    below: int
+    near: int
+    above: int
 
     @property
-    def outside(self) -> bool:
-        """Whether it shows places that the data leave out."""
-        return any(place.paint.kind == OUTSIDE for place in self.places)
+    def compared(self) -> int:
+        return self.below + self.near + self.above
 
 
-def draw_map(regions: Sequence[Row], own: Boundaries | None = None) -> list[Drawing]:
-    """Every map that shows at least one region of the table."""
-    known = {row.code: row for row in _mapped(regions)}
-    painted = paints(list(known.values()))[FIRST]
-    found = []
-    shown = set() if own is None else {shape.code for shape in own.shapes}
-    for name in layouts():
-        tiles = layout(name)
-        if shown & {tile.code for tile in tiles}:
-            continue
-        places = tuple(_tile(tile, known, painted) for tile in tiles)
-        found.append(Drawing(name, _title(places, known), pair("front.map.tiles"), places))
-    if own is not None:
-        found.insert(0, _own(own, known, painted))
-    return [drawing for drawing in found if any(place.key for place in drawing.places)]
+# Read from the top; the first rule that holds is taken, and the last always holds.
+FINDINGS: Sequence[tuple[str, Callable[[Found], bool]]] = (
+    ("empty", lambda f: not f.regions),
+    ("unsurveyed", lambda f: not f.surveyed),
+    ("alone", lambda f: not f.compared),
+    ("one", lambda f: f.compared == 1),
+    ("level", lambda f: f.near == f.compared),
+    ("below", lambda f: f.below > f.above),
+    ("above", lambda f: f.above > f.below),
+    ("even", lambda f: True),
+)
 
 
-def _title(places: Iterable[MapRegion], known: Mapping[str, Row]) -> Pair:
-    """What the regions drawn are called; neutral where they are of several levels."""
-    kinds = {known[place.code].level: known[place.code].kind for place in places if place.key}
-    return next(iter(kinds.values())).names if len(kinds) == 1 else pair("front.regions")
+def counted(listed: Sequence[Row]) -> Found:
+    """What the rules look at."""
+    sides = [(row.summary.get("standing") or {}).get("side") for row in listed]
+    surveyed = sum(bool(row.summary.get("latest")) for row in listed)
+    return Found(len(listed), surveyed, *(sides.count(side) for side in ("below", "near", "above")))
 
 
-def _tile(tile: Tile, known: Mapping[str, Row], painted: Mapping[str, Paint]) -> MapRegion:
-    row = known.get(tile.code)
-    # A package of elsewhere may use the same codes for other regions.
-    if row and row.names["zh"].startswith(tile.label["zh"].replace("|", "")):
-        return MapRegion(tile.code, row.key, row.short, painted[tile.code], tile)
-    bare = {name: text.replace("|", "") for name, text in tile.label.items()}
-    kind = ABSENT if tile.names is None else OUTSIDE
-    return MapRegion(tile.code, "", tile.names or bare, _blank(kind), tile)
+def finding(listed: Sequence[Row]) -> Pair:
+    """One sentence on where the regions stand.
+
+    It is on the level with most regions compared with the whole, at a tie with most surveyed, then
+    on the first of the package's levels.
+    """
+    levels: dict[str, list[Row]] = {}
+    for row in listed:
+        levels.setdefault(row.level, []).append(row)
+    ranked = [(counted(group), group) for group in levels.values()]
+    best, group = max(
+        ranked, key=lambda one: (one[0].compared, one[0].surveyed), default=(counted([]), [])
+    )
+    rule = next(name for name, holds in FINDINGS if holds(best))
+    words = words_of(row.summary for row in group)
+    counts = {name: getattr(best, name) for name in ("regions", "surveyed", "compared")}
+    counts |= {side: getattr(best, side) for side in ("below", "near", "above")}
+    kinds = {"kind": group[0].kind.plain} if group else {}
+    return pair(f"front.finding.{rule}", **words, **counts, **kinds, **_single(rule, group))
 
 
-def _blank(kind: str) -> Paint:
-    return Paint(kind, False, "", pair(f"front.map.{kind}"))
+def _single(rule: str, group: Sequence[Row]) -> dict[str, Any]:
+    """What is said of the one region that is compared."""
+    if rule != "one":
+        return {}
+    row = next(row for row in group if "gap" in row.summary["standing"])
+    standing = row.summary["standing"]
+    side = pair(f"front.standing.{standing['side']}", **words_of([row.summary]))
+    gap = bounded(*(standing[name] for name in ("gap", "low", "high")))
+    return {"region": row.short, "year": standing["wave"], "side": side, "gap": gap}
 
 
-def _own(own: Boundaries, known: Mapping[str, Any], painted: Mapping[str, Paint]) -> Drawing:
-    """The user's boundaries; shapes that match no region stay blank."""
-    places = []
-    for shape in own.shapes:
-        row = known.get(shape.code)
-        names = row.short if row else dict.fromkeys(("zh", "en"), clean(shape.code))
-        paint = painted[shape.code] if row else _blank(ABSENT)
-        places.append(MapRegion(shape.code, row.key if row else "", names, paint, path=shape.path))
-    note = pair("front.map.own", approval=clean(own.approval))
-    return Drawing("own", _title(places, known), note, tuple(places), own)
+@dataclass(frozen=True)
+class Figure:
+    """A number to be read first: of what, how much, how surely."""
+
+    of: Pair
+    value: str
+    beside: Pair
+
+
+def figure(listed: Sequence[Row]) -> Figure | None:
+    """The whole's latest share; how many regions are surveyed where the whole has none of its own.
+
+    Regions of several packages have no whole in common.
+    """
+    if not listed:
+        return None
+    words = words_of(row.summary for row in listed)
+    wholes = {str(row.summary.get("nation") or []): row.summary.get("nation") for row in listed}
+    rates = next(iter(wholes.values())) if len(wholes) == 1 else None
+    if not rates:
+        surveyed = counted(listed).surveyed
+        of = pair("front.surveyed", **words)
+        return Figure(of, f"{surveyed}/{len(listed)}", pair("front.surveyed.none", **words))
+    last = rates[-1]
+    beside = pair("missing.interval")
+    if last["low"] is not None:
+        ends = {end: fixed(last[end], 1) for end in ("low", "high")}
+        beside = pair("front.figure.range", **ends)
+    of = pair("front.figure", year=last["wave"], **words)
+    return Figure(of, percent(last["value"]), beside)
 
 
 # ------------------------------------------------------------------------------------------
-# Render the front page: one file that stands alone, in both languages, from summaries only.
+# Render the page, in both languages.
 
 
+# Result -> the text that heads its column.
 COLUMNS = ("latest", "standing", "gain", "target", "locks")
 NAMES = {
     "pdf": {"zh": "PDF", "en": "PDF"},
@@ -393,19 +161,29 @@ TONGUES = {"zh": "中文", "en": "English"}
 PAIRED = ("year", "a", "b", "gap", "low", "high")
 # What the script says; each text has the places that the script fills.
 SPOKEN = {
-    "count": ("shown", "all"),
-    "nomatch": (),
-    "sort.up": ("column",),
-    "sort.down": ("column",),
+    "column.reports": (),
+    "column.trend": (),
     "compare.chart": ("regions",),
     "compare.full": (),
     "compare.higher": PAIRED,
     "compare.near": PAIRED,
     "compare.never": ("a", "b"),
+    "compare.pick": ("region",),
     "compare.remove": ("region",),
     "compare.table": (),
-    "wave": ("year",),
+    "count": ("shown", "all"),
+    "details": ("region",),
+    "failed.short": (),
+    "more": ("count",),
+    "nation": (),
+    "nomatch": (),
+    "simulated.flag": (),
+    "sort.down": ("column",),
+    "sort.up": ("column",),
+    "spark": ("region", "rates"),
+    "spark.rate": ("year", "rate"),
     "title": (),
+    "wave": ("year",),
 }
 
 
@@ -426,30 +204,37 @@ def page(
 
     Returns
     -------
-    HTML that loads nothing, works from the file system and can be read without script.
+    HTML that loads nothing and works from the file system. Regions are data that a script draws a
+    piece at a time; without script they are a plain list of links.
     """
     regions, overviews = rows(manifest, summaries)
     every = [*regions, *overviews]
     simulated = [row.simulated for row in every]
     words = words_of(row.summary for row in regions)
-    box = bounds([row.summary for row in regions])
+    mapped = _mapped(regions)
+    known = measures(mapped)
+    told = [row for row in mapped if row.summary]
+    maps = draw_map(mapped, next(iter(known)), own)
+    columns = _columns(regions)
     return _environment().get_template("page.html.j2").render(
         run=manifest["run"],
         made=sum(entry["status"] == "made" for entry in manifest["reports"]),
         failed=[failure for row in every for failure in row.failures],
-        regions=[_shown(row, box) for row in regions],
+        regions=regions,
         overviews=overviews,
         levels={row.level: row.kind.names for row in regions},
         # Every text of the page may say what the package calls its regions.
         both=partial(both, **words),
         title=pair("front.title", **words),
-        columns={name: pair(f"front.column.{name}", **words) for name in COLUMNS},
+        columns=columns,
+        figure=figure(told),
+        finding=finding(told),
         permitted=_permitted(regions),
-        maps=draw_map(regions, own),
-        measures=measures(_mapped(regions)),
-        legends=_legends(regions),
+        maps=maps,
+        measures=known,
+        legends={measure: legend(mapped, measure) for measure in known},
         simulated="all" if simulated and all(simulated) else "some" if any(simulated) else "",
-        data=_payload(regions),
+        data=_payload(regions, columns, maps),
     )  # fmt: skip
 
 
@@ -470,7 +255,8 @@ def _environment() -> Environment:
         "label": label,
         "pair": pair,
         "formats": FORMATS,
-        "format_name": _format_name,
+        "link_name": _link_name,
+        "percent": percent,
         "tongues": TONGUES,
         "static": static,
         "policy": policy(script=static["js"], style=static["css"]),
@@ -488,16 +274,26 @@ def _format_name(kind: str) -> Pair:
     return said if kind == "html" else {code: f"{said[code]} {name[code]}" for code in said}
 
 
-def _shown(row: Row, box: tuple) -> dict[str, Any]:
-    """A row of the table: what it says, its picture, its files by language."""
-    names = [row.code, *row.names.values(), *row.short.values()]
-    return {
-        "row": row,
-        "cells": cells(row.summary),
-        "spark": sparkline(row.summary, row.short, box),
-        "sought": " ".join(dict.fromkeys(names)).casefold(),
-        "failed": {failure.language: failure for failure in row.failures},
-    }
+def _link_name(link: Link) -> str:
+    """What a link is called, in the language of its file."""
+    name = _format_name(link.format)[link.language]
+    if link.earlier:
+        return f"{name} ({pair('front.failed.earlier', date=link.earlier)[link.language]})"
+    return name
+
+
+def _columns(regions: Sequence[Row]) -> dict[str, Pair]:
+    """Results with their heads, without those that are the same of every region that has one."""
+    words = words_of(row.summary for row in regions)
+    grades = {(row.summary.get("evidence") or {}).get("locks") for row in regions} - {None}
+    heads = {name: pair(f"front.column.{name}", **words) for name in COLUMNS}
+    if len(grades) <= 1:  # the grade is of the comparison, which stands above the table
+        del heads["locks"]
+    if not any("gap" in (row.summary.get("standing") or {}) for row in regions):
+        del heads["standing"]
+    if not any(row.summary.get("targets") for row in regions):
+        del heads["target"]
+    return heads
 
 
 def _permitted(regions: Sequence[Row]) -> list[dict[str, Any]]:
@@ -511,60 +307,166 @@ def _permitted(regions: Sequence[Row]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _legends(regions: Sequence[Row]) -> dict[str, list]:
-    listed = _mapped(regions)
-    return {measure: legend(listed, measure) for measure in measures(listed)} if listed else {}
-
-
 def _mapped(regions: Sequence[Row]) -> list[Row]:
     """Rows the maps may show: never a simulated figure beside a real one."""
     real = [row for row in regions if not row.simulated]
     return real or list(regions)
 
 
-def _payload(regions: Sequence[Row]) -> Markup:
+# ------------------------------------------------------------------------------------------
+# What the script draws from: compact records, every text told once, with places for its numbers.
+
+
+NUMBER = re.compile(r"[+−]?\d+(?:\.\d+)?")
+# The places of a record; the script reads them by these names.
+FIELDS = (
+    "code", "names", "short", "level", "simulated", "kind", "dot", "cells", "rates", "whole",
+    "inputs", "files", "failed",
+)  # fmt: skip
+
+
+class Once:
+    """Values by their number, each kept once."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Any, int] = {}
+
+    def add(self, value: Any) -> int:
+        return self.numbers.setdefault(value, len(self.numbers))
+
+    def __iter__(self):
+        return iter(self.numbers)
+
+
+def packed(text: Mapping[str, str], forms: Once) -> list[Any]:
+    """The number of the form of a text, and the numbers that fill it.
+
+    >>> forms = Once()
+    >>> packed({"zh": "2025年15%", "en": "15% by 2025"}, forms), list(forms)
+    ([0, '2025', '15'], [('{0}年{1}%', '{1}% by {0}')])
+    """
+    numbers = NUMBER.findall(text[LANGUAGES[0]])
+    return [forms.add(tuple(_form(text[language], numbers) for language in LANGUAGES)), *numbers]
+
+
+def _form(text: str, numbers: Sequence[str]) -> str:
+    """A text with places for numbers; one that is not among them stays as it is."""
+    left = dict(enumerate(numbers))
+
+    def place(found: re.Match[str]) -> str:
+        number = next((at for at, value in left.items() if value == found[0]), None)
+        if number is None:
+            return found[0]
+        del left[number]
+        return f"{{{number}}}"
+
+    return NUMBER.sub(place, text)
+
+
+def _payload(regions: Sequence[Row], columns: Mapping[str, Pair], maps: Sequence) -> Markup:
     """What the script needs, as JSON that no text in it can end early."""
-    painted = paints(_mapped(regions))
+    from jinja2.utils import htmlsafe_json_dumps
+
+    kept = {name: Once() for name in ("forms", "files", "wholes", "levels", "kinds")}
+    forms = kept["forms"]
+    mapped = _mapped(regions)
     words = words_of(row.summary for row in regions)
+    first, *due = measures(mapped)
+    kinds = zip(mapped, classed(mapped, first), strict=True)
+    known = {row.key: kept["kinds"].add(found[:2]) for row, found in kinds}
+    places = {place.code for drawing in maps for place in drawing.places}
     data = {
-        "rows": {row.key: _record(row) for row in regions},
-        "paint": {
-            measure: {
-                code: [paint.kind, paint.hatched, paint.mark, paint.words]
-                for code, paint in found.items()
-            }
-            for measure, found in painted.items()
-        },
-        "nation": pair("front.nation", **words),
+        "first": first,
+        "fields": FIELDS,
+        "columns": columns,
+        "rows": [_record(row, columns, first, known.get(row.key), kept) for row in regions],
+        "paint": {measure: _painted(mapped, measure, places, forms) for measure in (first, *due)},
+        **{name: list(values) for name, values in kept.items()},
         "words": {
             name: pair(f"front.{name}", **{**words, **{place: f"{{{place}}}" for place in places}})
             for name, places in SPOKEN.items()
-        },
+        }
+        | {"rate": _rate_form(True), "rate.bare": _rate_form(False)},
     }
-    from jinja2.utils import htmlsafe_json_dumps
+    compact = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
+    return htmlsafe_json_dumps(data, **compact)
 
-    return htmlsafe_json_dumps(data, allow_nan=False)
 
-
-def _record(row: Row) -> dict[str, Any]:
-    """A region as the comparison draws it; every text is ready, the script formats none."""
-    summary = row.summary
-    lines: dict[str, tuple[Pair, Pair]] = {
-        name: (pair(f"front.column.{name}", **words_of([summary])), cell.text)
-        for name, cell in cells(summary).items()
-    }
-    lines |= {f"input.{dose}": found for dose, found in inputs(summary).items()}
+def _painted(
+    mapped: Sequence[Row], measure: str, places: set[str], forms: Once
+) -> dict[str, list[Any]]:
+    """What the maps show of each region that they have."""
+    keys = {row.code: row.key for row in mapped}
     return {
-        "code": row.code,
-        "short": _flagged(row),
-        "simulated": row.simulated,
-        "lines": {
-            name: {"name": name_pair, "text": text} for name, (name_pair, text) in lines.items()
-        },
-        "rates": [{**item, "text": rate(item)} for item in summary.get("rates") or []],
-        "nation": summary.get("nation") or [],
-        "breaks": summary.get("breaks") or [],
+        keys[code]: [paint.kind, paint.hatched, paint.mark, packed(paint.words, forms)]
+        for code, paint in paints(mapped, measure, places).items()
     }
+
+
+def _rate_form(bounded: bool) -> Pair:
+    """A share with places for its numbers."""
+    ends = {"low": "{low}", "high": "{high}", "unit": "%"}
+    return joined("{value}%", pair("number.interval" if bounded else "missing.interval", **ends))
+
+
+def _record(
+    row: Row, columns: Iterable[str], first: str, kind: int | None, kept: Mapping[str, Once]
+) -> list[Any]:
+    """A region as the script draws it, in the order of :data:`FIELDS`."""
+    summary, forms, code = row.summary, kept["forms"], quote(row.code)
+    found = cells(summary)
+    whole = (_points(summary.get("nation")), tuple(summary.get("breaks") or ()))
+    links = tuple(
+        (link.language, _link_name(link), link.href.replace(code, "*") if code else link.href)
+        for link in row.links
+    )
+    return [
+        row.code,
+        [*row.names.values()],
+        [*_flagged(row).values()],
+        kept["levels"].add(row.level),
+        int(row.simulated),
+        kind,
+        _dot(summary, first),
+        [_celled(found[name], forms) for name in columns],
+        _points(summary.get("rates")),
+        kept["wholes"].add(whole),
+        [[packed(name, forms), packed(text, forms)] for name, text in inputs(summary).values()],
+        kept["files"].add(links),
+        [failure.language for failure in row.failures],
+    ]
+
+
+def _celled(cell: Cell, forms: Once) -> list[Any]:
+    order = None if cell.order is None else round(cell.order, 4)
+    return [order, *(packed(text, forms) for text in (cell.main, cell.beside) if text)]
+
+
+def _points(rates: Sequence[Mapping[str, Any]] | None) -> tuple[tuple, ...]:
+    """Year, share, standard error and ends of the interval of each survey, as they are shown."""
+    return tuple(
+        (
+            one["wave"],
+            float(f"{one['value']:.6g}"),
+            one["se"],
+            *map(_tenth, (one["low"], one["high"])),
+        )
+        for one in rates or ()
+    )
+
+
+def _tenth(value: float | None) -> float | None:
+    # Through the text, so that a script which rounds ties otherwise shows the same.
+    return None if value is None else float(fixed(value, 1).replace("−", "-"))
+
+
+def _dot(summary: Mapping[str, Any], first: str) -> list[float] | None:
+    """Difference from the whole, or the share, with its interval and its year."""
+    field, value = ("standing", "gap") if first == "gap" else ("latest", "value")
+    found = summary.get(field) or {}
+    if found.get(value) is None:
+        return None
+    return [*(round(found[name], 2) for name in (value, "low", "high")), found["wave"]]
 
 
 def _flagged(row: Row) -> Pair:

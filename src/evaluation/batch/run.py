@@ -21,7 +21,7 @@ from evaluation.base.errors import KepuError, shown
 from evaluation.base.text import OFFICIAL
 from evaluation.batch import plan as plans
 from evaluation.batch import state, store
-from evaluation.batch.front import Boundaries
+from evaluation.batch.maps import Boundaries
 from evaluation.batch.plan import Job
 from evaluation.batch.state import Known, Outcome, Record, State
 from evaluation.batch.worker import Launcher, Place, attempt, hidden

@@ -24,7 +24,7 @@ from evaluation.base import files as private
 from evaluation.base.cache import DISTRIBUTION
 from evaluation.base.errors import ID, KepuError, shown
 from evaluation.base.text import COMMON, LANGUAGES, OFFICIAL, file_stem
-from evaluation.batch import front
+from evaluation.batch import front, maps
 from evaluation.batch.plan import Job
 
 MADE, FAILED, CACHED, REFUSED = "made", "failed", "cached", "refused"
@@ -533,7 +533,7 @@ class Record:
             **vars(self.state),
         }
 
-    def finish(self, own: front.Boundaries | None = None) -> dict[str, str]:
+    def finish(self, own: maps.Boundaries | None = None) -> dict[str, str]:
         """Write manifest and front page, end the log; give their texts by name."""
         texts = write(self.folder, self.known, self.entries, self.run(), own)
         self.log.write("finished")
@@ -583,7 +583,7 @@ def write(
     known: Known,
     entries: Mapping[str, Mapping[str, Any]],
     run: Mapping[str, Any],
-    own: front.Boundaries | None = None,
+    own: maps.Boundaries | None = None,
 ) -> dict[str, str]:
     """Write manifest.json and index.html and give their texts by name.
 

@@ -1,24 +1,40 @@
 "use strict";
-/* The front page's behaviour. Every text and number comes ready from the page, save differences
-   of two chosen regions; nothing is loaded, and nothing is written but into this page. */
+/* The front page's behaviour. Regions are compact records, drawn a piece at a time; every text and
+   number comes ready from the page, save differences of two chosen regions. Nothing is loaded, and
+   nothing is written but into this page. */
 (() => {
-  const MOST = 4, Z = 1.959963984540054, SVG = "http://www.w3.org/2000/svg";
+  const MOST = 4, PIECE = 48, MATCHES = 6, ENDS = 10, Z = 1.959963984540054, SVG = "http://www.w3.org/2000/svg";
+  const SPARK = { width: 140, height: 46, edge: 4 };
   const data = JSON.parse(document.getElementById("data").textContent);
+  const named = (names, values) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
+  const surveys = (list) => list.map((values) => named(["wave", "value", "se", "low", "high"], values));
+  const wholes = data.wholes.map(([rates, breaks]) => ({ nation: surveys(rates), breaks }));
+  const rows = data.rows.map((values, key) => {
+    const row = named(data.fields, values);
+    const sought = [row.code, ...row.names, ...row.short].join(" ").toLowerCase();
+    return { ...row, ...wholes[row.whole], key: String(key), rates: surveys(row.rates), sought };
+  });
+  const columns = Object.keys(data.columns);
   const root = document.documentElement;
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const byId = (id) => document.getElementById(id);
   let language = "zh";
   let chosen = [];
   let sorted = null;
+  let listed = rows;
 
-  const say = (name, values = {}) =>
-    data.words[name][language].replace(/\{(\w+)\}/g, (_, place) => values[place] ?? "");
-  const short = (key) => data.rows[key].short[language];
+  const side = () => (language === "zh" ? 0 : 1);
+  const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, place) => values[place] ?? "");
+  const say = (name, values = {}) => filled(data.words[name][language], values);
+  const text = ([form, ...numbers]) => filled(data.forms[form][side()], numbers);
+  const short = (key) => rows[key].short[side()];
   const joined = (parts) => parts.join(language === "zh" ? "、" : ", ");
   const fixed = (value) => {
-    const text = Math.abs(value).toFixed(1);
-    return value < 0 && Number(text) !== 0 ? `−${text}` : text;
+    const shown = Math.abs(value).toFixed(1);
+    return value < 0 && Number(shown) !== 0 ? `−${shown}` : shown;
   };
+  const signed = (value) => (fixed(value) !== "0.0" && value > 0 ? "+" : "") + fixed(value);
+  const rated = (rate) => (rate.low === null ? say("rate.bare", rate) : say("rate", { value: rate.value, low: fixed(rate.low), high: fixed(rate.high) }));
   const make = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -44,49 +60,144 @@
     for (const button of all("[data-language]")) button.setAttribute("aria-pressed", button.dataset.language === next);
     for (const element of all("[data-label-zh]")) element.setAttribute("aria-label", next === "zh" ? element.dataset.labelZh : element.dataset.labelEn);
     all(".place").forEach(name);
+    dots();
     list();
     compare();
   }
 
-  /* Table: search, level, order. Missing values stay last in either direction. */
+  /* Table: search, level, order; a piece of it is drawn. Missing values stay last in either direction. */
   function list() {
-    const sought = byId("search").value.trim().toLowerCase();
+    const sought = (byId("search")?.value ?? "").trim().toLowerCase();
     const level = document.querySelector("input[name=level]:checked")?.value ?? "";
-    const rows = all("#table tbody tr");
-    let shown = 0;
-    for (const row of rows) {
-      row.hidden = !(row.dataset.sought.includes(sought) && (!level || row.dataset.level === level));
-      shown += !row.hidden;
-    }
-    const parts = [shown ? say("count", { shown, all: rows.length }) : say("nomatch")];
-    if (sorted) {
-      const head = document.querySelector(`th[data-column="${sorted.column}"]`);
-      const title = all(".t", head).find((part) => part.lang.startsWith(language)).textContent;
-      parts.push(say(sorted.direction > 0 ? "sort.up" : "sort.down", { column: title }));
-    }
-    byId("status").textContent = parts.join(language === "zh" ? "" : " ");
+    listed = rows.filter((row) => row.sought.includes(sought) && (!level || data.levels[row.level] === level));
+    if (sorted) arrange();
+    const parts = [listed.length ? say("count", { shown: listed.length, all: rows.length }) : say("nomatch")];
+    if (sorted) parts.push(say(sorted.direction > 0 ? "sort.up" : "sort.down", { column: heading(sorted.column) }));
+    if (!byId("status")) return;
+    byId("status").textContent = sought || level || sorted ? parts.join(language === "zh" ? "" : " ") : "";
+    byId("found").hidden = !sought || !listed.length;
+    byId("found").replaceChildren(...(sought ? listed.slice(0, MATCHES) : []).map((row) => make("li", {}, title(row), " ", line(row))));
+    document.querySelector("#table tbody").replaceChildren();
+    extend(PIECE);
   }
-  function order(row, column) {
-    if (column === "name") return language === "zh" ? row.dataset.zh : row.dataset.en;
-    const value = row.querySelector(`td.${column}`).dataset.order;
-    return value === undefined ? null : Number(value);
+  function extend(count) {
+    const body = document.querySelector("#table tbody"), start = body.childElementCount;
+    body.append(...listed.slice(start, start + count).map(draft));
+    const rest = Math.min(5 * PIECE, listed.length - body.childElementCount);
+    byId("more").hidden = rest <= 0;
+    byId("more").textContent = say("more", { count: rest });
+  }
+  const heading = (column) => all(".t", document.querySelector(`th[data-column="${column}"]`)).find((part) => part.lang.startsWith(language)).textContent;
+  const order = (row, column) => row.cells[columns.indexOf(column)][0];
+  /* The places of all names in the order of a language, worked out once. */
+  const places = {};
+  function alphabet() {
+    if (!places[language]) {
+      const { compare } = new Intl.Collator(language === "zh" ? "zh-CN" : "en");
+      const at = side(), found = [...rows].sort((a, b) => compare(a.names[at], b.names[at]));
+      places[language] = Object.fromEntries(found.map((row, place) => [row.key, place]));
+    }
+    return places[language];
+  }
+  function arrange() {
+    const { column, direction } = sorted;
+    const known = column === "name" ? alphabet() : null;
+    const value = (row) => (known ? known[row.key] : order(row, column));
+    listed.sort((one, other) => {
+      const a = value(one), b = value(other);
+      return a === null || b === null ? (a === null) - (b === null) : direction * (a - b);
+    });
   }
   function sort(column) {
-    const again = sorted?.column === column;
     const first = column === "name" || column === "target" ? 1 : -1;
-    sorted = { column, direction: again ? -sorted.direction : first };
-    const names = new Intl.Collator(language === "zh" ? "zh-CN" : "en");
-    const rows = all("#table tbody tr").map((row) => [order(row, column), row]);
-    rows.sort(([a], [b]) => {
-      if (a === null || b === null) return (a === null) - (b === null);
-      return sorted.direction * (typeof a === "string" ? names.compare(a, b) : a - b);
-    });
-    document.querySelector("#table tbody").append(...rows.map(([, row]) => row));
+    sorted = { column, direction: sorted?.column === column ? -sorted.direction : first };
     for (const head of all("th[data-column]")) {
       const state = sorted.direction > 0 ? "ascending" : "descending";
       head.setAttribute("aria-sort", head.dataset.column === column ? state : "none");
     }
     list();
+  }
+  const linked = (row) => data.files[row.files].map(([tongue, name, href]) => [tongue, name, href.replaceAll("*", encodeURIComponent(row.code))]);
+  /* A region's name leads to its first file in the reader's language. */
+  function title(row) {
+    const files = linked(row), [, , href] = files.find(([tongue]) => tongue === language) ?? files[0] ?? [];
+    const name = make("bdi", {}, row.names[side()]);
+    return href ? make("a", { href }, name) : name;
+  }
+  /* The whole of a region in one line: share, year, difference from the whole. */
+  function line(row) {
+    const last = row.rates.at(-1), [kind, hatched] = data.kinds[row.kind] ?? ["none", false];
+    const parts = last ? [`${last.value}% ${last.wave}`] : [text(row.cells[0][1])];
+    if (row.dot && data.first === "gap") parts.push(make("b", { "data-kind": kind, class: hatched ? "hatched" : "" }, signed(row.dot[0])));
+    return make("span", { class: "line" }, ...parts.flatMap((part) => [part, " "]));
+  }
+  function draft(row) {
+    const label = (name) => ({ "data-head": name });
+    const box = make("input", { type: "checkbox", value: row.key });
+    box.checked = chosen.includes(row.key);
+    const cells = row.cells.map(([order, main, beside], i) => {
+      const cell = make("td", { role: "cell", class: columns[i], ...label(data.columns[columns[i]][language]) }, make("span", { class: order === null ? "main none" : "main" }, text(main)));
+      if (order !== null) cell.dataset.order = order;
+      if (beside) cell.append(make("span", { class: "beside" }, text(beside)));
+      return cell;
+    });
+    cells.splice(1, 0, make("td", { role: "cell", class: "trend", ...label(say("column.trend")) }, spark(row) ?? "—"));
+    const more = make("button", { type: "button", class: "details", "aria-expanded": "false", "aria-label": say("details", { region: short(row.key) }) }, "▾");
+    const flag = row.simulated ? [" ", make("span", { class: "flag" }, say("simulated.flag"))] : [];
+    const name = make("th", { role: "rowheader", scope: "row", class: "name" }, title(row), ...flag, make("span", { class: "beside" }, make("code", {}, row.code)));
+    return make("tr", { role: "row", "data-key": row.key },
+      make("td", { role: "cell", class: "pick" }, make("label", {}, box, make("span", { class: "hidden" }, say("compare.pick", { region: short(row.key) })))),
+      name, make("td", { role: "cell", class: "short" }, line(row), more), ...cells,
+      make("td", { role: "cell", class: "reports", ...label(say("column.reports")) }, ...reports(row)));
+  }
+  function reports(row) {
+    return all("[data-language]").map((button) => {
+      const tongue = button.dataset.language;
+      const links = linked(row).filter(([own]) => own === tongue).map(([, name, href]) => make("a", { href, hreflang: tongue }, name));
+      if (row.failed.includes(tongue)) links.push(make("a", { class: "bad", href: "#failed" }, say("failed.short")));
+      return links.length ? make("span", { class: "files", lang: button.lang }, make("span", { class: "tongue" }, button.textContent), ...links.flatMap((link) => [" ", link])) : "";
+    });
+  }
+
+  /* The small line of a region's shares with intervals, the whole behind; one axis for all. */
+  const axis = (() => {
+    const every = [...rows.flatMap((row) => row.rates), ...wholes.flatMap((whole) => whole.nation)];
+    const years = every.map((rate) => rate.wave), reach = (pick, list, start) => list.reduce((a, b) => pick(a, b), start);
+    const first = reach(Math.min, years, Infinity), last = Math.max(reach(Math.max, years, -Infinity), first + 1);
+    const top = reach(Math.max, every.map((rate) => rate.high ?? rate.value), 1), { width, height, edge } = SPARK;
+    return { x: (rate) => edge + (rate.wave - first) / (last - first) * (width - 2 * edge), y: (value) => height - edge - value / top * (height - 2 * edge) };
+  })();
+  const broken = (row, before, after) => (row.breaks.some((year) => before.wave < year && year <= after.wave) ? " broken" : "");
+  function spark(row) {
+    if (!row.rates.length) return null;
+    const { x, y } = axis, round = (value) => value.toFixed(1), { width, height } = SPARK;
+    const told = row.rates.map((rate) => say("spark.rate", { year: rate.wave, rate: rated(rate) })).join(language === "zh" ? "；" : "; ");
+    const svg = draw("svg", { class: "spark", role: "img", viewBox: `0 0 ${width} ${height}`, width, height, "aria-label": say("spark", { region: short(row.key), rates: told }) });
+    const at = (rate) => `${round(x(rate))} ${round(y(rate.value))}`, path = (kind, d) => { if (d) svg.append(draw("path", { class: kind, d })); };
+    const whole = (list, kind) => ["", " broken"].forEach((state) => path(kind + state, list.slice(1).map((rate, i) => (broken(row, list[i], rate) === state ? `M${at(list[i])}L${at(rate)}` : "")).join("")));
+    whole(row.nation, "nation");
+    path("whisker", row.rates.filter((rate) => rate.low !== null).map((rate) => `M${round(x(rate))} ${round(y(rate.low))}V${round(y(rate.high))}`).join(""));
+    whole(row.rates, "own");
+    row.rates.forEach((rate, i) => svg.append(draw("circle", { cx: round(x(rate)), cy: round(y(rate.value)), r: i === row.rates.length - 1 ? 2.6 : 1.6 })));
+    return svg;
+  }
+
+  /* Where no tiles are known: values as dots with intervals, of a long list its two ends. */
+  const real = rows.some((row) => !row.simulated);
+  const dotted = rows.filter((row) => row.dot && !(real && row.simulated)).sort((a, b) => b.dot[0] - a.dot[0]);
+  function dots() {
+    const into = byId("dots");
+    if (!into) return;
+    const low = dotted.reduce((least, row) => Math.min(least, row.dot[1]), 0), high = dotted.reduce((most, row) => Math.max(most, row.dot[2]), 1);
+    const x = (value) => (8 + 184 * (value - low) / (high - low)).toFixed(1);
+    const drawn = dotted.filter((_, i) => i < ENDS || i >= dotted.length - ENDS);
+    into.replaceChildren(...drawn.map((row) => {
+      const [value, least, most, year] = row.dot, mark = data.first === "gap" ? signed(value) : `${value}%`;
+      const svg = draw("svg", { viewBox: "0 0 200 16", class: "dot", "aria-hidden": "true", "data-kind": data.kinds[row.kind][0] });
+      svg.append(draw("path", { class: "axis", d: `M${x(0)} 0V16` }), draw("path", { class: "whisker", d: `M${x(least)} 8H${x(most)}` }), draw("circle", { cx: x(value), cy: 8, r: 4.5 }));
+      return make("li", {}, title(row), svg, make("span", {}, `${mark} ${year}`));
+    }));
+    if (drawn.length < dotted.length) into.children[ENDS].before(make("li", {}, make("a", { href: "#regions" }, say("count", { shown: drawn.length, all: dotted.length }))));
   }
 
   /* Maps: paint by measure; arrow keys move over the tiles, which are one stop of the Tab key. */
@@ -97,7 +208,7 @@
   function paint(measure) {
     for (const list of all("[data-legend]")) list.hidden = list.dataset.legend !== measure;
     for (const place of all(".place[data-key]")) {
-      const [kind, hatched, mark, words] = data.paint[measure][place.dataset.code];
+      const [kind, hatched, mark, [form, ...numbers]] = data.paint[measure][place.dataset.key];
       const ground = place.querySelector(".ground");
       (ground ?? place).dataset.kind = kind;
       if (ground) place.querySelector(".over").setAttribute("visibility", hatched ? "visible" : "hidden");
@@ -105,13 +216,13 @@
         place.classList.toggle("hatched", hatched);
         place.querySelector(".mark").textContent = mark;
       }
-      place.dataset.wordsZh = words.zh;
-      place.dataset.wordsEn = words.en;
+      [place.dataset.wordsZh, place.dataset.wordsEn] = data.forms[form].map((words) => filled(words, numbers));
       name(place);
     }
     show("");
   }
   function show(text) {
+    if (!byId("told")) return;
     byId("told").textContent = text;
     byId("told").hidden = !text;
     byId("hint").hidden = Boolean(text);
@@ -177,16 +288,12 @@
   function table() {
     const head = make("tr", {}, make("td"), ...chosen.map((key) => make("th", { scope: "col" }, short(key))));
     const body = make("tbody");
-    const lines = new Map(chosen.flatMap((key) => Object.entries(data.rows[key].lines).map(([id, line]) => [id, line.name])));
-    for (const [id, title] of lines) {
-      const texts = chosen.map((key) => data.rows[key].lines[id]?.text[language] ?? "—");
-      body.append(make("tr", {}, make("th", { scope: "row" }, title[language]), ...texts.map((text) => make("td", {}, text))));
-    }
-    const waves = [...new Set(chosen.flatMap((key) => data.rows[key].rates.map((rate) => rate.wave)))].sort();
-    for (const wave of waves) {
-      const texts = chosen.map((key) => data.rows[key].rates.find((rate) => rate.wave === wave)?.text[language] ?? "—");
-      body.append(make("tr", {}, make("th", { scope: "row" }, say("wave", { year: wave })), ...texts.map((text) => make("td", {}, text))));
-    }
+    const add = (title, texts) => body.append(make("tr", {}, make("th", { scope: "row" }, title), ...texts.map((text) => make("td", {}, text ?? "—"))));
+    columns.forEach((column, i) => add(data.columns[column][language], chosen.map((key) => rows[key].cells[i].slice(1).map(text).join(language === "zh" ? "，" : ", "))));
+    const doses = new Set(chosen.flatMap((key) => rows[key].inputs.map(([name]) => text(name))));
+    for (const dose of doses) add(dose, chosen.map((key) => rows[key].inputs.filter(([name]) => text(name) === dose).map(([, value]) => text(value))[0]));
+    const waves = [...new Set(chosen.flatMap((key) => rows[key].rates.map((rate) => rate.wave)))].sort();
+    for (const wave of waves) add(say("wave", { year: wave }), chosen.map((key) => rows[key].rates.filter((rate) => rate.wave === wave).map(rated)[0]));
     return make("table", {}, make("caption", {}, say("compare.table")), make("thead", {}, head), body);
   }
   function differences() {
@@ -195,9 +302,9 @@
     return items.length ? [make("ul", { class: "differences" }, ...items)] : [];
   }
   function difference(one, other) {
-    const known = (key) => data.rows[key].rates.filter((rate) => rate.se !== null);
+    const known = (key) => rows[key].rates.filter((rate) => rate.se !== null);
     const pairs = known(one).flatMap((a) => known(other).filter((b) => b.wave === a.wave).map((b) => [a, b]));
-    if (!pairs.length || data.rows[one].simulated !== data.rows[other].simulated) return say("compare.never", { a: short(one), b: short(other) });
+    if (!pairs.length || rows[one].simulated !== rows[other].simulated) return say("compare.never", { a: short(one), b: short(other) });
     const [a, b] = pairs.reduce((last, next) => (next[0].wave > last[0].wave ? next : last));
     const gap = a.value - b.value, half = Z * Math.hypot(a.se, b.se), year = a.wave;
     if (Math.abs(gap) <= half) return say("compare.near", { year, a: short(one), b: short(other), gap: fixed(gap), low: fixed(gap - half), high: fixed(gap + half) });
@@ -205,11 +312,11 @@
     return say("compare.higher", { year, a: short(upper), b: short(lower), gap: fixed(size), low: fixed(size - half), high: fixed(size + half) });
   }
   function chart() {
-    const rows = chosen.map((key) => data.rows[key]);
-    const drawn = rows.filter((row) => row.rates.length);
+    const picked = chosen.map((key) => rows[key]);
+    const drawn = picked.filter((row) => row.rates.length);
     if (!drawn.length) return make("p", {}, "");
-    const alike = rows.every((row) => row.simulated === rows[0].simulated);
-    const nation = alike ? rows[0].nation : [];
+    const alike = picked.every((row) => row.simulated === picked[0].simulated);
+    const nation = alike ? picked[0].nation : [];
     const points = [...drawn.flatMap((row) => row.rates), ...nation];
     const years = [...new Set(points.map((point) => point.wave))].sort((a, b) => a - b);
     const top = 1.05 * Math.max(...points.map((point) => point.high ?? point.value));
@@ -228,7 +335,7 @@
       last = x(year);
       svg.append(draw("text", { x: last, y: H - 8, "text-anchor": "middle" }, year));
     }
-    for (const year of rows[0].breaks) {
+    for (const year of picked[0].breaks) {
       if (year > years[0] && year <= years.at(-1)) svg.append(draw("line", { class: "break", x1: x(year - 0.5), x2: x(year - 0.5), y1: T, y2: H - B }));
     }
     const labels = [];
@@ -237,12 +344,12 @@
       svg.append(draw("path", { class: kind + broken, d: `M${x(list[i].wave) + shift} ${y(list[i].value)}L${x(point.wave) + shift} ${y(point.value)}` }));
     });
     if (nation.length) {
-      segments(nation, "nation", 0, rows[0].breaks);
-      labels.push({ y: y(nation.at(-1).value), text: data.nation[language], mark: null });
+      segments(nation, "nation", 0, picked[0].breaks);
+      labels.push({ y: y(nation.at(-1).value), text: say("nation"), mark: null });
     }
-    rows.forEach((row, i) => {
+    picked.forEach((row, i) => {
       if (!row.rates.length) return;
-      const shift = 4 * (i - (rows.length - 1) / 2), group = `s${i}`;
+      const shift = 4 * (i - (picked.length - 1) / 2), group = `s${i}`;
       const start = svg.childNodes.length;
       segments(row.rates, "line", shift, row.breaks);
       for (const point of row.rates) {
@@ -251,7 +358,7 @@
         svg.append(symbol(i, px, y(point.value)));
       }
       [...svg.childNodes].slice(start).forEach((node) => node.classList.add(group));
-      labels.push({ y: y(row.rates.at(-1).value), text: row.short[language], mark: i });
+      labels.push({ y: y(row.rates.at(-1).value), text: row.short[side()], mark: i });
     });
     labels.sort((a, b) => a.y - b.y);
     labels.forEach((one, i) => { if (i) one.y = Math.max(one.y, labels[i - 1].y + 17); });
@@ -280,11 +387,23 @@
   for (const button of all("[data-language]")) {
     button.addEventListener("click", () => { speak(button.dataset.language); remember(); });
   }
-  byId("search").addEventListener("input", list);
+  byId("search")?.addEventListener("input", list);
+  byId("search")?.addEventListener("keydown", (event) => { if (event.key === "Enter") byId("found").querySelector("a")?.focus(); });
+  byId("more").addEventListener("click", () => {
+    const body = document.querySelector("#table tbody"), start = body.childElementCount;
+    extend(5 * PIECE);
+    body.children[start].querySelector("a, button, input").focus();
+  });
   for (const radio of all("input[name=level]")) radio.addEventListener("change", list);
   for (const button of all("th[data-column] button")) button.addEventListener("click", () => sort(button.closest("th").dataset.column));
   for (const radio of all("input[name=measure]")) radio.addEventListener("change", () => paint(radio.value));
-  for (const box of all("#table input[type=checkbox]")) box.addEventListener("change", () => pick(box.value));
+  byId("table").addEventListener("change", (event) => { if (event.target.type === "checkbox") pick(event.target.value); });
+  byId("table").addEventListener("click", (event) => {
+    const button = event.target.closest("button.details");
+    if (!button) return;
+    const open = button.closest("tr").classList.toggle("open");
+    button.setAttribute("aria-expanded", open);
+  });
   for (const map of all(".tiles, .shapes")) {
     map.addEventListener("click", (event) => {
       const place = event.target.closest(".place[data-key]");
