@@ -204,18 +204,15 @@ def page(
 
     Returns
     -------
-    HTML that loads nothing and works from the file system. Regions are data that a script draws a
-    piece at a time; without script they are a plain list of links.
+    HTML that loads nothing. A script draws the regions a piece at a time; without they are links.
     """
     regions, overviews = rows(manifest, summaries)
     every = [*regions, *overviews]
-    simulated = [row.simulated for row in every]
+    simulated = {row.simulated for row in every}
     words = words_of(row.summary for row in regions)
-    mapped = _mapped(regions)
-    known = measures(mapped)
-    told = [row for row in mapped if row.summary]
+    mapped, columns = _mapped(regions), _columns(regions)
+    known, told = measures(mapped), [row for row in mapped if row.summary]
     maps = draw_map(mapped, next(iter(known)), own)
-    columns = _columns(regions)
     return _environment().get_template("page.html.j2").render(
         run=manifest["run"],
         made=sum(entry["status"] == "made" for entry in manifest["reports"]),
@@ -223,8 +220,7 @@ def page(
         regions=regions,
         overviews=overviews,
         levels={row.level: row.kind.names for row in regions},
-        # Every text of the page may say what the package calls its regions.
-        both=partial(both, **words),
+        both=partial(both, **words),  # every text may say what the package calls its regions
         title=pair("front.title", **words),
         columns=columns,
         figure=figure(told),
@@ -233,7 +229,7 @@ def page(
         maps=maps,
         measures=known,
         legends={measure: legend(mapped, measure) for measure in known},
-        simulated="all" if simulated and all(simulated) else "some" if any(simulated) else "",
+        simulated="all" if simulated == {True} else "some" if True in simulated else "",
         data=_payload(regions, columns, maps),
     )  # fmt: skip
 
