@@ -24,7 +24,7 @@ from evaluation.evidence.headline import pre_period, run_checks
 from evaluation.models import named
 from evaluation.models.columns import GAINS, Inference
 from evaluation.models.panels import roles
-from evaluation.panel import panel
+from evaluation.survey import panel
 
 YEARS = (2015, 2018, 2020, 2022, 2023)
 CONTROLS = {"gain": ("opening", "log2_income")}

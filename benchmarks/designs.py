@@ -28,7 +28,7 @@ from evaluation.evidence.designs import designs
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import headline
 from evaluation.models.panels import panels
-from evaluation.panel import panel
+from evaluation.survey import panel
 
 ROOT = Path(__file__).resolve().parents[1] / "data"
 # Doses that move from survey to survey: an input that stays has no time before it.

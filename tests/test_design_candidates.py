@@ -10,9 +10,9 @@ import pytest
 from joblib.externals.loky import get_reusable_executor
 
 from evaluation.base.errors import KepuError
-from evaluation.design import candidates, components, power, simulate
-from evaluation.design.candidates import Baseline, Question
-from evaluation.design.power import Setting, Variance
+from evaluation.evidence.design import candidates, components, power, simulate
+from evaluation.evidence.design.candidates import Baseline, Question
+from evaluation.evidence.design.power import Setting, Variance
 from evaluation.models.columns import Inference, Roles
 from evaluation.models.events import fit
 from evaluation.stats.reml import reml

@@ -22,8 +22,8 @@ from evaluation.base import errors, files
 from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES, t
 from evaluation.batch import cli
-from evaluation.design import candidates, plan, power, randomise
-from evaluation.design.candidates import Question
+from evaluation.evidence.design import candidates, plan, power, randomise
+from evaluation.evidence.design.candidates import Question
 from evaluation.evidence.grade import said
 from evaluation.report import planner
 from evaluation.report.html import write

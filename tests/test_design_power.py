@@ -10,8 +10,8 @@ from scipy import optimize, stats
 from statsmodels.stats.power import TTestIndPower
 
 from evaluation.base.errors import KepuError
-from evaluation.design import power as design
-from evaluation.design.power import Layout, Setting, Variance
+from evaluation.evidence.design import power as design
+from evaluation.evidence.design.power import Layout, Setting, Variance
 
 DESIGNS = {
     "parallel": design.parallel(),

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from evaluation.base.errors import KepuError
-from evaluation.design import power, randomise
-from evaluation.design.power import Setting, Variance
+from evaluation.evidence.design import power, randomise
+from evaluation.evidence.design.power import Setting, Variance
 
 DAY = "2027-03-01"
 EXPECTED = "1121133311421444424422243241323312123343"

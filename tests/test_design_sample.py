@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from evaluation.base.errors import KepuError
-from evaluation.design import sample
-from evaluation.design.sample import Survey
+from evaluation.evidence.design import sample
+from evaluation.evidence.design.sample import Survey
 
 TWO = 2 * stats.norm.cdf(2) - 1  # the level whose quantile is 2, as the book rounds it
 SIMPLE = Survey(rate=40, margin=5, level=TWO, take=1, icc=0)

@@ -24,12 +24,12 @@ from evaluation.evidence.designs import Differences, banded, designs, difference
 from evaluation.evidence.grade import BELONGS, Design, gate, grade_programme, permitted, said
 from evaluation.models import events
 from evaluation.models.columns import Roles
-from evaluation.panel import panel
-from evaluation.panel.panel import rollouts
 from evaluation.report import designs as report_designs
 from evaluation.report import overview
 from evaluation.report.blocks import Figure
 from evaluation.study import build
+from evaluation.survey import panel
+from evaluation.survey.panel import rollouts
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 DRAWS, SEED = 499, 1

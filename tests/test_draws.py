@@ -14,7 +14,7 @@ from evaluation.data.simulate import Truth, simulate_panel
 from evaluation.evidence import error as draws
 from evaluation.evidence.error import corrected
 from evaluation.models.columns import GAINS, LEVELS, Inference, Roles, equation
-from evaluation.panel import panel
+from evaluation.survey import panel
 
 WAVES = pd.DataFrame({"wave": [2015, 2018, 2020, 2022, 2023], "break_before": False})
 REGIONS = pd.DataFrame({"code": [f"{i:02d}0000" for i in range(31)], "parent_code": "000000"})

@@ -11,7 +11,7 @@ import statsmodels.formula.api as smf
 from evaluation.base.errors import ModelError
 from evaluation.evidence.headline import expected_gains
 from evaluation.models.columns import Roles
-from evaluation.panel.panel import composite
+from evaluation.survey.panel import composite
 
 ROLES = Roles(
     outcome="gain",

@@ -17,9 +17,9 @@ from evaluation import report
 from evaluation.base.text import LANGUAGES, t, texts
 from evaluation.data.contract import check
 from evaluation.data.package import has_caveat, only_copies, targets
-from evaluation.panel.survey import assess
 from evaluation.report.chain import unit_costs
 from evaluation.report.governance import GROUPS
+from evaluation.survey.standing import assess
 from evaluation.targets.gains import claimed
 from test_contract import edit, package
 

@@ -44,7 +44,7 @@ def test_code_counts_what_is_imported_directly_or_not_and_every_text_and_templat
     report = "evaluation.report"
     for name in (
         "report/level.py",
-        "panel/survey.py",
+        "survey/standing.py",
         "base/errors.py",
         "text.csv",
         "report/templates/report/report.css",

@@ -7,8 +7,8 @@ import pytest
 from drawings import Drawing, faults
 from evaluation import report
 from evaluation.figures.logic import logic_model
-from evaluation.monitoring import assess
 from evaluation.report import logic, officer
+from evaluation.targets import assess
 
 TODAY = "2026-11-28"
 LANGUAGES = ("zh", "en")

@@ -16,7 +16,7 @@ from evaluation.batch.cli import app
 from evaluation.data.office import cells, importing
 from evaluation.data.package import load
 from evaluation.data.tables import read_files
-from evaluation.monitoring import blank, index
+from evaluation.targets import blank, index
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 YEAR = 2025

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from evaluation.base.errors import KepuError
 from evaluation.batch.cli import app
-from evaluation.monitoring import calendar
+from evaluation.targets import calendar
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 FROM = "2025-03-01"

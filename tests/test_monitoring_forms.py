@@ -18,8 +18,8 @@ from evaluation.base.errors import DataError, KepuError
 from evaluation.batch.cli import app
 from evaluation.data.package import load
 from evaluation.data.tables import read_files
-from evaluation.monitoring import assess, forms, sheets, tracker
 from evaluation.report.depths import IN_REPORT
+from evaluation.targets import assess, forms, sheets, tracker
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 TODAY = "2026-11-28"

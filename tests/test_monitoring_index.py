@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from evaluation.base.errors import KepuError
 from evaluation.batch.cli import app
-from evaluation.monitoring import index, inequality, weights
+from evaluation.targets import index, inequality, weights
 
 
 @pytest.fixture(scope="module")

@@ -742,7 +742,7 @@ def planned(code: str) -> dict[str, float]:
     units' differences from the estimate that tests/test_design_candidates.py holds to REML.
     """
     from evaluation.data.package import load
-    from evaluation.design import components
+    from evaluation.evidence.design import components
 
     regions, levels = by("regions", "code"), by("levels", "level")
     above = {c: row["parent_code"] for c, row in regions.items()}

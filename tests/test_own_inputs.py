@@ -14,8 +14,8 @@ import pytest
 from evaluation import report
 from evaluation.data.package import load
 from evaluation.data.rules import a_design_effect_holds_for_all
-from evaluation.panel.panel import rates
 from evaluation.study import build
+from evaluation.survey.panel import rates
 from evaluation.value.costs import population
 from evaluation.value.scenario import drawn_gain, parse
 

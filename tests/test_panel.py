@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from evaluation.base.errors import ModelError
-from evaluation.panel import panel
+from evaluation.survey import panel
 
 Z = 1.959963984540054
 NATIONAL = (2003, 2007, 2010, 2015, 2018, 2020, 2022, 2023, 2024, 2025)

@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES
 from evaluation.data.package import load
-from evaluation.design import candidates
+from evaluation.evidence.design import candidates
 from evaluation.evidence.grade import said
 from evaluation.figures import rollout
 from evaluation.report import planner

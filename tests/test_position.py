@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.panel.panel import per_capita
-from evaluation.panel.survey import growth, latest_common_year, nearest, percentile, profile_of
 from evaluation.report import open_report
 from evaluation.report.level import position
+from evaluation.survey.panel import per_capita
+from evaluation.survey.standing import growth, latest_common_year, nearest, percentile, profile_of
 
 ONE = pd.Series("band", index=list("abcd"))
 

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from evaluation.panel.survey import assess
+from evaluation.survey.standing import assess
 
 TODAY = 2026
 Z = 1.959963984540054

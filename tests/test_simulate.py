@@ -21,7 +21,7 @@ from evaluation.data.simulate import (
     truth_record,
 )
 from evaluation.data.tables import parse, read_descriptor, read_files
-from evaluation.panel import panel
+from evaluation.survey import panel
 
 DATA = Path(__file__).parents[1] / "data"
 PACKAGE = DATA / "simulated"

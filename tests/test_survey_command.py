@@ -19,10 +19,9 @@ from evaluation.base.errors import DataError, KepuError
 from evaluation.batch.cli import app
 from evaluation.data import contract
 from evaluation.data.office import create, estimates
-from evaluation.panel import panel
 from evaluation.report import doubts
 from evaluation.report.page import Writer
-from evaluation.survey import simulate
+from evaluation.survey import panel, simulate
 from office_samples import plan
 
 RATE = "science_literacy_rate"

@@ -17,9 +17,9 @@ from evaluation.base.errors import KepuError
 from evaluation.base.text import LANGUAGES, t, texts
 from evaluation.data.office.workbook import TOPICS
 from evaluation.models import MODELS
-from evaluation.panel.survey import Progress
 from evaluation.report.governance import GROUPS, RELATED
 from evaluation.report.inputs import DOMAINS
+from evaluation.survey.standing import Progress
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "evaluation"

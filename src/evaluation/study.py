@@ -21,8 +21,8 @@ from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Estimate, Headline, attempt, headline
 from evaluation.models.columns import GAINS, LEVELS, Inference
 from evaluation.models.panels import Panels, panels
-from evaluation.panel import panel
 from evaluation.stats.bootstrap import holm
+from evaluation.survey import panel
 from evaluation.targets.outlook import Outlook, outlook
 from evaluation.value.analysis import Value, assemble
 

@@ -112,7 +112,7 @@ class _Listed:
 
 def _listed(dataset: Any, region: str, level: str, table: Path | None, balance: list) -> _Listed:
     from evaluation.data.slices import code_of
-    from evaluation.design import candidates, plan
+    from evaluation.evidence.design import candidates, plan
 
     first = dataset.regions.loc[dataset.regions["parent_code"] == dataset.whole, "code"].iloc[0]
     region = code_of(dataset, region) if region else str(first)
@@ -145,7 +145,7 @@ def _question(
     dataset: Any, listed: _Listed, units: int, effect: float, possible: dict[str, Any]
 ) -> tuple[Any, tuple[float, float] | None]:
     """What is asked, and where an effect that nobody stated comes from: a year's, and years."""
-    from evaluation.design import candidates
+    from evaluation.evidence.design import candidates
 
     number = units or (0 if listed.table is None else len(listed.table))
     if not number:
@@ -161,7 +161,7 @@ def _question(
 
 def _known(dataset: Any, question: Any, baseline: Path | None, seed: int) -> Any:
     from evaluation.base import files
-    from evaluation.design import candidates
+    from evaluation.evidence.design import candidates
 
     if baseline is not None:
         return candidates.from_record(files.read_yaml(baseline), seed)
@@ -169,7 +169,7 @@ def _known(dataset: Any, question: Any, baseline: Path | None, seed: int) -> Any
 
 
 def _compared(question: Any, known: Any, sims: int, seed: int, workers: int) -> list[Any]:
-    from evaluation.design import candidates
+    from evaluation.evidence.design import candidates
 
     found = candidates.shortlist(candidates.compare(question, known), question.target)
     if not sims:
@@ -212,7 +212,7 @@ def _record(each: Any) -> dict[str, Any]:
 def _show(
     dataset: Any, question: Any, known: Any, found: list[Any], origin: Any, language: str
 ) -> None:
-    from evaluation.design import candidates
+    from evaluation.evidence.design import candidates
     from evaluation.report import planner
     from evaluation.report.page import Writer
 
@@ -247,7 +247,7 @@ def _show(
 
 def _chosen(question: Any, known: Any, found: list[Any], choose: str) -> Any:
     """The candidate to draw: the one proposed, or that of kind, waves and respondents."""
-    from evaluation.design import candidates
+    from evaluation.evidence.design import candidates
 
     if not choose:
         return candidates.best(found, question.target)
@@ -262,7 +262,7 @@ def _chosen(question: Any, known: Any, found: list[Any], choose: str) -> Any:
 
 def _drawn(question: Any, known: Any, taken: Any, listed: _Listed, drawn: dict[str, Any]) -> Any:
     """The plan of a candidate, its units dealt with the published seed."""
-    from evaluation.design import plan, randomise
+    from evaluation.evidence.design import plan, randomise
 
     if listed.table is None or len(listed.table) != question.units:
         raise KepuError(
@@ -295,7 +295,7 @@ def _write(dataset: Any, plan: Any, out: Path) -> None:
 
     record, place = plan.record(), out / PLAN
     if place.exists():
-        from evaluation.design.randomise import refuse_another
+        from evaluation.evidence.design.randomise import refuse_another
 
         before = files.read_yaml(place, LARGEST)
         refuse_another(before.get("assignment", {}), record["assignment"])
@@ -362,10 +362,10 @@ def check(
     """Say where the data depart from a design; where none is missing, analyse them as planned."""
     from evaluation.base import files
     from evaluation.base.text import chance
-    from evaluation.design import plan
-    from evaluation.panel import panel
+    from evaluation.evidence.design import plan
     from evaluation.report import planner
     from evaluation.report.page import Writer
+    from evaluation.survey import panel
 
     own = plan.from_record(files.read_yaml(design, LARGEST))
     dataset = dataset_of(data)
@@ -413,7 +413,7 @@ def sample(
     group_margin: GROUP_MARGIN = None, language: LANGUAGE = Language.en, data: DATA = None,
 ) -> None:  # fmt: skip
     """Say how many people to ask in each region for a margin there and in each key group."""
-    from evaluation.design import sample as sampling
+    from evaluation.evidence.design import sample as sampling
     from evaluation.report.page import Writer
 
     survey = sampling.Survey(

@@ -73,7 +73,7 @@ def index(
     from evaluation.base.text import t
     from evaluation.batch import making
     from evaluation.data.package import load
-    from evaluation.monitoring import index as composite
+    from evaluation.targets import index as composite
 
     dataset = load(data)
     codes = composite.members(dataset, regions)
@@ -107,7 +107,7 @@ def _apart(dataset: Any, given: Any, name: str, language: str, json_: bool) -> N
     """Print the Gini coefficient of each indicator, its parts in percent, and the convergence."""
     from evaluation.base.text import t
     from evaluation.batch import making
-    from evaluation.monitoring import inequality
+    from evaluation.targets import inequality
 
     found = inequality.apart(dataset, name, given.x.index.tolist(), given.year)
     if json_:
@@ -160,7 +160,7 @@ def track(
     from evaluation.base.text import t
     from evaluation.data.package import load
     from evaluation.data.slices import code_of
-    from evaluation.monitoring import forms, tracker
+    from evaluation.targets import forms, tracker
 
     today = today or datetime.date.today().isoformat()
     if item or status:
@@ -183,7 +183,7 @@ def _add(data: Path, item: str, entry: dict[str, str], evidence: dict[str, str])
     """Append an entry to the package, or refuse it with the row."""
     from evaluation.data.office import write
     from evaluation.data.tables import read_files
-    from evaluation.monitoring import tracker
+    from evaluation.targets import tracker
 
     kind = "measure_id" if item.startswith("M") else "target_id"
     named = {name: text.replace(" ", "").replace(",", ";") for name, text in evidence.items()}
@@ -194,7 +194,7 @@ def _add(data: Path, item: str, entry: dict[str, str], evidence: dict[str, str])
 def _put(grid: Any, out: Path | None) -> None:
     """Show a form at the screen, or write it as its file's name asks."""
     from evaluation.batch import making
-    from evaluation.monitoring import sheets
+    from evaluation.targets import sheets
 
     if out is None:
         lines: dict[int, list[str]] = {}
@@ -229,8 +229,8 @@ def assess(
 ) -> None:
     """Score a programme against its objectives; where a figure is missing there is no total."""
     from evaluation.data.package import load
-    from evaluation.monitoring import assess as scoring
-    from evaluation.monitoring import forms
+    from evaluation.targets import assess as scoring
+    from evaluation.targets import forms
 
     dataset = load(data)
     made = scoring.assess(dataset, programme, until)
@@ -252,7 +252,7 @@ def blank(
     from evaluation.batch import making
     from evaluation.data.package import load
     from evaluation.data.slices import code_of
-    from evaluation.monitoring import blank as statistics
+    from evaluation.targets import blank as statistics
 
     dataset, told = load(data), language.value
     region = code_of(dataset, region)
@@ -285,7 +285,7 @@ def calendar(
     from evaluation.batch import making
     from evaluation.data.package import load
     from evaluation.data.slices import code_of
-    from evaluation.monitoring import calendar as due
+    from evaluation.targets import calendar as due
 
     dataset, told = load(data), language.value
     start = start or datetime.date.today().isoformat()

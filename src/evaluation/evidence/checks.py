@@ -17,7 +17,6 @@ from evaluation.data.package import MIN_REGIONS, Dataset
 from evaluation.models import named
 from evaluation.models.columns import EFFECTS, Inference, Roles, equation
 from evaluation.models.linear import minimum_detectable
-from evaluation.panel import panel
 from evaluation.stats.bootstrap import wild_cluster_bootstrap
 from evaluation.stats.least_squares import (
     Equation,
@@ -26,6 +25,7 @@ from evaluation.stats.least_squares import (
     least_squares,
     solve_many,
 )
+from evaluation.survey import panel
 
 # A check is read beside others, not on its own: fewer draws than the headline.
 DRAWS = 999

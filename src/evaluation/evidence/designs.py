@@ -19,9 +19,9 @@ from evaluation.evidence.checks import check, held_without, reference_effect
 from evaluation.evidence.grade import Design, Grade, grade_programme, permitted
 from evaluation.models import dosed, events, synthetic
 from evaluation.models.columns import Inference, Roles
-from evaluation.panel.panel import FIRST, STALE, Rollout, rollouts
 from evaluation.stats.bootstrap import holm
 from evaluation.stats.permutation import p_value
+from evaluation.survey.panel import FIRST, STALE, Rollout, rollouts
 
 ROLES = Roles(
     outcome="rate", doses=(FIRST,), region="region_code", wave="wave", variance="variance"

@@ -20,9 +20,9 @@ from evaluation.evidence.grade import Design, Grade, grade, permitted
 from evaluation.models import fractional, mixed, named, prediction
 from evaluation.models.columns import GAINS, LEVELS, Inference, Roles, equation
 from evaluation.models.panels import Panels, roles
-from evaluation.panel.panel import composite
-from evaluation.panel.survey import normal_quantile
 from evaluation.stats.least_squares import Equation
+from evaluation.survey.panel import composite
+from evaluation.survey.standing import normal_quantile
 
 # What a region's gain would be if it followed the others: leave-one-region-out expectations.
 COLUMNS = ["observed", "expected", "residual", "se", "low", "high"]

@@ -12,8 +12,8 @@ from evaluation.base.errors import KepuError, ModelError
 from evaluation.base.results import Result, Spoken, say, whole
 from evaluation.data.package import INDEX, ITEMS, MIN_REGIONS, PEOPLE, SAMPLE, Dataset, by_year
 from evaluation.models.columns import GAINS, LEVELS, Roles
-from evaluation.panel import panel
-from evaluation.panel.panel import attach, level_panel
+from evaluation.survey import panel
+from evaluation.survey.panel import attach, level_panel
 
 # Columns of the panel of gains and of the panel of levels, by the kind of outcome a model has;
 # what is held equal is declared by the package.

@@ -19,11 +19,11 @@ from evaluation import models
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.models.columns import GAINS, checked, dummies, equation
 from evaluation.models.panels import Panels, roles
-from evaluation.panel.survey import wilson_interval
 from evaluation.stats.bootstrap import cluster_codes, wild_cluster_bootstrap
 from evaluation.stats.least_squares import Equation, jackknife
 from evaluation.stats.permutation import randomisation_inference
 from evaluation.stats.power import region_correlation
+from evaluation.survey.standing import wilson_interval
 
 # ------------------------------------------------------------------------------------------
 # Generated panels with a known truth, one generator a model; nothing here is an observation.

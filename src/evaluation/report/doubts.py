@@ -14,12 +14,12 @@ from evaluation.base.results import Result
 from evaluation.data.simulate import Simulation, Truth, simulate_panel
 from evaluation.models import fit
 from evaluation.models.panels import roles
-from evaluation.panel.panel import design_effect
 from evaluation.report import quality
 from evaluation.report.blocks import Items, Paragraph, Table
 from evaluation.report.effect import DIGITS, MAIN, estimable
 from evaluation.report.page import DASH, Context, View, existing, show, table
 from evaluation.study import Study
+from evaluation.survey.panel import design_effect
 
 # Where the data are in doubt: contradictions, assumptions, changes of the survey, gaps.
 

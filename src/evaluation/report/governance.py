@@ -9,9 +9,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation.data.package import usable
-from evaluation.monitoring import tracker
 from evaluation.report.blocks import Heading, Paragraph, Section, Table
 from evaluation.report.page import DASH, Context, Parts, Writer, figure_table, table, titled
+from evaluation.targets import tracker
 
 # Section: policy measures and who answers for them.
 KINDS = ("plan", "mechanism", "platform", "brand", "project", "activity", "honour")

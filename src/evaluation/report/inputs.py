@@ -13,8 +13,6 @@ from markupsafe import Markup
 
 from evaluation.data.package import grade_of
 from evaluation.figures import charts
-from evaluation.panel.panel import per_capita
-from evaluation.panel.survey import growth, latest_common_year, percentile
 from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Section, Table
 from evaluation.report.page import (
     DASH,
@@ -29,6 +27,8 @@ from evaluation.report.page import (
     table,
     titled,
 )
+from evaluation.survey.panel import per_capita
+from evaluation.survey.standing import growth, latest_common_year, percentile
 
 # Can the inputs be told apart from each other, from income and from education?
 

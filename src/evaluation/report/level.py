@@ -8,8 +8,6 @@ from markupsafe import Markup, escape
 
 from evaluation.data.package import by_year, stated, surveyed_rates
 from evaluation.figures import charts
-from evaluation.panel import panel
-from evaluation.panel.survey import growth, nearest, normal_quantile, profile_of, rank_interval
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.overview import gains_figure
 from evaluation.report.page import (
@@ -29,6 +27,8 @@ from evaluation.report.page import (
     table,
     titled,
 )
+from evaluation.survey import panel
+from evaluation.survey.standing import growth, nearest, normal_quantile, profile_of, rank_interval
 
 # Blocks of the level section for smaller regions: the place among their equals under other units.
 

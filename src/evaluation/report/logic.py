@@ -9,11 +9,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluation.figures.logic import logic_model
-from evaluation.monitoring.assess import Assessment
 from evaluation.report.blocks import Figure
 from evaluation.report.designs import findings_locks
 from evaluation.report.inputs import KEPU, first_told
 from evaluation.report.page import Context, Writer, picture
+from evaluation.targets.assess import Assessment
 
 STAGES = ("inputs", "activities", "outputs", "outcomes", "literacy")
 # Domains of indicators; what is a share of people is no output any more, but an outcome.

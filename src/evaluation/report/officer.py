@@ -14,13 +14,13 @@ from evaluation.data.package import Dataset
 from evaluation.data.slices import code_of
 from evaluation.data.tables import Files
 from evaluation.figures import charts
-from evaluation.monitoring import assess, forms, index, inequality, tracker, weights
-from evaluation.monitoring.sheets import HEAD, TITLE, Grid
 from evaluation.report import governance as plan
 from evaluation.report import logic as models
 from evaluation.report.blocks import Block, Items, Paragraph, Table
 from evaluation.report.page import DASH, STYLE, View, Writer, picture, table
 from evaluation.report.planner import Sheet
+from evaluation.targets import assess, forms, index, inequality, tracker, weights
+from evaluation.targets.sheets import HEAD, TITLE, Grid
 
 
 def _view(dataset: Dataset, w: Writer, *blocks: Block) -> View:
@@ -218,7 +218,7 @@ class Board:
 
 
 def board(dataset: Dataset, region: str, language: str, today: str) -> Board:
-    """Open the board of a region's plan; see :func:`evaluation.monitoring.tracker.board`."""
+    """Open the board of a region's plan; see :func:`evaluation.targets.tracker.board`."""
     check_language(language)
     region = code_of(dataset, region)
     return Board(dataset, language, region, today, tracker.board(dataset, region, today))

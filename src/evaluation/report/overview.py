@@ -16,7 +16,6 @@ from evaluation.base.text import LANGUAGES, t
 from evaluation.evidence.grade import permitted
 from evaluation.evidence.headline import Headline
 from evaluation.figures import charts
-from evaluation.panel.survey import assess
 from evaluation.report import designs
 from evaluation.report.blocks import Figure, Paragraph, Section, Table
 from evaluation.report.chain import labelled, lacking, target
@@ -35,6 +34,7 @@ from evaluation.report.page import (
     titled,
 )
 from evaluation.report.targets import assessments, targets
+from evaluation.survey.standing import assess
 
 NEAR = 2030  # targets beyond this year are left to the regional reports
 

@@ -20,9 +20,9 @@ from evaluation.base.text import check_language, fixed, is_date, t
 from evaluation.data import slices
 from evaluation.data.package import Dataset
 from evaluation.figures import charts
-from evaluation.panel.survey import normal_quantile
 from evaluation.report.blocks import Block, Figure, Heading, Paragraph, Table
 from evaluation.study import Study
+from evaluation.survey.standing import normal_quantile
 
 # Write numbers, names and sources in one language, each number with what it comes from.
 LEVEL = 95.0

@@ -20,10 +20,10 @@ from evaluation.base.results import MOST_LOCKS
 from evaluation.base.text import check_language
 from evaluation.data.package import Dataset
 from evaluation.data.slices import code_of
-from evaluation.design import candidates, plan, power, randomise
-from evaluation.design.candidates import Baseline, Candidate, Question
-from evaluation.design.components import COVERED
-from evaluation.design.plan import Departure, Plan
+from evaluation.evidence.design import candidates, plan, power, randomise
+from evaluation.evidence.design.candidates import Baseline, Candidate, Question
+from evaluation.evidence.design.components import COVERED
+from evaluation.evidence.design.plan import Departure, Plan
 from evaluation.figures.rollout import chances, rollout
 from evaluation.report.blocks import Block, Figure, Items, Paragraph, Part, Section, Table, Title
 from evaluation.report.page import STYLE, Context, Live, View, Writer, picture, table, timed
@@ -67,7 +67,8 @@ class Planner:
 
     Attributes
     ----------
-    dataset, language : of the views. question, baseline : see :mod:`evaluation.design.candidates`.
+    dataset, language : of the views.
+    question, baseline : see :mod:`evaluation.evidence.design.candidates`.
     seed : of draws and simulations.
     """
 

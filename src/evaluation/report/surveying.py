@@ -10,9 +10,8 @@ import pandas as pd
 from evaluation.base.text import check_language
 from evaluation.data.package import Dataset
 from evaluation.data.slices import code_of
-from evaluation.design import candidates
-from evaluation.design import sample as sizes
-from evaluation.panel.survey import normal_quantile
+from evaluation.evidence.design import candidates
+from evaluation.evidence.design import sample as sizes
 from evaluation.report.blocks import Block, Items, Paragraph, Table
 from evaluation.report.page import View, Writer, table
 from evaluation.report.planner import POINT, Sheet
@@ -24,6 +23,7 @@ from evaluation.survey import (
     simulate,
     weights,
 )
+from evaluation.survey.standing import normal_quantile
 
 # Points that the web adds in the simulation: what a comparison of modes should find.
 WEB = 2.0

@@ -7,7 +7,6 @@ from markupsafe import Markup
 
 from evaluation.base.errors import KepuError
 from evaluation.figures import charts
-from evaluation.panel.survey import Progress, assess
 from evaluation.report.blocks import Figure, Heading, Paragraph, Section, Table
 from evaluation.report.gains import (
     Goal,
@@ -31,6 +30,7 @@ from evaluation.report.page import (
     table,
     titled,
 )
+from evaluation.survey.standing import Progress, assess
 from evaluation.targets.outlook import (
     AVERAGE,
     BENCHMARKS,

@@ -1,1 +1,1 @@
-"""From respondents to rates: design-based errors, calibration, small areas, test scores."""
+"""From respondents or published shares to rates with their errors, gains and doses."""

@@ -15,9 +15,9 @@ from scipy.stats import t
 
 from evaluation.base.errors import ModelError
 from evaluation.data.rules import SMOOTHED
-from evaluation.panel.survey import normal_quantile, rank_interval
 from evaluation.stats.reml import reml
 from evaluation.survey.respondents import Respondents
+from evaluation.survey.standing import normal_quantile, rank_interval
 
 # Fisher scoring of one variance ends at a step that small.
 STEPS, CLOSE = 200, 1e-8

@@ -11,9 +11,9 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from evaluation.base.errors import KepuError
-from evaluation.panel.survey import korn_graubard_interval, normal_quantile, wilson_interval
 from evaluation.survey.linear import Totals
 from evaluation.survey.respondents import Respondents, quoted
+from evaluation.survey.standing import korn_graubard_interval, normal_quantile, wilson_interval
 
 # Points from which a person has basic literacy, is literate, is advanced.
 CUTOFFS = (55.0, 70.0, 85.0)

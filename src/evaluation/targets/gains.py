@@ -16,9 +16,9 @@ from evaluation.data.package import Dataset, by_year, has_caveat, usable
 from evaluation.data.rules import CHECK
 from evaluation.evidence.headline import Headline
 from evaluation.models.columns import LEVELS
-from evaluation.panel.panel import STALE, composite
-from evaluation.panel.survey import normal_quantile
 from evaluation.stats.least_squares import excess_variance
+from evaluation.survey.panel import STALE, composite
+from evaluation.survey.standing import normal_quantile
 from evaluation.targets.outlook import to_logit
 
 
@@ -440,7 +440,7 @@ def comparable(gains: pd.DataFrame, rate: float, codes: Collection[str]) -> pd.D
 
     Parameters
     ----------
-    gains : rows of :func:`evaluation.panel.panel.gains`. rate : percent.
+    gains : rows of :func:`evaluation.survey.panel.gains`. rate : percent.
     """
     inside = gains[gains["region_code"].isin(codes) & (gains["opening"] > 0)]
     off = to_logit(inside["opening"].to_numpy(dtype=float)) - to_logit(rate)
@@ -481,7 +481,7 @@ def required(
     Parameters
     ----------
     target : percent. year : due. latest : the region's last row of
-    :func:`evaluation.panel.panel.rates`.
+    :func:`evaluation.survey.panel.rates`.
     gains : all gains. codes : provinces that may serve for comparison.
 
     Raises

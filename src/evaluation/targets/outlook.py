@@ -16,8 +16,8 @@ from evaluation.base.results import Spoken, figures, say, whole
 from evaluation.base.results import percent as share_text
 from evaluation.base.text import fixed, t
 from evaluation.data.package import Dataset
-from evaluation.panel.survey import normal_quantile
 from evaluation.stats.reml import Reml, reml
+from evaluation.survey.standing import normal_quantile
 
 if TYPE_CHECKING:
     from evaluation.figures.svg import Picture

@@ -18,7 +18,7 @@ from evaluation.evidence.checks import MAXIMUM_CONDITION, MAXIMUM_VIF
 from evaluation.evidence.headline import TERM, Headline
 from evaluation.models.columns import GAINS, Inference, Roles
 from evaluation.models.panels import Panels, roles
-from evaluation.panel.panel import composite, per_capita
+from evaluation.survey.panel import composite, per_capita
 from evaluation.value import costs
 from evaluation.value.costs import declared, rule
 from evaluation.value.effects import (

@@ -12,7 +12,6 @@ import pandas as pd
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.evidence.checks import reading
 from evaluation.models.columns import GAINS, Inference, Roles, equation
-from evaluation.panel.panel import composite
 from evaluation.stats.bootstrap import (
     WildTest,
     cluster_codes,
@@ -26,6 +25,7 @@ from evaluation.stats.least_squares import (
     crv1,
     small_sample,
 )
+from evaluation.survey.panel import composite
 
 # Draws of the effects: from the tests that made the intervals, so that the two agree.
 # Nulls at which the confidence distribution is read, in standard errors from the estimate.
@@ -146,7 +146,7 @@ def composite_slope(panel: pd.DataFrame, parts: Sequence[str]) -> float:
     """Units the composite rises when every part doubles.
 
     The composite is the mean of standardised logs to base two in a unit of its own, see
-    :func:`evaluation.panel.panel.composite`; its slope is the same at every level.
+    :func:`evaluation.survey.panel.composite`; its slope is the same at every level.
     """
     spread = panel[[f"log2_{name}" for name in parts]].std()
     return float((1 / spread).mean() / composite(panel, list(parts)).attrs["unit"])

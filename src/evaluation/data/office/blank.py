@@ -1,4 +1,4 @@
-"""The filled statistics blank, as :mod:`evaluation.monitoring.blank` writes it: a figure a row.
+"""The filled statistics blank, as :mod:`evaluation.targets.blank` writes it: a figure a row.
 
 A mark in the sheet names region and year; columns are known by their heads in either language, so
 that some may be moved, hidden or added.

@@ -19,7 +19,7 @@ from evaluation.base.errors import KepuError
 from evaluation.base.results import Spoken, whole
 from evaluation.base.text import t
 from evaluation.data.package import Dataset, by_year
-from evaluation.monitoring import weights as weighting
+from evaluation.targets import weights as weighting
 
 FACTORS = ("weights", "normalisation", "aggregation", "left_out", "missing")
 MISSING = ("leave_out", "median", "worst")

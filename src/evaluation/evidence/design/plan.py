@@ -11,11 +11,11 @@ import pandas as pd
 
 from evaluation.base.errors import KepuError
 from evaluation.data.package import Dataset, by_year
-from evaluation.design import randomise, simulate
-from evaluation.design.candidates import ORIGINS, Baseline, Candidate, Question, rests_on
-from evaluation.design.power import Layout, Setting, Variance, require
-from evaluation.design.randomise import Allocation, Tested, Units
-from evaluation.panel import panel
+from evaluation.evidence.design import randomise, simulate
+from evaluation.evidence.design.candidates import ORIGINS, Baseline, Candidate, Question, rests_on
+from evaluation.evidence.design.power import Layout, Setting, Variance, require
+from evaluation.evidence.design.randomise import Allocation, Tested, Units
+from evaluation.survey import panel
 
 VERSION = 1
 # Of the respondents planned, below which a survey counts as another than the one planned.
@@ -56,7 +56,8 @@ class Plan:
     Attributes
     ----------
     region, level : whose units, of which level. waves : years surveyed. layout, setting : see
-        :mod:`evaluation.design.power`. effect : smallest worth knowing, in percentage points.
+        :mod:`evaluation.evidence.design.power`.
+    effect : smallest worth knowing, in percentage points.
     estimator : of the analysis. allocation : who begins when. power, low, high : chance that the
         effect is found, and its ends. detectable : effect found with the chance asked for.
     locks : evidence at best. assumed : value and origin of each of ``ASSUMED``, and of what else

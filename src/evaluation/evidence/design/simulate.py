@@ -11,9 +11,9 @@ import numpy as np
 
 from evaluation.base.cache import kept
 from evaluation.base.errors import KepuError
-from evaluation.design import power
-from evaluation.design.power import Layout, Setting, require
-from evaluation.design.randomise import statistics
+from evaluation.evidence.design import power
+from evaluation.evidence.design.power import Layout, Setting, require
+from evaluation.evidence.design.randomise import statistics
 from evaluation.models import events
 from evaluation.models.columns import NEVER
 
@@ -32,7 +32,8 @@ class Job:
 
     Attributes
     ----------
-    layout, units, setting : see :mod:`evaluation.design.power`. effect : in percentage points.
+    layout, units, setting : see :mod:`evaluation.evidence.design.power`.
+    effect : in percentage points.
     rate, trend : untreated rate in the first wave, in percent, and what it gains from wave to wave.
     estimator : ``"staggered"``, the group-time differences of :mod:`evaluation.models.events`, or
         ``"least_squares"``, the weights of the formula. sims, seed : panels and their seed.

@@ -14,7 +14,7 @@ from evaluation.base.text import t
 from evaluation.data.office import blank as filled
 from evaluation.data.office import vocabulary, workbook
 from evaluation.data.package import Dataset, grade_of, has_caveat
-from evaluation.monitoring.sheets import lines_of
+from evaluation.targets.sheets import lines_of
 
 COLUMNS = (
     "group", "indicator", "timing", "part_of", "year", "value", "unit", "fact_id", "source_id",

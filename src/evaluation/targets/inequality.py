@@ -12,7 +12,7 @@ from scipy.stats import t as student
 
 from evaluation.base.errors import KepuError
 from evaluation.data.package import Dataset
-from evaluation.monitoring.index import histories
+from evaluation.targets.index import histories
 
 
 def gini(x: Sequence[float]) -> float:

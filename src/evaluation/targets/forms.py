@@ -6,8 +6,8 @@ import pandas as pd
 
 from evaluation.base.text import t
 from evaluation.data.package import Dataset
-from evaluation.monitoring.assess import OUTPUT, Assessment
-from evaluation.monitoring.sheets import HEAD, TITLE, Cell, Grid
+from evaluation.targets.assess import OUTPUT, Assessment
+from evaluation.targets.sheets import HEAD, TITLE, Cell, Grid
 
 
 def plan(dataset: Dataset, rows: pd.DataFrame, region: str, language: str, today: str) -> Grid:
@@ -15,7 +15,7 @@ def plan(dataset: Dataset, rows: pd.DataFrame, region: str, language: str, today
 
     Parameters
     ----------
-    rows : of :func:`evaluation.monitoring.tracker.board`.
+    rows : of :func:`evaluation.targets.tracker.board`.
     """
     name = dataset.regions.set_index("code").at[region, f"name_{language}"]
     grid = Grid(t("track.sheet", language), (10, 46, 18, 10, 14, 30, 8, 12, 12))

@@ -10,8 +10,8 @@ import pandas as pd
 
 from evaluation.base.errors import KepuError
 from evaluation.data.package import MIN_REGIONS, Dataset
-from evaluation.design.power import Variance, require
-from evaluation.panel import panel
+from evaluation.evidence.design.power import Variance, require
+from evaluation.survey import panel
 
 # Values of the standard deviation between units, up to so many times that of the rates, and of the
 # autocorrelation, at which the likelihood is worked out.

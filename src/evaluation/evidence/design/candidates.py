@@ -14,11 +14,11 @@ from evaluation.base.errors import KepuError
 from evaluation.base.results import Check
 from evaluation.data.package import Dataset
 from evaluation.data.slices import lineage
-from evaluation.design import components, power, simulate
-from evaluation.design.components import COVERED, Components
-from evaluation.design.power import Assessed, Layout, Setting, Variance, require
+from evaluation.evidence.design import components, power, simulate
+from evaluation.evidence.design.components import COVERED, Components
+from evaluation.evidence.design.power import Assessed, Layout, Setting, Variance, require
 from evaluation.evidence.grade import BELONGS, Design, grade_programme
-from evaluation.panel import panel
+from evaluation.survey import panel
 
 # Where the value of an assumption comes from.
 ORIGINS = ("package", "stands_in", "declared", "assumed")
@@ -241,7 +241,7 @@ class Candidate:
 
     Attributes
     ----------
-    layout, setting, assessed : see :mod:`evaluation.design.power`.
+    layout, setting, assessed : see :mod:`evaluation.evidence.design.power`.
     likely : components as uncertain as they are.
     locks : evidence it would reach if every check passes; :attr:`clean` is the chance of that.
     interviews : over all waves.
@@ -444,7 +444,7 @@ def simulated(
 ) -> list[Candidate]:
     """The candidates with their power as the package's own estimators will find it.
 
-    See :func:`evaluation.design.simulate.run`.
+    See :func:`evaluation.evidence.design.simulate.run`.
     """
     jobs = [
         simulate.Job(

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil, inf, isfinite, sqrt
 
-from evaluation.design.power import require
-from evaluation.panel.survey import normal_quantile
+from evaluation.evidence.design.power import require
+from evaluation.survey.standing import normal_quantile
 
 # A whole number that floating point puts a hair above it is that number.
 HAIR = 1e-9

@@ -308,7 +308,7 @@ class Progress:
 
 
 def assess(target: pd.Series, rates: pd.DataFrame, today: int, level: float = 0.95) -> Progress:
-    """Compare one target with a region's rates (rows of :func:`evaluation.panel.panel.rates`).
+    """Compare one target with a region's rates (rows of :func:`evaluation.survey.panel.rates`).
 
     A target is met or missed when the interval of the deciding survey lies wholly on one side;
     before the due year the yearly gain still required is set against the observed one.

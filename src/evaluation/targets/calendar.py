@@ -11,7 +11,7 @@ import pandas as pd
 from evaluation.base.errors import KepuError
 from evaluation.base.text import is_date, t
 from evaluation.data.package import Dataset
-from evaluation.monitoring import tracker
+from evaluation.targets import tracker
 
 COLUMNS = (
     "due_id", "start", "end", "date", "until", "basis", "kind", "title_zh", "title_en",

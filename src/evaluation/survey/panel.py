@@ -11,7 +11,7 @@ import pandas as pd
 
 from evaluation.base.errors import ModelError
 from evaluation.data.package import SAMPLE, Dataset, by_year, surveyed_rates
-from evaluation.panel import survey
+from evaluation.survey import standing
 
 # ------------------------------------------------------------------------------------------
 # Doses and covariates of the panel: per head, read so that none is later than what it explains.
@@ -262,8 +262,8 @@ def rates(dataset: Dataset, assumed: Assumed | None = None) -> pd.DataFrame:
     own, deff = _own_errors(part, p, n, deff[known])
     free = part["design_freedom"].to_numpy(dtype=float, na_value=np.nan)
     free = np.where(free >= 1, free, _declared(dataset, part, "design_degrees_of_freedom"))
-    low, high = survey.rate_interval(p, n, deff, free)
-    variance = survey.sampling_variance(p, n, deff) * 1e4
+    low, high = standing.rate_interval(p, n, deff, free)
+    variance = standing.sampling_variance(p, n, deff) * 1e4
     frame.loc[known, "variance"] = np.where(np.isnan(own), variance, own**2)
     frame.loc[known, "low"], frame.loc[known, "high"] = low * 100, high * 100
     frame["se"] = np.sqrt(frame["variance"])
@@ -318,10 +318,10 @@ def gains(rate_table: pd.DataFrame, waves: pd.DataFrame, level: float = 0.95) ->
     rows = before["wave"].notna()
     table, before = table[rows], before[rows]
     years = table["wave"] - before["wave"].astype(int)
-    change, variance = survey.gain(
+    change, variance = standing.gain(
         table["rate"], table["variance"], before["rate"], before["variance"]
     )
-    z = survey.normal_quantile(level)
+    z = standing.normal_quantile(level)
     breaks = waves.loc[waves["break_before"], "wave"].to_numpy()
     start = before["wave"].astype(int)
     spans = zip(start, table["wave"], strict=True)
@@ -409,7 +409,7 @@ def rollouts(dataset: Dataset, rates: pd.DataFrame) -> tuple[Rollout, ...]:
 
     Parameters
     ----------
-    rates : those of :func:`evaluation.panel.panel.rates`, of any level.
+    rates : those of :func:`evaluation.survey.panel.rates`, of any level.
     """
     known = rates[rates["variance"].notna()]
     return tuple(

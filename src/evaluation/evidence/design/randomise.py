@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.base.errors import KepuError
-from evaluation.design.power import Layout, require
+from evaluation.evidence.design.power import Layout, require
 from evaluation.stats.permutation import p_among
 
 # Deals that are drawn, and the share of them, the best balanced, of which one is taken.

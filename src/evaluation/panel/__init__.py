@@ -1,1 +1,0 @@
-"""Rates, gains and doses with their variances, and where a region stands."""
