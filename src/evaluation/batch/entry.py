@@ -23,6 +23,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and _refuses(stream):
             stream.reconfigure(errors="replace")  # a terminal may lack Chinese
+    # Threads for matrices as small as ours wait for one another longer than they work.
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     sys.exit(_written(_run()))
 
 
