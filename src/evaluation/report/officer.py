@@ -126,7 +126,7 @@ def drawn(own: Standing) -> View:
         "highlight": frame["region_code"] == own.region,
     })  # fmt: skip
     options = {"xlabel": "axis.place", "values": {"year": w.year(own.found.year)}}
-    made = picture(Sheet(None, w), "index.places", charts.places, shown, **options)
+    made = picture(Sheet(w), "index.places", charts.places, shown, **options)
     return _view(own.dataset, w, made)
 
 
@@ -227,8 +227,8 @@ def board(dataset: Dataset, region: str, language: str, today: str) -> Board:
 def counted(own: Board) -> View:
     """What became of the plan, by status."""
     w = own.writer
-    lead = Paragraph(plan.counts_text(Sheet(None, w), own.region, own.rows, own.today))
-    return _view(own.dataset, w, lead, plan.status_table(Sheet(None, w), own.region, own.rows))
+    lead = Paragraph(plan.counts_text(Sheet(w), own.region, own.rows, own.today))
+    return _view(own.dataset, w, lead, plan.status_table(Sheet(w), own.region, own.rows))
 
 
 def chosen(own: Board, unit: str = "", group: str = "", due: int = 0) -> View:
@@ -238,7 +238,7 @@ def chosen(own: Board, unit: str = "", group: str = "", due: int = 0) -> View:
     if rows.empty:
         return _view(own.dataset, w, Paragraph(w.t("track.nothing"), "missing"))
     return _view(
-        own.dataset, w, plan.board_table(Sheet(None, w), rows, "track.board", own.region, own.today)
+        own.dataset, w, plan.board_table(Sheet(w), rows, "track.board", own.region, own.today)
     )
 
 
@@ -259,7 +259,7 @@ def _listed(own: Board, which: pd.Series, key: str) -> View:
     columns = ("item", "measure", "lead", "due", "progress")
     rows = own.rows[which]
     told = w.numbers(f"led.{key}", shown=len(rows), nobody=(rows["lead_unit_zh"] == "").sum())
-    body = plan.board_table(Sheet(None, w), rows, key, own.region, own.today, columns)
+    body = plan.board_table(Sheet(w), rows, key, own.region, own.today, columns)
     return _view(own.dataset, w, Paragraph(w.t("track.led", **told)), body)
 
 
@@ -330,7 +330,7 @@ def logic(own: Board, programme: str) -> View:
     w, made = own.writer, assess.assess(own.dataset, programme)
     actual = {row["objective_id"]: forms.actual(own.dataset, row, own.language)
               for row in made.lines.to_dict("records")}  # fmt: skip
-    return _view(own.dataset, w, models.programme(Sheet(None, w), made, actual))
+    return _view(own.dataset, w, models.programme(Sheet(w), made, actual))
 
 
 def verdict(own: Board, programme: str) -> View:
@@ -354,4 +354,4 @@ def _table(
     w: Writer, key: str, names: Iterable[str], rows: Sequence[tuple], numeric: Iterable[int] = (),
     **values: object,
 ) -> Table:  # fmt: skip
-    return table(Sheet(None, w), w.t(key, **values), names, rows, numeric)
+    return table(Sheet(w), w.t(key, **values), names, rows, numeric)
