@@ -148,7 +148,7 @@ def test_headlines_say_what_the_surveys_show(study):
     assert "gap widening to 2.89 percentage points" in lines["150000"][0]
     assert lines["150100"][0].startswith("No survey of scientific literacy in Hohhot was found")
     assert lines["150900"][0].startswith("The only survey values of Ulanqab cannot be used")
-    assert lines["230000"][0].endswith("no usable value was found since")
+    assert lines["230000"][0].endswith("no usable value has been found since")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -18,7 +18,7 @@ import pytest
 from scipy import optimize, stats
 from scipy.spatial.distance import cdist
 
-from conftest import DATA, PROVENANCE, REGIONS
+from conftest import DATA, DATE, PROVENANCE, REGIONS
 from evaluation.base.text import LANGUAGES, texts
 from evaluation.targets import gains
 
@@ -536,6 +536,7 @@ def estimated(study) -> dict[str, float]:
 def graded(headline) -> dict[str, float]:
     """Results of the composite: its ladder, checks, locks and expected gains."""
     found = {"evidence.locks": headline.grade.locks, "evidence.most": 5}
+    found |= {f"logic.{name}": found[f"evidence.{name}"] for name in ("locks", "most")}
     for rung in headline.ladder:
         key, result = f"ladder.{rung.model}", rung.result
         if result:
@@ -800,6 +801,33 @@ def own_measures(code: str, kind: str) -> int:
     return sum(column is None or row[column] == "" for row in rows)
 
 
+def plan_items(code: str) -> list[dict[str, str]]:
+    """Measures and targets of a region's plan: year due, last status by the day, any evidence."""
+    plan = [row for row in table("measures") if row["region_code"] == code]
+    items = {row["measure_id"]: row["year_due"] for row in plan}
+    items |= {
+        row["fact_id"]: row["period_end"][:4] for row in table("facts")
+        if row["region_code"] == code and row["kind"] == "target"
+        and row["indicator"] != "science_literacy_rate"
+    }  # fmt: skip
+    entries = {row["measure_id"] or row["target_id"]: row for row in table("progress")
+               if row["recorded"] <= DATE}  # fmt: skip
+    empty = {"status": "unknown", "fact_ids": "", "source_id": "", "next_date": ""}
+    found = [{"due": due, **empty, **entries.get(item, {})} for item, due in items.items()]
+    for row in found:
+        past = (bool(row["due"]) and row["due"] < DATE[:4]) or "" < row["next_date"] < DATE
+        row["overdue"] = past and row["status"] not in ("done", "given_up")
+        row["bare"] = not (row["fact_ids"] or row["source_id"])
+    return found
+
+
+def plan_count(code: str, state: str, what: str) -> int:
+    """Items of a plan, of one status or of all: how many, how many overdue or without evidence."""
+    rows = [row for row in plan_items(code) if state in ("", row["status"])]
+    column = {"overdue": "overdue", "late": "overdue", "bare": "bare"}.get(what)
+    return sum(column is None or row[column] for row in rows)
+
+
 def since_the_first(code: str, end: str) -> float:
     return gain(code, str(waves(code)[0]), str(waves(code)[-1]), end)
 
@@ -808,6 +836,8 @@ ANSWERS = {
     r"brief\.change\.(\d{6})(|\.low|\.high)": since_the_first,
     r"brief\.distance\.(\d{6})\.(\d{4})": lambda code, wave: abs(gap(code, wave, "")),
     r"brief\.measures\.(\d{6})\.(all|lead|late)": own_measures,
+    r"plan\.(\d{6})\.(|\w+)\.?(items|all|overdue|late|bare)": plan_count,
+    r"track\.late\.(\d{6})\.shown": lambda code: plan_count(code, "", "late"),
     r"brief\.surveys\.(\d{6})": lambda code: sum(wave >= 2010 for wave in waves(code)),
     r"designs\.([a-z0-9_]+)\.reached": lambda programme: len(reached(programme)),
     r"designs\.([a-z0-9_]+)\.known": surveyed_around,
