@@ -298,10 +298,11 @@ def test_lost_scheduler_is_told_and_its_workers_data_are_cleared(project, tmp_pa
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
-        while not file.exists():
+        # The file is there before its text is.
+        while not (found := file.exists() and re.search(r"tcp://[\d.:]+", file.read_text())):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        address = re.search(r"tcp://[\d.:]+", file.read_text()).group()
+        address = found.group()
         with worker(address, TMPDIR=str(temporary)) as other:
             options = how(project, project / "out", scheduler=address)
             with pytest.raises(KepuError, match="was lost or gave up the reports"):

@@ -199,5 +199,5 @@ def test_a_run_says_how_many_and_keeps_the_count(package, tmp_path, monkeypatch)
     def refuse(dataset):
         raise AssertionError("counted again")
 
-    monkeypatch.setattr(plausible, "unconfirmed", refuse)
+    monkeypatch.setattr(plausible, "warnings", refuse)
     assert CliRunner().invoke(cli.app, command).exit_code == 0
