@@ -240,6 +240,16 @@ def test_the_form_of_the_plan_has_every_measure(dataset, language):
     assert sheets.to_xlsx([forms.plan(dataset, rows, "150100", language, TODAY)])
 
 
+def test_every_page_of_a_form_names_its_columns(dataset):
+    rows = tracker.board(dataset, "150100", TODAY)
+    grids = [forms.plan(dataset, rows, "150100", "en", TODAY)]
+    word = docx.Document(io.BytesIO(sheets.to_docx(grids)))
+    lines = word.tables[0]._tbl.tr_lst
+    assert [bool(line.xpath("./w:trPr/w:tblHeader")) for line in lines[:3]] == [True, False, False]
+    book = openpyxl.load_workbook(io.BytesIO(sheets.to_xlsx(grids)))
+    assert book.active.print_title_rows == "$1:$2"
+
+
 def test_the_commands_write_forms_and_never_over_a_file(tmp_path):
     out = tmp_path / "plan.xlsx"
     words = ["track", "150100", "--today", TODAY, "--out", str(out), "--language", "zh"]

@@ -111,7 +111,7 @@ def whole(tmp_path, monkeypatch):
 
 def test_kepu_notebooks_check_names_what_is_out_of_date_and_fails(whole):
     paths = notebooks.papers(whole / "notebooks")
-    assert len(paths) == 12
+    assert len(paths) == 14
     for path in paths:
         notebook = nbformat.read(path, 4)
         notebook.metadata["kepu"] = {"made_from": notebooks.origin(path, whole / "data")}

@@ -43,6 +43,12 @@ class Grid:
     def rows(self) -> int:
         return max((cell.row + cell.high for cell in self.cells), default=0)
 
+    @property
+    def head(self) -> int:
+        """Rows at the top that every page repeats: titles, and what names the columns."""
+        told = {cell.row for cell in self.cells if cell.style == TEXT}
+        return min(told, default=0) if any(cell.style == HEAD for cell in self.cells) else 0
+
     def line(self, texts: Sequence[str], style: str = TEXT, spans: Sequence[int] = ()) -> None:
         """Add a row of cells below all others; ``spans``: how many columns each takes.
 
@@ -88,6 +94,8 @@ def to_xlsx(grids: Sequence[Grid]) -> bytes:
             sheet.write_string(*place, cell.text, look)
         for row in range(grid.rows):
             sheet.set_row(row, 15.0 * _lines(grid, row) + 4)
+        if grid.head:
+            sheet.repeat_rows(0, grid.head - 1)
         sheet.set_landscape()
         sheet.set_paper(9)
         sheet.fit_to_pages(1, 0)
@@ -140,6 +148,8 @@ def to_docx(grids: Sequence[Grid]) -> bytes:
 
 
 def _table(paper, grid: Grid, room: int) -> None:
+    from docx.oxml import OxmlElement
+
     skipped = sum(1 for cell in grid.cells if cell.style == TITLE)
     table = paper.add_table(grid.rows - skipped, len(grid.widths), style="Table Grid")
     table.autofit = False
@@ -160,6 +170,8 @@ def _table(paper, grid: Grid, room: int) -> None:
             place = place.merge(placed[row + cell.high - 1][last])
         line = place.paragraphs[0]
         _run(line, cell.text, 9, bold=cell.style == HEAD, centre=cell.style == HEAD)
+    for row in table._tbl.tr_lst[: max(0, grid.head - skipped)]:
+        row.get_or_add_trPr().append(OxmlElement("w:tblHeader"))
 
 
 def _run(line, text: str, size: float, *, bold: bool, centre: bool) -> None:
