@@ -114,6 +114,24 @@ def test_keys_change_with_the_facts_and_sources_of_a_slice_alone(dataset):
     assert {code for code in codes if after.key(code) != before[code]} == holds
 
 
+def test_an_entry_of_progress_concerns_the_region_of_its_measure_and_those_within(dataset):
+    codes = (HOHHOT, INNER_MONGOLIA, BEIJING, "150102")
+    own = dataset.measures["region_code"] == HOHHOT
+    measure = dataset.measures.loc[own, "measure_id"].iloc[0]
+    goals = (dataset.facts["region_code"] == HOHHOT) & (dataset.facts["kind"] == "target")
+    target = dataset.facts.loc[goals, "fact_id"].iloc[0]
+    before = {code: slices.Slicer(dataset).key(code) for code in codes}
+    for item in ({"measure_id": measure}, {"target_id": target}):
+        entry = {**dict.fromkeys(dataset.progress.columns, ""), **item, "entry_id": "G9999"}
+        more = pd.concat([dataset.progress, pd.DataFrame([entry])], ignore_index=True)
+        more["score"] = pd.to_numeric(more["score"])
+        after = slices.Slicer(replace(dataset, progress=more))
+        changed = {code for code in codes if after.key(code) != before[code]}
+        assert changed == {HOHHOT, "150102"}
+        assert "G9999" in set(after.of_region(HOHHOT).progress["entry_id"])
+        assert "G9999" not in set(after.of_region(BEIJING).progress["entry_id"])
+
+
 def test_parameters_count_but_for_what_is_only_recorded(dataset):
     key = run.keyed(dataset, NOTEBOOKS, "2026-03-01")
     same = key(job(HOHHOT))

@@ -24,7 +24,8 @@ from evaluation.data.package import INDEX, ITEMS, PEOPLE, SAMPLE, Dataset
 from evaluation.data.rules import NAMED, ancestors
 from evaluation.data.tables import TABLES
 
-CUT = ("facts", "contradictions", "measures", "programmes", "claims")  # by region
+CUT = ("facts", "contradictions", "measures", "programmes", "claims", "progress")  # by region
+NAMES = (("contradictions", "fact_ids"), ("claims", "checks"), ("progress", "fact_ids"))
 NONE = np.array([], dtype=int)
 
 
@@ -175,7 +176,21 @@ class Slicer:
     @cached_property
     def _places(self) -> dict[str, dict[str, np.ndarray]]:
         """Rows of each region in each of the tables that are cut by region."""
-        return {name: getattr(self.dataset, name).groupby("region_code").indices for name in CUT}
+        return {name: getattr(self.dataset, name).groupby(self._region(name)).indices
+                for name in CUT}  # fmt: skip
+
+    def _region(self, name: str) -> pd.Series:
+        """The region of each row of a table; progress is that of a measure or of a target."""
+        table, measures, facts = (
+            getattr(self.dataset, name),
+            self.dataset.measures,
+            self.dataset.facts,
+        )
+        if "region_code" in table:
+            return table["region_code"]
+        owners = dict(zip(facts["fact_id"], facts["region_code"], strict=True))
+        owners |= dict(zip(measures["measure_id"], measures["region_code"], strict=True))
+        return table["measure_id"].where(table["measure_id"] != "", table["target_id"]).map(owners)
 
     @cached_property
     def _rates(self) -> np.ndarray:
@@ -254,7 +269,7 @@ class Slicer:
             total = hashlib.sha256(b"".join(self._sum(n, rows) for n, rows in places.items()))
             texts = [
                 text
-                for name, column in (("contradictions", "fact_ids"), ("claims", "checks"))
+                for name, column in NAMES
                 for text in getattr(self.dataset, name)[column].to_numpy()[places[name]]
             ]
             self._digests[region] = total.hexdigest() + self._of_named(texts)
@@ -294,14 +309,13 @@ class Slicer:
         # A raised target is known by the table of contradictions, in every region compared.
         told = contradictions["region_code"].isin(whole)
         told |= contradictions["kind"] == "target_raised"
-        checks = dataset.claims.loc[dataset.claims["region_code"].isin(whole), "checks"]
-        named = [*contradictions.loc[told, "fact_ids"], *checks]
-        kept = {
-            "facts": self._facts(whole, named)
-            if beside is None
-            else self._facts(whole, named) | beside,
-            "contradictions": told.to_numpy(),
-        } | {name: getattr(dataset, name)["region_code"].isin(whole).to_numpy() for name in CUT[2:]}
+        rows = {name: self._region(name).isin(whole).to_numpy() for name in CUT[2:]}
+        rows["contradictions"] = told.to_numpy()
+        named = [
+            each for name, column in NAMES for each in getattr(dataset, name)[column][rows[name]]
+        ]
+        facts = self._facts(whole, named)
+        kept = {"facts": facts if beside is None else facts | beside} | rows
         part = replace(dataset, **{n: getattr(dataset, n)[rows] for n, rows in kept.items()})
         kept["sources"] = dataset.sources["source_id"].isin(_cited(part)).to_numpy()
         return replace(part, sources=dataset.sources[kept["sources"]]), kept
