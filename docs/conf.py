@@ -31,7 +31,7 @@ autodoc_default_options = {"members": True, "ignore-module-all": True, "exclude-
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:(class|exc|meth|obj)", r"(?!evaluation\.).*"),
-    ("py:class", r"evaluation\.batch\.cli(_design|_monitoring)?\.Annotated.*"),
+    ("py:class", r"evaluation\.batch\.(cli(_design|_monitoring)?|options)\.Annotated.*"),
     ("py:data", ".*"),  # constants have no entry of their own
 ]
 

@@ -584,7 +584,8 @@ def fit(
     Raises
     ------
     ModelError : nobody or everybody treated, fewer than 10 regions, one wave, a design in which
-        no p-value could reach 1 - level, covariates, and what :func:`timed_panel` refuses.
+        no p-value could reach 1 - level, covariates, and what
+        :func:`evaluation.models.columns.timed_panel` refuses.
     """
     require_one_dose(roles, "The staggered design")
     timed = timed_panel(panel, roles)
