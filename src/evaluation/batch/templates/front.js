@@ -150,13 +150,17 @@
       name, make("td", { role: "cell", class: "short" }, line(row), more), ...cells,
       make("td", { role: "cell", class: "reports", ...label(say("column.reports")) }, ...reports(row)));
   }
+  /* Files in the reader's language; in another where there are none in it. */
   function reports(row) {
-    return all("[data-language]").map((button) => {
+    const found = all("[data-language]").map((button) => {
       const tongue = button.dataset.language;
       const links = linked(row).filter(([own]) => own === tongue).map(([, name, href]) => make("a", { href, hreflang: tongue }, name));
       if (row.failed.includes(tongue)) links.push(make("a", { class: "bad", href: "#failed" }, say("failed.short")));
-      return links.length ? make("span", { class: "files", lang: button.lang }, make("span", { class: "tongue" }, button.textContent), ...links.flatMap((link) => [" ", link])) : "";
-    });
+      const other = tongue === language ? [] : [make("span", { class: "tongue" }, button.textContent)];
+      return [tongue, links.length, make("span", { class: "files", lang: button.lang }, ...other, ...links.flatMap((link) => [" ", link]))];
+    }).filter(([, count]) => count);
+    const own = found.filter(([tongue]) => tongue === language);
+    return (own.length ? own : found).map(([, , links]) => links);
   }
 
   /* The small line of a region's shares with intervals, the whole behind; one axis for all. */
