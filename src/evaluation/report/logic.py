@@ -40,7 +40,7 @@ def model(context: Context) -> Figure:
         at = _stage(row["domain"], row["unit"])
         best.setdefault(at, row)
     told = {
-        name: _told(context, int(counts.get(name, 0)), int(proxies.get(name, 0)), best.get(name))
+        name: _told(context, name, counts.get(name, 0), proxies.get(name, 0), best.get(name))
         for name in STAGES[:-1]
     }
     told["literacy"] = _literacy(context)
@@ -72,12 +72,12 @@ def _proxy(context: Context) -> pd.Series:
     return rows.map(kinds).astype(bool)
 
 
-def _told(context: Context, count: int, proxies: int, row: pd.Series | None) -> Markup:
+def _told(context: Context, name: str, count: int, proxies: int, row: pd.Series | None) -> Markup:
     w = context.writer
     if not count:
         return w.t("logic.none")
-    key = "logic.count.proxies" if proxies else "logic.count"
-    told = w.t(key, count=count, proxies=proxies)
+    counted = w.numbers(f"logic.{name}", count=count, **({"proxies": proxies} if proxies else {}))
+    told = w.t("logic.count.proxies" if proxies else "logic.count", **counted)
     if row is None:
         return told
     period = w.period(row["period_start"], row["period_end"])
@@ -91,8 +91,9 @@ def _literacy(context: Context) -> Markup:
     if own.empty:
         return w.t("logic.unsurveyed")
     last = own.iloc[-1]
-    return w.t("logic.surveyed", count=len(own), value=context.fact(last["fact_id"]),
-               period=w.year(last["wave"]))  # fmt: skip
+    counted = w.numbers("logic.literacy", count=len(own))
+    told = {"value": context.fact(last["fact_id"]), "period": w.year(last["wave"])}
+    return w.t("logic.surveyed", **counted, **told)
 
 
 def programme(page: Any, made: Assessment, actual: Mapping[str, str]) -> Figure:
