@@ -120,14 +120,14 @@ def board_table(
 def _cells(w: Writer, row: dict, facts: pd.DataFrame) -> dict[str, object]:
     state = w.t(f"track.state.{row['status']}")
     aim = row["number"] == ""  # a quantified target, which goes by its indicator
+    key = facts.at[row["item"], "indicator"] if aim else row["item"]
+    title = w.indicator(key) if aim else w.column(row, "title")
     figures = [w.joined(w.indicator(facts.at[each, "indicator"]), w.fact(facts.loc[each]))
                for each in row["fact_ids"].split(";") if each]  # fmt: skip
     papers = [w.cite(row["evidence_source"])] if row["evidence_source"] else []
     return {
         "item": w.t("column.target") if aim else Markup("<cite>{}</cite>").format(row["number"]),
-        "measure": w.indicator(facts.at[row["item"], "indicator"])
-        if aim
-        else w.recorded("measures", row["item"], w.column(row, "title")),
+        "measure": w.recorded("indicators" if aim else "measures", key, title),
         "lead": w.organisations(row["lead_unit_zh"]) or DASH,
         "due": DASH if pd.isna(row["year_due"]) else w.year(row["year_due"]),
         "progress": w.t("track.overdue", state=state) if row["overdue"] else state,
