@@ -58,7 +58,7 @@ lint: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/pytest -n 2 --dist worksteal --durations=10 src tests --ignore-glob="tests/reference/*.py" $(NBTESTS:%=--ignore=%)
 
-# Stale outputs first, which costs nothing; then every cell of 00 to 08 on the warm kernel. The
+# Stale outputs first, which costs nothing; then every cell of the numbered notebooks on the warm kernel. The
 # standard kernel: make nbval KERNEL=python3
 nbval: $(STAMP)  ## run the notebooks, hold checked cells to their stored outputs
 	@test -n "$(NBVAL)" || { echo "no notebook matches notebooks/[0-9]*.ipynb"; exit 1; }
