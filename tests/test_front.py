@@ -256,7 +256,7 @@ def test_without_the_whole_the_shares_are_coloured():
         assert str(latest["wave"]) in mark
     assert {entry.kind for entry in cells.legend(found, "rate")} >= {"q0", "q4", "none"}
     shown = front.figure(found)
-    assert shown.value == "36/44" and "No figure for China" in shown.beside["en"]
+    assert shown.value == "36/44" and "No common figure for China" in shown.beside["en"]
 
 
 @pytest.mark.parametrize("values", [[0.0], [1e-9, 2e-9], [0.3, 99.0], [-3.0, 4.0], [5.0] * 9])

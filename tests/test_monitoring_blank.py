@@ -152,6 +152,8 @@ def test_a_part_is_held_against_the_package_where_the_file_lacks_its_whole(datas
     file = blank.write(dataset, "150000", 2015, tmp_path / "b.xlsx", "en")
     found = taken(fill(file, "Personnel", {7: {VALUE: 900_000}}), package)
     assert "more than personnel_total (79995)" in found.refused[0].rule
+    below = taken(fill(file, "Personnel", {4: {VALUE: 1000}, 7: {VALUE: None}}), package)
+    assert "1000 is less than its part" in below.refused[0].rule
 
 
 def test_completeness_of_three_regions_as_they_stand(dataset):

@@ -65,7 +65,7 @@ def test_a_region_has_its_own_dues_and_those_above_it(dataset):
 
 def test_open_measures_of_a_plan_are_counted_by_year(dataset):
     rows = calendar.dues(dataset, "150100", FROM).set_index("due_id")
-    assert rows.at["plan-2025-HH2022", "title_en"].startswith("13 open measures and targets")
+    assert rows.at["plan-150100-2025-HH2022", "title_en"].startswith("13 open measures and targets")
     entry = {"entry_id": "G0009", "measure_id": "M061", "status": "under_way", "period": "2025",
              "recorded": "2025-01-05", "next_date": "2025-08-31"}  # fmt: skip
     made = pd.DataFrame([entry]).reindex(columns=dataset.progress.columns, fill_value="")

@@ -148,6 +148,17 @@ def test_parameters_count_but_for_what_is_only_recorded(dataset):
         assert {name for name in run.PARTS if other[name] != same[name]} == {"parameters"}
 
 
+def test_progress_that_became_known_or_overdue_makes_a_report_due(dataset):
+    """Dates of the same year: an entry recorded later, then one whose next day has passed."""
+    entry = {**dict.fromkeys(dataset.progress.columns, ""), "measure_id": "M061",
+             "recorded": "2026-03-02", "next_date": "2026-05-01"}  # fmt: skip
+    more = pd.DataFrame([entry]).assign(score=float("nan"))
+    package = replace(dataset, progress=more)
+    days = ("2026-03-01", "2026-03-02", "2026-05-01", "2026-05-02", "2026-06-01")
+    keys = [run.keyed(package, NOTEBOOKS, day)(job(HOHHOT, date=day))["parameters"] for day in days]
+    assert keys[1] == keys[2] and keys[3] == keys[4] and len(set(keys)) == 3
+
+
 def test_reason_says_what_changed_or_is_missing(dataset, tmp_path):
     key = dict.fromkeys(run.PARTS, "0")
     page = tmp_path / "a.html"

@@ -66,6 +66,14 @@ def test_a_barred_fact_enters_nothing_and_names_its_contradictions(tracer):
     assert {"C01", "C02"} <= set(found["contradictions"]) and found["shown"] == []
 
 
+def test_what_computes_a_result_is_looked_for_in_rooms_that_are_there():
+    from importlib.util import find_spec
+
+    from evaluation.batch.trace import COMPUTING
+
+    assert [name for name in COMPUTING if find_spec(f"evaluation.{name}") is None] == []
+
+
 def test_a_result_leads_to_what_writes_it_and_the_facts_behind_it(tracer):
     [found] = tracer.trace("distance.150000.2022")
     assert found["values"] == [2.8900000000000006]

@@ -258,7 +258,9 @@ def blank(
     region = code_of(dataset, region)
     if out is not None:
         if not 1990 <= year <= 2100:
-            raise KepuError("Say which year the statistics are of, as --year 2025.")
+            raise KepuError(
+                "Say which year the statistics are of, from 1990 to 2100, as --year 2025."
+            )
         typer.echo(shown(statistics.write(dataset, region, year, out, told)))
         return
     rows = statistics.completeness(dataset, region)

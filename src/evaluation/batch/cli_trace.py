@@ -57,8 +57,8 @@ def trace(
         try:
             folder = out or project() / "reports" / "out"
         except KepuError:  # data given, and no project to be found from here
-            folder = Path()
-        made = out or (folder / "manifest.json").is_file()
+            folder = None
+        made = out or (folder is not None and (folder / "manifest.json").is_file())
         searched = pages.edition(folder)[1] if made else []
     found = Tracer(dataset_of(data, complete=True), searched).trace(number)
     if json_:

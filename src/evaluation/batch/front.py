@@ -462,7 +462,8 @@ def _dot(summary: Mapping[str, Any], first: str) -> list[float] | None:
     found = summary.get(field) or {}
     if found.get(value) is None:
         return None
-    return [*(round(found[name], 2) for name in (value, "low", "high")), found["wave"]]
+    mid = _tenth(found[value]) if first == "gap" else round(found[value], 2)
+    return [mid, *(round(found[end], 2) for end in ("low", "high")), found["wave"]]
 
 
 def _flagged(row: Row) -> Pair:

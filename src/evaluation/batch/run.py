@@ -53,10 +53,13 @@ def keyed(dataset: Dataset, notebooks: Path, date: str) -> Callable[[Job], dict[
     dataset : the checked package. A notebook that imports ``evaluation.data.slices`` rests on the
         slice of its region or region set, any other on the whole package.
     notebooks : folder of the notebooks.
-    date : day of the run. Of a date that was filled in only the year counts: it decides which
-        targets are due, the day is only printed.
+    date : day of the run. Of a date that was filled in counts the year, which decides which
+        targets are due, and what of the plan's progress was known or overdue by then; the day is
+        only printed.
     """
-    slicer = slices.Slicer(dataset)
+    slicer, progress = slices.Slicer(dataset), dataset.progress
+    due = (progress["next_date"] != "") & (progress["next_date"] < date)
+    counted = [int((progress["recorded"] <= date).sum()), int(due.sum())]
 
     @functools.cache
     def slice_hash(region: str, region_set: str) -> str:
@@ -68,7 +71,7 @@ def keyed(dataset: Dataset, notebooks: Path, date: str) -> Callable[[Job], dict[
         part = SLICES in modules and (job.region or region_set)
         kept = {k: v for k, v in job.parameters.items() if k not in RECORDED}
         if kept.get("date") == date:
-            kept["date"] = date[:4]
+            kept["date"] = [date[:4], *counted]
         said = json.dumps(kept, sort_keys=True, ensure_ascii=False)
         return {
             "data": slice_hash(job.region, region_set) if part else dataset.hash,

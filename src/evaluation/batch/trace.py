@@ -400,7 +400,7 @@ def _told_shown(record: Mapping[str, Any]) -> Iterator[str]:
 # Where in the program a result is written.
 
 
-COMPUTING = ("stats", "panel", "models", "evidence", "targets", "value", "data", "study")
+COMPUTING = ("stats", "survey", "models", "evidence", "targets", "value", "data", "study")
 # Functions whose first argument is the key of a text, not of a result; and those of a writer whose
 # first argument is a key or its beginning, whatever it looks like.
 TEXTS = ("t", "say")

@@ -468,7 +468,9 @@ def _cautions(context: Context, known: pd.DataFrame) -> tuple[Markup, ...]:
         ("cause", True, {}),
         ("error", True, {}),
     )
-    return tuple(w.t(f"caution.{name}", **values) for name, holds, values in held if holds)[:3]
+    return tuple(w.t(f"caution.{name}", **values) for name, holds, values in held if holds)[
+        :CAUTIONS
+    ]
 
 
 def lines(context: Context) -> list[str]:

@@ -117,17 +117,24 @@ def board_table(
     return table(page, w.t(key, **values), columns, cells)
 
 
+def item_title(w: Writer, row: dict, facts: pd.DataFrame) -> Markup:
+    """What an item of a board is about; a quantified target goes by its indicator."""
+    if row["number"]:
+        return w.recorded("measures", row["item"], w.column(row, "title"))
+    key = facts.at[row["item"], "indicator"]
+    return w.recorded("indicators", key, w.indicator(key))
+
+
 def _cells(w: Writer, row: dict, facts: pd.DataFrame) -> dict[str, object]:
     state = w.t(f"track.state.{row['status']}")
-    aim = row["number"] == ""  # a quantified target, which goes by its indicator
-    key = facts.at[row["item"], "indicator"] if aim else row["item"]
-    title = w.indicator(key) if aim else w.column(row, "title")
     figures = [w.joined(w.indicator(facts.at[each, "indicator"]), w.fact(facts.loc[each]))
                for each in row["fact_ids"].split(";") if each]  # fmt: skip
     papers = [w.cite(row["evidence_source"])] if row["evidence_source"] else []
     return {
-        "item": w.t("column.target") if aim else Markup("<cite>{}</cite>").format(row["number"]),
-        "measure": w.recorded("indicators" if aim else "measures", key, title),
+        "item": Markup("<cite>{}</cite>").format(row["number"])
+        if row["number"]
+        else w.t("column.target"),
+        "measure": item_title(w, row, facts),
         "lead": w.organisations(row["lead_unit_zh"]) or DASH,
         "due": DASH if pd.isna(row["year_due"]) else w.year(row["year_due"]),
         "progress": w.t("track.overdue", state=state) if row["overdue"] else state,

@@ -161,13 +161,13 @@ def _apart(own: Standing) -> pd.DataFrame:
 
 def unequal(own: Standing) -> View:
     """How unequal the regions are in each indicator: within bands, between them, overlapping."""
-    w = own.writer
-    rows = [
-        (w.indicator(row["indicator"]), w.number(f"{row['indicator']}.gini", row["gini"], "", 2),
-         *(w.number(f"{row['indicator']}.{part}", 100 * row[part] / row["gini"], "percent", 0)
-           for part in ("within", "between", "overlap")))
-        for row in _apart(own).to_dict("records")
-    ]  # fmt: skip
+    w, rows, parts = own.writer, [], ("within", "between", "overlap")
+    for row in _apart(own).to_dict("records"):
+        name, whole = row["indicator"], row["gini"] or 1.0  # equal figures have no part
+        shares = (
+            w.number(f"{name}.{part}", 100 * row[part] / whole, "percent", 0) for part in parts
+        )
+        rows.append((w.indicator(name), w.number(f"{name}.gini", row["gini"], "", 2), *shares))
     names = ("indicator", "gini", "gini_within", "gini_between", "gini_overlap")
     values = {"year": w.year(own.given.year)}
     body = _table(w, "index.gini.caption", names, rows, (1, 2, 3, 4), **values)
@@ -280,7 +280,7 @@ def refused(own: Board, files: Files) -> View:
         tracker.recorded(files, entry)
     except DataError as error:
         told = Markup("<code>{}</code>").format(str(error).splitlines()[-1])
-        title = w.recorded("measures", row["item"], w.column(row, "title"))
+        title = plan.item_title(w, row, own.dataset.facts.set_index("fact_id"))
         return _view(own.dataset, w, Paragraph(w.t("track.refused", title=title)), Paragraph(told))
     raise KepuError(f"{row['item']} was called done without evidence, and that was let pass.")
 

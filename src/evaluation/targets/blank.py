@@ -70,7 +70,8 @@ def completeness(dataset: Dataset, region: str, before: int | None = None) -> pd
 def _last(dataset: Dataset, region: str, before: int | None) -> pd.DataFrame:
     """The last figure of each indicator over one year, one without a caveat first."""
     facts = dataset.facts
-    whole_year = facts["period_start"].str[:4] == facts["period_end"].str[:4]
+    start = facts["period_start"].where(facts["period_start"] != "", facts["period_end"])
+    whole_year = start.str[:4] == facts["period_end"].str[:4]
     measured = facts["kind"].isin(("statistic", "survey")) & (facts["group"] == "")
     rows = facts[(facts["region_code"] == region) & whole_year & measured]
     rows = rows[rows["indicator"].isin(dataset.statistics["indicator"])]

@@ -92,22 +92,24 @@ def _day(date: str, *, last: bool = False) -> str:
 
 def _of_the_plan(dataset: Dataset, region: str, start: str) -> list[dict]:
     """Open measures and targets by their year, and entries that are due by their day."""
-    if dataset.measures["region_code"].ne(region).all():
+    try:
+        rows = tracker.board(dataset, region, start)
+    except KepuError:  # the day is checked before: the region has no plan in the data
         return []
-    rows = tracker.board(dataset, region, start)
     rows, found = rows[rows["status"].isin(tracker.OPEN)], []
     for (year, source), part in rows.dropna(subset="year_due").groupby(["year_due", "source_id"]):
         titles = {f"title_{each}": str(t("calendar.plan", each, items=len(part)).unescape())
                   for each in ("zh", "en")}  # fmt: skip
-        found.append(_plan(f"{year}", source) | titles)
+        found.append(_plan(region, f"{year}", source) | titles)
     for row in rows[rows["next_date"] != ""].to_dict("records"):
-        found.append(row | _plan(row["next_date"], row["source_id"]) | {"due_id": row["item"]})
+        own = _plan(region, row["next_date"], row["source_id"])
+        found.append(row | own | {"due_id": row["item"]})
     return found
 
 
-def _plan(date: str, source: str) -> dict[str, str]:
+def _plan(region: str, date: str, source: str) -> dict[str, str]:
     return {
-        "due_id": f"plan-{date}-{source}", "date": date, "until": "", "start": _day(date),
+        "due_id": f"plan-{region}-{date}-{source}", "date": date, "until": "", "start": _day(date),
         "end": _day(date, last=True), "basis": "published", "kind": "plan", "source_id": source,
         "place_zh": "", "place_en": "",
     }  # fmt: skip
@@ -132,7 +134,7 @@ def to_ics(rows: pd.DataFrame, language: str, stamp: str) -> bytes:
         place = " ".join(filter(None, (row["source_id"], row[f"place_{language}"])))
         told = f"{when(row, language)}; {place}"
         lines += [
-            "BEGIN:VEVENT", f"UID:{row['due_id']}-{row['start']}@kepu",
+            "BEGIN:VEVENT", f"UID:{_escaped(row['due_id'])}-{row['start']}@kepu",
             f"DTSTAMP:{stamp.replace('-', '')}T000000Z",
             f"DTSTART;VALUE=DATE:{row['start'].replace('-', '')}",
             f"DTEND;VALUE=DATE:{after:%Y%m%d}", f"SUMMARY:{_escaped(row[f'title_{language}'])}",

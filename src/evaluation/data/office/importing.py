@@ -309,12 +309,17 @@ def _graded(preview: Preview, before: contract.Package) -> None:
 
 
 def _within(preview: Preview, before: contract.Package) -> None:
-    """Refuse a part that exceeds its whole in the files or, where they lack it, in the package."""
+    """Refuse a part above its whole, or a whole below a part, of the files or of the package."""
     told = before.tables["statistics"]
     whole = dict(zip(told["indicator"], told["part_of"], strict=True))
-    wanted = {name for figure in preview.figures if (name := whole.get(figure.raw.indicator))}
+    parts = told.loc[told["part_of"] != ""].groupby("part_of")["indicator"].agg(list).to_dict()
+    wanted: set[str] = set()
+    for figure in preview.figures:
+        name = figure.raw.indicator
+        wanted |= {whole.get(name, ""), *parts.get(name, ())}
     facts = before.tables["facts"]
     facts = facts[facts["indicator"].isin(wanted) & (facts["group"] == "")]
+    facts = facts[facts["kind"].isin(("statistic", "survey"))]
     keys = facts[["region_code", "period_start", "period_end", "indicator"]]
     known = dict(zip(keys.itertuples(index=False, name=None), facts["value"], strict=True))
 
@@ -322,14 +327,21 @@ def _within(preview: Preview, before: contract.Package) -> None:
         return raw.region, raw.period.start, raw.period.end, indicator
 
     known |= {key(f.raw, f.raw.indicator): f.value.value for f in preview.figures}
-    kept = []
+    new, kept = {key(f.raw, f.raw.indicator) for f in preview.figures}, []
     for figure in preview.figures:
-        name = whole.get(figure.raw.indicator, "")
-        most = known.get(key(figure.raw, name))
-        if most is None or Decimal(figure.value.value) <= Decimal(most):
+        own, name = figure.raw.indicator, whole.get(figure.raw.indicator, "")
+        most, value = known.get(key(figure.raw, name)), Decimal(figure.value.value)
+        held = {part: key(figure.raw, part) for part in parts.get(own, ())}
+        # A part that is new as well is refused itself.
+        above = [part for part, at in held.items()
+                 if at not in new and at in known and Decimal(known[at]) > value]  # fmt: skip
+        if most is not None and value > Decimal(most):
+            rule = f"{value} is more than {name} ({most}), of which it is a part"
+        elif above:
+            rule = f"{value} is less than its part {above[0]} ({known[held[above[0]]]})"
+        else:
             kept.append(figure)
             continue
-        rule = f"{figure.value.value} is more than {name} ({most}), of which it is a part"
         remedy = "correct one of the two"
         preview.refused.append(_refusal(_sheet(preview, figure), figure.raw, rule, remedy))
     preview.figures = kept
