@@ -20,12 +20,15 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from typer.testing import CliRunner
 
 import evaluation
+from conftest import ROOT
 from evaluation.base import files
 from evaluation.base.errors import KepuError
 from evaluation.batch import cluster, kernels
 from evaluation.batch import store as addresses
+from evaluation.batch.cli import app
 from evaluation.batch.run import Watch, run
 from evaluation.batch.state import CACHED, FAILED, MADE
 from test_faults import how, jobs, project, statuses, whole  # noqa: F401 - project is a fixture
@@ -56,6 +59,21 @@ def test_serial_parallel_and_cluster_runs_give_the_same_bytes(project, scheduler
     for region in regions:
         pages = {(project / name / f"{region}_en.html").read_bytes() for name in runs}
         assert len(pages) == 1
+
+
+def test_a_real_report_comes_from_a_cluster_at_every_depth_and_format(tmp_path, scheduler):
+    given = ["batch", "smoke", "--only", "150100", "--set", "draws=99", "--format", "html,docx"]
+    place = ["--data", str(ROOT / "data"), "--notebooks", str(ROOT / "notebooks")]
+    ways = {"here": [], "cluster": ["--scheduler", scheduler.scheduler_address]}
+    found = {}
+    for name, options in ways.items():
+        out = tmp_path / name
+        result = CliRunner().invoke(app, [*given, *place, *options, "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        files = [path for path in out.iterdir() if path.suffix in (".html", ".docx")]
+        found[name] = {p.name: p.read_bytes() for p in files if p.name != "index.html"}
+    assert len(found["here"]) == 12  # two languages, three depths, two formats
+    assert found["cluster"] == found["here"]
 
 
 def test_lost_worker_costs_no_report(project, scheduler):  # noqa: F811

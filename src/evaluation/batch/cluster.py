@@ -368,8 +368,13 @@ def _made(job: Job, place: Place, site: _Site) -> tuple[Outcome, dict[str, bytes
             hidden=(*place.hidden, (str(root), ".")),
         )  # fmt: skip
         (outcome,) = attempt([job], here, site.launcher)
-        stored = place.store and outcome.status == MADE
-        found = [] if stored else here.of(job).glob(f"{job.stem}.*")
+        if outcome.status != MADE:  # its notebook, as far as it ran
+            found = list(here.of(job).glob(f"{job.stem}.*"))
+        elif place.store:
+            found = []
+        else:
+            names = (Path(entry["name"]).name for entry in outcome.files.values())
+            found = [here.of(job) / name for name in names]
         return outcome, {path.name: path.read_bytes() for path in found}
 
 
