@@ -99,7 +99,7 @@ def _kept(core: Dataset, key: Key, place: str | Path = "") -> Study:
 MAIN_MODELS = (GAINS, LEVELS)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Study(Spoken):
     """Rates, gains, doses, targets and estimates of one data package.
 

@@ -285,16 +285,25 @@ def remembered(kind: str, key: str, make: Callable[[], Any], by: str) -> Any:
 
 
 def latest(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep what ``make`` gave last: asked again for the very same first argument, it is not made.
+    """Keep what ``make`` gave last: asked again for the same arguments, it is not made.
 
     For what the reports on a region in several languages have in common; no result is changed.
     """
     held: list[Any] = []
 
     @wraps(make)
-    def given(first: Any, *others: Any) -> Any:
-        if not held or held[0] is not first or held[1] != others:
-            held[:] = first, others, make(first, *others)
-        return held[2]
+    def given(*asked: Any) -> Any:
+        if not held or len(held[0]) != len(asked) or not all(map(_same, held[0], asked)):
+            held[:] = asked, make(*asked)
+        return held[1]
 
     return given
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two arguments are one object, equal texts or numbers, or say themselves they are."""
+    if one is other:
+        return True
+    if hasattr(one, "same"):
+        return type(one) is type(other) and one.same(other)
+    return isinstance(one, str | int | float | tuple | None) and one == other

@@ -101,6 +101,13 @@ class Dataset(Spoken):
     statistics: pd.DataFrame
     calendar: pd.DataFrame
 
+    def same(self, other: Dataset) -> bool:
+        """Whether another has the same tables, read from the same place."""
+        if (self.root, self.hash) != (other.root, other.hash):
+            return False
+        pairs = ((getattr(self, name), getattr(other, name)) for name in TABLES)
+        return all(one is two or one.equals(two) for one, two in pairs)
+
     @property
     def whole(self) -> str:
         """Code of the region that all others belong to."""

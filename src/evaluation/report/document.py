@@ -228,7 +228,7 @@ def read(
     ------
     ExportError : the notebook shows no title or no section of a report, or none at the depth.
     """
-    parts = [part for of in arranged(_stored(notebook), depth, language, made) for part in of]
+    parts = [part for of in arranged(stored_parts(notebook), depth, language, made) for part in of]
     titles = [part for part in parts if isinstance(part, Title)]
     sections = tuple(part for part in parts if isinstance(part, Section))
     if not titles or not sections:
@@ -240,7 +240,7 @@ def filed(
     notebook: NotebookNode, *, simulated: bool = False, made: Collection[str] = ()
 ) -> tuple[Document, int]:
     """The report in the order of an official document, and how many attachments end it."""
-    whole = _stored(notebook)
+    whole = stored_parts(notebook)
     if not any(isinstance(part, Title) for part in whole):
         raise ExportError(NOTHING)
     title, body, attachments = official(whole, "zh", made)
@@ -249,7 +249,8 @@ def filed(
     return document, len(attachments)
 
 
-def _stored(notebook: NotebookNode) -> list[Part]:
+def stored_parts(notebook: NotebookNode) -> list[Part]:
+    """The parts of a report an executed notebook carries, in its order."""
     return [part for output in outputs(notebook) if (part := stored(output.get("data", {})))]
 
 

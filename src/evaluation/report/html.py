@@ -33,7 +33,7 @@ from evaluation.base import text as web
 from evaluation.base.errors import KepuError
 from evaluation.base.text import COMMON, DEPTHS, FORMATS, OFFICIAL, file_stem, t
 from evaluation.figures.svg import themed
-from evaluation.report.blocks import Block, Part, Table, stored
+from evaluation.report.blocks import MIME, Block, Part, Table
 from evaluation.report.depths import ANNEX, NAMES, REPORT, arranged, places
 from evaluation.report.document import (
     Document,
@@ -46,6 +46,7 @@ from evaluation.report.document import (
     outputs,
     plain,
     read,
+    stored_parts,
 )
 
 TEMPLATES = files("evaluation.report") / "templates"
@@ -157,7 +158,8 @@ def to_html(
     ExportError : when nothing was displayed, or something displayed would load an address or run
         a script that is not ours.
     """
-    rendered, held = _held_back(notebook, language, depth, made)
+    parts = stored_parts(notebook)
+    rendered, held = _held_back(notebook, parts, language, depth, made)
     shown = _filled("\n".join(_shown(rendered)), held)
     if not shown.strip():
         raise ExportError(f"the notebook displayed nothing — its {language} page would be empty")
@@ -174,7 +176,8 @@ def to_html(
     }
     given = _constant(language) | resources
     page, _ = _exporter().from_notebook_node(rendered, resources=given)
-    page = harmless(_linked(_filled(page, held), notebook, depth, made, simulated))
+    name = _named_file(notebook, simulated)
+    page = harmless(_linked(_filled(page, held), parts, name, depth, made))
     found = loaded(page)
     if found:
         raise ExportError(f"the page would load {found[0][:200]} — embed it in the notebook")
@@ -201,7 +204,7 @@ def _exporter() -> HTMLExporter:
 
 
 def _held_back(
-    notebook: NotebookNode, language: str, depth: str, made: Collection[str]
+    notebook: NotebookNode, parts: list[Part], language: str, depth: str, made: Collection[str]
 ) -> tuple[NotebookNode, list[str]]:
     """The notebook with its parts rendered, a mark in place of each large piece; the pieces.
 
@@ -214,10 +217,10 @@ def _held_back(
         if "outputs" in cell:
             cell.outputs = [copy(output) for output in cell.outputs]
     counts = {"figure": count(1), "table": count(1)}  # numbered through, as in PDF and Word
-    names, parts = file_stem(stem(notebook), depth), _stored_parts(notebook)
-    standing = iter(arranged(parts, depth, language, made))
+    names, standing = file_stem(stem(notebook), depth), iter(arranged(parts, depth, language, made))
     for output in outputs(rendered):
-        data, part = output.get("data", {}), stored(output.get("data", {}))
+        data = output.get("data", {})
+        part = data.get(MIME) is not None
         if part:
             here = [part_html(each, language, names, counts, depth) for each in next(standing)]
             data = output["data"] = {"text/html": "\n".join(here)}
@@ -232,10 +235,6 @@ def _held_back(
 
 def _filled(text: str, held: list[str]) -> str:
     return _HELD.sub(lambda mark: held[int(mark[1])], text)
-
-
-def _stored_parts(notebook: NotebookNode) -> list[Part]:
-    return [part for output in outputs(notebook) if (part := stored(output.get("data", {})))]
 
 
 def _results(record: str, shown: str) -> str:
@@ -261,14 +260,11 @@ def _named_file(notebook: NotebookNode, simulated: bool) -> str:
     return f"{stem(notebook)}_simulated" if simulated else stem(notebook)
 
 
-def _linked(
-    page: str, notebook: NotebookNode, depth: str, made: Collection[str], simulated: bool
-) -> str:
+def _linked(page: str, parts: list[Part], name: str, depth: str, made: Collection[str]) -> str:
     """A page whose references to what only another depth holds lead there, or are plain words."""
     if not depth:
         return page
-    here, held = set(re.findall(r'\bid="([^"]+)"', page)), places(_stored_parts(notebook))
-    name = _named_file(notebook, simulated)
+    here, held = set(re.findall(r'\bid="([^"]+)"', page)), places(parts)
 
     def led(found: re.Match) -> str:
         attributes, target, inner = found.groups()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -409,7 +408,7 @@ TOLD_FIRST = (
 def glance(context: Context, most: int) -> list[Block]:
     """The latest unflagged figures of inputs: one a domain, then a second, up to ``most`` rows."""
     w = context.writer
-    rows = [row for _, row in zip(range(most), first_told(context), strict=False)]
+    rows = first_told(context)[:most]
     if not rows:
         return [Paragraph(w.t("chain.inputs.none", region=context.name), "missing")]
     order = [DOMAINS_TOLD.index(row["domain"]) for row in rows]
@@ -427,7 +426,8 @@ def glance(context: Context, most: int) -> list[Block]:
     return [table(context, w.t("brief.inputs.table", region=context.name), columns, cells)]
 
 
-def first_told(context: Context) -> Iterator[pd.Series]:
+@lru_cache(maxsize=1)  # asked for by three sections of one report
+def first_told(context: Context) -> list[pd.Series]:
     """Figures of inputs, the first of each domain, then the second of each, and so on."""
     data, facts = context.study.dataset, context.facts
     kinds = data.indicators.set_index("indicator")
@@ -449,8 +449,7 @@ def first_told(context: Context) -> Iterator[pd.Series]:
     )
     facts["turn"] = facts.groupby("domain").cumcount()
     place = facts["domain"].map(DOMAINS_TOLD.index)
-    for _, row in facts.assign(place=place).sort_values(["turn", "place"]).iterrows():
-        yield row
+    return [row for _, row in facts.assign(place=place).sort_values(["turn", "place"]).iterrows()]
 
 
 # The inputs the comparison rests on: what they are not, how they moved, how they differ.

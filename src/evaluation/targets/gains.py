@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from evaluation.base.cache import latest
 from evaluation.base.errors import KepuError, ModelError
 from evaluation.data.package import Dataset, by_year, has_caveat, usable
 from evaluation.data.rules import CHECK
@@ -336,6 +337,7 @@ def _share(dataset: Dataset, name: str, region: str, year: int) -> float:
     return float(rows["value"].iloc[-1]) if len(rows) else np.nan
 
 
+@latest
 def decompose(
     dataset: Dataset, rates: pd.DataFrame, region: str, nation: str
 ) -> Decomposition | None:

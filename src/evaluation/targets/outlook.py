@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -597,23 +598,13 @@ class Outlook(Spoken):
         means, spreads = zip(*(trend.predict(points) for trend in trends), strict=True)
         return self.weights, np.array(means), np.array(spreads)
 
-    def _law(self, region: str, years: Sequence[int]) -> Mixture:
-        weighed, means, spreads = self.paths(region, years)
-        return Mixture(weighed, means, np.sqrt(np.diagonal(spreads, axis1=1, axis2=2)))
-
     def fan(self, region: str, years: Sequence[int]) -> pd.DataFrame:
         """Median and intervals of the share in percent: ``year, median, low_50, high_50, …``."""
-        law = self._law(region, years)
-        table = {"year": list(years), "median": percent(law.quantile(0.5))}
-        for level in LEVELS:
-            ends = (0.5 - level / 200, 0.5 + level / 200)
-            low, high = (percent(law.quantile(q)) for q in ends)
-            table |= {f"low_{level}": low, f"high_{level}": high}
-        return pd.DataFrame(table)
+        return _fan(self, region, tuple(years)).copy()
 
     def chance(self, region: str, year: int, target: float) -> float:
         """Probability that the region's share is at least ``target`` percent in a year."""
-        return float(1 - self._law(region, [year]).below(to_logit(target))[0])
+        return float(1 - _law(self, region, (year,)).below(to_logit(target))[0])
 
     def holds(self, region: str, year: int, target: float) -> bool:
         """Whether the word for a chance outlives the region's own errors in the back-test.
@@ -638,6 +629,27 @@ class Outlook(Spoken):
             )
         ]
         return percent(rng.permutation(np.concatenate(drawn)))
+
+
+# A page asks for the same forecast in several places, and again in its other language.
+KEPT = 64
+
+
+@lru_cache(maxsize=KEPT)
+def _law(outlook: Outlook, region: str, years: tuple[int, ...]) -> Mixture:
+    weighed, means, spreads = outlook.paths(region, years)
+    return Mixture(weighed, means, np.sqrt(np.diagonal(spreads, axis1=1, axis2=2)))
+
+
+@lru_cache(maxsize=KEPT)
+def _fan(outlook: Outlook, region: str, years: tuple[int, ...]) -> pd.DataFrame:
+    law = _law(outlook, region, years)
+    table = {"year": list(years), "median": percent(law.quantile(0.5))}
+    for level in LEVELS:
+        ends = (0.5 - level / 200, 0.5 + level / 200)
+        low, high = (percent(law.quantile(q)) for q in ends)
+        table |= {f"low_{level}": low, f"high_{level}": high}
+    return pd.DataFrame(table)
 
 
 def word(chance: float) -> str:
