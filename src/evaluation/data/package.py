@@ -108,7 +108,7 @@ class Dataset(Spoken):
         pairs = ((getattr(self, name), getattr(other, name)) for name in TABLES)
         return all(one is two or one.equals(two) for one, two in pairs)
 
-    @property
+    @cached_property
     def whole(self) -> str:
         """Code of the region that all others belong to."""
         return self.regions.loc[self.regions["parent_code"] == "", "code"].iloc[0]
@@ -229,7 +229,7 @@ class Dataset(Spoken):
         """True where a fact is a surveyed rate of the outcome."""
         return (self.facts["indicator"] == self.outcome) & (self.facts["kind"] == "survey")
 
-    @property
+    @cached_property
     def doses_are(self) -> str:
         """What the doses are: ``proxy``, standing in for inputs, ``input``, or ``mixed``."""
         stands_in = self.indicators.set_index("indicator")["proxy"]

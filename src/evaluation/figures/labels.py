@@ -81,17 +81,19 @@ def _cost(
     leaders: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """What each box would cover, shape (n,)."""
-    low, high = boxes[:, :2] - (GAP, 1), boxes[:, 2:] + (GAP, 1)
-    hidden = ((low[:, None] < marks) & (marks < high[:, None])).all(axis=2).sum(axis=1)
-    written = np.array(page.boxes).reshape(-1, 4)
-    meets = ((low[:, None] < written[:, 2:]) & (written[:, :2] < high[:, None])).all(axis=2)
-    at = leaders[:, :, None]
-    crossed = ((written[:, :2] < at) & (at < written[:, 2:])).all(axis=3).any(axis=1)
+    # One coordinate after the other: comparing both at once and joining them takes twice as long.
+    left, top, right, bottom = (boxes + (-GAP, -1, GAP, 1)).T[:, :, None]
+    x, y = marks.T
+    hidden = ((left < x) & (x < right) & (top < y) & (y < bottom)).sum(axis=1)
+    starts_x, starts_y, ends_x, ends_y = np.array(page.boxes).reshape(-1, 4).T
+    meets = (left < ends_x) & (starts_x < right) & (top < ends_y) & (starts_y < bottom)
+    x, y = np.moveaxis(leaders, 2, 0)[..., None]
+    crossed = (starts_x < x) & (x < ends_x) & (starts_y < y) & (y < ends_y)
     # Left of and below the axes stand the tick labels; above and right of them is free paper.
     past = np.maximum(0, np.array(frame) - boxes) * (10, 1, 0, 0)
     past += np.maximum(0, boxes - np.array(frame)) * (0, 0, 1, 10)
     off = np.maximum(0, [-boxes[:, 0], boxes[:, 2] - page.width, -boxes[:, 1]]).max(axis=0)
-    cost = 1000 * meets.sum(axis=1) + 200 * crossed.sum(axis=1) + 1.5 * hidden
+    cost = 1000 * meets.sum(axis=1) + 200 * crossed.any(axis=1).sum(axis=1) + 1.5 * hidden
     return cost + 2 * past.sum(axis=1) + 1000 * off
 
 

@@ -74,7 +74,7 @@ class Writer:
         self._bands = dataset.bands.set_index("band")
         self._levels = dataset.levels.set_index("level")
         self._words = dataset.words(language)
-        self._units = dataset.units.set_index("unit")
+        self._units = dataset.units.set_index("unit").to_dict("index")
         self._indicators = dataset.indicators.set_index("indicator")
         self._sources = dataset.sources.set_index("source_id")
         self._organisations = dataset.organisations.set_index("name_zh")["name_en"]
@@ -171,7 +171,7 @@ class Writer:
     def unit(self, unit: str, value: float | None = None) -> str:
         """What follows a number of this unit, its space included."""
         column = "symbol_one_en" if self.language == "en" and value == 1 else None
-        symbol = self._units.at[unit, column or f"symbol_{self.language}"]
+        symbol = self._units[unit][column or f"symbol_{self.language}"]
         if not symbol:
             return ""
         tight = symbol == "%" or self.language == "zh"
@@ -181,8 +181,8 @@ class Writer:
         """The value of a row of facts as printed, with its comparator and unit."""
         if row["unit"] == "rank":
             return self._rank(row)
-        base = self._units.at[row["unit"], "base_unit"]
-        value = float(row["value"]) * float(self._units.at[row["unit"], "factor"])
+        base = self._units[row["unit"]]["base_unit"]
+        value = float(row["value"]) * float(self._units[row["unit"]]["factor"])
         text = plain(value, self.language) + (self.unit(base, value) if unit else "")
         element = Markup('<data value="{}" data-fact="{}">{}</data>').format(
             f"{row['value']:.10g}", row["fact_id"], text
@@ -320,6 +320,9 @@ class Context:
     first_year: int
     provenance: dict[str, str]
     codes: list[str] = field(default_factory=list)
+    # Found at the first question; nobody changes them.
+    _of: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False)
+    _surveyed: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def region(self) -> pd.Series:
@@ -401,11 +404,15 @@ class Context:
 
     def rates_of(self, code: str) -> pd.DataFrame:
         ordered, places = self._rates
-        return ordered.take(places.get(code, []))
+        if code not in self._of:
+            self._of[code] = ordered.take(places.get(code, []))
+        return self._of[code]
 
     def surveyed(self, code: str) -> pd.DataFrame:
         """Rates of a region with a sampling error, by wave."""
-        return self.rates_of(code).dropna(subset="variance")
+        if code not in self._surveyed:
+            self._surveyed[code] = self.rates_of(code).dropna(subset="variance")
+        return self._surveyed[code]
 
     def gains_of(self, code: str) -> pd.DataFrame:
         gains = self.study.gains

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -521,7 +521,7 @@ class Outlook(Spoken):
         """Regions with at least one survey, in order of code."""
         return sorted(self.series["region_code"].unique())
 
-    @property
+    @cached_property
     def reach(self) -> int:
         """Longest horizon in years over which the back-test held out at least ``ENOUGH`` rates."""
         ahead = self.records.loc[self.records["model"] == self.model]
