@@ -616,10 +616,12 @@ def write(
 
 
 def _dump(run: Any, reports: Any, page: Any, folder: Folder) -> str:
-    """The text of a manifest."""
+    """The text of a manifest: a line for each report, so that two can be compared by line."""
     files = [name for name in sorted(folder.files) if os.path.lexists(folder.out / name)]
-    manifest = {"run": run, "reports": reports, "front": page, "files": files}
-    return json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
+    line = json.JSONEncoder(ensure_ascii=False).encode
+    listed = "[\n" + ",\n".join(map(line, reports)) + "\n]"
+    told = {"run": line(run), "reports": listed, "front": line(page), "files": line(files)}
+    return "{\n" + ",\n".join(f"{line(key)}: {text}" for key, text in told.items()) + "\n}\n"
 
 
 def _hash(text: str) -> str:
