@@ -82,7 +82,7 @@ def _cost(
 ) -> np.ndarray:  # fmt: skip
     """What each box would cover, shape (n,)."""
     # One coordinate after the other: comparing both at once and joining them takes twice as long.
-    left, top, right, bottom = (boxes + (-GAP, -1, GAP, 1)).T[:, :, None]
+    left, top, right, bottom = (boxes + np.array([-GAP, -1, GAP, 1])).T[:, :, None]
     x, y = marks.T
     hidden = ((left < x) & (x < right) & (top < y) & (y < bottom)).sum(axis=1)
     starts_x, starts_y, ends_x, ends_y = np.array(page.boxes).reshape(-1, 4).T

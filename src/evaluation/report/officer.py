@@ -17,7 +17,7 @@ from evaluation.figures import charts
 from evaluation.report import governance as plan
 from evaluation.report import logic as models
 from evaluation.report.blocks import Block, Items, Paragraph, Table
-from evaluation.report.page import DASH, STYLE, View, Writer, picture, table
+from evaluation.report.page import DASH, STYLE, Opened, View, Writer, picture, table
 from evaluation.report.planner import Sheet
 from evaluation.targets import assess, forms, index, inequality, tracker, weights
 from evaluation.targets.sheets import HEAD, TITLE, Grid
@@ -32,7 +32,7 @@ def _view(dataset: Dataset, w: Writer, *blocks: Block) -> View:
 
 
 @dataclass(frozen=True, eq=False)
-class Standing:
+class Standing(Opened):
     """An index of the regions of a set in one year, in one language; ``region`` stands out."""
 
     dataset: Dataset
@@ -40,11 +40,6 @@ class Standing:
     region: str
     given: index.Figures
     found: index.RankIntervals
-
-    @property
-    def writer(self) -> Writer:
-        """A writer that has written nothing: each view has numbers of its own."""
-        return Writer(self.dataset, self.language)
 
 
 def standing(
@@ -202,7 +197,7 @@ def untold(own: Standing) -> View:
 
 
 @dataclass(frozen=True, eq=False)
-class Board:
+class Board(Opened):
     """The measures and targets of a region's plan as of a day, in one language."""
 
     dataset: Dataset
@@ -210,11 +205,6 @@ class Board:
     region: str
     today: str
     rows: pd.DataFrame
-
-    @property
-    def writer(self) -> Writer:
-        """A writer that has written nothing: each view has numbers of its own."""
-        return Writer(self.dataset, self.language)
 
 
 def board(dataset: Dataset, region: str, language: str, today: str) -> Board:

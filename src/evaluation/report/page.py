@@ -305,6 +305,18 @@ def timed(date: str) -> Markup:
     return Markup("<time>{}</time>").format(date)
 
 
+class Opened:
+    """What a notebook has opened in a language, to look at in views."""
+
+    dataset: Dataset
+    language: str
+
+    @property
+    def writer(self) -> Writer:
+        """A writer that has written nothing: each view has numbers of its own."""
+        return Writer(self.dataset, self.language)
+
+
 @dataclass(eq=False)
 class Context:
     """One region's report in one language.

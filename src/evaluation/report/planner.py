@@ -26,7 +26,7 @@ from evaluation.evidence.design.components import COVERED
 from evaluation.evidence.design.plan import Departure, Plan
 from evaluation.figures.rollout import chances, rollout
 from evaluation.report.blocks import Block, Figure, Items, Paragraph, Part, Section, Table, Title
-from evaluation.report.page import STYLE, Context, Live, View, Writer, picture, table, timed
+from evaluation.report.page import STYLE, Context, Live, Opened, View, Writer, picture, table, timed
 
 POINT = "percentage_point"
 SCORE = 6  # decimals of an imbalance
@@ -62,7 +62,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, eq=False)
-class Planner:
+class Planner(Opened):
     """A question about the units of one region, in one language.
 
     Attributes
@@ -77,11 +77,6 @@ class Planner:
     question: Question
     baseline: Baseline
     seed: int
-
-    @property
-    def writer(self) -> Writer:
-        """A writer that has written nothing: each view has numbers of its own."""
-        return Writer(self.dataset, self.language)
 
     def at(self, level: str, **changes: Any) -> Planner:
         """The same question about the units of another level, or changed."""

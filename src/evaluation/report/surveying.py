@@ -13,7 +13,7 @@ from evaluation.data.slices import code_of
 from evaluation.evidence.design import candidates
 from evaluation.evidence.design import sample as sizes
 from evaluation.report.blocks import Block, Items, Paragraph, Table
-from evaluation.report.page import View, Writer, table
+from evaluation.report.page import Opened, View, Writer, table
 from evaluation.report.planner import POINT, Sheet
 from evaluation.survey import (
     areas,
@@ -37,7 +37,7 @@ MARGIN, GROUP, GROUP_MARGIN = 3.0, "rural", 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
+class Survey(Opened):
     """One simulated survey: ``frame`` of respondents and the ``made`` population they are from."""
 
     dataset: Dataset
@@ -47,11 +47,6 @@ class Survey:
     seed: int
     made: simulate.Population
     frame: pd.DataFrame
-
-    @property
-    def writer(self) -> Writer:
-        """A writer that has written nothing: each view has numbers of its own."""
-        return Writer(self.dataset, self.language)
 
     @property
     def asked(self) -> rates.Asked:
