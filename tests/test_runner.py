@@ -244,6 +244,13 @@ def record(out: Path, jobs: list[Job], failing: tuple[str, ...] = (), state: Sta
     return json.loads((out / "manifest.json").read_text("utf-8"))
 
 
+def test_a_manifest_has_a_line_for_each_report(tmp_path):
+    told = record(tmp_path, [job("110000"), job("120000"), job("150000")])
+    lines = (tmp_path / "manifest.json").read_text("utf-8").splitlines()
+    own = [json.loads(line.rstrip(",")) for line in lines if line.startswith('{"id"')]
+    assert own == told["reports"] and len(own) == 3
+
+
 def test_earlier_reports_stay_listed_while_their_page_is_there(tmp_path):
     record(tmp_path, [job("110000"), job("120000")])
     (tmp_path / "120000_en.html").unlink()

@@ -13,7 +13,7 @@ from evaluation import report, study
 from evaluation.base.errors import KepuError
 from evaluation.batch import run
 from evaluation.batch.plan import Job
-from evaluation.data import slices
+from evaluation.data import package, slices
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
@@ -208,3 +208,22 @@ def test_a_page_opens_by_a_number_and_refuses_a_day_that_is_none(request):
             report.open_report(study, "150100", "en", date=date)
         with pytest.raises(KepuError, match="is no date"):
             report.open_overview(study, "provinces", "en", date=date)
+
+
+def test_what_the_languages_of_a_region_share_is_cut_once(dataset):
+    first, again = (package.load(dataset.root, dataset.hash) for _ in range(2))
+    part = slices.of_region(first, "150000")
+    assert slices.of_region(again, "150000") is part
+    assert slices.of_study(slices.of_region(again, "150000")) is slices.of_study(part)
+
+
+def test_a_package_with_another_figure_is_another_though_its_hash_is_the_same(dataset):
+    held = slices.of_region(dataset, "150000")
+    facts = dataset.facts.copy()
+    own = facts.index[facts["region_code"] == "150000"][0]
+    facts.loc[own, "value"] += 1
+    changed = replace(dataset, facts=facts)
+    assert not dataset.same(changed) and dataset.same(replace(dataset))
+    part = slices.of_region(changed, "150000")
+    assert part.facts.at[own, "value"] == held.facts.at[own, "value"] + 1
+    assert not dataset.same(replace(dataset, root=Path("elsewhere")))

@@ -275,6 +275,17 @@ def test_nothing_is_forecast_beyond_the_horizon_that_was_tested(study):
             ask()
 
 
+def test_a_forecast_that_a_caller_changes_stays_what_it_was(study):
+    found = study.outlook
+    first = found.fan("150000", [2025, 2030])
+    first["median"] = 0.0
+    again = found.fan("150000", [2025, 2030])
+    assert (again["median"] > 5).all() and again["year"].tolist() == [2025, 2030]
+    alone = found.fan("150000", [2030])["median"].iloc[0]
+    assert alone == pytest.approx(again["median"].iloc[1], abs=1e-9)
+    assert (found.fan("110000", [2025, 2030])["median"] > again["median"]).all()
+
+
 # --- the real series -----------------------------------------------------------------------------
 
 
@@ -389,7 +400,7 @@ def test_where_the_average_loses_the_benchmark_makes_the_forecast(study):
     table = study.outlook.scores.copy()
     table.loc[table["model"] == "national_trend", "mae"] = 0.1
     assert used(table.sort_values("mae")) == "national_trend"
-    lost = Outlook(**{**vars(study.outlook), "model": "national_trend"})
+    lost = replace(study.outlook, model="national_trend")
     assert not lost.beats_benchmarks
     fan = lost.fan("150000", [2022, 2024])
     assert list(fan["median"]) == pytest.approx([10.04, 10.04 + 2 * (16.74 - 15.37)])
